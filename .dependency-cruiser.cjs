@@ -1,0 +1,74 @@
+/** Who may import whom. Lower ranks never import higher ones; the table is explained in ARCHITECTURE.md. */
+const rank1to3 =
+  '^src/(crypto|cell|flow|link|onion|stream|bitcoin|payment|schemes|directory|circuit|socks|control)/';
+const tests = '\\.test\\.ts$|/vectors/|^test/';
+const forbid = (name, from, to, extra = {}) => ({
+  name,
+  severity: 'error',
+  from: { path: from, pathNot: tests, ...extra },
+  to,
+});
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    forbid('base-imports-base-alone', '^src/(base/|ports\\.ts)', {
+      path: '^(src/(?!base/|ports\\.ts)|relay|client|dirauth|regtest|scripts|bench)/?',
+    }),
+    forbid('ranks-1-3-import-no-io', rank1to3, {
+      path: '^(src/(node-io|sim|dashboard|index\\.ts)|relay/|client/|dirauth/|regtest/|scripts/|bench/)',
+    }),
+    forbid('ranks-1-3-touch-no-world', rank1to3, {
+      path: '^(node:)?(net|tls|fs|http|https|dns|timers|child_process|worker_threads)(/|$)',
+      dependencyTypes: ['core'],
+    }),
+    forbid('rank-1-stays-low', '^src/(crypto|cell|flow)/', {
+      path: '^src/(link|onion|stream|bitcoin|payment|schemes|directory|circuit|socks|control)/',
+    }),
+    forbid('rank-2-stays-low', '^src/(link|onion|stream|bitcoin|payment)/', {
+      path: '^src/(schemes|directory|circuit|socks|control)/',
+    }),
+    forbid(
+      'bitcoin-libraries-in-bitcoin-alone',
+      '^(src|relay|client|dirauth|bench)/',
+      { path: 'node_modules/(bitcoinjs-lib|ecpair|tiny-secp256k1|secp256k1)/' },
+      { pathNot: `${tests}|^src/(bitcoin|schemes/bitcoin-channel)/` },
+    ),
+    forbid('bitcoin-knows-no-circuits', '^src/(bitcoin|schemes)/', {
+      path: '^src/(circuit|link|cell|onion|stream|flow|directory|socks)/',
+    }),
+    forbid('schemes-know-no-other-scheme', '^src/schemes/([^/]+)/', {
+      path: '^src/schemes/',
+      pathNot: '^src/schemes/$1/',
+    }),
+    forbid('circuits-know-no-scheme', '^src/(circuit|stream|onion|link)/', {
+      path: '^src/(schemes|bitcoin|directory)/',
+    }),
+    forbid('node-io-and-sim-stand-alone', '^src/(node-io|sim)/', {
+      path: '^(relay|client|dirauth|regtest|scripts|bench)/',
+    }),
+    forbid('node-io-and-sim-apart', '^src/(node-io|sim)/', {
+      path: '^src/(node-io|sim)/',
+      pathNot: '^src/$1/',
+    }),
+    forbid('cores-do-no-io', '^(relay|client|dirauth)/[^/]*-core\\.ts$', {
+      path: '^src/(node-io|sim|schemes)/',
+    }),
+    forbid('programs-stand-alone', '^(relay|client|dirauth)/', {
+      path: '^(relay|client|dirauth)/',
+      pathNot: '^$1/',
+    }),
+    forbid('programs-import-no-harness', '^(relay|client|dirauth)/', {
+      path: '^(src/sim|regtest|scripts|bench)/',
+    }),
+    forbid('regtest-imports-base', '^regtest/', {
+      path: '^(src/(?!base/|ports\\.ts)|relay|client|dirauth|scripts|bench)/?',
+    }),
+    forbid('nobody-imports-scripts', '^(src|relay|client|dirauth|regtest)/', { path: '^(scripts|bench)/' }),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
+};

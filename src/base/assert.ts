@@ -1,0 +1,14 @@
+/** Thrown when naulon itself is wrong; never by anything a peer or a person sends. */
+export class BrokenInvariant extends Error {
+  override name = 'BrokenInvariant';
+}
+
+/** States what must hold at this line; stays on in production, since a node that is wrong about money must stop. */
+export function assert(holds: unknown, what: string): asserts holds {
+  if (!holds) throw new BrokenInvariant(what);
+}
+
+/** Closes a switch over a union, so that the compiler points at each switch when the union grows. */
+export function unreachable(value: never): never {
+  throw new BrokenInvariant(`no case for ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,72 @@
+/** Every cap in naulon, with its unit and its reason. A queue, buffer, wait or list that is not here has no right to grow. */
+
+// Cells and links
+/** Bytes of a relay cell's body after its header. spec: tor-spec/relay-cells (509 - 11). */
+export const relayBodyBytesMax = 498;
+/** A variable-length cell's payload; CERTS with RSA certificates stays below 4 KB, so this bounds a hostile handshake. */
+export const variableCellBytesMax = 16_384;
+/** Cells queued for one circuit on one link; a peer within its windows never holds more than 1,000. C tor kills at 2,500 too. */
+export const circuitQueueCellsMax = 2_500;
+/** Below this many queued cells a circuit asks its sources to go on. */
+export const circuitQueueCellsLow = 50;
+/** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
+export const linkWriteBytesHigh = 262_144;
+/** Cells queued over all circuits of a node; beyond it the fullest circuit dies. 100,000 cells are 50 MiB. */
+export const nodeQueueCellsMax = 100_000;
+/** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
+export const schedulerBurstCells = 16;
+export const circuitsPerLinkMax = 30_000;
+export const linksMax = 4_000;
+export const linkHandshakeMsMax = 15_000;
+/** A link without circuits is closed after this long. C tor waits about 3 minutes. */
+export const linkIdleMsMax = 180_000;
+
+// Circuits
+/** RELAY_EARLY cells a client may send on one circuit. spec: tor-spec/relay-cells (8). */
+export const relayEarlyCellsMax = 8;
+export const hopsMax = 8;
+/** Cells a relay holds for a circuit whose next link is still being opened. */
+export const extendWaitMsMax = 30_000;
+export const circuitBuildMsMax = 60_000;
+/** Circuits that may wait for one link that is being opened. */
+export const extendsPerLinkMax = 500;
+
+// Streams
+/** spec: tor-spec/flow-control: circuit 1000/100, stream 500/50 DATA cells. */
+export const circuitWindowCells = 1_000;
+export const circuitWindowStep = 100;
+export const streamWindowCells = 500;
+export const streamWindowStep = 50;
+export const streamsPerCircuitMax = 500;
+/** Bytes kept for a stream whose TCP side is full; more is a peer beyond its window, and the circuit dies. */
+export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;
+export const streamConnectMsMax = 15_000;
+export const resolveMsMax = 15_000;
+export const hostNameBytesMax = 253;
+
+// Payments
+/** Free cells of a new circuit (paper 004, section 5). */
+export const freeCells = 64;
+/** Cells one REDEEM or RECEIPT message may span. */
+export const paymentFragmentsMax = 16;
+/** A message of which some fragments are missing is dropped, with its circuit, after this long. */
+export const paymentAssemblyMsMax = 30_000;
+/** Refused signatures on one circuit before it is destroyed: each costs the relay about 50 us. */
+export const badPaymentsMax = 3;
+/** REDEEMs a circuit may have waiting for the store or the chain. */
+export const pendingRedeemsMax = 4;
+/** Channels a relay keeps open or opening at once. */
+export const channelsMax = 100_000;
+
+// Directory
+export const descriptorBytesMax = 20_000;
+export const consensusBytesMax = 16 * 1024 * 1024;
+export const directoryRequestBytesMax = 64 * 1024;
+export const directoryRequestMsMax = 30_000;
+export const descriptorsMax = 10_000;
+/** BEGIN_DIR streams a relay serves to one address per minute; directory cells are free, so they are rationed. */
+export const directoryStreamsPerMinuteMax = 600;
+
+// SOCKS
+export const socksConnectionsMax = 1_000;
+export const socksHandshakeMsMax = 30_000;

@@ -1,0 +1,164 @@
+import type { Fault } from '../base/fault.ts';
+import type {
+  Answer,
+  AskId,
+  ChainEvent,
+  ChainPort,
+  Clock,
+  Entropy,
+  Observer,
+  StorePort,
+  StoreWrite,
+} from '../ports.ts';
+
+/**
+ * The payment seam. A scheme knows value (msat) and its own messages; it knows no cell, circuit or link.
+ *
+ * Two calls carry every payment system, the paper's Pay and Redeem: the payer turns the payee's latest target into the
+ * next payment, the payee turns a payment into value and the next target. A set-up step (open a contract, hand over a
+ * refund signature) is a payment worth 0 whose answer is the next target, so a scheme's whole conversation runs
+ * through REDEEM and RECEIPT.
+ *
+ * Money order, kept by the sessions on both sides: what a result asks to `persist` is durable before the payment is
+ * sent, and before value is credited and receipted.
+ */
+
+/** One paid circuit at one payee, as both sides number it locally. */
+export type SessionId = number;
+
+/** Millisatoshi. */
+export type Value = bigint;
+
+/** Reasons a payment is refused, sent to the payer as the RECEIPT's status. Never a silent 0. */
+export const paymentStatus = {
+  ok: 0,
+  malformed: 1,
+  unknownScheme: 2,
+  /** The target that the payment answers has expired or was never handed out. */
+  targetOld: 3,
+  badSignature: 4,
+  /** Not above what was redeemed before: replayed or decreasing. */
+  stale: 5,
+  /** Above what the channel, chain or coin holds. */
+  overspent: 6,
+  /** Too late: the payee stopped accepting because its deadline nears. */
+  expired: 7,
+  /** The contract has too few confirmations; the same payment may be accepted later. */
+  unconfirmed: 8,
+  /** Below the smallest amount worth claiming. */
+  tooSmall: 9,
+  /** No such channel, chain or coin here. */
+  unknownChannel: 10,
+  /** Terms of the contract are not those of the target. */
+  badTerms: 11,
+  /** Frozen: the chain is in doubt (reorg, conflict, chain unreachable). */
+  frozen: 12,
+  /** A cap of the payee; try again later. */
+  busy: 13,
+} as const;
+
+export type PaymentStatusName = keyof typeof paymentStatus;
+
+/** Why a payment was refused; `code` travels as its number in the RECEIPT. */
+export type PaymentFault = Fault<PaymentStatusName>;
+
+/** Why the payer cannot pay. */
+export type PayFault = Fault<
+  | 'PAY_NO_FUNDS'
+  | 'PAY_LIMIT'
+  | 'PAY_BAD_TARGET'
+  | 'PAY_CHANNEL_EXHAUSTED'
+  | 'PAY_CHAIN_UNAVAILABLE'
+  | 'PAY_REFUSED'
+  | 'PAY_BAD_REFUND_SIGNATURE'
+>;
+
+export type Redeemed =
+  /** Worth `value` more than before (0 for a set-up step). `reply` is the next target, sent in the RECEIPT. */
+  | {
+      readonly kind: 'added';
+      readonly value: Value;
+      readonly persist: readonly StoreWrite[];
+      readonly reply: Uint8Array;
+    }
+  /** Waits for the chain or another party; the outcome comes from onAnswer. */
+  | { readonly kind: 'pending'; readonly ask: AskId }
+  | { readonly kind: 'refused'; readonly fault: PaymentFault; readonly reply?: Uint8Array };
+
+export type Paid =
+  /** Send this payment after persisting; when it is receipted the payee has `value` more (0 for a set-up step). */
+  | {
+      readonly kind: 'send';
+      readonly payment: Uint8Array;
+      readonly value: Value;
+      readonly persist: readonly StoreWrite[];
+    }
+  | { readonly kind: 'pending'; readonly ask: AskId }
+  | { readonly kind: 'refused'; readonly fault: PayFault };
+
+/** The outcome of a question a scheme had asked, for the session that waits for it. */
+export interface Outcome<T> {
+  readonly session: SessionId;
+  readonly result: T;
+}
+
+/** The payee's side of one scheme: one object per relay, for all its circuits. */
+export interface Payee {
+  /** The first target of a session: what a payer must know to make its first payment. At most 400 bytes. */
+  target(session: SessionId): Uint8Array;
+  /** Verifies one payment. Equal bytes twice add 0 (status stale). Never throws for what a payer sent. */
+  redeem(session: SessionId, payment: Uint8Array): Redeemed;
+  onAnswer(answer: Answer): Outcome<Redeemed> | undefined;
+  onChain(event: ChainEvent): void;
+  /** The circuit is gone; whatever the session paid with may now be settled. */
+  ended(session: SessionId): void;
+}
+
+/** Whom a payer pays: the relay's Ed25519 identity, against which targets are verified. */
+export interface PayeeIdentity {
+  readonly ed25519: Uint8Array;
+}
+
+/** The payer's side of one scheme: one object per client, for all its circuits. */
+export interface Payer {
+  /** Announces a session and how much value it may ever need (the channel's size, for schemes that lock value up). */
+  begin(session: SessionId, payee: PayeeIdentity, budget: Value): void;
+  /**
+   * The next payment that answers `target`, worth at least `value` once the set-up steps are done. The session calls
+   * again with the RECEIPT's target until it has got a payment with value.
+   */
+  pay(session: SessionId, target: Uint8Array, value: Value): Paid;
+  onAnswer(answer: Answer): Outcome<Paid> | undefined;
+  onChain(event: ChainEvent): void;
+  /** The payee refused the last payment. */
+  onRefused(session: SessionId, fault: PaymentFault): void;
+  /** The last message of a session that ends in order (CLOSE), if the scheme has one. */
+  finish(session: SessionId): Paid | undefined;
+  /** The circuit is gone; funds that remain are recovered in the scheme's own way. */
+  ended(session: SessionId): void;
+}
+
+/** All of the world that a scheme sees. */
+export interface SchemeHost {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly chain: ChainPort;
+  readonly store: StorePort;
+  readonly observer: Observer;
+  /** A fresh id for a question to `chain` or `store`; its answer comes back to this scheme's onAnswer. */
+  newAsk(): AskId;
+}
+
+/** What a payee signs its targets with: the relay's Ed25519 identity. */
+export interface PayeeSigner {
+  readonly ed25519: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+export interface PaymentScheme {
+  /** First byte of every payment and target. */
+  readonly id: number;
+  readonly name: string;
+  payee(host: SchemeHost, signer: PayeeSigner): Payee;
+  payer(host: SchemeHost): Payer;
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{src,relay,client,dirauth,scripts,regtest,bench,test}/**/*.test.ts'],
+    globalSetup: ['./test/build-once.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+  },
+});
