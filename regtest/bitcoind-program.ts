@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The oldest release whose policy knows version-3 transactions and pay-to-anchor outputs, which channels rely on. */
+export const versionFloor = '28.0';
+
+/** How to start a bitcoind: `command ...args` and then its own options. */
+export interface BitcoindProgram {
+  readonly command: string;
+  /** What goes before bitcoind's own options: the loader's, for a bitcoind that brings its own libraries. */
+  readonly args: readonly string[];
+  /** As it calls itself, such as 29.4.3.knots20260508. */
+  readonly version: string;
+  /** First line of `-version`: which of the forks it is. */
+  readonly title: string;
+  readonly way: 'option' | 'path' | 'cache' | 'tarball' | 'debian';
+}
+
+/** What runs, before it was asked for its version. */
+export type Launch = Pick<BitcoindProgram, 'command' | 'args'>;
+
+/** Asks a program for its version; undefined when it does not run or is no bitcoind. */
+export async function versionOf(launch: Launch): Promise<{ version: string; title: string } | undefined> {
+  try {
+    const { stdout } = await run(launch.command, [...launch.args, '-version'], { timeout: 20_000 });
+    const title = stdout.split('\n')[0].trim();
+    const version = /\bv(\d+\.\d+\S*)/.exec(title)?.[1];
+    return version === undefined ? undefined : { version, title };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a version such as 29.4.3.knots20260508 is the floor or above it. */
+export function atLeastFloor(version: string, floor = versionFloor): boolean {
+  return compareVersions(version, floor) >= 0;
+}
+
+/** Negative, zero or positive, by the leading numbers of each. */
+export function compareVersions(a: string, b: string): number {
+  const numbers = (text: string) =>
+    text
+      .split('.')
+      .map(part => Number.parseInt(part, 10))
+      .filter(Number.isFinite);
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Whether this bitcoind knows an option; the forks differ, and an unknown option is fatal. */
+export async function hasOption(launch: Launch, option: string): Promise<boolean> {
+  const { stdout } = await run(launch.command, [...launch.args, '-regtest', '-help-debug'], {
+    maxBuffer: 4 * 1024 * 1024,
+  });
+  return new RegExp(`^\\s+${option}(=|\\s|$)`, 'm').test(stdout);
+}
