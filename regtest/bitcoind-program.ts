@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 /** The oldest release whose policy knows version-3 transactions and pay-to-anchor outputs, which channels rely on. */
 export const versionFloor = '28.0';
@@ -24,7 +27,7 @@ export type Launch = Pick<BitcoindProgram, 'command' | 'args'>;
 /** Asks a program for its version; undefined when it does not run or is no bitcoind. */
 export async function versionOf(launch: Launch): Promise<{ version: string; title: string } | undefined> {
   try {
-    const { stdout } = await run(launch.command, [...launch.args, '-version'], { timeout: 20_000 });
+    const stdout = await answerTo(launch, ['-version']);
     const title = stdout.split('\n')[0].trim();
     const version = /\bv(\d+\.\d+\S*)/.exec(title)?.[1];
     return version === undefined ? undefined : { version, title };
@@ -55,8 +58,20 @@ export function compareVersions(a: string, b: string): number {
 
 /** Whether this bitcoind knows an option; the forks differ, and an unknown option is fatal. */
 export async function hasOption(launch: Launch, option: string): Promise<boolean> {
-  const { stdout } = await run(launch.command, [...launch.args, '-regtest', '-help-debug'], {
-    maxBuffer: 4 * 1024 * 1024,
-  });
+  const stdout = await answerTo(launch, ['-regtest', '-help-debug']);
   return new RegExp(`^\\s+${option}(=|\\s|$)`, 'm').test(stdout);
+}
+
+/** What bitcoind prints for a question; some releases make their data folder even then, so they get one to throw away. */
+async function answerTo(launch: Launch, question: readonly string[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'naulon-ask-'));
+  try {
+    const { stdout } = await execute(launch.command, [...launch.args, `-datadir=${folder}`, ...question], {
+      timeout: 20_000,
+      maxBuffer: 4 * 1024 * 1024,
+    });
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -11,7 +11,7 @@ ours() { [ ! -d /proc/self ] || tr '\\0' '\\n' <"/proc/$1/cmdline" 2>/dev/null |
 if ours "$1" "$2"; then
   kill -TERM "$1" 2>/dev/null
   tries=0
-  while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  while kill -0 "$1" 2>/dev/null && ours "$1" "$2" && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
   if ours "$1" "$2"; then kill -KILL "$1" 2>/dev/null; fi
 fi
 if [ "$3" = remove ]; then rm -rf -- "$2"; fi
