@@ -1,0 +1,93 @@
+import { assert } from '../base/assert.ts';
+import type { Cancel, LogFields, Observer } from '../ports.ts';
+import type { SeededEntropy } from './seeded-entropy.ts';
+import type { Actor, World } from './world.ts';
+
+/** A log line of a node, for checkers and for people. */
+export interface LoggedLine {
+  readonly node: string;
+  readonly timeMs: number;
+  readonly level: string;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+/**
+ * One process of the simulated world: the identity behind its ports. It can stall (a busy processor), and die and
+ * start again, which voids everything that was still under way towards its former life.
+ */
+export class SimNode implements Actor {
+  readonly world: World;
+  readonly name: string;
+  readonly index: number;
+  readonly entropy: SeededEntropy;
+  readonly observer: Observer;
+  readonly counters = new Map<string, number>();
+  onLog: ((line: LoggedLine) => void) | undefined;
+  /** Goes up with each crash; events of an earlier life are dropped. */
+  life = 1;
+  #stalledUntilUs = 0;
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+    this.index = world.newActorIndex();
+    this.entropy = world.entropy.fork(`node/${name}`);
+    this.observer = {
+      log: (level, event, fields = {}) => this.#log(level, event, fields),
+      count: (counter, by = 1) => this.#count(counter, by),
+    };
+  }
+
+  /** Does `run` now, as an event of its own. For scenarios: build a core, start it, ask it for something. */
+  turn<T>(run: () => T): T {
+    this.world.trace.record(this.world.nowUs, this.index, 'turn');
+    return this.world.turn(this, run);
+  }
+
+  /** Does `run` in this node's turn after `delayUs`, unless it dies before or cancels. */
+  later(delayUs: number, run: () => void): Cancel {
+    const life = this.life;
+    let event = this.world.after(delayUs, attempt);
+    const node = this;
+    function attempt(): void {
+      if (node.life !== life) return;
+      const waitUs = node.#stalledUntilUs - node.world.nowUs;
+      if (waitUs > 0) event = node.world.after(waitUs, attempt);
+      else node.world.turn(node, run);
+    }
+    return () => this.world.cancel(event);
+  }
+
+  /** Traces a call that this node makes to one of its ports; it may be made in the node's own turn alone. */
+  called(what: string, a = 0, b = 0, bytes?: Uint8Array): void {
+    assert(this.world.current === this, `${this.name} called ${what} out of its turn`);
+    this.world.trace.record(this.world.nowUs, this.index, what, a, b, bytes);
+  }
+
+  /** Traces news that a port is about to hand to this node. */
+  told(what: string, a = 0, b = 0, bytes?: Uint8Array): void {
+    this.world.trace.record(this.world.nowUs, this.index, what, a, b, bytes);
+  }
+
+  /** The node does nothing for `ms`; what would have happened then happens at the end, in order. */
+  stall(ms: number): void {
+    this.#stalledUntilUs = Math.max(this.#stalledUntilUs, this.world.nowUs + Math.round(ms * 1_000));
+  }
+
+  /** Ends this life of the node at once. Its ports drop what they hold when they are told (network and store crash). */
+  die(): void {
+    this.life += 1;
+    this.world.trace.record(this.world.nowUs, this.index, 'crash');
+  }
+
+  #log(level: string, event: string, fields: LogFields): void {
+    this.called(`log ${level} ${event}`);
+    this.onLog?.({ node: this.name, timeMs: this.world.nowUs / 1_000, level, event, fields });
+  }
+
+  #count(counter: string, by: number): void {
+    this.called(`count ${counter}`, 0, by);
+    this.counters.set(counter, (this.counters.get(counter) ?? 0) + by);
+  }
+}
