@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, fromHex, fromUtf8, toHex, utf8 } from '../base/bytes.ts';
-import { formatIpv6, parseIp } from './ip-text.ts';
 import type { SocksEvent, SocksRequest } from './socks5.ts';
 import { encodeSocksReply, encodeSocksResolved, Socks5Server, socksReplyForEnd } from './socks5.ts';
 
@@ -167,44 +166,5 @@ describe('socks5', () => {
       'generalFailure',
       'generalFailure',
     ]);
-  });
-});
-
-describe('IP literals', () => {
-  test.each([
-    ['::', '00000000000000000000000000000000'],
-    ['::1', '00000000000000000000000000000001'],
-    ['1::', '00010000000000000000000000000000'],
-    ['2001:DB8:0:0:1:0:0:1', '20010db8000000000001000000000001'],
-    ['::ffff:1.2.3.4', '00000000000000000000ffff01020304'],
-    ['255.0.1.2', 'ff000102'],
-  ])('%s', (text, hex) => {
-    expect(toHex(parseIp(text)!)).toBe(hex);
-  });
-
-  test.each([
-    '',
-    '1.2.3',
-    '01.2.3.4',
-    '256.1.1.1',
-    '1::2::3',
-    ':::',
-    '1:2',
-    '1:2:3:4:5:6:7:8:9',
-    'a.b',
-    '::1.2.3',
-    '1:2:3:4:5:6:7::8',
-    '::12345',
-  ])('%j is none', text => expect(parseIp(text)).toBeUndefined());
-
-  test('format and parse agree on every address', () => {
-    const sparse = fc.array(fc.constantFrom(0, 0, 0, 1, 255), { minLength: 16, maxLength: 16 });
-    fc.assert(
-      fc.property(fc.oneof(sparse, fc.array(fc.nat(255), { minLength: 16, maxLength: 16 })), bytes => {
-        const address = Uint8Array.from(bytes);
-        expect(toHex(parseIp(formatIpv6(address))!)).toBe(toHex(address));
-      }),
-    );
-    expect(formatIpv6(fromHex('20010db8000000000001000000000001')!)).toBe('2001:db8::1:0:0:1');
   });
 });

@@ -1,5 +1,5 @@
 import { concatBytes, utf8 } from '../base/bytes.ts';
-import { formatIpv6, parseIp } from './ip-text.ts';
+import { formatIp, parseIp } from '../base/ip.ts';
 
 /**
  * The server's side of SOCKS5 (RFC 1928, RFC 1929) with Tor's extensions, as a machine: bytes in, events out.
@@ -205,7 +205,7 @@ function readAddress(bytes: Uint8Array): RawAddress | 'unknown' | undefined {
       return { hostKind: 'ipv4', host: bytes.subarray(4, 8).join('.'), end: 8 };
     case addressType.ipv6:
       if (bytes.length < 20) return undefined;
-      return { hostKind: 'ipv6', host: formatIpv6(bytes.subarray(4, 20)), end: 20 };
+      return { hostKind: 'ipv6', host: formatIp(bytes.subarray(4, 20)), end: 20 };
     case addressType.name: {
       if (bytes.length < 5 || bytes.length < 5 + bytes[4]) return undefined;
       return { hostKind: 'name', host: latin1(bytes.subarray(5, 5 + bytes[4])), end: 5 + bytes[4] };
@@ -225,7 +225,7 @@ function normalizeHost(
     const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
     const ip = parseIp(bare);
     if (ip?.length === 4) return { hostKind: 'ipv4', host: ip.join('.') };
-    if (ip?.length === 16) return { hostKind: 'ipv6', host: formatIpv6(ip) };
+    if (ip?.length === 16) return { hostKind: 'ipv6', host: formatIp(ip) };
     // A name travels in BEGIN as "host:port" closed by a zero byte, so neither may be part of it.
     if (kind === 'resolve-ptr' || !/^[A-Za-z0-9._-]{1,253}$/.test(host)) return undefined;
   }
