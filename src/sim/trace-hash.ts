@@ -28,12 +28,13 @@ export class TraceHash {
   /** @param who number of the node. @param what kind of the call or event; `a` and `b` are ids or amounts (safe integers). */
   record(timeUs: number, who: number, what: string, a = 0, b = 0, bytes: Uint8Array = noBytes): void {
     this.records += 1;
+    const kind = this.#kindOf(what);
     if (this.#length + headBytes > bufferBytes) this.#flush();
     const at = this.#length;
     const view = this.#view;
     view.setFloat64(at, timeUs);
     view.setUint16(at + 8, who);
-    view.setUint16(at + 10, this.#kindOf(what));
+    view.setUint16(at + 10, kind);
     view.setUint32(at + 12, a);
     view.setFloat64(at + 16, b);
     view.setUint32(at + 24, bytes.length);
@@ -64,7 +65,7 @@ export class TraceHash {
     if (known !== undefined) return known;
     const number = this.#kinds.size;
     this.#kinds.set(what, number);
-    this.#hash.update(utf8(what));
+    this.#append(utf8(what));
     return number;
   }
 

@@ -1,0 +1,155 @@
+import { assert } from '../base/assert.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent, ChainPort, Outpoint } from '../ports.ts';
+import type { Block, SimChain } from './sim-chain.ts';
+import type { SimNode } from './sim-node.ts';
+import { outpointKey } from './transaction-bytes.ts';
+
+export interface ChainPortOptions {
+  /** How long a request takes, and a block until the node hears of it. */
+  readonly latencyMs: number;
+}
+
+const unreachable = 'chain unreachable';
+
+/** One node's view of the chain: its own watched scripts, its own delay, its own outages. */
+export class SimChainPort implements ChainPort {
+  readonly #node: SimNode;
+  readonly #chain: SimChain;
+  readonly #latencyUs: number;
+  #handler: AnswerHandler | undefined;
+  #watched = new Map<string, Uint8Array>();
+  /** Outputs that pay a watched script, by outpoint, so that their spending is seen. */
+  #outputs = new Map<string, Outpoint>();
+  #lastNewsUs = 0;
+  #reachable = true;
+  #heldBack: ChainEvent[] = [];
+  readonly #stopListening: () => void;
+
+  constructor(node: SimNode, chain: SimChain, options: Partial<ChainPortOptions> = {}) {
+    this.#node = node;
+    this.#chain = chain;
+    this.#latencyUs = Math.round((options.latencyMs ?? 20) * 1_000);
+    this.#stopListening = chain.listen({
+      connected: block => this.#tellBlock(block),
+      disconnected: height => this.#tell({ kind: 'reorg', height }),
+    });
+  }
+
+  /** The first news is the tip. */
+  attach(handler: AnswerHandler): void {
+    this.#handler = handler;
+    const { height, hash } = this.#chain.tip;
+    this.#tell({ kind: 'block', height, hash });
+  }
+
+  broadcast(transactions: readonly Uint8Array[], ask: AskId): void {
+    for (const bytes of transactions) this.#node.called('chain broadcast', ask, 0, bytes);
+    const offered = transactions.map(bytes => bytes.slice());
+    this.#ask(() => {
+      const fault = this.#reachable ? this.#chain.offer(offered) : unreachable;
+      return fault === undefined ? { kind: 'broadcast', ask } : { kind: 'broadcast', ask, fault };
+    });
+  }
+
+  output(outpoint: Outpoint, ask: AskId): void {
+    this.#node.called('chain output', ask, outpoint.index, outpoint.txid);
+    const asked = { txid: outpoint.txid.slice(), index: outpoint.index };
+    this.#ask(() => {
+      if (!this.#reachable) return { kind: 'output', ask, fault: unreachable };
+      const found = this.#chain.unspent(asked);
+      if (found === undefined) return { kind: 'output', ask };
+      const { script, valueSat } = found.coin;
+      return { kind: 'output', ask, output: { script, valueSat, confirmations: found.confirmations } };
+    });
+  }
+
+  feerate(ask: AskId): void {
+    this.#node.called('chain feerate', ask);
+    this.#ask(() => {
+      if (!this.#reachable) return { kind: 'feerate', ask, fault: unreachable };
+      const floor = this.#chain.mempool.floorSatPerKvb;
+      const mined = this.#chain.minedSatPerKvb;
+      return { kind: 'feerate', ask, satPerKvb: mined > floor ? mined : floor };
+    });
+  }
+
+  watch(script: Uint8Array, fromHeight: number): void {
+    this.#node.called('chain watch', 0, fromHeight, script);
+    const key = toHex(script);
+    const watched = this.#watched.get(key) ?? script.slice();
+    this.#watched.set(key, watched);
+    for (const block of this.#chain.blocksFrom(fromHeight)) this.#tellMoney(block, new Set([key]));
+  }
+
+  /** While false, requests answer with a fault and news waits. */
+  reach(reachable: boolean): void {
+    this.#reachable = reachable;
+    if (!reachable) return;
+    const held = this.#heldBack;
+    this.#heldBack = [];
+    for (const event of held) this.#tell(event);
+  }
+
+  /** The process died and watches nothing any more. */
+  forget(): void {
+    this.#stopListening();
+    this.#watched.clear();
+    this.#outputs.clear();
+  }
+
+  #ask(answer: () => Answer): void {
+    this.#node.later(this.#latencyUs, () => {
+      const given = answer();
+      this.#node.told(`chain answer ${given.kind} ${'fault' in given ? given.fault : ''}`, given.ask);
+      this.#to.onAnswer(given);
+    });
+  }
+
+  #tellBlock(block: Block): void {
+    this.#tell({ kind: 'block', height: block.height, hash: block.hash });
+    this.#tellMoney(block, new Set(this.#watched.keys()));
+  }
+
+  #tellMoney(block: Block, scripts: ReadonlySet<string>): void {
+    const { height } = block;
+    for (const transaction of block.transactions) {
+      for (const { outpoint } of transaction.inputs) {
+        const watched = this.#outputs.get(outpointKey(outpoint));
+        if (watched === undefined || !scripts.has(this.#scriptOf(block, outpoint))) continue;
+        this.#tell({ kind: 'spent', outpoint: watched, transaction: transaction.bytes, height });
+      }
+      transaction.outputs.forEach(({ script, valueSat }, index) => {
+        const watched = this.#watched.get(toHex(script));
+        if (watched === undefined || !scripts.has(toHex(script))) return;
+        const outpoint = { txid: transaction.txid, index };
+        this.#outputs.set(outpointKey(outpoint), outpoint);
+        this.#tell({ kind: 'paid', script: watched, outpoint, valueSat, height });
+      });
+    }
+  }
+
+  #scriptOf(block: Block, outpoint: Outpoint): string {
+    const coin = block.spent.get(outpointKey(outpoint));
+    return coin === undefined ? '' : toHex(coin.script);
+  }
+
+  /** News keeps its order. */
+  #tell(event: ChainEvent): void {
+    if (!this.#reachable) {
+      this.#heldBack.push(event);
+      return;
+    }
+    const { nowUs } = this.#node.world;
+    this.#lastNewsUs = Math.max(this.#lastNewsUs, nowUs + this.#latencyUs);
+    this.#node.later(this.#lastNewsUs - nowUs, () => {
+      this.#node.told(`chain ${event.kind}`, 0, event.height);
+      this.#to.onChain(event);
+    });
+  }
+
+  get #to(): AnswerHandler {
+    assert(this.#handler !== undefined, `${this.#node.name} has attached an answer handler`);
+    return this.#handler;
+  }
+}
