@@ -163,7 +163,7 @@ export interface ResolvedMessage {
 
 /** spec: tor-spec/remote-hostname-lookup (RESOLVED). Answers beyond one cell are left out. */
 export function encodeResolved(message: ResolvedMessage): Uint8Array {
-  const answers = message.addresses.map(each => {
+  const answers: Holds<typeof resolvedAnswer>[] = message.addresses.map(each => {
     const ip = each.kind === 'name' ? undefined : parseIp(each.value);
     const type =
       ip === undefined ? addressType.hostname : ip.length === 4 ? addressType.ipv4 : addressType.ipv6;
