@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { nearestOf, parseNetFile, planOf, relaysOf } from './net-file.ts';
+
+const faultOf = (text: string): string => {
+  try {
+    parseNetFile('net.yaml', text);
+  } catch (error) {
+    expect(error).toMatchObject({ exitCode: 2 });
+    return (error as Error).message;
+  }
+  return 'no fault';
+};
+
+describe('net.yaml', () => {
+  it('describes relays, payment and chain', () => {
+    const plan = parseNetFile(
+      'net.yaml',
+      `
+seed: 7
+relays:
+  - {count: 2, flags: [guard], price: 2 msat/cell}
+  - {count: 1, price: 50000 sat/GiB}
+  - {exit: true}
+pay: {scheme: channel, window: 2048, max_spend: 100000 sat}
+chain: {kind: regtest}
+`,
+    );
+    expect(plan).toMatchObject({
+      seed: 7,
+      pay: { window: 2048, max_spend: 100_000 },
+      chain: { kind: 'regtest' },
+    });
+    expect(relaysOf(plan)).toEqual([
+      { nickname: 'guard1', exit: false, price: '4194 sat/GiB' },
+      { nickname: 'guard2', exit: false, price: '4194 sat/GiB' },
+      { nickname: 'middle1', exit: false, price: '50000 sat/GiB' },
+      { nickname: 'exit1', exit: true, price: '100000 sat/GiB' },
+    ]);
+  });
+
+  it('has no price where nothing is paid', () => {
+    const plan = parseNetFile('net.yaml', 'relays: [{exit: true, count: 2}]\npay: {scheme: none}');
+    expect(relaysOf(plan).map(({ price }) => price)).toEqual([undefined, undefined]);
+  });
+
+  it('names file, line and the nearest option', () => {
+    expect(faultOf('relays:\n  - {count: 1, exit: true}\n  - count: 1\n    prise: 2 msat/cell')).toBe(
+      'net.yaml:4: there is no option relays.1.prise; did you mean price?',
+    );
+    expect(faultOf('relays: [{exit: true}]\npay:\n  windw: 5')).toBe(
+      'net.yaml:3: there is no option pay.windw; did you mean window?',
+    );
+    expect(faultOf('relais: []')).toMatch(/^net\.yaml:1: .*relays/);
+  });
+
+  it('names what is wrong with a value', () => {
+    expect(faultOf('relays:\n  - exit: true\n    price: 2 msat')).toMatch(
+      /^net\.yaml:3: relays\.0\.price: .*sat\/GiB/,
+    );
+    expect(faultOf('relays:\n  - exit: true\npay:\n  max_spend: lots')).toMatch(
+      /^net\.yaml:4: pay\.max_spend: /,
+    );
+    expect(faultOf('relays:\n  - count: 0\n    exit: true')).toMatch(/^net\.yaml:2: relays\.0\.count: /);
+    expect(faultOf('relays:\n  - count: 3')).toBe('net.yaml:1: relays: none of them is an exit');
+    expect(faultOf('relays: [\n')).toMatch(/^net\.yaml:\d+: /);
+    expect(faultOf('')).toMatch(/^net\.yaml:1: relays: /);
+  });
+});
+
+it('plans a network of any size with at least one exit', () => {
+  for (let count = 1; count <= 30; count++) {
+    const relays = relaysOf(planOf(count));
+    expect(relays).toHaveLength(count);
+    expect(relays.filter(({ exit }) => exit).length).toBeGreaterThan(0);
+    expect(new Set(relays.map(({ nickname }) => nickname)).size).toBe(count);
+  }
+  expect(relaysOf(planOf(3)).map(({ nickname }) => nickname)).toEqual(['guard1', 'middle1', 'exit1']);
+});
+
+it('suggests only what is near', () => {
+  expect(nearestOf('pirce', ['price', 'count'])).toBe('price');
+  expect(nearestOf('zzzzzzzz', ['price', 'count'])).toBeUndefined();
+});

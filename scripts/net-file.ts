@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs';
+import { isMap, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { OperatorError } from '../src/base/fault.ts';
+
+/** msat per 2^20 cells of what "1 sat/GiB" says: a GiB is 2^21 cells of 512 bytes. */
+const priceText = /^(\d+(?:\.\d+)?)\s*(sat\/GiB|msat\/cell)$/;
+
+const price = z
+  .string()
+  .regex(priceText, 'a price reads like "100000 sat/GiB" or "2 msat/cell"')
+  .transform(text => satPerGib(text));
+const satoshi = z.union([z.number().int().positive(), z.string()]).transform((value, context) => {
+  const digits = /^(\d+)(?:\s*sat)?$/.exec(String(value))?.[1];
+  if (digits !== undefined && Number(digits) > 0) return Number(digits);
+  context.addIssue('an amount reads like "100000 sat"');
+  return z.NEVER;
+});
+
+const relayGroup = z.strictObject({
+  count: z.number().int().min(1).max(200).default(1),
+  flags: z.array(z.enum(['guard', 'middle', 'exit'])).default([]),
+  exit: z.boolean().default(false),
+  price: price.optional(),
+});
+
+const netSchema = z.strictObject({
+  seed: z.number().int().nonnegative().optional(),
+  authorities: z.literal(1).default(1),
+  relays: z.array(relayGroup).min(1),
+  pay: z
+    .strictObject({
+      scheme: z.enum(['channel', 'bitcoin-channel', 'none']).default('channel'),
+      variant: z.enum(['spillman', 'cltv']).optional(),
+      window: z.union([z.literal('auto'), z.number().int().min(1)]).optional(),
+      max_spend: satoshi.optional(),
+      min_confirmations: z.number().int().min(0).max(100).optional(),
+    })
+    .prefault({}),
+  chain: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('regtest') }),
+      z.strictObject({ kind: z.literal('rpc'), url: z.url(), cookie: z.string() }),
+    ])
+    .default({ kind: 'regtest' }),
+});
+
+/** A network as net.yaml describes it, defaults filled in; prices in sat per GiB as text. */
+export type NetPlan = z.output<typeof netSchema>;
+
+/** What relays cost where net.yaml does not say: as relays do in the demo. */
+const defaultPrice = '100000 sat/GiB';
+
+/** One relay of a plan. */
+export interface PlannedRelay {
+  readonly nickname: string;
+  readonly exit: boolean;
+  /** As pay.yaml has it; undefined: free of charge. */
+  readonly price: string | undefined;
+}
+
+/** The relays in order, named by what they are for: guard1, middle1, exit1. */
+export function relaysOf(plan: NetPlan): PlannedRelay[] {
+  const counts: Record<string, number> = {};
+  return plan.relays.flatMap(group =>
+    Array.from({ length: group.count }, () => {
+      const exit = group.exit || group.flags.includes('exit');
+      const kind = exit ? 'exit' : group.flags.includes('guard') ? 'guard' : 'middle';
+      counts[kind] = (counts[kind] ?? 0) + 1;
+      const paid = plan.pay.scheme !== 'none';
+      return {
+        nickname: `${kind}${counts[kind]}`,
+        exit,
+        price: paid ? (group.price ?? defaultPrice) : undefined,
+      };
+    }),
+  );
+}
+
+/** A network of so many relays: guards, middles, and exits at the end, at least one of them. */
+export function planOf(relays: number): NetPlan {
+  const exits = Math.max(1, Math.floor(relays / 3));
+  const guards = Math.ceil((relays - exits) / 2);
+  const middles = relays - exits - guards;
+  const groups = [
+    { count: guards, flags: ['guard'] },
+    { count: middles, flags: ['middle'] },
+    { count: exits, exit: true },
+  ];
+  return netSchema.parse({ relays: groups.filter(({ count }) => count > 0) });
+}
+
+export function readNetFile(file: string): NetPlan {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    throw new OperatorError('CONFIG_FILE', `${file} cannot be read`, 2);
+  }
+  return parseNetFile(file, text);
+}
+
+/** Reads net.yaml; what is wrong is named with file, line, option and the nearest valid one. */
+export function parseNetFile(file: string, text: string): NetPlan {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const wrong = (line: number, what: string) =>
+    new OperatorError('CONFIG_INVALID', `${file}:${line}: ${what}`, 2);
+  const [broken] = document.errors;
+  if (broken !== undefined) throw wrong(lines.linePos(broken.pos[0]).line, broken.message.split('\n')[0]);
+  const parsed = netSchema.safeParse(document.toJS() ?? {});
+  if (parsed.success) {
+    if (!relaysOf(parsed.data).some(({ exit }) => exit))
+      throw wrong(lineAt(document, lines, ['relays']), 'relays: none of them is an exit');
+    return parsed.data;
+  }
+  const [issue] = parsed.error.issues;
+  const path = issue.path.filter(part => typeof part !== 'symbol');
+  if (issue.code !== 'unrecognized_keys')
+    throw wrong(lineAt(document, lines, path), `${path.join('.') || 'the file'}: ${issue.message}`);
+  const [key] = issue.keys;
+  const nearest = nearestOf(key, knownKeys(path));
+  throw wrong(
+    lineAt(document, lines, [...path, key]),
+    `there is no option ${[...path, key].join('.')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+  );
+}
+
+/** The line that names the option at `path`, or the nearest thing above it. */
+function lineAt(
+  document: ReturnType<typeof parseDocument>,
+  lines: LineCounter,
+  path: (string | number)[],
+): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const owner = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
+    const last = path[depth - 1];
+    if (isMap(owner)) {
+      const pair = owner.items.find(({ key }) => String(key) === String(last));
+      const range = (pair?.key as { range?: [number, number, number] } | undefined)?.range;
+      if (range !== undefined) return lines.linePos(range[0]).line;
+    }
+    const node = document.getIn(path.slice(0, depth), true) as
+      | { range?: [number, number, number] }
+      | undefined;
+    if (node?.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function knownKeys(path: readonly (string | number)[]): string[] {
+  if (path[0] === 'relays') return Object.keys(relayGroup.shape);
+  if (path[0] === 'pay') return ['scheme', 'variant', 'window', 'max_spend', 'min_confirmations'];
+  if (path[0] === 'chain') return ['kind', 'url', 'cookie'];
+  return Object.keys(netSchema.shape);
+}
+
+/** The candidate with the fewest single-letter changes, if they are few enough to have been meant. */
+export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.ceil(word.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length];
+}
+
+/** Turns either way of writing a price into sat per GiB, in which pay.yaml has it. */
+function satPerGib(text: string): string {
+  const [, amount, unit] = priceText.exec(text) ?? [];
+  if (unit === 'sat/GiB') return text;
+  const [whole, fraction = ''] = amount.split('.');
+  // 2^21 cells in a GiB, 1000 msat in a sat.
+  const scaled = BigInt(whole + fraction) * 2n ** 21n;
+  const divisor = 1_000n * 10n ** BigInt(fraction.length);
+  return `${scaled / divisor} sat/GiB`;
+}

@@ -1,0 +1,81 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRunning, type ProcessIdentity } from '../regtest/process-identity.ts';
+import { OperatorError } from '../src/base/fault.ts';
+
+export type NodeRole = 'bitcoind' | 'authority' | 'relay' | 'client';
+
+/** How a node came to its end without being asked to. */
+export interface NodeEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export interface NodeState {
+  readonly name: string;
+  readonly role: NodeRole;
+  readonly process: ProcessIdentity;
+  /** Where it listens, by what for: or, dir, socks, rpc. */
+  readonly listens: Readonly<Record<string, string>>;
+  readonly dataDir: string;
+  readonly log: string;
+  /** Sat per GiB as in pay.yaml; absent for what costs nothing. */
+  readonly price?: string;
+  readonly end?: NodeEnd;
+}
+
+/** A running network, as its supervisor writes it down for every other command. Readable by its owner alone. */
+export interface NetworkState {
+  readonly supervisor: ProcessIdentity;
+  readonly startedAt: string;
+  /** False while nodes are being started, or stopped. */
+  readonly ready: boolean;
+  readonly nodes: readonly NodeState[];
+  /** HOST:PORT of the client's SOCKS5 proxy. */
+  readonly socks: string;
+  /** The client's control socket. */
+  readonly control: string;
+  readonly chain: ChainAccess;
+}
+
+/** How to reach the network's bitcoind. */
+export interface ChainAccess {
+  readonly rpcUrl: string;
+  readonly cookieFile: string;
+}
+
+const fileName = 'network.json';
+
+/** Makes the folder of a network, for its owner alone. */
+export function makeNetworkDir(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700);
+}
+
+export function writeNetworkState(dir: string, state: NetworkState): void {
+  const file = join(dir, fileName);
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+export function removeNetworkState(dir: string): void {
+  rmSync(join(dir, fileName), { force: true });
+}
+
+export function readNetworkState(dir: string): NetworkState | undefined {
+  try {
+    return JSON.parse(readFileSync(join(dir, fileName), 'utf8')) as NetworkState;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The state of a network whose supervisor runs; an error that says how to start one otherwise. */
+export function runningNetwork(dir: string): NetworkState {
+  const state = readNetworkState(dir);
+  if (state === undefined || !isRunning(state.supervisor))
+    throw new OperatorError('NETWORK_DOWN', `no network runs in ${dir}; start one with: naulon up -d`, 3);
+  return state;
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { identityOf, type ProcessIdentity } from '../regtest/process-identity.ts';
+import { OperatorError } from '../src/base/fault.ts';
+
+const stopMsMax = 10_000;
+
+/** How a node ended: `asked` when we told it to. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly asked: boolean;
+}
+
+/** One of our own nodes, in a process that ends with this one. */
+export interface NodeProcess {
+  readonly name: string;
+  readonly identity: ProcessIdentity;
+  readonly ended: Promise<Ended>;
+  stop(): Promise<void>;
+}
+
+export interface NodeCommand {
+  readonly name: string;
+  /** Arguments of ./naulon. */
+  readonly args: readonly string[];
+  /** Gets all that the node prints, appended. */
+  readonly log: string;
+  /** The line of standard output from which on the node serves. */
+  readonly readyLine: RegExp;
+  readonly readyMsMax: number;
+}
+
+/** The file that ./naulon of this checkout or installation is: beside scripts/, or beside dist/. */
+export function naulonFile(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  return fileURLToPath(
+    new URL(/[/\\]dist[/\\]scripts[/\\]$/.test(here) ? '../../naulon' : '../naulon', import.meta.url),
+  );
+}
+
+/** Starts a node and waits until it says that it is ready; what it printed, if it ends before. */
+export async function startNode(command: NodeCommand): Promise<NodeProcess> {
+  const log = openSync(command.log, 'a', 0o600);
+  // A session of its own: Ctrl-C reaches us alone, and we stop nodes in order. The channel ends the node when we die.
+  const child = spawn(process.execPath, [naulonFile(), ...command.args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', log, 'ipc'],
+  });
+  let asked = false;
+  const ended = new Promise<Ended>(over => {
+    child.once('error', () => over({ code: null, signal: null, asked }));
+    child.once('exit', (code, signal) => over({ code, signal, asked }));
+  });
+  void ended.then(() => closeSync(log));
+  const ready = lineOf(child, command.readyLine, line => writeSync(log, `${line}\n`));
+  const identity = child.pid === undefined ? undefined : identityOf(child.pid);
+  const outcome = await Promise.race([
+    ready,
+    ended,
+    pause(command.readyMsMax, 'late' as const, { ref: false }),
+  ]);
+  if (outcome !== 'ready' || identity === undefined) {
+    asked = true;
+    child.kill('SIGKILL');
+    await ended;
+    const how = outcome === 'late' ? `was not ready within ${command.readyMsMax / 1000} s` : 'ended at start';
+    const last = readFileSync(command.log, 'utf8').trim().split('\n').slice(-3).join('\n  ');
+    throw new OperatorError('NODE_START', `${command.name} ${how}; see ${command.log}:\n  ${last}`, 4);
+  }
+  const stop = async () => {
+    asked = true;
+    child.kill('SIGTERM');
+    const inTime = await Promise.race([ended.then(() => true), pause(stopMsMax, false, { ref: false })]);
+    if (!inTime) child.kill('SIGKILL');
+    await ended;
+  };
+  return { name: command.name, identity, ended, stop };
+}
+
+function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => void): Promise<'ready'> {
+  return new Promise(found => {
+    if (child.stdout === null) return;
+    createInterface(child.stdout).on('line', line => {
+      try {
+        keep(line);
+      } catch {
+        // The log is closed once the node has ended; its very last words are lost.
+      }
+      if (wanted.test(line)) found('ready');
+    });
+  });
+}
