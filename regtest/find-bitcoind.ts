@@ -25,6 +25,8 @@ export interface FindOptions {
   readonly checksums?: TarballTable;
   /** False: packages are not fetched, as if this were no Debian. */
   readonly debian?: boolean;
+  /** False: only what is here already counts; nothing is fetched. */
+  readonly provision?: boolean;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function findBitcoind(options: FindOptions = {}): Promise<BitcoindP
   });
   const cached = await fromCache(cache, text => say(3, 'cache', text));
   if (cached !== undefined) return cached;
+  if (options.provision === false) return giveUp(text => say(6, 'none', text));
   return withCacheLock(
     cache,
     () => say(3, 'cache', 'another process is fetching one; waiting for it'),
