@@ -28,6 +28,13 @@ const netSchema = z.strictObject({
   seed: z.number().int().nonnegative().optional(),
   authorities: z.literal(1).default(1),
   relays: z.array(relayGroup).min(1),
+  exit_to: z
+    .array(
+      z
+        .string()
+        .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}$/i, 'an address reads like 127.0.0.1:8080'),
+    )
+    .optional(),
   pay: z
     .strictObject({
       scheme: z.enum(['channel', 'bitcoin-channel', 'none']).default('channel'),

@@ -37,6 +37,8 @@ export interface NetworkState {
   readonly socks: string;
   /** The client's control socket. */
   readonly control: string;
+  /** HOST:PORT of a server of test files, which the network's exits may reach. */
+  readonly lab: string;
   readonly chain: ChainAccess;
 }
 

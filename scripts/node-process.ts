@@ -19,14 +19,18 @@ export interface Ended {
 export interface NodeProcess {
   readonly name: string;
   readonly identity: ProcessIdentity;
+  /** The line that said so. */
+  readonly readyLine: string;
   readonly ended: Promise<Ended>;
   stop(): Promise<void>;
 }
 
 export interface NodeCommand {
   readonly name: string;
-  /** Arguments of ./naulon. */
+  /** Arguments of the program. */
   readonly args: readonly string[];
+  /** A Node program; ./naulon when absent. */
+  readonly program?: string;
   /** Gets all that the node prints, appended. */
   readonly log: string;
   /** The line of standard output from which on the node serves. */
@@ -46,7 +50,7 @@ export function naulonFile(): string {
 export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   const log = openSync(command.log, 'a', 0o600);
   // A session of its own: Ctrl-C reaches us alone, and we stop nodes in order. The channel ends the node when we die.
-  const child = spawn(process.execPath, [naulonFile(), ...command.args], {
+  const child = spawn(process.execPath, [command.program ?? naulonFile(), ...command.args], {
     detached: true,
     stdio: ['ignore', 'pipe', log, 'ipc'],
   });
@@ -58,16 +62,13 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   void ended.then(() => closeSync(log));
   const ready = lineOf(child, command.readyLine, line => writeSync(log, `${line}\n`));
   const identity = child.pid === undefined ? undefined : identityOf(child.pid);
-  const outcome = await Promise.race([
-    ready,
-    ended,
-    pause(command.readyMsMax, 'late' as const, { ref: false }),
-  ]);
-  if (outcome !== 'ready' || identity === undefined) {
+  const outcome = await Promise.race([ready, ended, pause(command.readyMsMax, undefined, { ref: false })]);
+  if (typeof outcome !== 'string' || identity === undefined) {
     asked = true;
     child.kill('SIGKILL');
     await ended;
-    const how = outcome === 'late' ? `was not ready within ${command.readyMsMax / 1000} s` : 'ended at start';
+    const how =
+      outcome === undefined ? `was not ready within ${command.readyMsMax / 1000} s` : 'ended at start';
     const last = readFileSync(command.log, 'utf8').trim().split('\n').slice(-3).join('\n  ');
     throw new OperatorError('NODE_START', `${command.name} ${how}; see ${command.log}:\n  ${last}`, 4);
   }
@@ -78,10 +79,10 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
     if (!inTime) child.kill('SIGKILL');
     await ended;
   };
-  return { name: command.name, identity, ended, stop };
+  return { name: command.name, identity, readyLine: outcome, ended, stop };
 }
 
-function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => void): Promise<'ready'> {
+function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => void): Promise<string> {
   return new Promise(found => {
     if (child.stdout === null) return;
     createInterface(child.stdout).on('line', line => {
@@ -90,7 +91,7 @@ function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => voi
       } catch {
         // The log is closed once the node has ended; its very last words are lost.
       }
-      if (wanted.test(line)) found('ready');
+      if (wanted.test(line)) found(line);
     });
   });
 }

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** Options that every command takes, before or after its name. */
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly dataDir: string;
+}
+
+/** A command's work: its answer is the exit code, 0 when it says nothing. */
+type Work<O> = (
+  options: O & GlobalOptions,
+  terminal: Terminal,
+  args: string[],
+) => Promise<number | undefined>;
+
+/** The version in package.json, which lies one folder above this file, and two above its compiled form. */
+export function packageVersion(): string {
+  for (const place of ['../package.json', '../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
+      if (name === 'naulon') return version;
+    } catch {}
+  }
+  return 'unknown';
+}
+
+/**
+ * All commands with their options. Each command's code is imported when it is run, so that `naulon --help` does not
+ * wait for what it never uses.
+ */
+export function buildProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('naulon')
+    .description('A Tor-protocol relay network whose circuits are paid for, cell by cell.')
+    .version(packageVersion(), '--version', 'print the version')
+    .option('--json', 'answer with JSON: one object, or one per line')
+    .option('-q, --quiet', 'say nothing but the answer')
+    .option('-v, --verbose', 'say more')
+    .addOption(
+      new Option('--data-dir <dir>', 'where a network keeps its nodes, keys and money')
+        .env('NAULON_DATA_DIR')
+        .default('.naulon'),
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  const does =
+    <O>(work: () => Promise<Work<O>>) =>
+    async (...given: unknown[]) => {
+      const command = given.at(-1) as Command;
+      const options = command.optsWithGlobals() as O & GlobalOptions;
+      const args = command.processedArgs.flat().map(String);
+      setExitCode((await (await work())(options, openTerminal(options), args)) ?? 0);
+    };
+  addStart(program, does);
+  addNet(program, does);
+  addLab(program, does);
+  return program;
+}
+
+type Does = <O>(work: () => Promise<Work<O>>) => (...given: unknown[]) => Promise<void>;
+
+const bitcoindOption = () =>
+  new Option('--bitcoind <file>', 'the bitcoind to run (also NAULON_BITCOIND)').env('NAULON_BITCOIND');
+
+function collected(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+/** A whole number within bounds, or a usage error. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
+    return value;
+  };
+}
+
+function addStart(program: Command, does: Does): void {
+  program.commandsGroup('Start:');
+  program
+    .command('demo')
+    .description('local paid network: stream a file over three hops, show who was paid, stop')
+    .option('--size <bytes>', 'how much to stream', wholeNumber(1, 10_000_000_000), 105_000_000)
+    .option('--window <cells>', 'cells paid for at a time, or auto', 'auto')
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('./demo.ts')).demo));
+  program
+    .command('doctor')
+    .description('check Node, crypto, disk, ports, bitcoind and data folder; say what to fix')
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('./doctor.ts')).doctor));
+  program
+    .command('version')
+    .description('print versions of naulon, Node and the machine')
+    .action(does(async () => (await import('./doctor.ts')).version));
+}
+
+function addNet(program: Command, does: Does): void {
+  program.commandsGroup('Network:');
+  program
+    .command('up')
+    .description('start authority, relays, client and a regtest chain; print the SOCKS address')
+    .argument('[net.yaml]', 'what to start; three relays otherwise')
+    .option('--relays <number>', 'how many relays, the last one an exit', wholeNumber(1, 200))
+    .option(
+      '--exit-to <host:port>',
+      'a server on this machine that exits may reach (repeatable)',
+      collected,
+      [],
+    )
+    .option('-d, --detach', 'return once the network is ready, leaving it running')
+    .addOption(new Option('--supervise', 'be the process that a detached network is owned by').hideHelp())
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('./network-commands.ts')).up));
+  program
+    .command('status')
+    .description('nodes, what they are and whether they run')
+    .action(does(async () => (await import('./network-commands.ts')).status));
+  program
+    .command('verify')
+    .description('stream random bytes through every relay, compare hashes')
+    .option('--size <bytes>', 'bytes through each circuit', wholeNumber(1, 1_000_000_000), 1_000_000)
+    .action(does(async () => (await import('./verify.ts')).verify));
+  program
+    .command('logs')
+    .description('print what a node has logged')
+    .argument('[node]', 'one node; every node otherwise')
+    .option('-n, --lines <number>', 'the last so many lines of each', wholeNumber(1, 1_000_000), 20)
+    .action(does(async () => (await import('./network-commands.ts')).logs));
+  program
+    .command('down')
+    .description('stop everything, keep data and results')
+    .action(does(async () => (await import('./network-commands.ts')).down));
+}
+
+function addLab(program: Command, does: Does): void {
+  program.commandsGroup('Money:');
+  const regtest = program.command('regtest').description('drive the private chain');
+  regtest
+    .command('start')
+    .description('run a private chain in the foreground, mining when transactions wait')
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('./regtest-commands.ts')).start));
+  regtest
+    .command('mine')
+    .description('mine blocks on the running chain')
+    .argument('[blocks]', 'how many', wholeNumber(1, 10_000), 1)
+    .action(does(async () => (await import('./regtest-commands.ts')).mine));
+  regtest
+    .command('faucet')
+    .description('pay to an address from the faucet')
+    .argument('<address>')
+    .option('--sat <amount>', 'satoshi', wholeNumber(1_000, 100_000_000_000), 10_000_000)
+    .action(does(async () => (await import('./regtest-commands.ts')).faucet));
+}

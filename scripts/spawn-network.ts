@@ -1,0 +1,249 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
+import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
+import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
+import { type Funds, openFunds } from '../regtest/funds.ts';
+import { identityOf, isRunning } from '../regtest/process-identity.ts';
+import { OperatorError } from '../src/base/fault.ts';
+import { startLabServer } from './lab-server.ts';
+import { type NetPlan, relaysOf } from './net-file.ts';
+import {
+  authorityLine,
+  type ConfiguredNode,
+  writeAuthority,
+  writeClient,
+  writeRelay,
+} from './network-config.ts';
+import { freePorts, socksPort } from './network-ports.ts';
+import {
+  type ChainAccess,
+  makeNetworkDir,
+  type NetworkState,
+  type NodeState,
+  readNetworkState,
+  removeNetworkState,
+  writeNetworkState,
+} from './network-state.ts';
+import { type NodeProcess, startNode } from './node-process.ts';
+
+export interface SpawnOptions {
+  /** Made when absent; holds a folder per node and network.json. Kept at stop. */
+  readonly dir: string;
+  readonly plan: NetPlan;
+  readonly bitcoind?: string;
+  /** The program that nodes are run by; ./naulon when absent. */
+  readonly program?: string;
+  /** Loopback servers that the network's exits may reach, beside public ones. */
+  readonly exitTo: readonly string[];
+  readonly onStep?: (step: FindStep) => void;
+  /** Told what has been started, and what ended without being asked to. */
+  readonly say: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A local network that this process started and owns: every node in its own process. */
+export interface Network {
+  readonly state: NetworkState;
+  readonly funds: Funds | undefined;
+  readonly chain: ChainAccess;
+  /** Stops all nodes in order, the chain last. Data stays. */
+  stop(): Promise<void>;
+}
+
+/** Starts bitcoind, an authority, relays and a client, and waits until circuits can be built. */
+export async function spawnNetwork(options: SpawnOptions): Promise<Network> {
+  const { dir } = options;
+  const before = readNetworkState(dir);
+  if (before !== undefined && isRunning(before.supervisor))
+    throw new OperatorError('NETWORK_UP', `a network runs in ${dir} already; stop it with: naulon down`, 2);
+  makeNetworkDir(dir);
+  const starting = new StartingNetwork(options);
+  try {
+    await starting.chain();
+    await starting.nodes();
+    return starting.network();
+  } catch (error) {
+    await starting.stop();
+    throw error;
+  }
+}
+
+/** What has been started so far, in order, so that it can be stopped in the opposite one. */
+class StartingNetwork {
+  readonly #options: SpawnOptions;
+  /** Stopped from the last stage to the first; what is of one stage, together. */
+  readonly #stages: (() => Promise<void>)[][] = [];
+  #nodes: NodeState[] = [];
+  #ready = false;
+  #stopping = false;
+  #socks = '';
+  #control = '';
+  #lab = '';
+  #chain: ChainAccess = { rpcUrl: '', cookieFile: '' };
+  #funds: Funds | undefined;
+  readonly #startedAt = new Date().toISOString();
+
+  constructor(options: SpawnOptions) {
+    this.#options = options;
+  }
+
+  async chain(): Promise<void> {
+    const { plan, dir, say, onStep, bitcoind: asked } = this.#options;
+    if (plan.chain.kind === 'rpc') {
+      this.#chain = { rpcUrl: plan.chain.url, cookieFile: plan.chain.cookie };
+      await regtestRpc(
+        plan.chain.url,
+        plan.chain.cookie,
+      )('getblockcount').catch(error => {
+        throw new OperatorError('CHAIN_UNREACHABLE', `the chain does not answer: ${error.message}`, 3);
+      });
+      return;
+    }
+    const program = await findBitcoind({ bitcoind: asked, say: onStep });
+    const dataDir = join(dir, 'bitcoind');
+    const bitcoind = await startBitcoind({ program, dataDir });
+    this.#stages.push([() => bitcoind.stop()]);
+    this.#funds = await openFunds(bitcoind);
+    this.#stages.push([this.#funds.autoMine()]);
+    this.#chain = { rpcUrl: bitcoind.rpcUrl, cookieFile: bitcoind.cookieFile };
+    this.#addBitcoind(bitcoind);
+    const height = await bitcoind.rpc<number>('getblockcount');
+    say(`bitcoind   ${program.title.replace(' daemon version v', ' ')}, regtest, height ${height}`);
+  }
+
+  #addBitcoind(bitcoind: Bitcoind): void {
+    const identity = identityOf(bitcoind.pid);
+    if (identity === undefined) return;
+    const log = join(bitcoind.dataDir, 'regtest', 'debug.log');
+    this.#nodes.push({
+      name: 'bitcoind',
+      role: 'bitcoind',
+      process: identity,
+      listens: { rpc: `127.0.0.1:${bitcoind.rpcPort}` },
+      dataDir: bitcoind.dataDir,
+      log,
+    });
+    void bitcoind.ended.then(alone => {
+      if (alone) this.#onEnd('bitcoind', null, null);
+    });
+  }
+
+  async nodes(): Promise<void> {
+    const { plan, dir } = this.#options;
+    const relays = relaysOf(plan);
+    const lab = await startLabServer();
+    this.#stages.push([() => lab.close()]);
+    this.#lab = `127.0.0.1:${lab.port}`;
+    const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
+    const ports = await freePorts(relays.length + 4);
+    const nodeDir = (name: string) => {
+      const made = join(dir, name);
+      mkdirSync(made, { recursive: true, mode: 0o700 });
+      return made;
+    };
+    const [orPort, dirPort, socksOther, ...relayPorts] = ports;
+    const authorityDir = nodeDir('auth1');
+    const authority = writeAuthority({ dir: authorityDir, nickname: 'auth1', orPort, dirPort });
+    this.#stages.push([]);
+    const trusted = authorityLine(await this.#start('authority', authorityDir, authority));
+    this.#stages.push([]);
+    await Promise.all(
+      relays.map((relay, at) => {
+        const relayDir = nodeDir(relay.nickname);
+        const command = writeRelay({
+          ...relay,
+          dir: relayDir,
+          orPort: relayPorts[at],
+          authority: trusted,
+          exitTo,
+          chain: this.#chain,
+          pay: plan.pay,
+        });
+        return this.#start('relay', relayDir, command);
+      }),
+    );
+    this.#stages.push([]);
+    const clientDir = nodeDir('client');
+    const socks = await socksPort(socksOther);
+    const client = writeClient({
+      dir: clientDir,
+      socks,
+      authority: trusted,
+      chain: this.#chain,
+      pay: plan.pay,
+    });
+    this.#socks = `127.0.0.1:${socks}`;
+    this.#control = client.control;
+    await this.#start('client', clientDir, client);
+    this.#ready = true;
+    this.#write();
+  }
+
+  async #start(role: NodeState['role'], dataDir: string, command: ConfiguredNode): Promise<string> {
+    this.#options.signal?.throwIfAborted();
+    const node = await startNode({ ...command, program: this.#options.program });
+    this.#stages.at(-1)?.push(() => node.stop());
+    const { name, listens, log, price } = command;
+    this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price });
+    this.#watch(node);
+    this.#write();
+    const where = Object.entries(listens).map(([use, at]) => `${use} ${at}`);
+    this.#options.say(`${name.padEnd(10)} ${where.join(', ')}`);
+    return node.readyLine;
+  }
+
+  #watch(node: NodeProcess): void {
+    void node.ended.then(({ code, signal, asked }) => {
+      if (!asked) this.#onEnd(node.name, code, signal);
+    });
+  }
+
+  /** A node that crashed is reported and written down; the others go on. */
+  #onEnd(name: string, code: number | null, signal: string | null): void {
+    if (this.#stopping) return;
+    const end = { code, signal, at: new Date().toISOString() };
+    this.#nodes = this.#nodes.map(node => (node.name === name ? { ...node, end } : node));
+    this.#write();
+    const how = signal === null ? (code === null ? '' : ` with code ${code}`) : ` by ${signal}`;
+    const log = this.#nodes.find(node => node.name === name)?.log;
+    this.#options.say(`${name} ended by itself${how}; the others go on. Its log: ${log}`);
+  }
+
+  #state(): NetworkState {
+    return {
+      supervisor: identityOf(process.pid) ?? { pid: process.pid, started: '' },
+      startedAt: this.#startedAt,
+      ready: this.#ready,
+      nodes: this.#nodes,
+      socks: this.#socks,
+      control: this.#control,
+      lab: this.#lab,
+      chain: this.#chain,
+    };
+  }
+
+  #write(): void {
+    if (!this.#stopping) writeNetworkState(this.#options.dir, this.#state());
+  }
+
+  network(): Network {
+    const self = this;
+    return {
+      get state() {
+        return self.#state();
+      },
+      funds: this.#funds,
+      chain: this.#chain,
+      stop: () => this.stop(),
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    for (const stage of this.#stages.reverse())
+      await Promise.all(stage.map(stop => stop().catch(error => this.#options.say(String(error)))));
+    removeNetworkState(this.#options.dir);
+  }
+}
