@@ -1,0 +1,116 @@
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { fail, ok, type Result } from '../base/fault.ts';
+import { nearestName } from './nearest.ts';
+import type { ConfigFault } from './torrc.ts';
+
+/** pay.yaml: all that C tor's torrc does not know. Amounts people write are satoshi. */
+
+const sat = z
+  .union([z.int().nonnegative(), z.string().regex(/^[0-9]{1,16}$/)])
+  .transform(value => BigInt(value));
+const chain = z.strictObject({
+  kind: z.enum(['regtest', 'signet', 'testnet', 'bitcoin']).default('regtest'),
+  /** bitcoind's RPC address, `http://127.0.0.1:18443`. */
+  rpc: z.url({ protocol: /^https?$/ }),
+  /** bitcoind's cookie file. */
+  cookie: z.string().min(1),
+  /** A wallet of bitcoind that funds channels, for clients. */
+  wallet: z.string().optional(),
+});
+
+const paySchema = z.strictObject({
+  /** Schemes offered or used, by name, the preferred one first. */
+  scheme: z
+    .union([z.string(), z.array(z.string()).nonempty()])
+    .default('bitcoin-channel')
+    .transform(value => (typeof value === 'string' ? [value] : value)),
+  /** What a relay asks: `100000 sat/GiB`; absent or 0: free. */
+  price: z.union([z.literal(0), z.string().regex(/^[0-9]+(\.[0-9]+)?\s*sat\/GiB$/)]).optional(),
+  chain: chain.optional(),
+  /** Address that settlements pay to; absent: the node's own wallet. */
+  payout: z.string().optional(),
+  min_confirmations: z.int().min(0).max(100).default(1),
+  variant: z.enum(['spillman', 'cltv']).default('spillman'),
+  /** Blocks from opening to refund. */
+  refund_blocks: z.int().min(144).max(65_535).optional(),
+  /** Cells that one payment buys. */
+  window: z.union([z.literal('auto'), z.int().min(1).max(1_048_576)]).default('auto'),
+  /** What a channel locks up. */
+  channel_size: sat.optional(),
+  /** Spending limits. */
+  max_spend: z
+    .strictObject({ circuit: sat.optional(), relay: sat.optional(), day: sat.optional() })
+    .default({}),
+  /** The highest price worth paying. */
+  max_price: z
+    .string()
+    .regex(/^[0-9]+(\.[0-9]+)?\s*sat\/GiB$/)
+    .optional(),
+  /** `3`, `3-5` or `4-5`. */
+  link_protocols: z
+    .string()
+    .regex(/^[345](-[345])?$/)
+    .default('3-5'),
+  /** `host:port` an exit of a lab may reach although the address is private; port `*` for all. */
+  lab_exit_targets: z.array(z.string().regex(/^.+:([0-9]{1,5}|\*)$/)).default([]),
+});
+
+export type PayConfig = z.output<typeof paySchema>;
+
+/** All defaults: a free relay, or a client that pays by Bitcoin channels once it is told where the chain is. */
+export function defaultPayConfig(): PayConfig {
+  return paySchema.parse({});
+}
+
+/** Never throws; the fault names file, line, option and, for a name that does not exist, the nearest one. */
+export function parsePayConfig(text: string, file: string): Result<PayConfig, ConfigFault> {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const broken = document.errors[0];
+  if (broken !== undefined) {
+    const { line } = lineCounter.linePos(broken.pos[0]);
+    return fail('CONFIG_BAD_LINE', `${file}:${line}: ${broken.message}`);
+  }
+  const parsed = paySchema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return ok(parsed.data);
+  const issue = parsed.error.issues[0];
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+  const line = lineOf(document, path, lineCounter);
+  const at = line === undefined ? file : `${file}:${line}`;
+  if (unknown === undefined) return fail('CONFIG_BAD_VALUE', `${at}: ${path.join('.')}: ${issue.message}`);
+  const nearest = nearestName(unknown, namesAt(issue.path));
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  return fail('CONFIG_UNKNOWN_OPTION', `${at}: unknown option ${path.join('.')}${hint}`);
+}
+
+function namesAt(path: readonly PropertyKey[]): readonly string[] {
+  if (path[0] === 'chain') return Object.keys(chain.shape);
+  if (path[0] === 'max_spend') return ['circuit', 'relay', 'day'];
+  return Object.keys(paySchema.shape);
+}
+
+/** The line of a key, by walking the maps of the document. */
+function lineOf(
+  document: ReturnType<typeof parseDocument>,
+  path: readonly PropertyKey[],
+  lineCounter: LineCounter,
+): number | undefined {
+  let node: unknown = document.contents;
+  let line: number | undefined;
+  for (const name of path) {
+    if (!isMap(node)) break;
+    const pair = node.items.find(item => isScalar(item.key) && item.key.value === name);
+    if (pair === undefined) break;
+    if (isScalar(pair.key) && pair.key.range) line = lineCounter.linePos(pair.key.range[0]).line;
+    node = pair.value;
+  }
+  return line;
+}
+
+/** The protocols that `3-5` names, in rising order. */
+export function linkProtocols(text: string): readonly (3 | 4 | 5)[] {
+  const [low, high = low] = text.split('-').map(Number);
+  return ([3, 4, 5] as const).filter(each => each >= low && each <= high);
+}

@@ -1,0 +1,129 @@
+/**
+ * The torrc options that naulon knows, by C tor's names. An option marked `unused` is accepted, because a torrc may
+ * be shared with C tor, and has no effect here; that is said once at start.
+ */
+export type OptionKind =
+  /** The rest of the line; a later line replaces an earlier one. */
+  | 'text'
+  /** 0 or 1. */
+  | 'flag'
+  | 'count'
+  /** A number with an optional unit of time: `30 minutes`. */
+  | 'interval'
+  /** A number with an optional unit of data: `10 MBytes`. */
+  | 'bytes'
+  /** `[address:]port [flags]`, port a number or `auto`; may be given several times. */
+  | 'port'
+  /** May be given several times. */
+  | 'lines'
+  | 'unused';
+
+export const torrcOptions = {
+  // Every program
+  Address: 'text',
+  DataDirectory: 'text',
+  DirAuthority: 'lines',
+  Log: 'lines',
+  Nickname: 'text',
+  PidFile: 'text',
+  TestingTorNetwork: 'flag',
+  ContactInfo: 'text',
+
+  // Relays
+  AssumeReachable: 'flag',
+  BandwidthBurst: 'bytes',
+  BandwidthRate: 'bytes',
+  DirPort: 'port',
+  ExitPolicy: 'lines',
+  ExitPolicyRejectLocalInterfaces: 'flag',
+  ExitPolicyRejectPrivate: 'flag',
+  ExitRelay: 'flag',
+  ExtendAllowPrivateAddresses: 'flag',
+  IPv6Exit: 'flag',
+  MyFamily: 'lines',
+  ORPort: 'port',
+  PublishServerDescriptor: 'text',
+  ServerDNSResolvConfFile: 'text',
+
+  // Clients
+  CircuitBuildTimeout: 'interval',
+  ClientDNSRejectInternalAddresses: 'flag',
+  ClientRejectInternalAddresses: 'flag',
+  ControlPort: 'port',
+  EnforceDistinctSubnets: 'flag',
+  EntryNodes: 'text',
+  ExcludeNodes: 'text',
+  ExitNodes: 'text',
+  MaxCircuitDirtiness: 'interval',
+  NewCircuitPeriod: 'interval',
+  NumEntryGuards: 'count',
+  SocksPort: 'port',
+  SocksTimeout: 'interval',
+  StrictNodes: 'flag',
+
+  // Authorities
+  AuthoritativeDirectory: 'flag',
+  V3AuthDistDelay: 'interval',
+  V3AuthNIntervalsValid: 'count',
+  V3AuthVoteDelay: 'interval',
+  V3AuthVotingInterval: 'interval',
+  V3AuthoritativeDirectory: 'flag',
+  V3BandwidthsFile: 'text',
+  TestingV3AuthInitialDistDelay: 'interval',
+  TestingV3AuthInitialVoteDelay: 'interval',
+  TestingV3AuthInitialVotingInterval: 'interval',
+  TestingDirAuthVoteExit: 'text',
+  TestingDirAuthVoteGuard: 'text',
+  TestingDirAuthVoteHSDir: 'text',
+  TestingMinFastFlagThreshold: 'bytes',
+  AuthDirMaxServersPerAddr: 'count',
+  ConsensusParams: 'text',
+
+  // Known to C tor, without effect here
+  AvoidDiskWrites: 'unused',
+  ClientOnly: 'unused',
+  ClientUseIPv6: 'unused',
+  ConfluxEnabled: 'unused',
+  ConnLimit: 'unused',
+  ControlSocket: 'unused',
+  CookieAuthentication: 'unused',
+  DisableNetwork: 'unused',
+  DirCache: 'unused',
+  DNSPort: 'unused',
+  DormantCanceledByStartup: 'unused',
+  FetchUselessDescriptors: 'unused',
+  GeoIPFile: 'unused',
+  GeoIPv6File: 'unused',
+  HardwareAccel: 'unused',
+  HashedControlPassword: 'unused',
+  HeartbeatPeriod: 'unused',
+  KISTSchedRunInterval: 'unused',
+  LearnCircuitBuildTimeout: 'unused',
+  MaxAdvertisedBandwidth: 'unused',
+  MaxMemInQueues: 'unused',
+  NumCPUs: 'unused',
+  NumDirectoryGuards: 'unused',
+  ProtocolWarnings: 'unused',
+  RelayBandwidthBurst: 'unused',
+  RelayBandwidthRate: 'unused',
+  RunAsDaemon: 'unused',
+  SafeLogging: 'unused',
+  Sandbox: 'unused',
+  Schedulers: 'unused',
+  ServerDNSAllowNonRFC953Hostnames: 'unused',
+  ServerDNSDetectHijacking: 'unused',
+  ServerDNSTestAddresses: 'unused',
+  ShutdownWaitLength: 'unused',
+  SocksPolicy: 'unused',
+  TransPort: 'unused',
+  UseEntryGuards: 'unused',
+  UseMicrodescriptors: 'unused',
+  User: 'unused',
+} as const satisfies Record<string, OptionKind>;
+
+export type TorrcOption = keyof typeof torrcOptions;
+
+/** Names of the options of one kind, so that reading an option as the wrong kind does not compile. */
+export type OptionOf<K extends OptionKind> = {
+  [N in TorrcOption]: (typeof torrcOptions)[N] extends K ? N : never;
+}[TorrcOption];
