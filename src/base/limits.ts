@@ -31,6 +31,15 @@ export const circuitBuildMsMax = 60_000;
 /** Circuits that may wait for one link that is being opened. */
 export const extendsPerLinkMax = 500;
 
+/** Cells of one circuit that a client queues on its link before it stops reading its local source. */
+export const clientQueueCellsHigh = 256;
+/** Control cells (BEGIN, END, RESOLVE) of one circuit that wait for payment. */
+export const heldCellsMax = 2_000;
+/** Cells that a client keeps at each hop for payments, so that it can always buy more. */
+export const paymentReserveCells = 12;
+/** How long cells of a stream that its client ended are taken to be still on their way. */
+export const lingerExposureMs = 5_000;
+
 // Streams
 /** spec: tor-spec/flow-control: circuit 1000/100, stream 500/50 DATA cells. */
 export const circuitWindowCells = 1_000;
