@@ -27,10 +27,13 @@ export function interruption(): Interruption {
     };
   });
   for (const signal of signals) process.on(signal, onRequest!);
+  // Children and sockets that are watched do not keep this process; waiting for a signal does.
+  const waiting = setInterval(() => {}, 2 ** 30);
   return {
     requested,
     signal: controller.signal,
     done: () => {
+      clearInterval(waiting);
       for (const signal of signals) process.off(signal, onRequest);
     },
   };

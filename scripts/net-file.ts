@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
+import { nearestName } from '../src/config/nearest.ts';
 
 /** msat per 2^20 cells of what "1 sat/GiB" says: a GiB is 2^21 cells of 512 bytes. */
 const priceText = /^(\d+(?:\.\d+)?)\s*(sat\/GiB|msat\/cell)$/;
@@ -41,6 +42,7 @@ const netSchema = z.strictObject({
       variant: z.enum(['spillman', 'cltv']).optional(),
       window: z.union([z.literal('auto'), z.number().int().min(1)]).optional(),
       max_spend: satoshi.optional(),
+      channel_size: satoshi.optional(),
       min_confirmations: z.number().int().min(0).max(100).optional(),
     })
     .prefault({}),
@@ -126,7 +128,7 @@ export function parseNetFile(file: string, text: string): NetPlan {
   if (issue.code !== 'unrecognized_keys')
     throw wrong(lineAt(document, lines, path), `${path.join('.') || 'the file'}: ${issue.message}`);
   const [key] = issue.keys;
-  const nearest = nearestOf(key, knownKeys(path));
+  const nearest = nearestName(key, knownKeys(path));
   throw wrong(
     lineAt(document, lines, [...path, key]),
     `there is no option ${[...path, key].join('.')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
@@ -157,31 +159,10 @@ function lineAt(
 
 function knownKeys(path: readonly (string | number)[]): string[] {
   if (path[0] === 'relays') return Object.keys(relayGroup.shape);
-  if (path[0] === 'pay') return ['scheme', 'variant', 'window', 'max_spend', 'min_confirmations'];
+  if (path[0] === 'pay')
+    return ['scheme', 'variant', 'window', 'max_spend', 'channel_size', 'min_confirmations'];
   if (path[0] === 'chain') return ['kind', 'url', 'cookie'];
   return Object.keys(netSchema.shape);
-}
-
-/** The candidate with the fewest single-letter changes, if they are few enough to have been meant. */
-export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.ceil(word.length / 2)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length];
 }
 
 /** Turns either way of writing a price into sat per GiB, in which pay.yaml has it. */
@@ -192,5 +173,6 @@ function satPerGib(text: string): string {
   // 2^21 cells in a GiB, 1000 msat in a sat.
   const scaled = BigInt(whole + fraction) * 2n ** 21n;
   const divisor = 1_000n * 10n ** BigInt(fraction.length);
-  return `${scaled / divisor} sat/GiB`;
+  const thousandths = (scaled * 1_000n) / divisor;
+  return `${thousandths / 1_000n}.${(thousandths % 1_000n).toString().padStart(3, '0')} sat/GiB`;
 }

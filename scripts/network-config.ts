@@ -111,8 +111,7 @@ export function writeClient(
     'ClientDNSRejectInternalAddresses 0',
   ]);
   const args = ['client', '-f', torrc];
-  if (pay.scheme !== 'none')
-    args.push('--pay', writePay(dir, { ...paySettings(node), window: pay.window, max_spend: pay.max_spend }));
+  if (pay.scheme !== 'none') args.push('--pay', writePay(dir, { ...paySettings(node), ...spending(pay) }));
   const listens = { socks: `127.0.0.1:${socks}` };
   return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, listens, control };
 }
@@ -129,7 +128,15 @@ function paySettings({ chain, pay }: { chain: ChainAccess; pay: NetPlan['pay'] }
     scheme: 'bitcoin-channel',
     variant: pay.variant,
     min_confirmations: pay.min_confirmations,
-    chain: { kind: 'regtest', rpc: chain.rpcUrl, cookie: chain.cookieFile },
+    chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },
+  };
+}
+
+function spending(pay: NetPlan['pay']): Record<string, unknown> {
+  return {
+    window: pay.window,
+    channel_size: pay.channel_size,
+    max_spend: pay.max_spend === undefined ? undefined : { circuit: pay.max_spend },
   };
 }
 

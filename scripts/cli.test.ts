@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { naulonFile } from './node-process.ts';
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'naulon-cli-test-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function naulon(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  file = naulonFile(),
+): Promise<Ran> {
+  const child = spawn(process.execPath, [file, ...args], {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', chunk => {
+    out += chunk;
+  });
+  child.stderr.on('data', chunk => {
+    err += chunk;
+  });
+  return new Promise(done => child.once('close', code => done({ code, out, err })));
+}
+
+describe('the command line', () => {
+  it('prints help and version', async () => {
+    const help = await naulon(['--help']);
+    expect(help).toMatchObject({ code: 0, err: '' });
+    for (const command of ['demo', 'doctor', 'up', 'status', 'verify', 'down', 'regtest'])
+      expect(help.out).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
+    expect(await naulon(['--version'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+    expect((await naulon(['version', '--json'])).out).toContain(`"node":"${process.versions.node}"`);
+  });
+
+  it('ends with 2 on a usage error and suggests what was meant', async () => {
+    const wrongCommand = await naulon(['stauts']);
+    expect(wrongCommand).toMatchObject({ code: 2, out: '' });
+    expect(wrongCommand.err).toContain('status');
+    const wrongOption = await naulon(['up', '--relay', '3']);
+    expect(wrongOption.code).toBe(2);
+    expect(wrongOption.err).toContain('--relays');
+    expect((await naulon(['up', '--relays', 'many'])).code).toBe(2);
+    expect((await naulon([])).code).toBe(2);
+    expect((await naulon(['regtest'])).code).toBe(2);
+  });
+
+  it('ends with 2 on a wrong file and names its line', async () => {
+    const file = join(root, 'net.yaml');
+    writeFileSync(file, 'relays:\n  - {exit: true, prise: 2 msat/cell}\n');
+    const wrong = await naulon(['up', file, '--json']);
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toBe(`naulon: ${file}:2: there is no option relays.0.prise; did you mean price?\n`);
+    expect(JSON.parse(wrong.out)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
+    expect((await naulon(['up', file, '--relays', '3'])).code).toBe(2);
+    expect((await naulon(['up', 'absent.yaml'])).code).toBe(2);
+  });
+
+  it('ends with 3 where a network or a chain is missing, and says how to get one', async () => {
+    const dir = join(root, 'nothing');
+    for (const args of [['status'], ['verify'], ['regtest', 'mine'], ['regtest', 'faucet', 'bcrt1']]) {
+      const { code, err } = await naulon([...args, '--data-dir', dir]);
+      expect(code).toBe(3);
+      expect(err).toMatch(/^naulon: .*naulon (up|regtest start)/);
+    }
+    expect(await naulon(['down', '--data-dir', dir])).toMatchObject({ code: 0 });
+  });
+
+  it('ends with 3 when a bitcoind that was named cannot be used', async () => {
+    const { code, err } = await naulon(['regtest', 'start'], { NAULON_BITCOIND: join(root, 'absent') });
+    expect(code).toBe(3);
+    expect(err).toContain('is not a bitcoind that runs here');
+  });
+
+  it('says what to do where it is not built', async () => {
+    const bare = join(root, 'bare');
+    mkdirSync(bare);
+    copyFileSync(naulonFile(), join(bare, 'naulon'));
+    writeFileSync(join(bare, 'package.json'), '{"type":"module"}');
+    const { code, err } = await naulon(['--help'], {}, join(bare, 'naulon'));
+    expect(code).toBe(3);
+    expect(err).toContain('npm ci');
+  });
+});
+
+it('drives a private chain: start, mine, faucet, Ctrl-C', async () => {
+  const dir = join(root, 'chain');
+  const owner = spawn(process.execPath, [naulonFile(), 'regtest', 'start', '--json', '--data-dir', dir], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = new Promise(done => owner.once('exit', done));
+  const line = await new Promise<string>(got => createInterface(owner.stdout).once('line', got));
+  expect(JSON.parse(line)).toMatchObject({ rpcUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/) });
+  const twice = await naulon(['regtest', 'start', '--data-dir', dir]);
+  expect(twice.code).toBe(2);
+  const mined = await naulon(['regtest', 'mine', '3', '--json', '--data-dir', dir]);
+  expect(JSON.parse(mined.out)).toMatchObject({ height: 104 });
+  const address = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
+  const paid = await naulon(['regtest', 'faucet', address, '--sat', '50000', '--data-dir', dir]);
+  expect(paid).toMatchObject({ code: 0, out: expect.stringMatching(/^[0-9a-f]{64}\n$/) });
+  const refused = await naulon(['regtest', 'faucet', 'nonsense', '--data-dir', dir]);
+  expect(refused.code).toBe(2);
+  owner.kill('SIGINT');
+  expect(await ended).toBe(0);
+});
+
+describe('the doctor', () => {
+  it('looks at everything and says what to fix', async () => {
+    const { code, out } = await naulon(['doctor', '--json', '--data-dir', join(root, 'doctor')], {
+      NAULON_BITCOIND: join(root, 'absent'),
+    });
+    const { ok, checks } = JSON.parse(out) as {
+      ok: boolean;
+      checks: { name: string; state: string; fix?: string }[];
+    };
+    expect({ code, ok }).toEqual({ code: 3, ok: false });
+    expect(checks.map(({ name }) => name)).toContain('disk');
+    expect(checks.find(({ name }) => name === 'bitcoind')).toMatchObject({
+      state: 'missing',
+      fix: expect.any(String),
+    });
+  });
+
+  it('refuses a data folder that others can read', async () => {
+    const open = join(root, 'open');
+    mkdirSync(open, { mode: 0o755 });
+    const { code, out } = await naulon(['doctor', '--data-dir', open]);
+    expect(code).toBe(3);
+    expect(out).toContain('chmod 700');
+  });
+});
