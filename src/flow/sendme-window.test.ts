@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CircuitPackageWindow, DeliverWindow, StreamPackageWindow } from './sendme-window.ts';
+
+const digest = (n: number) => new Uint8Array(20).fill(n);
+
+describe('circuit window', () => {
+  it('closes after 1000 cells and opens by 100 for each right SENDME', () => {
+    const window = new CircuitPackageWindow();
+    let marked = 0;
+    for (let cell = 0; cell < 1_000; cell++) {
+      expect(window.open).toBe(true);
+      if (window.package()) window.expectDigest(digest(++marked));
+    }
+    expect(window.open).toBe(false);
+    for (let answer = 1; answer <= marked; answer++) expect(window.sendme(digest(answer))).toBeUndefined();
+    expect(window.cells).toBe(1_000);
+  });
+
+  it('accepts exactly the digests of cells 100, 200, … in their order', () => {
+    const window = new CircuitPackageWindow();
+    for (let cell = 1; cell <= 300; cell++) {
+      const marked = window.package();
+      expect(marked).toBe(cell % 100 === 0);
+      if (marked) window.expectDigest(digest(cell / 100));
+    }
+    expect(window.sendme(digest(1))).toBeUndefined();
+    expect(window.cells).toBe(800);
+    expect(window.sendme(digest(3))).toEqual({ code: 'SENDME_WRONG_DIGEST' });
+  });
+
+  it('refuses early and superfluous SENDMEs', () => {
+    const window = new CircuitPackageWindow();
+    expect(window.sendme(digest(0))).toEqual({ code: 'SENDME_UNEXPECTED' });
+    for (let cell = 0; cell < 99; cell++) window.package();
+    expect(window.sendme(digest(0))).toEqual({ code: 'SENDME_UNEXPECTED' });
+    window.package();
+    window.expectDigest(digest(0));
+    expect(window.sendme(digest(0))).toBeUndefined();
+    expect(window.sendme(digest(0))).toEqual({ code: 'SENDME_UNEXPECTED' });
+  });
+
+  it('agrees with a receiver in every interleaving', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('send', 'arrive', 'answer'), { maxLength: 4_000 }), steps => {
+        const sender = new CircuitPackageWindow();
+        const receiver = DeliverWindow.circuit();
+        const wire: number[] = [];
+        const answers: number[] = [];
+        let sent = 0;
+        for (const step of steps) {
+          if (step === 'send' && sender.open) {
+            wire.push(++sent);
+            if (sender.package()) sender.expectDigest(digest((sent / 100) % 256));
+          } else if (step === 'arrive' && wire.length > 0) {
+            const cell = wire.shift()!;
+            expect(receiver.deliver()).toBeUndefined();
+            if (receiver.due) {
+              receiver.acknowledge();
+              answers.push(cell / 100);
+            }
+          } else if (step === 'answer' && answers.length > 0) {
+            expect(sender.sendme(digest(answers.shift()! % 256))).toBeUndefined();
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('stream window', () => {
+  it('closes after 500 cells and opens by 50', () => {
+    const window = new StreamPackageWindow();
+    expect(window.sendme()).toEqual({ code: 'SENDME_UNEXPECTED' });
+    for (let cell = 0; cell < 500; cell++) {
+      expect(window.open).toBe(true);
+      window.package();
+    }
+    expect(window.open).toBe(false);
+    expect(window.sendme()).toBeUndefined();
+    expect(window.open).toBe(true);
+  });
+});
+
+describe('deliver window', () => {
+  it.each([
+    [DeliverWindow.circuit(), 1_000, 100],
+    [DeliverWindow.stream(), 500, 50],
+  ])('faults beyond its start, owes a SENDME a step', (window, start, step) => {
+    for (let cell = 1; cell <= start; cell++) {
+      expect(window.deliver()).toBeUndefined();
+      expect(window.due).toBe(cell >= step);
+    }
+    expect(window.deliver()).toEqual({ code: 'DATA_BEYOND_WINDOW' });
+    for (let owed = 0; owed < start / step; owed++) window.acknowledge();
+    expect(window.due).toBe(false);
+  });
+});
