@@ -46,6 +46,8 @@ export interface BitcoindOptions {
   readonly rpcPort?: number;
   /** Further options of bitcoind, such as -txindex=0. */
   readonly args?: readonly string[];
+  /** A folder to remove when this process dies without stopping bitcoind; the temporary data folder in any case. */
+  readonly removeWhenOrphaned?: string;
 }
 
 /** Starts bitcoind on a private chain, on a free port, and waits until it answers. */
@@ -59,7 +61,7 @@ export async function startBitcoind(options: BitcoindOptions = {}): Promise<Bitc
     for (let tries = 1; ; tries++) {
       const rpcPort = options.rpcPort ?? (await freePort());
       const args = [...chainOptions(dataDir, rpcPort), ...truc, ...(options.args ?? [])];
-      const started = await startOnce(program, dataDir, rpcPort, args, temporary);
+      const started = await startOnce(program, dataDir, rpcPort, args, temporary, options.removeWhenOrphaned);
       if (typeof started !== 'string') return started;
       if (options.rpcPort !== undefined || tries === startTries || !/unable to bind/i.test(started))
         throw new OperatorError('BITCOIND_START', `bitcoind does not start: ${started}`, 3);
@@ -111,6 +113,7 @@ async function startOnce(
   rpcPort: number,
   args: string[],
   temporary: boolean,
+  removeWhenOrphaned = temporary ? dataDir : undefined,
 ): Promise<Bitcoind | string> {
   const cookieFile = join(dataDir, 'regtest', '.cookie');
   // A cookie that a crash left behind would be taken for the new one.
@@ -129,7 +132,7 @@ async function startOnce(
     await ended;
     return `${program.command} cannot be run`;
   }
-  const callOff = guardOrphan(child.pid, dataDir, temporary);
+  const callOff = guardOrphan(child.pid, dataDir, removeWhenOrphaned);
   void ended.then(callOff);
   const rpcUrl = `http://127.0.0.1:${rpcPort}`;
   const rpc = regtestRpc(rpcUrl, cookieFile);

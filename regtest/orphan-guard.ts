@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 /**
  * Waits for a line on its input. A line: all was stopped in order. End of input without one: the owner died, so the
- * process goes too, and with it the folder if that was temporary. The process is known by its -datadir argument.
+ * process goes too, and with it the folder that was only for it. The process is known by its -datadir argument.
  */
 const script = `
 if read -r line; then exit 0; fi
@@ -14,17 +14,17 @@ if ours "$1" "$2"; then
   while kill -0 "$1" 2>/dev/null && ours "$1" "$2" && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
   if ours "$1" "$2"; then kill -KILL "$1" 2>/dev/null; fi
 fi
-if [ "$3" = remove ]; then rm -rf -- "$2"; fi
+if [ -n "$3" ]; then rm -rf -- "$3" 2>/dev/null || { sleep 2; rm -rf -- "$3"; }; fi
 `;
 
 /**
  * Sees to it that bitcoind does not outlive this process, however it ends: a shell in a session of its own holds a
  * pipe to us. Returns what calls the guard off.
  */
-export function guardOrphan(pid: number, dataDir: string, removeDataDir: boolean): () => void {
+export function guardOrphan(pid: number, dataDir: string, remove: string | undefined): () => void {
   const guard: ChildProcess = spawn(
     '/bin/sh',
-    ['-c', script, 'naulon-guard', String(pid), dataDir, removeDataDir ? 'remove' : 'keep'],
+    ['-c', script, 'naulon-guard', String(pid), dataDir, remove ?? ''],
     { detached: true, stdio: ['pipe', 'ignore', 'ignore'] },
   );
   guard.on('error', () => {});

@@ -40,6 +40,8 @@ export interface SpawnOptions {
   /** Told what has been started, and what ended without being asked to. */
   readonly say: (line: string) => void;
   readonly signal?: AbortSignal;
+  /** A temporary folder that is to go even when this process is killed. */
+  readonly removeWhenOrphaned?: string;
 }
 
 /** A local network that this process started and owns: every node in its own process. */
@@ -53,12 +55,7 @@ export interface Network {
 
 /** Starts bitcoind, an authority, relays and a client, and waits until circuits can be built. */
 export async function spawnNetwork(options: SpawnOptions): Promise<Network> {
-  const { dir } = options;
-  const before = readNetworkState(dir);
-  if (before !== undefined && isRunning(before.supervisor))
-    throw new OperatorError('NETWORK_UP', `a network runs in ${dir} already; stop it with: naulon down`, 2);
-  makeNetworkDir(dir);
-  const starting = new StartingNetwork(options);
+  const starting = new NetworkStart(options);
   try {
     await starting.chain();
     await starting.nodes();
@@ -69,8 +66,11 @@ export async function spawnNetwork(options: SpawnOptions): Promise<Network> {
   }
 }
 
-/** What has been started so far, in order, so that it can be stopped in the opposite one. */
-class StartingNetwork {
+/**
+ * A network while it is being started: first the chain, then the nodes. Knows what runs so far, in order, so that it
+ * can be stopped in the opposite one at any time.
+ */
+export class NetworkStart {
   readonly #options: SpawnOptions;
   /** Stopped from the last stage to the first; what is of one stage, together. */
   readonly #stages: (() => Promise<void>)[][] = [];
@@ -85,6 +85,14 @@ class StartingNetwork {
   readonly #startedAt = new Date().toISOString();
 
   constructor(options: SpawnOptions) {
+    const before = readNetworkState(options.dir);
+    if (before !== undefined && isRunning(before.supervisor))
+      throw new OperatorError(
+        'NETWORK_UP',
+        `a network runs in ${options.dir} already; stop it with: naulon down`,
+        2,
+      );
+    makeNetworkDir(options.dir);
     this.#options = options;
   }
 
@@ -102,7 +110,11 @@ class StartingNetwork {
     }
     const program = await findBitcoind({ bitcoind: asked, say: onStep });
     const dataDir = join(dir, 'bitcoind');
-    const bitcoind = await startBitcoind({ program, dataDir });
+    const bitcoind = await startBitcoind({
+      program,
+      dataDir,
+      removeWhenOrphaned: this.#options.removeWhenOrphaned,
+    });
     this.#stages.push([() => bitcoind.stop()]);
     this.#funds = await openFunds(bitcoind);
     this.#stages.push([this.#funds.autoMine()]);
