@@ -48,10 +48,11 @@ export async function tarballBitcoind(
   source: string,
   table: TarballTable,
   cache: string,
+  signal?: AbortSignal,
 ): Promise<{ version: string; launch: Launch }> {
   return addToCache(cache, async folder => {
     const file = join(folder, 'download.tar.gz');
-    await obtain(source, file);
+    await obtain(source, file, signal);
     const digest = await sha256Of(file);
     const name = Object.keys(table.sha256).find(known => table.sha256[known] === digest);
     if (name === undefined)
@@ -64,13 +65,14 @@ export async function tarballBitcoind(
   });
 }
 
-async function obtain(source: string, file: string): Promise<void> {
+async function obtain(source: string, file: string, signal?: AbortSignal): Promise<void> {
   if (!/^https?:\/\//.test(source)) {
     const path = source.startsWith('file:') ? fileURLToPath(source) : source;
     await pipeline(createReadStream(path), createWriteStream(file));
     return;
   }
-  const response = await fetch(source, { signal: AbortSignal.timeout(downloadMsMax) });
+  const timeout = AbortSignal.timeout(downloadMsMax);
+  const response = await fetch(source, { signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
   if (!response.ok || response.body === null) throw new Error(`${source} answers ${response.status}`);
   await pipeline(Readable.fromWeb(response.body as never), createWriteStream(file));
 }

@@ -21,6 +21,7 @@ const laterSuites = ['forky', 'sid'];
 export async function debianBitcoind(
   cache: string,
   say: (text: string) => void,
+  signal?: AbortSignal,
 ): Promise<{ version: string; launch: Launch }> {
   await access(keyring).catch(() => {
     throw new Error('this is no Debian: it has no Debian archive keyring');
@@ -32,8 +33,9 @@ export async function debianBitcoind(
   for (const mirror of mirrors)
     for (const suite of new Set([codename, ...laterSuites])) {
       try {
-        return await addToCache(cache, folder => unpackFrom(mirror, suite, folder, say));
+        return await addToCache(cache, folder => unpackFrom(mirror, suite, folder, say, signal));
       } catch (error) {
+        signal?.throwIfAborted();
         const fault = error instanceof Error ? error.message : String(error);
         say(`suite ${suite}: ${fault}`);
         faults.push(`${suite}: ${fault}`);
@@ -79,9 +81,10 @@ async function unpackFrom(
   suite: string,
   folder: string,
   say: (text: string) => void,
+  signal?: AbortSignal,
 ): Promise<{ version: string; command: string; args: string[] }> {
   const work = join(folder, 'apt');
-  const apt = await privateApt(work, mirror, suite);
+  const apt = await privateApt(work, mirror, suite, signal);
   await apt(['update']);
   const policy = await apt(['--simulate', 'install', packageName]).catch(() => '');
   if (!policy.includes(`Inst ${packageName} `))
@@ -90,7 +93,7 @@ async function unpackFrom(
   const archives = join(work, 'cache', 'archives');
   const packages = (await readdir(archives)).filter(name => name.endsWith('.deb'));
   say(`suite ${suite}: ${packages.length} packages, signatures checked; unpacking`);
-  for (const name of packages) await execute('dpkg-deb', ['-x', join(archives, name), folder]);
+  for (const name of packages) await execute('dpkg-deb', ['-x', join(archives, name), folder], { signal });
   await rm(work, { recursive: true, force: true });
   for (const unused of ['usr/share', 'etc', 'var'])
     await rm(join(folder, unused), { recursive: true, force: true });
@@ -106,6 +109,7 @@ async function privateApt(
   work: string,
   mirror: string,
   suite: string,
+  signal?: AbortSignal,
 ): Promise<(args: string[]) => Promise<string>> {
   for (const part of ['state/lists/partial', 'cache/archives/partial'])
     await mkdir(join(work, part), { recursive: true, mode: 0o700 });
@@ -135,6 +139,7 @@ async function privateApt(
   return async args => {
     const { stdout } = await execute('apt-get', ['--quiet', ...args], {
       timeout: commandMsMax,
+      signal,
       maxBuffer: 16 * 1024 * 1024,
       env: { ...process.env, APT_CONFIG: file('apt.conf'), LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
     }).catch(error => {

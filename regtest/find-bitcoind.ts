@@ -27,6 +27,8 @@ export interface FindOptions {
   readonly debian?: boolean;
   /** False: only what is here already counts; nothing is fetched. */
   readonly provision?: boolean;
+  /** Ends a download or an unpacking, leaving nothing of it. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -131,12 +133,13 @@ async function fromTarball(
   }
   try {
     const source = env.NAULON_BITCOIND_TARBALL || tarballUrl(env.NAULON_BITCOIND_ENDPOINT ?? '', table);
-    const { launch } = await tarballBitcoind(source, table, cache);
+    const { launch } = await tarballBitcoind(source, table, cache, options.signal);
     const found = await usable(launch, 'tarball');
     if (found === undefined) throw new Error(`its bitcoind is older than ${versionFloor}`);
     say(`${found.title}, checksum right, kept in ${cache}`);
     return found;
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw missing('BITCOIND_TARBALL', `the bitcoind tarball cannot be used: ${messageOf(error)}`);
   }
 }
@@ -151,12 +154,13 @@ async function fromDebian(
     return undefined;
   }
   try {
-    const { launch } = await debianBitcoind(cache, say);
+    const { launch } = await debianBitcoind(cache, say, options.signal);
     const found = await usable(launch, 'debian');
     if (found === undefined) throw new Error(`its bitcoind is older than ${versionFloor}`);
     say(`${found.title}, signatures checked, kept in ${cache}`);
     return found;
   } catch (error) {
+    options.signal?.throwIfAborted();
     say(`not this way: ${messageOf(error)}`);
     return undefined;
   }

@@ -97,7 +97,7 @@ export class NetworkStart {
   }
 
   async chain(): Promise<void> {
-    const { plan, dir, say, onStep, bitcoind: asked } = this.#options;
+    const { plan, dir, say, onStep, bitcoind: asked, signal } = this.#options;
     if (plan.chain.kind === 'rpc') {
       this.#chain = { rpcUrl: plan.chain.url, cookieFile: plan.chain.cookie };
       await regtestRpc(
@@ -108,7 +108,8 @@ export class NetworkStart {
       });
       return;
     }
-    const program = await findBitcoind({ bitcoind: asked, say: onStep });
+    const program = await findBitcoind({ bitcoind: asked, say: onStep, signal });
+    signal?.throwIfAborted();
     const dataDir = join(dir, 'bitcoind');
     const bitcoind = await startBitcoind({
       program,
