@@ -1,0 +1,483 @@
+import { assert } from '../base/assert.ts';
+import { clientQueueCellsHigh, heldCellsMax, relayEarlyCellsMax, streamWindowStep } from '../base/limits.ts';
+import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
+import { cellPayloadBytes } from '../cell/link-codec.ts';
+import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
+import {
+  bodyOf,
+  padRelayCell,
+  relayCommandOf,
+  relayHeaderBytes,
+  streamIdOf,
+  writeRelayCell,
+  writeRelayHeader,
+} from '../cell/relay-cell.ts';
+import { decodeExtended2, decodeSendme, encodeSendme } from '../cell/relay-messages.ts';
+import { ClientLayers } from '../onion/client-layers.ts';
+import type { Clock, Entropy, Observer } from '../ports.ts';
+import {
+  ClientStream,
+  type StreamCircuit,
+  type StreamKind,
+  type StreamUser,
+} from '../stream/client-stream.ts';
+import { CircuitBudget } from './circuit-budget.ts';
+import type { CircuitCarrier, CircuitEnd, CircuitUser } from './circuit-user.ts';
+import { type Exchange, type HopTarget, startCreate2, startCreateFast, startExtend2 } from './extend.ts';
+import { type HopPayer, HopState } from './hop-state.ts';
+import { openingCell, type StreamGoal } from './stream-goal.ts';
+import { StreamTable } from './stream-table.ts';
+
+export interface CircuitOptions {
+  readonly path: readonly HopTarget[];
+  /** CREATE_FAST for the first hop, for a directory whose onion key is not known yet. */
+  readonly fast: boolean;
+  readonly carrier: CircuitCarrier;
+  readonly user: CircuitUser;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly observer: Observer;
+}
+
+type State = 'new' | 'building' | 'open' | 'ended';
+
+/** A cell that waits until every hop on its way can be paid for it. */
+interface HeldCell {
+  readonly stream: ClientStream;
+  readonly command: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * One circuit at its client: built hop by hop, then streams, windows and what each hop is paid.
+ *
+ * | cell            | while building     | open |
+ * |-----------------|--------------------|------|
+ * | CREATED_FAST/2  | first hop's keys   | protocol error |
+ * | DESTROY         | ended              | ended |
+ * | RELAY           | EXTENDED2 of the last hop, TRUNCATED, RECEIPT | all below |
+ * | RELAY_EARLY     | protocol error     | protocol error |
+ * | stream 0        |                    | SENDME, RECEIPT, TRUNCATED; DROP and unknown ones are ignored |
+ * | stream n        |                    | to the stream; protocol error for a stream that never was |
+ *
+ * Every cell that passes a hop is counted for it, in both directions, as the relay counts it. What would cost more than a
+ * hop has been paid waits in order: first control cells, then circuit SENDMEs, stream SENDMEs, DATA.
+ * spec: tor-spec/circuit-management, tor-spec/relay-cells
+ */
+export class ClientCircuit implements StreamCircuit {
+  readonly path: readonly HopTarget[];
+  readonly hops: HopState[] = [];
+  readonly #options: CircuitOptions;
+  readonly #layers = new ClientLayers();
+  readonly #budget: CircuitBudget;
+  /** Every cell of ours is written here. */
+  readonly #cell = new Uint8Array(cellPayloadBytes);
+  #state: State = 'new';
+  #exchange: Exchange | undefined;
+  #earlyLeft = relayEarlyCellsMax;
+  #streams = new StreamTable();
+  #held: HeldCell[] = [];
+  #permits = new Set<ClientStream>();
+  #waiting = new Set<ClientStream>();
+  #pumping = false;
+
+  constructor(options: CircuitOptions) {
+    assert(options.path.length > 0, 'a circuit has a hop');
+    this.path = options.path;
+    this.#options = options;
+    this.#budget = new CircuitBudget(this.hops, options.clock);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** Begins to build. */
+  start(): void {
+    assert(this.#state === 'new', 'a circuit is started once');
+    this.#state = 'building';
+    const { entropy, fast, carrier, path } = this.#options;
+    this.#exchange = fast ? startCreateFast(entropy) : startCreate2(entropy, path[0]);
+    const command = fast ? cellCommand.createFast : cellCommand.create2;
+    if (!carrier.send(command, this.#exchange.message, 0))
+      this.#die({ by: 'link', reason: destroyReason.resourceLimit });
+  }
+
+  /** Who pays the hop; set at once when the circuit is built, before the first stream. */
+  setPayer(hop: number, payer: HopPayer): void {
+    this.hops[hop].setPayer(payer);
+  }
+
+  /** A payer has more to spend than before. */
+  onFunds(): void {
+    this.#pump();
+  }
+
+  /** The circuit's queue on the link is low again. */
+  onWritable(): void {
+    this.#pump();
+  }
+
+  onLinkLost(): void {
+    if (this.#state !== 'ended') this.#finish({ by: 'link', reason: destroyReason.channelClosed });
+  }
+
+  /** A cell of this circuit from the link. */
+  onCell(command: number, bytes: Uint8Array, at: number): void {
+    if (this.#state === 'ended') return;
+    switch (command) {
+      case cellCommand.relay:
+        this.#onRelayCell(bytes, at);
+        return;
+      case cellCommand.destroy:
+        this.#finish({ by: 'peer', reason: decodeDestroy(bytes, at) });
+        return;
+      case cellCommand.createdFast:
+        this.#onCreated(true, bytes.slice(at, at + 40));
+        return;
+      case cellCommand.created2:
+        this.#onCreated(false, decodeCreated2(bytes, at));
+        return;
+      default:
+        // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
+        this.#blame(`cell command ${command}`, 0);
+        return;
+    }
+  }
+
+  /** Opens a stream at `hop`, by default the last. Undefined: too many streams, or the circuit is not open. */
+  openStream(goal: StreamGoal, user: StreamUser, hop = this.path.length - 1): ClientStream | undefined {
+    const id = this.#state === 'open' ? this.#streams.freeId() : undefined;
+    if (id === undefined) return undefined;
+    const stream = new ClientStream(id, hop, goal.kind, this, user);
+    this.#streams.add(stream);
+    if (goal.kind !== 'resolve') {
+      this.hops[hop].openStreams += 1;
+      this.hops[hop].streamWindows += stream.receiveWindow;
+    }
+    this.#budget.exposureChanged();
+    const { command, body } = openingCell(goal);
+    this.sendControl(stream, command, body);
+    return stream;
+  }
+
+  /** Sends one REDEEM body to a hop, ahead of all that waits. False: no hop on the way would serve it. */
+  sendRedeem(hop: number, body: Uint8Array): boolean {
+    if (this.#state === 'ended' || hop >= this.hops.length) return false;
+    for (let i = 0; i <= hop; i++) if ((this.hops[i].payer?.spendable ?? 1) < 1) return false;
+    this.#writeCell(relayCommand.redeem, 0, body);
+    this.#sealAndSend(hop, cellCommand.relay);
+    return true;
+  }
+
+  /** Ends the circuit. */
+  close(reason: number = destroyReason.none): void {
+    this.#die({ by: 'us', reason });
+  }
+
+  /** Ends the circuit because of what a hop did. */
+  #blame(fault: string, hop: number): void {
+    this.#die({ by: 'us', reason: destroyReason.protocol, fault, hop });
+  }
+
+  // What streams ask for
+
+  sendControl(stream: ClientStream, command: number, body: Uint8Array): void {
+    if (this.#state !== 'open') return;
+    const held = { stream, command, body };
+    if (this.#held.length === 0 && this.#affords(held)) {
+      this.#sendHeld(held);
+      return;
+    }
+    if (command === relayCommand.end && this.#dropHeldOpening(stream)) return;
+    if (this.#held.length < heldCellsMax) this.#held.push(held);
+    else this.#die({ by: 'us', reason: destroyReason.resourceLimit });
+  }
+
+  dataAllowance(stream: ClientStream): number {
+    if (this.#state !== 'open' || this.#held.length > 0) return 0;
+    const queueRoom = clientQueueCellsHigh - this.#options.carrier.queued();
+    const cells = Math.min(this.hops[stream.hop].sendWindow.cells, queueRoom);
+    return cells <= 0 ? 0 : Math.min(cells, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory'));
+  }
+
+  sendData(stream: ClientStream, bytes: Uint8Array, at: number, length: number): void {
+    if (this.#state !== 'open') return;
+    const cell = this.#cell;
+    writeRelayHeader(cell, 0, relayCommand.data, stream.id, length);
+    cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
+    padRelayCell(cell, 0, length, this.#options.entropy);
+    this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind, true);
+  }
+
+  permit(stream: ClientStream): void {
+    this.#permits.add(stream);
+    this.#pump();
+  }
+
+  wait(stream: ClientStream): void {
+    this.#waiting.add(stream);
+  }
+
+  release(stream: ClientStream, lingers: boolean): void {
+    if (!this.#streams.remove(stream, lingers)) return;
+    this.#permits.delete(stream);
+    this.#waiting.delete(stream);
+    const hop = this.hops[stream.hop];
+    if (stream.kind !== 'resolve') {
+      hop.openStreams -= 1;
+      hop.streamWindows -= stream.receiveWindow;
+    }
+    if (lingers && stream.kind !== 'resolve') {
+      hop.addLinger(stream.receiveWindow, this.#options.clock.monotonicMs());
+    }
+    this.#budget.exposureChanged();
+    if (this.#streams.size === 0 && this.#state === 'open') this.#options.user.onIdle();
+  }
+
+  // Sending
+
+  /** True when every hop on the way can be paid for the cell and for what it permits the far side to send. */
+  #affords({ stream, command }: HeldCell): boolean {
+    const opens = command === relayCommand.begin || command === relayCommand.beginDir;
+    if (!opens && command !== relayCommand.resolve) return this.#budget.affordsCell(stream.hop);
+    return this.#budget.affordsPermitted(stream.hop, stream.kind !== 'directory');
+  }
+
+  #sendHeld({ stream, command, body }: HeldCell): void {
+    this.#writeCell(command, stream.id, body);
+    this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind);
+  }
+
+  /** A stream that was ended before its BEGIN left needs no cell at all. */
+  #dropHeldOpening(stream: ClientStream): boolean {
+    const at = this.#held.findIndex(held => held.stream === stream);
+    if (at < 0) return false;
+    this.#held.splice(at, 1);
+    return true;
+  }
+
+  #writeCell(command: number, streamId: number, body: Uint8Array): void {
+    writeRelayCell(this.#cell, 0, command, streamId, body, this.#options.entropy);
+  }
+
+  /** Seals the cell for `hop`, queues it and counts it. */
+  #sealAndSend(hop: number, command: number, kind?: StreamKind, isData = false): void {
+    this.#layers.seal(this.#cell, 0, hop);
+    const { sendWindow } = this.hops[hop];
+    // The digest is taken before the cell is counted: counting may send a REDEEM, which moves it.
+    if (isData && sendWindow.package()) sendWindow.expectDigest(this.#layers.lastForwardDigest(hop).slice());
+    if (!this.#options.carrier.send(command, this.#cell, 0)) {
+      this.#die({ by: 'link', reason: destroyReason.resourceLimit });
+      return;
+    }
+    this.#count(hop, kind);
+  }
+
+  /** Counts one cell at every hop that it passed. Cells of directory streams cost nothing where they are served. */
+  #count(hop: number, kind: StreamKind | undefined): void {
+    const last = kind === 'directory' ? hop - 1 : hop;
+    for (let i = 0; i <= last; i++) this.hops[i].countCell();
+  }
+
+  /** Sends what has waited, as far as it is paid for: control cells, circuit SENDMEs, stream SENDMEs, DATA. */
+  #pump(): void {
+    if (this.#pumping || this.#state !== 'open') return;
+    this.#pumping = true;
+    while (this.#held.length > 0 && this.#affords(this.#held[0])) this.#sendHeld(this.#held.shift()!);
+    if (this.#held.length === 0) {
+      this.#sendCircuitPermits();
+      this.#sendStreamPermits();
+      this.#flushStreams();
+    }
+    this.#pumping = false;
+  }
+
+  #sendCircuitPermits(): void {
+    for (const [hop, state] of this.hops.entries()) {
+      while (
+        state.sendmesOwed.length > 0 &&
+        this.#isOpen() &&
+        this.#budget.affordsGrant(hop, true, 'circuit')
+      ) {
+        const digest = state.takeSendme();
+        if (digest === undefined) return;
+        this.#writeCell(relayCommand.sendme, 0, encodeSendme(digest));
+        this.#sealAndSend(hop, cellCommand.relay);
+      }
+    }
+  }
+
+  #sendStreamPermits(): void {
+    for (const stream of this.#permits) {
+      while (this.#isOpen() && stream.permitDue) {
+        const exit = stream.kind !== 'directory';
+        if (!this.#budget.affordsGrant(stream.hop, exit, 'stream')) return;
+        stream.givePermit();
+        this.hops[stream.hop].streamWindows += streamWindowStep;
+        this.#writeCell(relayCommand.sendme, stream.id, new Uint8Array(0));
+        this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind);
+      }
+      this.#permits.delete(stream);
+    }
+  }
+
+  /** Streams that could not send take turns. */
+  #flushStreams(): void {
+    for (const stream of [...this.#waiting]) {
+      if (this.dataAllowance(stream) <= 0) continue;
+      this.#waiting.delete(stream);
+      stream.flush();
+    }
+  }
+
+  // Receiving
+
+  #onCreated(fast: boolean, reply: Uint8Array | undefined): void {
+    if (this.#state !== 'building' || this.hops.length > 0 || fast !== this.#options.fast) {
+      this.#blame('CREATED out of turn', 0);
+      return;
+    }
+    this.#addHop(reply, 0);
+  }
+
+  /** The hop's keys from the answer to its handshake; then the next hop, or the circuit is open. */
+  #addHop(reply: Uint8Array | undefined, blamed: number): void {
+    const keys = reply === undefined ? undefined : this.#exchange?.finish(reply);
+    this.#exchange = undefined;
+    if (keys === undefined || !keys.ok) {
+      this.#blame('bad handshake', blamed);
+      return;
+    }
+    this.#layers.push(keys.value);
+    this.hops.push(new HopState(this.path[this.hops.length]));
+    if (this.hops.length < this.path.length) {
+      this.#extend();
+      return;
+    }
+    this.#state = 'open';
+    this.#options.user.onBuilt();
+  }
+
+  #extend(): void {
+    const { entropy } = this.#options;
+    const last = this.hops.length - 1;
+    this.#exchange = startExtend2(entropy, this.path[last + 1]);
+    assert(this.#earlyLeft > 0, 'a path is shorter than RELAY_EARLY cells last');
+    this.#earlyLeft -= 1;
+    this.#writeCell(relayCommand.extend2, 0, this.#exchange.message);
+    // spec: tor-spec/relay-cells: EXTEND2 travels in RELAY_EARLY alone
+    this.#sealAndSend(last, cellCommand.relayEarly);
+  }
+
+  #onRelayCell(bytes: Uint8Array, at: number): void {
+    const hop = this.hops.length === 0 ? undefined : this.#layers.open(bytes, at);
+    // A cell that no hop vouches for was made up on the way, to cost us money or to mark the circuit.
+    if (hop === undefined) {
+      this.#blame('cell not recognised', 0);
+      return;
+    }
+    const body = bodyOf(bytes, at);
+    if (body === undefined) {
+      this.#blame('relay cell too long', hop);
+      return;
+    }
+    const command = relayCommandOf(bytes, at);
+    const streamId = streamIdOf(bytes, at);
+    const stream = streamId === 0 ? undefined : this.#streams.known(streamId);
+    if (stream !== undefined && stream.hop !== hop) {
+      this.#blame('stream of another hop', hop);
+      return;
+    }
+    const state = this.hops[hop];
+    if (command === relayCommand.data && !this.#countData(state, hop, stream)) return;
+    this.#count(hop, stream?.kind);
+    if (streamId === 0) this.#onCircuitMessage(hop, command, body);
+    else this.#onStreamCell(hop, streamId, command, body);
+    if (state.sendmesOwed.length > 0) this.#pump();
+  }
+
+  /** Moves the windows for a DATA cell; false: it was beyond them. */
+  #countData(state: HopState, hop: number, stream: ClientStream | undefined): boolean {
+    if (!state.countReceived()) {
+      this.#blame('DATA beyond the circuit window', hop);
+      return false;
+    }
+    if (state.sendmeDue) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop).slice());
+    if (stream !== undefined && !stream.closed && stream.receiveWindow > 0) state.streamWindows -= 1;
+    return true;
+  }
+
+  #onStreamCell(hop: number, streamId: number, command: number, body: Uint8Array): void {
+    const stream = this.#streams.get(streamId);
+    const fault =
+      stream === undefined
+        ? this.#streams.onLateCell(streamId, command)
+        : stream.onCell(command, body)?.detail;
+    if (fault !== undefined) this.#blame(fault, hop);
+  }
+
+  #onCircuitMessage(hop: number, command: number, body: Uint8Array): void {
+    switch (command) {
+      case relayCommand.extended2:
+        if (this.#exchange === undefined || hop !== this.hops.length - 1) break;
+        this.#addHop(decodeExtended2(body), hop);
+        return;
+      case relayCommand.sendme:
+        if (!this.#onSendme(hop, body)) break;
+        this.#pump();
+        return;
+      case relayCommand.receipt: {
+        const payer = this.hops[hop].payer;
+        if (payer === undefined || !payer.onReceipt(body)) break;
+        this.#pump();
+        return;
+      }
+      case relayCommand.truncated:
+        // A circuit that lost its end has lost its streams: it is given up whole.
+        this.#die({ by: 'peer', reason: body[0] ?? destroyReason.none, hop });
+        return;
+      case relayCommand.data:
+      case relayCommand.connected:
+      case relayCommand.end:
+        break;
+      default:
+        return;
+    }
+    this.#blame(`relay command ${command} out of turn`, hop);
+  }
+
+  /** False: not the SENDME that is due. */
+  #onSendme(hop: number, body: Uint8Array): boolean {
+    const digest = decodeSendme(body);
+    return digest !== undefined && this.hops[hop].sendWindow.sendme(digest) === undefined;
+  }
+
+  // Ending
+
+  #isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Ends the circuit and tells the first hop. */
+  #die(end: CircuitEnd): void {
+    if (this.#state === 'ended') return;
+    // spec: tor-spec/tearing-down-circuits: a client gives no reason away
+    this.#finish(end, destroyReason.none);
+  }
+
+  #finish(end: CircuitEnd, tell?: number): void {
+    this.#state = 'ended';
+    this.#held.length = 0;
+    this.#permits.clear();
+    this.#waiting.clear();
+    this.#options.carrier.release(tell);
+    for (const hop of this.hops) hop.payer?.ended();
+    for (const stream of this.#streams.clear()) stream.onCircuitLost(endReason.destroy);
+    this.#options.user.onEnded(end);
+  }
+}

@@ -1,0 +1,94 @@
+import { circuitWindowCells, circuitWindowStep, lingerExposureMs } from '../base/limits.ts';
+import { CircuitPackageWindow } from '../flow/sendme-window.ts';
+import type { HopTarget } from './extend.ts';
+
+/** Who pays one hop, as the circuit sees it. A hop without one is free of charge. */
+export interface HopPayer {
+  /** Cells that we may still cause at this hop. */
+  readonly spendable: number;
+  /** Of these, the cells that streams to an exit may use: never the free ones. */
+  readonly spendableExit: number;
+  /** So many cells passed the hop, in either direction; may send a REDEEM at once. */
+  countCells(cells: number): void;
+  /** How many cells the far ends may send without asking again: what must be prepaid at the least. */
+  needs(cells: number): void;
+  /** A RECEIPT body of this hop. False: the hop broke the rules of payment, the circuit ends. */
+  onReceipt(body: Uint8Array): boolean;
+  /** The circuit is gone. */
+  ended(): void;
+}
+
+/** Cells of a stream that ended, which may still be on their way. */
+interface Linger {
+  readonly cells: number;
+  readonly untilMs: number;
+}
+
+/**
+ * One hop of a circuit at its client: SENDME windows of both directions, and how many cells the far ends of its
+ * streams may send without asking.
+ */
+export class HopState {
+  readonly target: HopTarget;
+  payer: HopPayer | undefined;
+  /** RELAY and RELAY_EARLY cells that have passed this hop, in either direction. */
+  cells = 0;
+  readonly sendWindow = new CircuitPackageWindow();
+  /** DATA cells this hop may still send. */
+  receiveWindow = circuitWindowCells;
+  /** Digests of DATA cells whose SENDME is owed to the hop, oldest first. */
+  readonly sendmesOwed: Uint8Array[] = [];
+  openStreams = 0;
+  /** Sum of the receive windows of its open streams. */
+  streamWindows = 0;
+  #lingers: Linger[] = [];
+
+  constructor(target: HopTarget) {
+    this.target = target;
+  }
+
+  /** DATA cells that may come from this hop, if its windows were wider by so many. */
+  exposure(nowMs: number, moreForStreams = 0, moreForCircuit = 0): number {
+    let cells = this.streamWindows + moreForStreams;
+    if (this.#lingers.length > 0) {
+      this.#lingers = this.#lingers.filter(linger => linger.untilMs > nowMs);
+      for (const linger of this.#lingers) cells += linger.cells;
+    }
+    return Math.min(cells, this.receiveWindow + moreForCircuit);
+  }
+
+  addLinger(cells: number, nowMs: number): void {
+    if (cells > 0) this.#lingers.push({ cells, untilMs: nowMs + lingerExposureMs });
+  }
+
+  /** A cell passed this hop, in either direction. */
+  countCell(): void {
+    this.cells += 1;
+    this.payer?.countCells(1);
+  }
+
+  /** The payer is told of the cells that have passed already. */
+  setPayer(payer: HopPayer): void {
+    this.payer = payer;
+    if (this.cells > 0) payer.countCells(this.cells);
+  }
+
+  /** A DATA cell came; false: beyond the window. */
+  countReceived(): boolean {
+    if (this.receiveWindow === 0) return false;
+    this.receiveWindow -= 1;
+    return true;
+  }
+
+  /** True right after a DATA cell that the hop awaits a SENDME for. */
+  get sendmeDue(): boolean {
+    return this.receiveWindow % circuitWindowStep === 0;
+  }
+
+  /** The oldest SENDME that is owed; taking it gives the permission. */
+  takeSendme(): Uint8Array | undefined {
+    const digest = this.sendmesOwed.shift();
+    if (digest !== undefined) this.receiveWindow += circuitWindowStep;
+    return digest;
+  }
+}

@@ -1,0 +1,71 @@
+import { streamsPerCircuitMax } from '../base/limits.ts';
+import { relayCommand } from '../cell/commands.ts';
+import type { ClientStream } from '../stream/client-stream.ts';
+
+/** A stream that we ended; what is under way on it is tolerated, within its window. */
+interface EndedStream {
+  readonly stream: ClientStream;
+  cellsLeft: number;
+}
+
+const idMax = 65_535;
+
+/** The streams of one circuit by their ids, those that we ended among them until the far side has ended them too. */
+export class StreamTable {
+  #open = new Map<number, ClientStream>();
+  #ended = new Map<number, EndedStream>();
+  #lastId = 0;
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** An id that neither side uses; undefined when there are too many streams. */
+  freeId(): number | undefined {
+    if (this.#open.size >= streamsPerCircuitMax) return undefined;
+    for (let tried = 0; tried < idMax; tried++) {
+      this.#lastId = (this.#lastId % idMax) + 1;
+      if (!this.#open.has(this.#lastId) && !this.#ended.has(this.#lastId)) return this.#lastId;
+    }
+    return undefined;
+  }
+
+  add(stream: ClientStream): void {
+    this.#open.set(stream.id, stream);
+  }
+
+  get(id: number): ClientStream | undefined {
+    return this.#open.get(id);
+  }
+
+  /** The stream that has or had this id. */
+  known(id: number): ClientStream | undefined {
+    return this.#open.get(id) ?? this.#ended.get(id)?.stream;
+  }
+
+  /** False: it was not open. `lingers`: the far side may still send on it. */
+  remove(stream: ClientStream, lingers: boolean): boolean {
+    if (this.#open.get(stream.id) !== stream) return false;
+    this.#open.delete(stream.id);
+    if (lingers) this.#ended.set(stream.id, { stream, cellsLeft: stream.receiveWindow });
+    return true;
+  }
+
+  /** A cell of a stream that is not open; says what is wrong with it, if anything is. */
+  onLateCell(id: number, command: number): string | undefined {
+    const ended = this.#ended.get(id);
+    if (ended === undefined) return 'cell of no stream';
+    if (command === relayCommand.end || command === relayCommand.resolved) this.#ended.delete(id);
+    if (command !== relayCommand.data) return undefined;
+    ended.cellsLeft -= 1;
+    return ended.cellsLeft < 0 ? 'DATA beyond the window' : undefined;
+  }
+
+  /** All open streams; the table is empty then. */
+  clear(): ClientStream[] {
+    const streams = [...this.#open.values()];
+    this.#open.clear();
+    this.#ended.clear();
+    return streams;
+  }
+}

@@ -1,0 +1,263 @@
+import type { Fault } from '../base/fault.ts';
+import { relayBodyBytesMax, streamWindowCells, streamWindowStep } from '../base/limits.ts';
+import { endReason, relayCommand } from '../cell/commands.ts';
+import type { ResolvedMessage } from '../cell/relay-messages.ts';
+import { decodeConnected, decodeEnd, decodeResolved } from '../cell/relay-messages.ts';
+import { StreamPackageWindow } from '../flow/sendme-window.ts';
+
+/** The program's side of a stream: who reads what comes and is told how it ends. */
+export interface StreamUser {
+  /** The far side accepted; `address` is what it connected to, IP text, where it says so. */
+  onOpened(address: string | undefined): void;
+  /** False: full. The stream then permits no more DATA until `drained()`. A view: valid during the call. */
+  onData(bytes: Uint8Array): boolean;
+  /** `write` has returned false before; now it may be called again. */
+  onWritable(): void;
+  /** The answer to a RESOLVE; the stream is over. */
+  onResolved(answer: ResolvedMessage): void;
+  /** The stream is over; `reason` is of END, or what stands for it when the circuit broke. */
+  onClosed(reason: number): void;
+}
+
+/** What a stream asks of its circuit. */
+export interface StreamCircuit {
+  /** A cell of this stream that is no DATA, in order behind what was sent before. */
+  sendControl(stream: ClientStream, command: number, body: Uint8Array): void;
+  /** DATA cells that the circuit lets out now. */
+  dataAllowance(stream: ClientStream): number;
+  sendData(stream: ClientStream, bytes: Uint8Array, at: number, length: number): void;
+  /** DATA that a stream SENDME would permit must be paid for first; the circuit sends it when it can. */
+  permit(stream: ClientStream): void;
+  /** The stream wants `flush()` to be called once the circuit lets DATA out again. */
+  wait(stream: ClientStream): void;
+  /** Neither side uses the id any more, or, with `lingers`, the far side may still send on it. */
+  release(stream: ClientStream, lingers: boolean): void;
+}
+
+export type StreamKind = 'connect' | 'directory' | 'resolve';
+
+export type ClientStreamFault = Fault<'STREAM_PROTOCOL'>;
+
+const protocol = (detail: string): ClientStreamFault => ({ code: 'STREAM_PROTOCOL', detail });
+
+type State = 'opening' | 'open' | 'closed';
+
+/**
+ * The client's end of one stream.
+ *
+ * | cell      | here |
+ * |-----------|------|
+ * | CONNECTED | opening -> open |
+ * | DATA      | handed to the user; also while opening, since an exit may send both in one breath |
+ * | SENDME    | 50 more DATA cells may be sent |
+ * | END       | closed; the user is told the reason |
+ * | RESOLVED  | closed; the user is told the answer |
+ *
+ * spec: tor-spec/opening-streams, tor-spec/flow-control
+ */
+export class ClientStream {
+  readonly id: number;
+  readonly hop: number;
+  readonly kind: StreamKind;
+  readonly #circuit: StreamCircuit;
+  readonly #user: StreamUser;
+  #state: State = 'opening';
+  readonly #sendWindow = new StreamPackageWindow();
+  /** DATA cells that the far side may still send. */
+  #receiveWindow = streamWindowCells;
+  #userFull = false;
+  #waiting: Uint8Array | undefined;
+  #writableOwed = false;
+  #endAfterWaiting: number | undefined;
+
+  constructor(id: number, hop: number, kind: StreamKind, circuit: StreamCircuit, user: StreamUser) {
+    this.id = id;
+    this.hop = hop;
+    this.kind = kind;
+    this.#circuit = circuit;
+    this.#user = user;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** DATA cells that the far side may still send on this stream without a further SENDME. */
+  get receiveWindow(): number {
+    return this.#receiveWindow;
+  }
+
+  /** Takes all of `bytes` (copied where it must wait). False: wait for onWritable before writing more. */
+  write(bytes: Uint8Array): boolean {
+    if (this.#state === 'closed' || bytes.length === 0) return true;
+    if (this.#waiting !== undefined) {
+      // A source that was told to pause may have had one read under way.
+      this.#waiting = joined(this.#waiting, bytes);
+      return false;
+    }
+    const sent = this.#package(bytes);
+    if (sent === bytes.length) return true;
+    this.#waiting = bytes.slice(sent);
+    this.#writableOwed = true;
+    this.#circuit.wait(this);
+    return false;
+  }
+
+  /** The circuit lets DATA out again, or the far side permitted more. */
+  flush(): void {
+    if (this.#state !== 'open' && this.kind !== 'directory') return;
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      const sent = this.#package(waiting);
+      if (sent < waiting.length) {
+        this.#waiting = waiting.subarray(sent);
+        this.#circuit.wait(this);
+        return;
+      }
+      this.#waiting = undefined;
+    }
+    if (this.#endAfterWaiting !== undefined) this.close(this.#endAfterWaiting);
+    else if (this.#writableOwed) {
+      this.#writableOwed = false;
+      this.#user.onWritable();
+    }
+  }
+
+  /** The user has room again. */
+  drained(): void {
+    if (!this.#userFull || this.#state === 'closed') return;
+    this.#userFull = false;
+    if (this.permitDue) this.#circuit.permit(this);
+  }
+
+  /** Ends the stream once all that was written has been sent; the user hears nothing more. */
+  finish(reason: number = endReason.done): void {
+    if (this.#waiting === undefined) this.close(reason);
+    else this.#endAfterWaiting = reason;
+  }
+
+  /** Ends the stream now; what waits is dropped. The user hears nothing more. */
+  close(reason: number): void {
+    if (this.#state === 'closed') return;
+    this.#over();
+    // spec: tor-spec/closing-streams: a client tells no reason but DONE and MISC, to be like every other client
+    const told = reason === endReason.done ? reason : endReason.misc;
+    this.#circuit.sendControl(this, relayCommand.end, Uint8Array.of(told));
+    this.#circuit.release(this, true);
+  }
+
+  /** A cell of this stream from the hop it goes to. A fault ends the circuit. */
+  onCell(command: number, body: Uint8Array): ClientStreamFault | undefined {
+    switch (command) {
+      case relayCommand.data:
+        return this.#onData(body);
+      case relayCommand.sendme:
+        return this.#onSendme();
+      case relayCommand.connected:
+        return this.#onConnected(body);
+      case relayCommand.end:
+        return this.#onEnd(body);
+      case relayCommand.resolved:
+        return this.#onResolved(body);
+      default:
+        return undefined;
+    }
+  }
+
+  /** The circuit broke. */
+  onCircuitLost(reason: number): void {
+    if (this.#state === 'closed') return;
+    this.#over();
+    this.#user.onClosed(reason);
+  }
+
+  /** True when the far side has earned a SENDME and the user has room. */
+  get permitDue(): boolean {
+    if (this.#state === 'closed' || this.#userFull) return false;
+    return this.#receiveWindow <= streamWindowCells - streamWindowStep;
+  }
+
+  /** The circuit sends the SENDME that is due. */
+  givePermit(): void {
+    this.#receiveWindow += streamWindowStep;
+  }
+
+  #onData(body: Uint8Array): ClientStreamFault | undefined {
+    if (this.kind === 'resolve') return protocol('DATA on a RESOLVE');
+    // spec: tor-spec/flow-control: more DATA than was permitted ends the circuit
+    if (this.#receiveWindow === 0) return protocol('DATA beyond the window');
+    this.#receiveWindow -= 1;
+    this.#opened(undefined);
+    if (this.#state === 'closed' || body.length === 0) return undefined;
+    if (!this.#user.onData(body)) this.#userFull = true;
+    if (this.permitDue) this.#circuit.permit(this);
+    return undefined;
+  }
+
+  #onSendme(): ClientStreamFault | undefined {
+    if (this.#sendWindow.sendme() !== undefined) return protocol('SENDME without DATA');
+    this.flush();
+    return undefined;
+  }
+
+  #onConnected(body: Uint8Array): ClientStreamFault | undefined {
+    if (this.kind === 'resolve') return protocol('CONNECTED on a RESOLVE');
+    const connected = decodeConnected(body);
+    if (connected === undefined) return protocol('CONNECTED malformed');
+    this.#opened(connected.address);
+    return undefined;
+  }
+
+  #onEnd(body: Uint8Array): ClientStreamFault | undefined {
+    const end = decodeEnd(body);
+    // spec: tor-spec/closing-streams: END carries at least its reason
+    if (end === undefined) return protocol('END without a reason');
+    this.#over();
+    this.#circuit.release(this, false);
+    this.#user.onClosed(end.reason);
+    return undefined;
+  }
+
+  #onResolved(body: Uint8Array): ClientStreamFault | undefined {
+    const answer = this.kind === 'resolve' ? decodeResolved(body) : undefined;
+    if (answer === undefined) return protocol('RESOLVED malformed or not asked for');
+    this.#over();
+    this.#circuit.release(this, false);
+    this.#user.onResolved(answer);
+    return undefined;
+  }
+
+  #opened(address: string | undefined): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'open';
+    this.#user.onOpened(address);
+    this.flush();
+  }
+
+  #over(): void {
+    this.#state = 'closed';
+    this.#waiting = undefined;
+    this.#endAfterWaiting = undefined;
+  }
+
+  /** Sends what fits the windows now; returns how many bytes that were. */
+  #package(bytes: Uint8Array): number {
+    // The request of a directory stream may go out with BEGIN_DIR; an exit's answer decides whether the rest goes there.
+    if (this.#state === 'opening' && this.kind !== 'directory') return 0;
+    let at = 0;
+    while (at < bytes.length && this.#sendWindow.open && this.#circuit.dataAllowance(this) > 0) {
+      const length = Math.min(relayBodyBytesMax, bytes.length - at);
+      this.#sendWindow.package();
+      this.#circuit.sendData(this, bytes, at, length);
+      at += length;
+    }
+    return at;
+  }
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(head.length + tail.length);
+  whole.set(head);
+  whole.set(tail, head.length);
+  return whole;
+}
