@@ -51,6 +51,12 @@ export const streamsPerCircuitMax = 500;
 export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;
 export const streamConnectMsMax = 15_000;
 export const resolveMsMax = 15_000;
+/** An exit connection whose stream has ended may take this long to send out what was written. */
+export const streamLingerMsMax = 30_000;
+/** Cells queued on its link at which a circuit's streams stop packaging; they go on at circuitQueueCellsLow. */
+export const circuitQueueCellsHigh = 200;
+/** Streams of a circuit take turns of so many cells when its window opens. */
+export const streamBurstCells = 16;
 export const hostNameBytesMax = 253;
 
 // Payments
@@ -73,9 +79,48 @@ export const consensusBytesMax = 16 * 1024 * 1024;
 export const directoryRequestBytesMax = 64 * 1024;
 export const directoryRequestMsMax = 30_000;
 export const descriptorsMax = 10_000;
+/** Entries of one consensus; the public network has about 8,000. */
+export const consensusRelaysMax = 30_000;
+/** Bytes of a directory answer's body after decompression; the same cap bounds what zlib may make of a few bytes. */
+export const directoryResponseBytesMax = 24 * 1024 * 1024;
+/** Lines of an HTTP request or answer before its body; the longest real one names 96 microdescriptors. */
+export const httpHeadBytesMax = 16 * 1024;
+/** Microdescriptors asked for in one request, as C tor does: longer paths are refused by some caches. */
+export const microdescriptorsPerRequest = 92;
+/** Directory requests under way at once. */
+export const directoryRequestsMax = 4;
+/** An uploaded descriptor with what may follow it (extra-info). */
+export const directoryUploadBytesMax = 64 * 1024;
 /** BEGIN_DIR streams a relay serves to one address per minute; directory cells are free, so they are rationed. */
 export const directoryStreamsPerMinuteMax = 600;
 
 // SOCKS
 export const socksConnectionsMax = 1_000;
 export const socksHandshakeMsMax = 30_000;
+
+// Bitcoin wallet and channels
+/** Unused addresses that are watched beyond the last one handed out; wallets agree on 20. */
+export const walletAddressGap = 20;
+/** Addresses of one wallet; each is one script to look for in every block. */
+export const walletAddressesMax = 1_000_000;
+/** Least first payment: a P2WPKH output's dust limit (294) and the 68 virtual bytes that spend it, at 5 sat each. Less is not worth claiming. */
+export const firstPaymentSatMin = 634n;
+/** A contract that locks less is not worth its two transactions. */
+export const channelSatMin = 5_000n;
+/** Keeps all amounts, in millisatoshi too, below 2^53. */
+export const channelSatMax = 9_000_000_000_000n;
+/** What a payee may ask as the fixed fee of payments and refund. */
+export const channelFeeSatMin = 372n;
+export const channelFeeSatMax = 100_000n;
+/** Blocks for which a payee's offer holds. */
+export const offerBlocks = 1_000;
+/** Furthest T that a payee takes; its records stay until then. */
+export const refundBlocksMax = 10_000;
+/** A payee that has heard nothing of the chain for so long asks it, and takes no payment while it does not answer. */
+export const chainSilenceMsMax = 60_000;
+/** A reorganisation of more blocks than this is told to a person. */
+export const reorgBlocksExpected = 6;
+/** Channels that a session may open one after the other, when the payee forgets them. */
+export const channelsPerSessionMax = 2;
+/** Channels whose contract a payee has not yet seen; a payer can make them at no cost. */
+export const channelsOpeningMax = 10_000;

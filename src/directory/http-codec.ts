@@ -1,0 +1,260 @@
+/**
+ * HTTP as Tor's directory protocol uses it, over BEGIN_DIR streams and plain directory ports: one request, one answer,
+ * then the stream ends. Bytes in, messages out; both ends cap what they hold. spec: dir-spec/general-use-http-urls
+ */
+import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
+import { concatBytes, utf8 } from '../base/bytes.ts';
+import { type Fault, fail, ok, type Result } from '../base/fault.ts';
+import { directoryResponseBytesMax, directoryUploadBytesMax, httpHeadBytesMax } from '../base/limits.ts';
+import { formatHttpTime, parseHttpTime } from './calendar.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  /** Starts with `/`; as sent, `.z` included. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: ReadonlyMap<string, string>;
+  /** Decompressed. */
+  readonly body: Uint8Array;
+}
+
+export type HttpFault = Fault<'HTTP_MALFORMED' | 'HTTP_TOO_LARGE' | 'HTTP_BAD_ENCODING' | 'HTTP_CUT_SHORT'>;
+
+const headersMax = 100;
+const noBytes = new Uint8Array();
+
+/** Collects bytes until a message is whole; both readers below share it. */
+class MessageBuffer {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+  #head: readonly string[] | undefined;
+  #headEnd = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Copies: the caller's bytes live only during the call. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#parts.push(bytes.slice());
+    this.#length += bytes.length;
+  }
+
+  /** The lines before the body once they are all here; undefined: not yet. */
+  head(): readonly string[] | 'too-large' | undefined {
+    if (this.#head !== undefined) return this.#head;
+    const bytes = this.#whole();
+    const window = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, httpHeadBytesMax + 4));
+    const end = window.indexOf('\r\n\r\n');
+    if (end < 0) return bytes.length > httpHeadBytesMax ? 'too-large' : undefined;
+    this.#head = window.toString('latin1', 0, end).split('\r\n');
+    this.#headEnd = end + 4;
+    return this.#head;
+  }
+
+  get bodyLength(): number {
+    return this.#length - this.#headEnd;
+  }
+
+  body(length = this.bodyLength): Uint8Array {
+    return this.#whole().subarray(this.#headEnd, this.#headEnd + length);
+  }
+
+  #whole(): Uint8Array {
+    if (this.#parts.length > 1) this.#parts.splice(0, this.#parts.length, concatBytes(...this.#parts));
+    return this.#parts[0] ?? noBytes;
+  }
+}
+
+/** Reads one request; what follows it is ignored, since no answer would be read twice. */
+export class HttpRequestReader {
+  readonly #buffer = new MessageBuffer();
+
+  /** The request once whole, a fault, or undefined while more bytes are needed. */
+  push(bytes: Uint8Array): Result<HttpRequest, HttpFault> | undefined {
+    this.#buffer.push(bytes);
+    if (this.#buffer.length > httpHeadBytesMax + directoryUploadBytesMax) return fail('HTTP_TOO_LARGE');
+    const head = this.#buffer.head();
+    if (head === undefined) return undefined;
+    if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
+    const match = /^(GET|POST) (\/[\x21-\x7e]*) HTTP\/1\.[01]$/.exec(head[0]);
+    const headers = parseHeaders(head);
+    if (match === null || headers === undefined) return fail('HTTP_MALFORMED', 'request line or headers');
+    const length = match[1] === 'GET' ? 0 : contentLength(headers);
+    if (length === undefined) return fail('HTTP_MALFORMED', 'content-length');
+    if (length > directoryUploadBytesMax) return fail('HTTP_TOO_LARGE', 'upload');
+    if (this.#buffer.bodyLength < length) return undefined;
+    return ok({
+      method: match[1] as 'GET' | 'POST',
+      path: match[2],
+      headers,
+      body: this.#buffer.body(length).slice(),
+    });
+  }
+}
+
+/** Reads one answer: to its Content-Length, or to the end of the stream where it has none. */
+export class HttpResponseReader {
+  readonly #buffer = new MessageBuffer();
+  readonly #bodyBytesMax: number;
+
+  /** @param bodyBytesMax cap on the body, before and after decompression. */
+  constructor(bodyBytesMax: number = directoryResponseBytesMax) {
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  push(bytes: Uint8Array): Result<HttpResponse, HttpFault> | undefined {
+    this.#buffer.push(bytes);
+    if (this.#buffer.length > httpHeadBytesMax + this.#bodyBytesMax) return fail('HTTP_TOO_LARGE');
+    return this.#answer(false);
+  }
+
+  /** The stream ended: whatever is here must be the whole answer. */
+  end(): Result<HttpResponse, HttpFault> {
+    return this.#answer(true) ?? fail('HTTP_CUT_SHORT');
+  }
+
+  #answer(ended: boolean): Result<HttpResponse, HttpFault> | undefined {
+    const head = this.#buffer.head();
+    if (head === undefined) return undefined;
+    if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
+    const match = /^HTTP\/1\.[01] ([1-5][0-9]{2})(?: ([\x20-\x7e]{0,200}))?$/.exec(head[0]);
+    const headers = parseHeaders(head);
+    if (match === null || headers === undefined) return fail('HTTP_MALFORMED', 'status line or headers');
+    const length = headers.has('content-length') ? contentLength(headers) : undefined;
+    if (headers.has('content-length') && length === undefined)
+      return fail('HTTP_MALFORMED', 'content-length');
+    if (length !== undefined && length > this.#bodyBytesMax) return fail('HTTP_TOO_LARGE', 'body');
+    if (length === undefined ? !ended : this.#buffer.bodyLength < length) return undefined;
+    const body = decodeBody(headers.get('content-encoding'), this.#buffer.body(length), this.#bodyBytesMax);
+    if (!body.ok) return body;
+    return ok({ status: Number(match[1]), reason: match[2] ?? '', headers, body: body.value });
+  }
+}
+
+function parseHeaders(lines: readonly string[]): ReadonlyMap<string, string> | undefined {
+  const headers = new Map<string, string>();
+  if (lines.length > headersMax) return undefined;
+  for (const line of lines.slice(1)) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+    if (!/^[a-z0-9-]{1,100}$/.test(name)) return undefined;
+    headers.set(name, line.slice(colon + 1).trim());
+  }
+  return headers;
+}
+
+function contentLength(headers: ReadonlyMap<string, string>): number | undefined {
+  const text = headers.get('content-length') ?? '';
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** C tor answers deflate as zlib streams; x-tor-lzma and x-zstd are never asked for. */
+function decodeBody(
+  encoding: string | undefined,
+  bytes: Uint8Array,
+  bytesMax: number,
+): Result<Uint8Array, HttpFault> {
+  const name = (encoding ?? 'identity').toLowerCase();
+  if (name === 'identity') return ok(bytes.slice());
+  if (name !== 'deflate' && name !== 'gzip') return fail('HTTP_BAD_ENCODING', 'not asked for');
+  try {
+    const inflate = name === 'deflate' ? inflateSync : gunzipSync;
+    const { buffer, engine } = inflate(bytes, { maxOutputLength: bytesMax, info: true }) as unknown as {
+      buffer: Uint8Array;
+      engine: { bytesWritten: number };
+    };
+    // A second compressed member, or junk, behind the first is nobody's honest answer.
+    if (engine.bytesWritten !== bytes.length) return fail('HTTP_BAD_ENCODING', 'bytes behind the end');
+    return ok(new Uint8Array(buffer));
+  } catch {
+    return fail('HTTP_BAD_ENCODING', `not ${name}, or over ${bytesMax} bytes`);
+  }
+}
+
+/** @param host whom we ask, for the Host header. */
+export function encodeRequest(
+  method: 'GET' | 'POST',
+  path: string,
+  host: string,
+  extra: { readonly ifModifiedSinceMs?: number; readonly body?: Uint8Array } = {},
+): Uint8Array {
+  const lines = [`${method} ${path} HTTP/1.0`, `Host: ${host}`];
+  if (method === 'GET') lines.push('Accept-Encoding: deflate, identity');
+  if (extra.ifModifiedSinceMs !== undefined)
+    lines.push(`If-Modified-Since: ${formatHttpTime(extra.ifModifiedSinceMs)}`);
+  const body = extra.body ?? noBytes;
+  if (method === 'POST') lines.push(`Content-Length: ${body.length}`);
+  return concatBytes(utf8(`${lines.join('\r\n')}\r\n\r\n`), body);
+}
+
+/** What a server says, before it is put on the wire for one asker. */
+export interface DirectoryAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly body: Uint8Array;
+  /** `body` as a zlib stream, made once for all who ask; absent: not worth compressing. */
+  readonly deflated?: Uint8Array;
+  readonly contentType?: string;
+  readonly lastModifiedMs?: number;
+  readonly expiresMs?: number;
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  200: 'OK',
+  304: 'Not modified',
+  400: 'Bad request',
+  404: 'Not found',
+  413: 'Too large',
+  503: 'Directory busy, try again later',
+};
+
+export function plainAnswer(status: number, reason = reasons[status] ?? 'Answer'): DirectoryAnswer {
+  return { status, reason, body: noBytes };
+}
+
+export function deflate(body: Uint8Array): Uint8Array {
+  return new Uint8Array(deflateSync(body));
+}
+
+/**
+ * The bytes of an answer. Compressed when the asker takes deflate, or asked for a `.z` path and says nothing at all.
+ * @param asker IP text of who asks, told back so that relays learn their address; undefined over BEGIN_DIR.
+ */
+export function encodeAnswer(
+  answer: DirectoryAnswer,
+  request: HttpRequest | undefined,
+  wallMs: number,
+  asker?: string,
+): Uint8Array {
+  const accepted = request?.headers.get('accept-encoding');
+  const wantsDeflate =
+    accepted === undefined
+      ? (request?.path.endsWith('.z') ?? false)
+      : accepted.split(',').some(each => each.trim().toLowerCase() === 'deflate');
+  const compressed = wantsDeflate ? answer.deflated : undefined;
+  const body = compressed ?? answer.body;
+  const lines = [`HTTP/1.0 ${answer.status} ${answer.reason}`, `Date: ${formatHttpTime(wallMs)}`];
+  lines.push(`Content-Type: ${answer.contentType ?? 'text/plain'}`);
+  if (asker !== undefined) lines.push(`X-Your-Address-Is: ${asker}`);
+  lines.push(`Content-Encoding: ${compressed === undefined ? 'identity' : 'deflate'}`);
+  lines.push(`Content-Length: ${body.length}`);
+  if (answer.lastModifiedMs !== undefined)
+    lines.push(`Last-Modified: ${formatHttpTime(answer.lastModifiedMs)}`);
+  if (answer.expiresMs !== undefined) lines.push(`Expires: ${formatHttpTime(answer.expiresMs)}`);
+  return concatBytes(utf8(`${lines.join('\r\n')}\r\n\r\n`), body);
+}
+
+/** True when the asker holds all that is newer than `lastModifiedMs`. */
+export function notModifiedSince(request: HttpRequest, lastModifiedMs: number): boolean {
+  const since = parseHttpTime(request.headers.get('if-modified-since') ?? '');
+  return since !== undefined && since >= lastModifiedMs;
+}

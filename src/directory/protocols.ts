@@ -1,0 +1,41 @@
+/** Subprotocol versions: `Cons=1-2 Link=3-5 Pay=1`. spec: tor-spec/subprotocol-versioning */
+export type Protocols = ReadonlyMap<string, readonly { readonly low: number; readonly high: number }[]>;
+
+const entriesMax = 64;
+
+/** Names that are not known here are kept; undefined when the text is no such list. */
+export function parseProtocols(text: string): Protocols | undefined {
+  const protocols = new Map<string, { low: number; high: number }[]>();
+  const entries = text.split(' ').filter(each => each !== '');
+  if (entries.length > entriesMax) return undefined;
+  for (const entry of entries) {
+    const match = /^([A-Za-z0-9-]{1,100})=([0-9,-]{0,200})$/.exec(entry);
+    if (match === null) return undefined;
+    const ranges: { low: number; high: number }[] = [];
+    for (const part of match[2] === '' ? [] : match[2].split(',')) {
+      const range = /^([0-9]{1,2})(?:-([0-9]{1,2}))?$/.exec(part);
+      if (range === null) return undefined;
+      const low = Number(range[1]);
+      const high = range[2] === undefined ? low : Number(range[2]);
+      if (low > high || high > 63) return undefined;
+      ranges.push({ low, high });
+    }
+    protocols.set(match[1], ranges);
+  }
+  return protocols;
+}
+
+export function supportsProtocol(protocols: Protocols, name: string, version: number): boolean {
+  return (protocols.get(name) ?? []).some(range => version >= range.low && version <= range.high);
+}
+
+/** Sorted by name, as consensus documents want it. */
+export function formatProtocols(protocols: Protocols): string {
+  const names = [...protocols.keys()].sort();
+  return names
+    .map(name => {
+      const ranges = protocols.get(name) ?? [];
+      return `${name}=${ranges.map(r => (r.low === r.high ? `${r.low}` : `${r.low}-${r.high}`)).join(',')}`;
+    })
+    .join(' ');
+}
