@@ -52,8 +52,6 @@ const paySchema = z.strictObject({
     .string()
     .regex(/^[345](-[345])?$/)
     .default('3-5'),
-  /** `host:port` an exit of a lab may reach although the address is private; port `*` for all. */
-  lab_exit_targets: z.array(z.string().regex(/^.+:([0-9]{1,5}|\*)$/)).default([]),
 });
 
 export type PayConfig = z.output<typeof paySchema>;

@@ -1,0 +1,50 @@
+import { relayCommand } from '../cell/commands.ts';
+
+/**
+ * Which relay commands may come from which end, on stream 0 (control) or on a stream.
+ *
+ * | command            | from the client | from a relay | on stream |
+ * |--------------------|-----------------|--------------|-----------|
+ * | BEGIN, BEGIN_DIR   | x |   | not 0 |
+ * | RESOLVE            | x |   | not 0 |
+ * | DATA, END          | x | x | not 0 |
+ * | CONNECTED, RESOLVED|   | x | not 0 |
+ * | SENDME, DROP       | x | x | any   |
+ * | EXTEND2, TRUNCATE  | x |   | 0     |
+ * | EXTENDED2, TRUNCATED |  | x | 0     |
+ * | REDEEM             | x |   | 0     |
+ * | RECEIPT            |   | x | 0     |
+ *
+ * Commands that are in no row are passed over: later versions may know them. spec: tor-spec/relay-cells
+ */
+type Origin = 'client' | 'relay' | 'both';
+type Stream = 'zero' | 'some' | 'any';
+
+const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream }>([
+  [relayCommand.begin, { origin: 'client', stream: 'some' }],
+  [relayCommand.beginDir, { origin: 'client', stream: 'some' }],
+  [relayCommand.resolve, { origin: 'client', stream: 'some' }],
+  [relayCommand.data, { origin: 'both', stream: 'some' }],
+  [relayCommand.end, { origin: 'both', stream: 'some' }],
+  [relayCommand.connected, { origin: 'relay', stream: 'some' }],
+  [relayCommand.resolved, { origin: 'relay', stream: 'some' }],
+  [relayCommand.sendme, { origin: 'both', stream: 'any' }],
+  [relayCommand.drop, { origin: 'both', stream: 'any' }],
+  [relayCommand.extend2, { origin: 'client', stream: 'zero' }],
+  [relayCommand.truncate, { origin: 'client', stream: 'zero' }],
+  [relayCommand.extended2, { origin: 'relay', stream: 'zero' }],
+  [relayCommand.truncated, { origin: 'relay', stream: 'zero' }],
+  [relayCommand.redeem, { origin: 'client', stream: 'zero' }],
+  [relayCommand.receipt, { origin: 'relay', stream: 'zero' }],
+]);
+
+export type CommandVerdict = 'legal' | 'unknown' | 'illegal';
+
+/** `illegal` ends the circuit, `unknown` is dropped. */
+export function checkCommand(from: 'client' | 'relay', command: number, streamId: number): CommandVerdict {
+  const rule = rules.get(command);
+  if (rule === undefined) return 'unknown';
+  if (rule.origin !== 'both' && rule.origin !== from) return 'illegal';
+  if (rule.stream !== 'any' && (rule.stream === 'zero') !== (streamId === 0)) return 'illegal';
+  return 'legal';
+}

@@ -1,0 +1,52 @@
+import { streamsPerCircuitMax } from '../base/limits.ts';
+import { relayCommand } from '../cell/commands.ts';
+import { DeliverWindow, type WindowFault } from '../flow/sendme-window.ts';
+import type { RelayStream } from '../stream/relay-stream.ts';
+
+interface HalfClosed {
+  readonly kind: RelayStream['kind'];
+  readonly deliver: DeliverWindow;
+  sendmesLeft: number;
+}
+
+/** SENDMEs that answer a full window of DATA. */
+const sendmesMax = 10;
+
+/**
+ * Streams that a relay ended and of whose end the client may not know yet. What it sent before it knew is dropped; what
+ * no window allows is a fault. The oldest are forgotten beyond the number of streams that a circuit may have.
+ */
+export class HalfClosedStreams {
+  #streams = new Map<number, HalfClosed>();
+
+  add(stream: RelayStream): void {
+    this.#streams.delete(stream.id);
+    this.#streams.set(stream.id, {
+      kind: stream.kind,
+      deliver: DeliverWindow.stream(),
+      sendmesLeft: sendmesMax,
+    });
+    if (this.#streams.size <= streamsPerCircuitMax) return;
+    const [oldest] = this.#streams.keys();
+    this.#streams.delete(oldest);
+  }
+
+  /** The client uses the id for a new stream. */
+  forget(id: number): void {
+    this.#streams.delete(id);
+  }
+
+  kindOf(id: number): RelayStream['kind'] | undefined {
+    return this.#streams.get(id)?.kind;
+  }
+
+  /** A cell for a stream that is not open. */
+  onCell(id: number, command: number): WindowFault | undefined {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return undefined;
+    if (command === relayCommand.data) return stream.deliver.deliver();
+    if (command === relayCommand.sendme && --stream.sendmesLeft < 0) return { code: 'SENDME_UNEXPECTED' };
+    if (command === relayCommand.end) this.#streams.delete(id);
+    return undefined;
+  }
+}

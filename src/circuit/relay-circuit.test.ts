@@ -1,0 +1,438 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { utf8 } from '../base/bytes.ts';
+import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
+import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../cell/relay-cell.ts';
+import {
+  decodeSendme,
+  type Extend2Message,
+  encodeBegin,
+  encodeExtend2,
+  encodeResolve,
+  encodeSendme,
+} from '../cell/relay-messages.ts';
+import type { CircuitKeys } from '../crypto/circuit-keys.ts';
+import { ClientLayers } from '../onion/client-layers.ts';
+import type { Entropy, StreamPort } from '../ports.ts';
+import type { ExitStream } from '../stream/exit-stream.ts';
+import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from './relay-circuit.ts';
+
+const seed = (text: string, length: number) =>
+  new Uint8Array(createHash('sha256').update(text).digest().subarray(0, length));
+const keys: CircuitKeys = {
+  forwardDigest: seed('Df', 20),
+  backwardDigest: seed('Db', 20),
+  forwardKey: seed('Kf', 16),
+  backwardKey: seed('Kb', 16),
+};
+const entropy: Entropy = { bytes: length => new Uint8Array(length).fill(7) };
+const previous: CircuitSide = { link: 1, id: 5 };
+const next: CircuitSide = { link: 2, id: 9 };
+const target: Extend2Message = {
+  target: {
+    ipv4: { host: '127.0.0.1', port: 1 },
+    ipv6: undefined,
+    rsaId: new Uint8Array(20),
+    ed25519: undefined,
+  },
+  handshakeType: 2,
+  handshake: new Uint8Array(84),
+};
+
+/** Free cells first, as the real balance counts. */
+class Purse {
+  free: number;
+  bought: number;
+  constructor(free: number, bought: number) {
+    this.free = free;
+    this.bought = bought;
+  }
+  get paid(): boolean {
+    return this.bought > 0;
+  }
+  debit(cells: number): boolean {
+    if (this.free + this.bought < cells) return false;
+    const free = Math.min(this.free, cells);
+    this.free -= free;
+    this.bought -= cells - free;
+    return true;
+  }
+  debitExit(cells: number): boolean {
+    if (this.bought < cells) return false;
+    this.bought -= cells;
+    return true;
+  }
+}
+
+interface Cell {
+  side: CircuitSide;
+  command: number;
+  bytes: Uint8Array;
+}
+
+/** A circuit of one relay between a client's layers and hosts that write everything down. */
+function world(purse = new Purse(64, 10_000)) {
+  const cells: Cell[] = [];
+  const written: { bytes: number; paused: boolean; full: boolean; finished: number } = {
+    bytes: 0,
+    paused: false,
+    full: false,
+    finished: 0,
+  };
+  const streams: ExitStream[] = [];
+  const resolves: string[] = [];
+  const state = { gone: false, extends: 0, queueOpen: true, sendOk: true };
+  const port: StreamPort = {
+    resolve: () => 1,
+    connect: () => 1,
+    write(_stream, bytes) {
+      written.bytes += bytes.length;
+      return !written.full;
+    },
+    pause: () => void (written.paused = true),
+    resume: () => void (written.paused = false),
+    end() {},
+    close() {},
+  };
+  const host: RelayCircuitHost = {
+    port,
+    entropy,
+    observer: { log() {}, count() {} },
+    finished: () => void (written.finished += 1),
+    send(side, command, bytes, at) {
+      cells.push({ side, command, bytes: bytes.slice(at, at + 509) });
+      return state.sendOk;
+    },
+    canQueue: () => state.queueOpen,
+    extend: () => void (state.extends += 1),
+    dropNext() {},
+    beginExit(_circuit, stream) {
+      stream.connection = 1;
+      streams.push(stream);
+    },
+    resolve: (_circuit, _id, name) => void resolves.push(name),
+    directory: () => ({
+      respond: request => (request.length < 10 ? undefined : new Uint8Array(100_000).fill(1)),
+    }),
+    gone: () => void (state.gone = true),
+  };
+  const circuit = new RelayCircuit(host, previous, keys, purse);
+  const client = new ClientLayers();
+  client.push(keys);
+  const send = (command: number, stream: number, body: Uint8Array = new Uint8Array(0), early = false) => {
+    const bytes = new Uint8Array(512);
+    writeRelayCell(bytes, 3, command, stream, body, entropy);
+    client.seal(bytes, 3, 0);
+    circuit.onClientCell(early ? cellCommand.relayEarly : cellCommand.relay, bytes, 3);
+  };
+  /** What arrived at the client since the last call: relay commands with stream and body, or DESTROY. */
+  const received = () =>
+    cells
+      .splice(0)
+      .filter(cell => cell.side === previous)
+      .map(cell => {
+        if (cell.command === cellCommand.destroy) return { command: 'DESTROY', reason: cell.bytes[0] };
+        expect(client.open(cell.bytes, 0)).toBe(0);
+        const body = bodyOf(cell.bytes, 0)!;
+        return { command: relayCommandOf(cell.bytes, 0), stream: streamIdOf(cell.bytes, 0), body };
+      });
+  return { circuit, client, send, received, cells, written, streams, resolves, state, purse };
+}
+
+const begin = encodeBegin({ host: 'example.com', port: 80, flags: 0 });
+
+describe('a circuit at a relay', () => {
+  it('carries a stream both ways', () => {
+    const { send, received, streams, written } = world();
+    send(relayCommand.begin, 3, begin);
+    expect(received()).toEqual([]);
+    send(relayCommand.data, 3, utf8('early'));
+    expect(written.bytes).toBe(0);
+    streams[0].onConnected('1.2.3.4', 60);
+    expect(received()).toMatchObject([{ command: relayCommand.connected, stream: 3 }]);
+    expect(written.bytes).toBe(5);
+    streams[0].onBytes(new Uint8Array(1_000));
+    expect(received().map(cell => cell.body?.length)).toEqual([498, 498, 4]);
+    send(relayCommand.data, 3, new Uint8Array(20));
+    expect(written.bytes).toBe(25);
+    streams[0].onRemoteEnd();
+    expect(received()).toMatchObject([
+      { command: relayCommand.end, stream: 3, body: Uint8Array.of(endReason.done) },
+    ]);
+    expect(written.finished).toBe(1);
+    // The client may not know yet.
+    send(relayCommand.data, 3, new Uint8Array(20));
+    expect(received()).toEqual([]);
+  });
+
+  it('pauses the destination at the stream window and goes on after SENDMEs', () => {
+    const { send, received, streams, written } = world();
+    send(relayCommand.begin, 1, begin);
+    streams[0].onConnected('1.2.3.4', 60);
+    received();
+    streams[0].onBytes(new Uint8Array(498 * 700));
+    expect(received().length).toBe(500);
+    expect(written.paused).toBe(true);
+    send(relayCommand.sendme, 1);
+    expect(received().length).toBe(50);
+    for (let i = 0; i < 4; i++) send(relayCommand.sendme, 1);
+    expect(received().length).toBe(150);
+    expect(written.paused).toBe(false);
+  });
+
+  it('stops all streams at the circuit window and shares what SENDMEs allow', () => {
+    const { client, circuit, send, received, streams, cells } = world();
+    for (const id of [1, 2, 3]) {
+      send(relayCommand.begin, id, begin);
+      streams[id - 1].onConnected('1.2.3.4', 60);
+    }
+    received();
+    const digests: Uint8Array[] = [];
+    const counts = new Map<number, number>();
+    const take = () => {
+      for (const cell of cells.splice(0)) {
+        expect(client.open(cell.bytes, 0)).toBe(0);
+        const id = streamIdOf(cell.bytes, 0);
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+        const total = [...counts.values()].reduce((a, b) => a + b);
+        if (total % 100 === 0) digests.push(client.lastBackwardDigest(0));
+      }
+    };
+    for (const stream of streams) stream.onBytes(new Uint8Array(498 * 400));
+    take();
+    expect([...counts.values()].reduce((a, b) => a + b)).toBe(1_000);
+    send(relayCommand.sendme, 0, encodeSendme(digests[0]));
+    take();
+    expect(counts.get(3)).toBe(300);
+    send(relayCommand.sendme, 0, encodeSendme(digests[9]));
+    expect(circuit.alive).toBe(false);
+  });
+
+  it('answers every hundredth DATA cell with its digest, and dies of the cell after the window', () => {
+    const { client, circuit, send, received, streams, written } = world();
+    send(relayCommand.begin, 1, begin);
+    streams[0].onConnected('1.2.3.4', 60);
+    received();
+    written.full = true;
+    for (let i = 1; i <= 500; i++) {
+      send(relayCommand.data, 1, new Uint8Array(498));
+      const answers = received();
+      expect(answers.length).toBe(i % 100 === 0 ? 1 : 0);
+      if (answers.length > 0)
+        expect(decodeSendme(answers[0].body!)).toEqual(new Uint8Array(client.lastForwardDigest(0)));
+    }
+    streams[0].onWritable();
+    expect(received().filter(cell => cell.command === relayCommand.sendme && cell.stream === 1).length).toBe(
+      10,
+    );
+    for (let i = 0; i < 501; i++) send(relayCommand.data, 1, new Uint8Array(498));
+    expect(circuit.alive).toBe(false);
+    expect(received().at(-1)).toEqual({ command: 'DESTROY', reason: destroyReason.protocol });
+    expect(written.finished).toBe(1);
+  });
+
+  it('refuses exits on free cells, and serves them once paid', () => {
+    const { send, received, streams, resolves, purse } = world(new Purse(64, 0));
+    send(relayCommand.begin, 1, begin);
+    send(relayCommand.resolve, 2, encodeResolve('example.com'));
+    expect(received()).toMatchObject([
+      { command: relayCommand.end, stream: 1, body: Uint8Array.of(endUnpaid) },
+      { command: relayCommand.end, stream: 2, body: Uint8Array.of(endUnpaid) },
+    ]);
+    expect(purse.free).toBe(60);
+    expect([streams.length, resolves.length]).toEqual([0, 0]);
+    purse.bought = 1_000;
+    send(relayCommand.begin, 1, begin);
+    send(relayCommand.resolve, 2, encodeResolve('example.com'));
+    expect([streams.length, resolves.length]).toEqual([1, 1]);
+    streams[0].onConnected('1.2.3.4', 60);
+    streams[0].onBytes(new Uint8Array(498));
+    // BEGIN, RESOLVE, CONNECTED cost free cells, DATA a paid one.
+    expect([purse.free, purse.bought]).toEqual([57, 999]);
+  });
+
+  it('is cut off when a cell cannot be paid, and not before', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 200 }), cells => {
+        const { circuit, send, received, purse } = world(new Purse(cells, 0));
+        for (let i = 0; i < cells; i++) send(relayCommand.drop, 0);
+        expect(circuit.alive).toBe(true);
+        expect(purse.free).toBe(0);
+        expect(received()).toEqual([]);
+        send(relayCommand.drop, 0);
+        expect(received()).toEqual([{ command: 'DESTROY', reason: destroyReason.resourceLimit }]);
+        expect(circuit.alive).toBe(false);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('counts a cell once, in each direction, before it is forwarded', () => {
+    const { circuit, client, send, received, cells, purse } = world(new Purse(64, 0));
+    send(relayCommand.extend2, 0, encodeExtend2(target), true);
+    circuit.setNext(next);
+    circuit.extended(new Uint8Array(64));
+    expect(received()).toMatchObject([{ command: relayCommand.extended2 }]);
+    expect(purse.free).toBe(62);
+    client.push({ ...keys, forwardKey: seed('other', 16), forwardDigest: seed('other', 20) });
+    for (let i = 0; i < 31; i++) {
+      const bytes = new Uint8Array(512);
+      writeRelayCell(bytes, 3, relayCommand.drop, 0, new Uint8Array(0), entropy);
+      client.seal(bytes, 3, 1);
+      circuit.onClientCell(cellCommand.relay, bytes, 3);
+      circuit.onNextCell(cellCommand.relay, new Uint8Array(512), 3);
+    }
+    expect(cells.length).toBe(62);
+    expect(purse.free).toBe(0);
+    circuit.onNextCell(cellCommand.relay, new Uint8Array(512), 3);
+    expect(cells.slice(62).map(cell => [cell.side, cell.command, cell.bytes[0]])).toEqual([
+      [next, cellCommand.destroy, destroyReason.resourceLimit],
+      [previous, cellCommand.destroy, destroyReason.resourceLimit],
+    ]);
+  });
+
+  it('serves a directory for nothing', () => {
+    const { send, received, purse } = world(new Purse(64, 0));
+    send(relayCommand.beginDir, 1);
+    send(relayCommand.data, 1, new Uint8Array(20));
+    const answer = received();
+    expect(answer[0]).toMatchObject({ command: relayCommand.connected });
+    expect(answer.slice(1).reduce((sum, cell) => sum + cell.body!.length, 0)).toBe(100_001);
+    expect(answer.at(-1)).toMatchObject({ command: relayCommand.end, body: Uint8Array.of(endReason.done) });
+    send(relayCommand.sendme, 1);
+    send(relayCommand.end, 1, Uint8Array.of(6));
+    expect(purse.free).toBe(64);
+    send(relayCommand.drop, 1);
+    expect(purse.free).toBe(63);
+  });
+
+  it('extends once, in RELAY_EARLY alone, and again after TRUNCATE or a lost hop', () => {
+    const { circuit, send, received, state, cells } = world();
+    send(relayCommand.extend2, 0, encodeExtend2(target), true);
+    expect(state.extends).toBe(1);
+    circuit.onNextLost(destroyReason.connectFailed);
+    expect(received()).toMatchObject([
+      { command: relayCommand.truncated, body: Uint8Array.of(destroyReason.connectFailed) },
+    ]);
+    send(relayCommand.extend2, 0, encodeExtend2(target), true);
+    circuit.setNext(next);
+    circuit.extended(new Uint8Array(64));
+    received();
+    send(relayCommand.truncate, 0, Uint8Array.of(0));
+    expect(cells.map(cell => [cell.side, cell.command])).toEqual([
+      [next, cellCommand.destroy],
+      [previous, cellCommand.relay],
+    ]);
+    received();
+    send(relayCommand.extend2, 0, encodeExtend2(target));
+    expect(received()).toEqual([{ command: 'DESTROY', reason: destroyReason.protocol }]);
+  });
+
+  it.each([
+    [
+      'a ninth RELAY_EARLY',
+      (w: ReturnType<typeof world>) => {
+        for (let i = 0; i < 9; i++) w.send(relayCommand.drop, 0, undefined, true);
+      },
+    ],
+    [
+      'a second EXTEND2',
+      (w: ReturnType<typeof world>) => {
+        w.send(relayCommand.extend2, 0, encodeExtend2(target), true);
+        w.send(relayCommand.extend2, 0, encodeExtend2(target), true);
+      },
+    ],
+    [
+      'an unrecognised cell at the last hop',
+      (w: ReturnType<typeof world>) => {
+        w.circuit.onClientCell(cellCommand.relay, new Uint8Array(512).fill(9), 3);
+      },
+    ],
+    [
+      'a RELAY_EARLY from the next hop',
+      (w: ReturnType<typeof world>) => {
+        w.send(relayCommand.extend2, 0, encodeExtend2(target), true);
+        w.circuit.setNext(next);
+        w.circuit.extended(new Uint8Array(64));
+        w.received();
+        w.circuit.onNextCell(cellCommand.relayEarly, new Uint8Array(512), 3);
+      },
+    ],
+    ['an END without a reason', (w: ReturnType<typeof world>) => w.send(relayCommand.end, 1)],
+    [
+      'a SENDME for nothing',
+      (w: ReturnType<typeof world>) => {
+        w.send(relayCommand.sendme, 0, encodeSendme(new Uint8Array(20)));
+      },
+    ],
+    [
+      'a stream id in use',
+      (w: ReturnType<typeof world>) => {
+        w.send(relayCommand.begin, 1, begin);
+        w.send(relayCommand.resolve, 1, encodeResolve('a'));
+      },
+    ],
+    ['a command that only relays send', (w: ReturnType<typeof world>) => w.send(relayCommand.receipt, 0)],
+    ['a BEGIN on stream 0', (w: ReturnType<typeof world>) => w.send(relayCommand.begin, 0, begin)],
+  ])('dies of %s', (_what, act) => {
+    const w = world();
+    act(w);
+    expect(w.received().at(-1)).toEqual({ command: 'DESTROY', reason: destroyReason.protocol });
+    expect(w.state.gone).toBe(true);
+  });
+
+  it('dies when its queue is full, and packages no more when it is high', () => {
+    const w = world();
+    w.send(relayCommand.begin, 1, begin);
+    w.streams[0].onConnected('1.2.3.4', 60);
+    w.state.queueOpen = false;
+    w.streams[0].onBytes(new Uint8Array(5_000));
+    expect(w.cells.length).toBe(1);
+    w.state.queueOpen = true;
+    w.circuit.onWritable();
+    expect(w.cells.length).toBe(12);
+    w.state.sendOk = false;
+    w.streams[0].onBytes(new Uint8Array(5_000));
+    expect(w.circuit.alive).toBe(false);
+  });
+
+  it('passes unknown commands over and pays for them', () => {
+    const { circuit, send, purse } = world(new Purse(64, 0));
+    send(99, 0);
+    send(99, 4);
+    expect([circuit.alive, purse.free]).toEqual([true, 62]);
+  });
+
+  it('throws for no command, stream or length', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            command: fc.oneof(fc.constantFrom(...Object.values(relayCommand)), fc.nat(255)),
+            stream: fc.nat(3),
+            body: fc.oneof(fc.uint8Array({ maxLength: 498 }), fc.constant(begin)),
+            early: fc.boolean(),
+            length: fc.option(fc.nat(65_535), { freq: 5, nil: undefined }),
+          }),
+          { maxLength: 30 },
+        ),
+        steps => {
+          const { circuit, client, streams } = world();
+          for (const { command, stream, body, early, length } of steps) {
+            const bytes = new Uint8Array(512);
+            writeRelayCell(bytes, 3, command, stream, body, entropy);
+            if (length !== undefined) {
+              bytes[12] = length >> 8;
+              bytes[13] = length & 0xff;
+            }
+            client.seal(bytes, 3, 0);
+            circuit.onClientCell(early ? cellCommand.relayEarly : cellCommand.relay, bytes, 3);
+            for (const each of streams) each.onConnected('1.2.3.4', 1);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});

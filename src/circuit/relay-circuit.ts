@@ -1,0 +1,456 @@
+import { assert, BrokenInvariant } from '../base/assert.ts';
+import type { Fault } from '../base/fault.ts';
+import { relayEarlyCellsMax } from '../base/limits.ts';
+import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
+import { cellPayloadBytes } from '../cell/link-codec.ts';
+import { encodeDestroy } from '../cell/link-messages.ts';
+import {
+  bodyOf,
+  padRelayCell,
+  relayCommandOf,
+  relayHeaderBytes,
+  streamIdOf,
+  writeRelayCell,
+  writeRelayHeader,
+} from '../cell/relay-cell.ts';
+import {
+  type BeginMessage,
+  decodeBegin,
+  decodeExtend2,
+  decodeResolve,
+  decodeSendme,
+  type Extend2Message,
+  encodeEnd,
+  encodeExtended2,
+  encodeResolved,
+  encodeSendme,
+  type ResolvedMessage,
+  truncatedMessage,
+} from '../cell/relay-messages.ts';
+import type { CircuitKeys } from '../crypto/circuit-keys.ts';
+import { CircuitPackageWindow, DeliverWindow } from '../flow/sendme-window.ts';
+import { RelayLayer } from '../onion/relay-layer.ts';
+import type { Entropy, LinkId, Observer } from '../ports.ts';
+import { type DirectoryService, DirectoryStream } from '../stream/directory-stream.ts';
+import { ExitStream, type ExitStreamOutside } from '../stream/exit-stream.ts';
+import type { RelayStream, RelayStreamCircuit } from '../stream/relay-stream.ts';
+import { checkCommand } from './command-check.ts';
+import { RelayStreams } from './relay-streams.ts';
+
+/** One side of a circuit at a relay: a circuit id on a link. */
+export interface CircuitSide {
+  readonly link: LinkId;
+  readonly id: number;
+}
+
+/** The cells that a circuit may still cause here. Debits are all or nothing; false means that the circuit must end. */
+export interface CircuitBalance {
+  debit(cells: number): boolean;
+  /** From paid cells alone. */
+  debitExit(cells: number): boolean;
+  /** True once exits may be used: a payment was credited, or this relay is free. */
+  readonly paid: boolean;
+}
+
+/** The payee's end of one circuit. */
+export interface CircuitPayee {
+  /** The body of a REDEEM cell. A fault ends the circuit. */
+  onRedeem(body: Uint8Array): Fault | undefined;
+  ended(): void;
+}
+
+/** What a circuit asks of its relay. */
+export interface RelayCircuitHost extends ExitStreamOutside {
+  readonly entropy: Entropy;
+  readonly observer: Observer;
+  /** Queues a fixed cell, copying 509 bytes. False: the circuit's queue is at its cap. */
+  send(side: CircuitSide, command: number, bytes: Uint8Array, at: number): boolean;
+  /** True while the circuit's queue on that link is short enough to add what can wait. */
+  canQueue(side: CircuitSide): boolean;
+  /** Finds or opens the link, sends CREATE2, later calls extended or extendFailed. */
+  extend(circuit: RelayCircuit, message: Extend2Message): void;
+  /** The circuit no longer wants the extension or its next side. */
+  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined): void;
+  beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void;
+  /** Later calls onResolved. */
+  resolve(circuit: RelayCircuit, streamId: number, name: string): void;
+  /** Undefined: this relay serves no directory, or not to this client now. */
+  directory(circuit: RelayCircuit): DirectoryService | undefined;
+  /** The circuit is gone from this relay; DESTROYs have been sent. */
+  gone(circuit: RelayCircuit): void;
+}
+
+type NextState = 'none' | 'extending' | 'open';
+/** How a cell is paid for: by any cell of the balance, by a paid one, or not at all. */
+type Fare = 'any' | 'paid' | 'none';
+
+/**
+ * One circuit at one relay. Every RELAY and RELAY_EARLY cell that comes in or goes out costs one cell of the balance,
+ * before anything is done with it; DATA of exit streams costs a paid one; cells of directory streams served here cost
+ * nothing. A cell that cannot be paid for ends the circuit (DESTROY 5).
+ *
+ * | recognised from the client | handled by |
+ * |------------------|------------|
+ * | BEGIN, RESOLVE   | the host, once paid; else END 5 |
+ * | BEGIN_DIR        | a DirectoryStream |
+ * | DATA, SENDME, END| the stream; SENDME 0 the circuit window |
+ * | EXTEND2          | the host; in RELAY_EARLY alone, once, while nothing follows |
+ * | TRUNCATE         | DESTROY to the next hop, TRUNCATED |
+ * | REDEEM           | the payee |
+ * | DROP, unknown    | paid for and dropped |
+ *
+ * spec: tor-spec/relay-cells, tor-spec/tearing-down-circuits
+ */
+export class RelayCircuit implements RelayStreamCircuit {
+  readonly previous: CircuitSide;
+  #host: RelayCircuitHost;
+  #layer: RelayLayer;
+  #balance: CircuitBalance;
+  #payee: CircuitPayee | undefined;
+  #next: CircuitSide | undefined;
+  #nextState: NextState = 'none';
+  #earlyCells = 0;
+  #streams = new RelayStreams();
+  #package = new CircuitPackageWindow();
+  #deliver = DeliverWindow.circuit();
+  #alive = true;
+  /** Cells that we originate are built here. */
+  #cell = new Uint8Array(cellPayloadBytes);
+
+  constructor(host: RelayCircuitHost, previous: CircuitSide, keys: CircuitKeys, balance: CircuitBalance) {
+    this.#host = host;
+    this.previous = previous;
+    this.#layer = new RelayLayer(keys);
+    this.#balance = balance;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get next(): CircuitSide | undefined {
+    return this.#next;
+  }
+
+  /** True while an EXTEND2 waits for its link or its CREATED2. */
+  get extending(): boolean {
+    return this.#nextState === 'extending';
+  }
+
+  /** Set once, right after the circuit was made; a free relay sets none. */
+  setPayee(payee: CircuitPayee): void {
+    this.#payee = payee;
+  }
+
+  // Cells from the client's side
+
+  /** A RELAY or RELAY_EARLY cell from the previous hop. */
+  onClientCell(command: number, bytes: Uint8Array, at: number): void {
+    if (!this.#alive) return;
+    const fault = this.#fromClient(command, bytes, at);
+    if (fault !== undefined) this.#breach(fault);
+  }
+
+  #fromClient(command: number, bytes: Uint8Array, at: number): Fault | undefined {
+    const early = command === cellCommand.relayEarly;
+    // spec: tor-spec/relay-cells: at most 8 RELAY_EARLY cells on a circuit
+    if (early && ++this.#earlyCells > relayEarlyCellsMax) return { code: 'RELAY_EARLY_EXCESS' };
+    if (this.#layer.fromClient(bytes, at)) return this.#dispatch(bytes, at, early);
+    // Nobody behind us could have been meant.
+    if (this.#nextState !== 'open' || this.#next === undefined) return { code: 'RELAY_UNRECOGNISED' };
+    if (this.#pay('any') && !this.#host.send(this.#next, command, bytes, at)) {
+      this.destroy(destroyReason.resourceLimit);
+    }
+    return undefined;
+  }
+
+  #dispatch(bytes: Uint8Array, at: number, early: boolean): Fault | undefined {
+    const command = relayCommandOf(bytes, at);
+    const streamId = streamIdOf(bytes, at);
+    const body = bodyOf(bytes, at);
+    if (body === undefined) return { code: 'RELAY_BAD_LENGTH' };
+    const verdict = checkCommand('client', command, streamId);
+    if (verdict === 'illegal') return { code: 'RELAY_ILLEGAL_COMMAND' };
+    if (!this.#pay(this.#fareOf(command, streamId))) return undefined;
+    if (verdict === 'unknown') {
+      this.#host.observer.count('naulon_relay_unknown_commands_total');
+      return undefined;
+    }
+    switch (command) {
+      case relayCommand.data:
+        return this.#onData(streamId, body);
+      case relayCommand.sendme:
+        return streamId === 0 ? this.#onCircuitSendme(body) : this.#onStreamCell(streamId, command, body);
+      case relayCommand.end:
+        return this.#onStreamCell(streamId, command, body);
+      case relayCommand.begin:
+        return this.#onBegin(streamId, body);
+      case relayCommand.beginDir:
+        return this.#onBeginDir(streamId);
+      case relayCommand.resolve:
+        return this.#onResolve(streamId, body);
+      case relayCommand.extend2:
+        return this.#onExtend(body, early);
+      case relayCommand.truncate:
+        return this.#onTruncate(body);
+      case relayCommand.redeem:
+        return this.#onRedeem(body);
+      case relayCommand.drop:
+        return undefined;
+      default:
+        throw new BrokenInvariant(`relay command ${command} is legal and has no handler`);
+    }
+  }
+
+  #fareOf(command: number, streamId: number): Fare {
+    if (command === relayCommand.beginDir) return 'none';
+    const kind = streamId === 0 ? undefined : this.#streams.kindOf(streamId);
+    if (kind === 'directory' && command !== relayCommand.begin && command !== relayCommand.resolve)
+      return 'none';
+    return kind === 'exit' && command === relayCommand.data ? 'paid' : 'any';
+  }
+
+  #onData(streamId: number, body: Uint8Array): Fault | undefined {
+    const fault = this.#deliver.deliver();
+    if (fault !== undefined) return fault;
+    if (this.#deliver.due) {
+      // The digest is of this very cell, so it is taken before anything else happens.
+      this.#deliver.acknowledge();
+      const digest = this.#layer.lastForwardDigest();
+      this.#originate(relayCommand.sendme, 0, encodeSendme(digest), 'any');
+      if (!this.#alive) return undefined;
+    }
+    return this.#onStreamCell(streamId, relayCommand.data, body);
+  }
+
+  #onStreamCell(streamId: number, command: number, body: Uint8Array): Fault | undefined {
+    const fault = this.#streams.onCell(streamId, command, body);
+    if (fault === undefined) this.#pump();
+    return fault;
+  }
+
+  #onCircuitSendme(body: Uint8Array): Fault | undefined {
+    const digest = decodeSendme(body);
+    if (digest === undefined) return { code: 'SENDME_MALFORMED' };
+    const fault = this.#package.sendme(digest);
+    if (fault === undefined) this.#pump();
+    return fault;
+  }
+
+  #onBegin(streamId: number, body: Uint8Array): Fault | undefined {
+    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+    const message = decodeBegin(body);
+    if (message === undefined) this.#refuse(streamId, endReason.torProtocol, 'any');
+    else if (this.#admits(streamId)) {
+      const stream = new ExitStream(streamId, this, this.#host);
+      this.#streams.add(stream);
+      this.#host.beginExit(this, stream, message);
+    }
+    return undefined;
+  }
+
+  #onResolve(streamId: number, body: Uint8Array): Fault | undefined {
+    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+    const name = decodeResolve(body);
+    if (name === undefined) this.#refuse(streamId, endReason.torProtocol, 'any');
+    else if (this.#admits(streamId)) {
+      this.#streams.addResolving(streamId);
+      this.#host.resolve(this, streamId, name);
+    }
+    return undefined;
+  }
+
+  /** What goes outside must have been paid for, and is limited; otherwise the stream is refused. */
+  #admits(streamId: number): boolean {
+    const reason = !this.#balance.paid ? endUnpaid : this.#streams.full ? endReason.resourceLimit : undefined;
+    if (reason !== undefined) this.#refuse(streamId, reason, 'any');
+    return reason === undefined;
+  }
+
+  #onBeginDir(streamId: number): Fault | undefined {
+    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+    const service = this.#streams.full ? undefined : this.#host.directory(this);
+    if (service === undefined) {
+      this.#refuse(streamId, endReason.notDirectory, 'none');
+      return undefined;
+    }
+    const stream = new DirectoryStream(streamId, this, service);
+    this.#streams.add(stream);
+    stream.open();
+    return undefined;
+  }
+
+  #refuse(streamId: number, reason: number, fare: Fare): void {
+    this.#originate(relayCommand.end, streamId, encodeEnd({ reason }), fare);
+  }
+
+  #onExtend(body: Uint8Array, early: boolean): Fault | undefined {
+    // spec: tor-spec/create-created-cells: EXTEND2 must ride in RELAY_EARLY
+    if (!early) return { code: 'EXTEND_NOT_EARLY' };
+    if (this.#nextState !== 'none') return { code: 'EXTEND_TWICE' };
+    const message = decodeExtend2(body);
+    if (message === undefined) return { code: 'EXTEND_MALFORMED' };
+    this.#nextState = 'extending';
+    this.#host.extend(this, message);
+    return undefined;
+  }
+
+  #onTruncate(body: Uint8Array): Fault | undefined {
+    this.#cutNext(body.length > 0 ? body[0] : destroyReason.none, true);
+    this.#sendTruncated(destroyReason.requested);
+    return undefined;
+  }
+
+  #onRedeem(body: Uint8Array): Fault | undefined {
+    if (this.#payee === undefined) this.#host.observer.count('naulon_redeem_unexpected_total');
+    return this.#payee?.onRedeem(body);
+  }
+
+  // Cells from the next hop
+
+  /** A RELAY cell from the next hop. */
+  onNextCell(command: number, bytes: Uint8Array, at: number): void {
+    if (!this.#alive || this.#nextState !== 'open') return;
+    // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
+    if (command !== cellCommand.relay) this.#breach({ code: 'RELAY_EARLY_INBOUND' });
+    else if (this.#pay('any')) {
+      this.#layer.toClient(bytes, at);
+      this.#sendBack(bytes, at);
+    }
+  }
+
+  /** CREATE2 is on its way to the next hop. */
+  setNext(next: CircuitSide): void {
+    assert(this.#nextState === 'extending', 'the circuit extends');
+    this.#next = next;
+  }
+
+  /** The next hop answered with CREATED2. */
+  extended(reply: Uint8Array): void {
+    if (!this.#alive || this.#nextState !== 'extending') return;
+    this.#nextState = 'open';
+    this.#originate(relayCommand.extended2, 0, encodeExtended2(reply), 'any');
+  }
+
+  /** The next hop is gone, or could not be reached: the client is told which hop says so, and may extend anew. */
+  onNextLost(reason: number): void {
+    if (!this.#alive || this.#nextState === 'none') return;
+    this.#cutNext(reason, false);
+    this.#sendTruncated(reason);
+  }
+
+  #sendTruncated(reason: number): void {
+    this.#originate(relayCommand.truncated, 0, truncatedMessage.encode({ reason }), 'any');
+  }
+
+  #cutNext(reason: number, tell: boolean): void {
+    if (this.#nextState === 'none') return;
+    const next = this.#next;
+    this.#next = undefined;
+    this.#nextState = 'none';
+    if (next !== undefined && tell) this.#host.send(next, cellCommand.destroy, encodeDestroy(reason), 0);
+    this.#host.dropNext(this, next);
+  }
+
+  // What streams ask for
+
+  get dataAllowed(): boolean {
+    return this.#alive && this.#package.open && this.#host.canQueue(this.previous);
+  }
+
+  sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void {
+    if (!this.#pay(stream.kind === 'exit' ? 'paid' : 'none')) return;
+    const cell = this.#cell;
+    writeRelayHeader(cell, 0, relayCommand.data, stream.id, length);
+    cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
+    padRelayCell(cell, 0, length, this.#host.entropy);
+    this.#layer.originate(cell, 0);
+    if (this.#package.package()) this.#package.expectDigest(this.#layer.lastBackwardDigest());
+    this.#sendBack(cell, 0);
+  }
+
+  sendControl(stream: RelayStream, command: number, body: Uint8Array): void {
+    this.#originate(command, stream.id, body, stream.kind === 'directory' ? 'none' : 'any');
+  }
+
+  wait(stream: RelayStream): void {
+    this.#streams.wait(stream);
+  }
+
+  release(stream: RelayStream, half: boolean): void {
+    this.#streams.release(stream, half);
+  }
+
+  /** The answer to a RESOLVE. */
+  onResolved(streamId: number, answer: ResolvedMessage): void {
+    if (!this.#alive || !this.#streams.removeResolving(streamId)) return;
+    this.#originate(relayCommand.resolved, streamId, encodeResolved(answer), 'any');
+  }
+
+  /** The body of a RECEIPT cell. */
+  sendReceipt(body: Uint8Array): void {
+    this.#originate(relayCommand.receipt, 0, body, 'any');
+  }
+
+  /** The queue of the previous side is short again. */
+  onWritable(): void {
+    this.#pump();
+  }
+
+  #pump(): void {
+    this.#streams.pump(() => this.dataAllowed);
+  }
+
+  #originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void {
+    if (!this.#alive || !this.#pay(fare)) return;
+    writeRelayCell(this.#cell, 0, command, streamId, body, this.#host.entropy);
+    this.#layer.originate(this.#cell, 0);
+    this.#sendBack(this.#cell, 0);
+  }
+
+  #sendBack(bytes: Uint8Array, at: number): void {
+    if (!this.#host.send(this.previous, cellCommand.relay, bytes, at))
+      this.destroy(destroyReason.resourceLimit);
+  }
+
+  /** Pays for one cell, or ends the circuit. */
+  #pay(fare: Fare): boolean {
+    if (fare === 'none') return true;
+    if (fare === 'paid' ? this.#balance.debitExit(1) : this.#balance.debit(1)) return true;
+    this.#host.observer.count('naulon_circuits_unpaid_total');
+    this.destroy(destroyReason.resourceLimit);
+    return false;
+  }
+
+  // The end
+
+  /** The client or a relay broke the protocol. */
+  #breach(fault: Fault): void {
+    if (!this.#alive) return;
+    this.#host.observer.log('info', 'circuit broke the protocol', { code: fault.code });
+    this.#host.observer.count('naulon_circuit_faults_total');
+    this.destroy(destroyReason.protocol);
+  }
+
+  /** Ends the circuit and tells both neighbours. */
+  destroy(reason: number): void {
+    if (!this.#alive) return;
+    this.#end(reason);
+    this.#host.send(this.previous, cellCommand.destroy, encodeDestroy(reason), 0);
+    this.#host.gone(this);
+  }
+
+  /** The previous hop destroyed the circuit, or its link is lost: only the next hop is told. */
+  onPreviousLost(reason: number): void {
+    if (!this.#alive) return;
+    this.#end(reason);
+    this.#host.gone(this);
+  }
+
+  #end(reason: number): void {
+    this.#alive = false;
+    this.#cutNext(reason, true);
+    this.#streams.abandon();
+    this.#payee?.ended();
+  }
+}

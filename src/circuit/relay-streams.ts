@@ -1,0 +1,92 @@
+import { assert } from '../base/assert.ts';
+import type { Fault } from '../base/fault.ts';
+import { streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
+import { relayCommand } from '../cell/commands.ts';
+import { decodeEnd } from '../cell/relay-messages.ts';
+import type { RelayStream } from '../stream/relay-stream.ts';
+import { HalfClosedStreams } from './half-closed.ts';
+
+/** The streams of one circuit at one relay, and whose turn it is when the circuit's window opens. */
+export class RelayStreams {
+  #open = new Map<number, RelayStream>();
+  #half = new HalfClosedStreams();
+  /** In turn; a Set keeps the order in which they came. */
+  #waiting = new Set<RelayStream>();
+  /** RESOLVEs that wait for an answer count as streams. */
+  #resolving = new Set<number>();
+
+  /** True for an id that the client may not open a stream with now. */
+  taken(id: number): boolean {
+    return this.#open.has(id) || this.#resolving.has(id);
+  }
+
+  get full(): boolean {
+    return this.#open.size + this.#resolving.size >= streamsPerCircuitMax;
+  }
+
+  /** Exit or directory, for a stream that is open or half closed. */
+  kindOf(id: number): RelayStream['kind'] | undefined {
+    return this.#open.get(id)?.kind ?? this.#half.kindOf(id);
+  }
+
+  add(stream: RelayStream): void {
+    assert(!this.taken(stream.id), 'the stream id is free');
+    this.#half.forget(stream.id);
+    this.#open.set(stream.id, stream);
+  }
+
+  addResolving(id: number): void {
+    this.#half.forget(id);
+    this.#resolving.add(id);
+  }
+
+  /** False: the question was given up. */
+  removeResolving(id: number): boolean {
+    return this.#resolving.delete(id);
+  }
+
+  release(stream: RelayStream, half: boolean): void {
+    this.#waiting.delete(stream);
+    if (this.#open.get(stream.id) !== stream) return;
+    this.#open.delete(stream.id);
+    if (half) this.#half.add(stream);
+  }
+
+  wait(stream: RelayStream): void {
+    this.#waiting.add(stream);
+  }
+
+  /** Lets the waiting streams send, a burst each in turn, while `allowed()`. */
+  pump(allowed: () => boolean): void {
+    while (this.#waiting.size > 0 && allowed()) {
+      const [stream] = this.#waiting;
+      this.#waiting.delete(stream);
+      if (stream.pump(streamBurstCells) && this.#open.get(stream.id) === stream) this.#waiting.add(stream);
+    }
+  }
+
+  /** DATA, SENDME and END of a stream, open or not. A fault ends the circuit. */
+  onCell(id: number, command: number, body: Uint8Array): Fault | undefined {
+    const stream = this.#open.get(id);
+    if (command === relayCommand.end) {
+      if (decodeEnd(body) === undefined) return { code: 'END_WITHOUT_REASON' };
+      this.#resolving.delete(id);
+      if (stream !== undefined) {
+        this.release(stream, false);
+        stream.onEnd();
+        return undefined;
+      }
+    }
+    if (stream === undefined) return this.#half.onCell(id, command);
+    return command === relayCommand.data ? stream.onData(body) : stream.onSendme();
+  }
+
+  /** The circuit is gone. */
+  abandon(): void {
+    const streams = [...this.#open.values()];
+    this.#open.clear();
+    this.#waiting.clear();
+    this.#resolving.clear();
+    for (const stream of streams) stream.abandon();
+  }
+}

@@ -1,0 +1,30 @@
+import type { WindowFault } from '../flow/sendme-window.ts';
+
+/** What a stream at a relay asks of its circuit. All of it is harmless once the circuit is gone. */
+export interface RelayStreamCircuit {
+  /** True while a DATA cell may go out: the circuit lives, its window is open, its link is not behind. */
+  readonly dataAllowed: boolean;
+  /** A DATA cell with bytes[at .. at + length). */
+  sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void;
+  sendControl(stream: RelayStream, command: number, body: Uint8Array): void;
+  /** The stream has more to send than the circuit takes now; its `pump` will be called. */
+  wait(stream: RelayStream): void;
+  /** The stream is over at our side. @param half the client does not know yet and may still send on it. */
+  release(stream: RelayStream, half: boolean): void;
+}
+
+/** One stream as its circuit sees it. */
+export interface RelayStream {
+  readonly id: number;
+  /** Streams to an exit are served from paid cells alone, directory streams for nothing. */
+  readonly kind: 'exit' | 'directory';
+  /** @param body a view, valid during the call. A fault ends the circuit. */
+  onData(body: Uint8Array): WindowFault | undefined;
+  onSendme(): WindowFault | undefined;
+  /** The client ended the stream; it has been released. */
+  onEnd(): void;
+  /** Sends at most `cells` cells of what waits. True: there is more that may go. */
+  pump(cells: number): boolean;
+  /** The circuit is gone. */
+  abandon(): void;
+}
