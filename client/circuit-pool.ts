@@ -1,0 +1,279 @@
+import { fail, ok, type Result } from '../src/base/fault.ts';
+import { circuitsPerClientMax, streamWaitersMax } from '../src/base/limits.ts';
+import { exitAllows } from '../src/directory/path-choice.ts';
+import type { Clock, Entropy, Observer } from '../src/ports.ts';
+import type { CircuitWant, ExitGoal, PlannedHop } from './circuit-want.ts';
+import type { LinkPool } from './link-pool.ts';
+import { type CircuitPayments, ManagedCircuit, type ManagedFault } from './managed-circuit.ts';
+
+export interface PoolSettings {
+  /** A circuit that has been used for so long takes no new streams. torrc MaxCircuitDirtiness */
+  readonly dirtinessMsMax: number;
+  /** A circuit that nobody has used is closed after so long. */
+  readonly cleanMsMax: number;
+  /** torrc CircuitBuildTimeout */
+  readonly buildMsMax: number;
+  /** How long an orderly close waits for the hops' answers. */
+  readonly closeMsMax: number;
+  /** Circuits kept built for streams to come. */
+  readonly preemptive: number;
+  /** How long a stream waits for a circuit. torrc SocksTimeout */
+  readonly waitMsMax: number;
+  /** Circuits tried for one stream. */
+  readonly attemptsMax: number;
+  readonly careMs: number;
+}
+
+/** Chooses paths and payers for the pool: the client core. */
+export interface PoolHost {
+  choosePath(to: ExitGoal): Result<readonly PlannedHop[]>;
+  /** A first hop did not answer, or did. */
+  onFirstHop(hop: PlannedHop, reached: boolean): void;
+  pay(circuit: ManagedCircuit): CircuitPayments | undefined;
+  onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void;
+  onCircuitOpen(circuit: ManagedCircuit): void;
+}
+
+export interface PoolPorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly observer: Observer;
+  readonly links: LinkPool;
+}
+
+/** Somebody who waits for a circuit: told exactly once. */
+export interface CircuitWaiter {
+  readonly to: ExitGoal;
+  readonly isolation: string;
+  /** Circuits that have failed this stream already. */
+  readonly avoid: ReadonlySet<number>;
+  onCircuit(circuit: ManagedCircuit): void;
+  onNone(fault: ManagedFault): void;
+}
+
+interface Waiting {
+  readonly waiter: CircuitWaiter;
+  readonly sinceMs: number;
+  attempts: number;
+  circuit: ManagedCircuit | undefined;
+}
+
+/** All circuits of a client, and the streams that wait for one. */
+export class CircuitPool {
+  readonly #settings: PoolSettings;
+  readonly #host: PoolHost;
+  readonly #ports: PoolPorts;
+  readonly #circuits = new Map<number, ManagedCircuit>();
+  #waiting: Waiting[] = [];
+  #lastId = 0;
+  #stopping = false;
+
+  constructor(settings: PoolSettings, host: PoolHost, ports: PoolPorts) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#ports = ports;
+  }
+
+  get circuits(): Iterable<ManagedCircuit> {
+    return this.#circuits.values();
+  }
+
+  get(id: number): ManagedCircuit | undefined {
+    return this.#circuits.get(id);
+  }
+
+  /** Looks after circuits from now on. */
+  start(): void {
+    this.#care();
+  }
+
+  /** Builds a circuit that streams use only when they name it. */
+  open(want: CircuitWant): Result<ManagedCircuit> {
+    if (this.#stopping) return fail('CLIENT_STOPPING');
+    if (this.#circuits.size >= circuitsPerClientMax) return fail('CIRCUIT_TOO_MANY');
+    this.#lastId += 1;
+    const { buildMsMax, closeMsMax } = this.#settings;
+    const circuit = new ManagedCircuit({
+      id: this.#lastId,
+      want,
+      ...this.#ports,
+      buildMsMax,
+      closeMsMax,
+      user: {
+        onCircuitOpen: opened => this.#onOpen(opened),
+        onCircuitEnded: (ended, fault) => this.#onEnded(ended, fault),
+        onCircuitIdle: idle => this.#retireIfDone(idle),
+        pay: each => this.#host.pay(each),
+      },
+    });
+    this.#circuits.set(circuit.id, circuit);
+    circuit.start();
+    return ok(circuit);
+  }
+
+  /** A circuit for one stream: now if there is one, or once it is built. */
+  request(waiter: CircuitWaiter): void {
+    const ready = this.#findOpen(waiter);
+    if (ready !== undefined) {
+      this.#give(ready, waiter);
+      return;
+    }
+    if (this.#waiting.length >= streamWaitersMax) {
+      waiter.onNone({ code: 'CIRCUIT_CLOSED', detail: 'too many streams wait' });
+      return;
+    }
+    const waiting = { waiter, sinceMs: this.#ports.clock.monotonicMs(), attempts: 0, circuit: undefined };
+    this.#waiting.push(waiting);
+    this.#launchFor(waiting);
+  }
+
+  /** A waiter gave up. */
+  forget(waiter: CircuitWaiter): void {
+    this.#waiting = this.#waiting.filter(each => each.waiter !== waiter);
+  }
+
+  /** Closes every circuit in order; `done` when all are gone. */
+  stop(done: () => void): void {
+    this.#stopping = true;
+    for (const { waiter } of this.#waiting.splice(0)) waiter.onNone({ code: 'CIRCUIT_CLOSED' });
+    for (const circuit of [...this.#circuits.values()]) circuit.close();
+    this.#whenEmpty(done);
+  }
+
+  /** A newer view of the network has come: what waited for a path may find one. */
+  onView(): void {
+    for (const waiting of [...this.#waiting]) if (waiting.circuit === undefined) this.#launchFor(waiting);
+    this.#keepPreemptive();
+  }
+
+  #whenEmpty(done: () => void): void {
+    if (this.#circuits.size === 0) done();
+    else this.#ports.clock.after(100, () => this.#whenEmpty(done));
+  }
+
+  #findOpen(waiter: CircuitWaiter): ManagedCircuit | undefined {
+    let clean: ManagedCircuit | undefined;
+    for (const circuit of this.#circuits.values()) {
+      if (circuit.state !== 'open' || !this.#serves(circuit, waiter)) continue;
+      if (circuit.isolation === waiter.isolation) return circuit;
+      clean ??= circuit;
+    }
+    return clean;
+  }
+
+  /** True when the circuit may carry the waiter's stream, once it is open. */
+  #serves(circuit: ManagedCircuit, { to, isolation, avoid }: CircuitWaiter): boolean {
+    if (circuit.purpose !== 'general' || avoid.has(circuit.id)) return false;
+    if (circuit.isolation !== undefined && circuit.isolation !== isolation) return false;
+    if (this.#isTooDirty(circuit)) return false;
+    const exit = circuit.path[circuit.path.length - 1].relay;
+    return exit !== undefined && exitAllows(exit, to);
+  }
+
+  #isTooDirty(circuit: ManagedCircuit): boolean {
+    const { dirtySinceMs } = circuit;
+    if (dirtySinceMs === undefined) return false;
+    return this.#ports.clock.monotonicMs() - dirtySinceMs >= this.#settings.dirtinessMsMax;
+  }
+
+  #give(circuit: ManagedCircuit, waiter: CircuitWaiter): void {
+    circuit.isolation ??= waiter.isolation;
+    waiter.onCircuit(circuit);
+  }
+
+  #launchFor(waiting: Waiting): void {
+    const { waiter } = waiting;
+    for (const circuit of this.#circuits.values()) {
+      if (circuit.state !== 'linking' && circuit.state !== 'building') continue;
+      if (!this.#serves(circuit, waiter)) continue;
+      circuit.isolation ??= waiter.isolation;
+      waiting.circuit = circuit;
+      return;
+    }
+    const built = this.#launch(waiter.to);
+    if (built.ok) {
+      waiting.attempts += 1;
+      built.value.isolation = waiter.isolation;
+      waiting.circuit = built.value;
+    } else if (built.fault.code !== 'NO_VIEW') {
+      // Without a view of the network there may be a path later; with one, waiting finds no other relays.
+      this.forget(waiter);
+      waiter.onNone({ code: 'CIRCUIT_NO_PATH', detail: built.fault.code });
+    }
+  }
+
+  #launch(to: ExitGoal): Result<ManagedCircuit> {
+    const path = this.#host.choosePath(to);
+    return path.ok ? this.open({ purpose: 'general', path: path.value, terms: {} }) : path;
+  }
+
+  #onOpen(circuit: ManagedCircuit): void {
+    this.#host.onFirstHop(circuit.path[0], true);
+    this.#host.onCircuitOpen(circuit);
+    const served = this.#waiting.filter(({ waiter }) => this.#serves(circuit, waiter));
+    const taken = served.filter(({ waiter }) => {
+      circuit.isolation ??= waiter.isolation;
+      return circuit.isolation === waiter.isolation;
+    });
+    this.#waiting = this.#waiting.filter(each => !taken.includes(each));
+    for (const { waiter } of taken) this.#give(circuit, waiter);
+  }
+
+  #onEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    this.#circuits.delete(circuit.id);
+    const neverOpen = circuit.circuit === undefined || circuit.circuit.hops.length === 0;
+    if (neverOpen && (fault.code === 'CIRCUIT_LINK' || fault.code === 'CIRCUIT_TIMEOUT')) {
+      this.#host.onFirstHop(circuit.path[0], false);
+    }
+    this.#ports.observer.log('info', 'circuit-ended', {
+      circuit: circuit.id,
+      code: fault.code,
+      detail: fault.detail ?? '',
+    });
+    this.#host.onCircuitEnded(circuit, fault);
+    for (const waiting of [...this.#waiting]) {
+      if (waiting.circuit !== circuit) continue;
+      waiting.circuit = undefined;
+      if (waiting.attempts < this.#settings.attemptsMax && !this.#stopping) {
+        this.#launchFor(waiting);
+        continue;
+      }
+      this.forget(waiting.waiter);
+      waiting.waiter.onNone(fault);
+    }
+  }
+
+  #care(): void {
+    if (this.#stopping) return;
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (const circuit of [...this.#circuits.values()]) this.#retireIfDone(circuit);
+    const late = this.#waiting.filter(each => nowMs - each.sinceMs >= this.#settings.waitMsMax);
+    this.#waiting = this.#waiting.filter(each => !late.includes(each));
+    for (const { waiter } of late) waiter.onNone({ code: 'CIRCUIT_TIMEOUT' });
+    for (const waiting of [...this.#waiting]) if (waiting.circuit === undefined) this.#launchFor(waiting);
+    this.#keepPreemptive();
+    this.#ports.clock.after(this.#settings.careMs, () => this.#care());
+  }
+
+  /** Closes a circuit that takes no more streams and has none, or was never wanted. */
+  #retireIfDone(circuit: ManagedCircuit): void {
+    if (circuit.state !== 'open' || circuit.openStreams > 0 || circuit.purpose === 'fixed') return;
+    const ageMs = this.#ports.clock.monotonicMs() - circuit.createdMs;
+    const forgotten = circuit.dirtySinceMs === undefined && ageMs >= this.#settings.cleanMsMax;
+    if (this.#isTooDirty(circuit) || forgotten) circuit.close();
+  }
+
+  #keepPreemptive(): void {
+    if (this.#stopping) return;
+    let clean = 0;
+    for (const circuit of this.#circuits.values()) {
+      if (circuit.purpose === 'general' && circuit.isolation === undefined && circuit.state !== 'closing')
+        clean += 1;
+    }
+    // One at a time: a network that refuses all would be asked every careMs, no more often.
+    if (clean < this.#settings.preemptive) this.#launch(anyExit);
+  }
+}
+
+/** Most streams are for the web. */
+const anyExit: ExitGoal = { host: 'preemptive.invalid', port: 443 };

@@ -1,0 +1,117 @@
+import { toHex } from '../src/base/bytes.ts';
+import { type Fault, fail, ok, type Result } from '../src/base/fault.ts';
+import type { CircuitCarrier } from '../src/circuit/circuit-user.ts';
+import type { Endpoint, LinkId } from '../src/ports.ts';
+
+/** What the pool needs of src/link/link-mux. */
+export interface Links {
+  open(to: Endpoint, expect: { rsaId?: Uint8Array; ed25519?: Uint8Array }): LinkId;
+  send(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): boolean;
+  queued(link: LinkId, circuit: number): number;
+  allocateCircuit(link: LinkId): number | undefined;
+  releaseCircuit(link: LinkId, circuit: number, destroyReason?: number): void;
+}
+
+/** The relay at the other end of a link. */
+export interface LinkGoal {
+  readonly address: Endpoint;
+  readonly rsaId: Uint8Array;
+  /** Unknown for an authority, which torrc names by its RSA identity alone. */
+  readonly ed25519: Uint8Array | undefined;
+}
+
+/** What a circuit does with the cells of its place on a link. */
+export interface CellSink {
+  onCell(command: number, bytes: Uint8Array, at: number): void;
+  onWritable(): void;
+  onLinkLost(): void;
+}
+
+/** A circuit id on a link: the carrier of one circuit. */
+export interface LinkPlace extends CircuitCarrier {
+  readonly link: LinkId;
+}
+
+export type PlaceWaiter = (place: Result<LinkPlace>) => void;
+
+interface OpenLink {
+  readonly key: string;
+  readonly id: LinkId;
+  ready: boolean;
+  waiting: { sink: CellSink; answer: PlaceWaiter }[];
+  readonly places: Map<number, CellSink>;
+}
+
+/** One link to each first hop, shared by all circuits through it. */
+export class LinkPool {
+  readonly #links: Links;
+  #byRelay = new Map<string, OpenLink>();
+  #byId = new Map<LinkId, OpenLink>();
+
+  constructor(links: Links) {
+    this.#links = links;
+  }
+
+  /** A place for a circuit on the link to a relay, opened if need be. The answer may come at once or later. */
+  place(goal: LinkGoal, sink: CellSink, answer: PlaceWaiter): void {
+    const key = toHex(goal.rsaId);
+    let link = this.#byRelay.get(key);
+    if (link === undefined) {
+      const { rsaId, ed25519 } = goal;
+      const id = this.#links.open(goal.address, ed25519 === undefined ? { rsaId } : { rsaId, ed25519 });
+      link = { key, id, ready: false, waiting: [], places: new Map() };
+      this.#byRelay.set(key, link);
+      this.#byId.set(id, link);
+    }
+    if (link.ready) answer(this.#take(link, sink));
+    else link.waiting.push({ sink, answer });
+  }
+
+  onLinkReady(id: LinkId): void {
+    const link = this.#byId.get(id);
+    if (link === undefined) return;
+    link.ready = true;
+    const { waiting } = link;
+    link.waiting = [];
+    for (const { sink, answer } of waiting) answer(link.ready ? this.#take(link, sink) : fail('LINK_CLOSED'));
+  }
+
+  onLinkLost(id: LinkId, fault: Fault): void {
+    const link = this.#byId.get(id);
+    if (link === undefined) return;
+    link.ready = false;
+    this.#byId.delete(id);
+    if (this.#byRelay.get(link.key) === link) this.#byRelay.delete(link.key);
+    const { waiting } = link;
+    link.waiting = [];
+    for (const { answer } of waiting) answer({ ok: false, fault });
+    const sinks = [...link.places.values()];
+    link.places.clear();
+    for (const sink of sinks) sink.onLinkLost();
+  }
+
+  onCell(id: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
+    this.#byId.get(id)?.places.get(circuit)?.onCell(command, bytes, at);
+  }
+
+  onCircuitWritable(id: LinkId, circuit: number): void {
+    this.#byId.get(id)?.places.get(circuit)?.onWritable();
+  }
+
+  #take(link: OpenLink, sink: CellSink): Result<LinkPlace> {
+    const circuit = this.#links.allocateCircuit(link.id);
+    if (circuit === undefined) return fail('LINK_FULL');
+    const { id } = link;
+    link.places.set(circuit, sink);
+    const links = this.#links;
+    return ok({
+      link: id,
+      send: (command, bytes, at) => links.send(id, circuit, command, bytes, at),
+      queued: () => links.queued(id, circuit),
+      release: reason => {
+        if (!link.places.delete(circuit)) return;
+        links.releaseCircuit(id, circuit, reason);
+      },
+    });
+  }
+}
