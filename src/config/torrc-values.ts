@@ -1,6 +1,4 @@
-import { fromHex } from '../base/bytes.ts';
 import { formatIp, parseIp } from '../base/ip.ts';
-import type { Endpoint } from '../ports.ts';
 
 /** Values of torrc options: each parser gives undefined for what it cannot read. */
 
@@ -77,42 +75,4 @@ export function parsePort(text: string): PortLine | undefined {
   if (match[1] === undefined) return { host: undefined, port, flags };
   const ip = match[1].toLowerCase() === 'localhost' ? parseIp('127.0.0.1') : parseIp(match[1]);
   return ip === undefined ? undefined : { host: formatIp(ip), port, flags };
-}
-
-/** A directory authority, as its DirAuthority line names it. */
-export interface AuthorityLine {
-  readonly nickname: string | undefined;
-  /** Where it serves directory documents over plain HTTP. */
-  readonly dirPort: Endpoint;
-  /** Where it takes links; on the host of dirPort. */
-  readonly orPort: number | undefined;
-  /** SHA-1 of its v3 identity key: what consensuses are signed with. */
-  readonly v3Ident: Uint8Array | undefined;
-  /** SHA-1 of its RSA relay identity. */
-  readonly rsaId: Uint8Array;
-}
-
-/** `[nickname] [orport=N] [v3ident=HEX] [no-v2] address:port FINGERPRINT`, the fingerprint with or without spaces. */
-export function parseAuthority(text: string): AuthorityLine | undefined {
-  const words = text.split(/\s+/);
-  const where = words.findIndex(word => /^(\[.+\]|[0-9.]+):[0-9]{1,5}$/.test(word));
-  if (where < 0) return undefined;
-  const nickname = where > 0 && /^[A-Za-z0-9]{1,19}$/.test(words[0]) ? words[0] : undefined;
-  let orPort: number | undefined;
-  let v3Ident: Uint8Array | undefined;
-  for (const flag of words.slice(nickname === undefined ? 0 : 1, where)) {
-    const [key, value = ''] = flag.split('=');
-    if (key.toLowerCase() === 'orport') orPort = Number(value);
-    if (key.toLowerCase() === 'v3ident') {
-      v3Ident = fromHex(value);
-      if (v3Ident?.length !== 20) return undefined;
-    }
-  }
-  if (orPort !== undefined && !(Number.isInteger(orPort) && orPort > 0 && orPort <= 65_535)) return undefined;
-  const colon = words[where].lastIndexOf(':');
-  const ip = parseIp(words[where].slice(0, colon));
-  const port = Number(words[where].slice(colon + 1));
-  const rsaId = fromHex(words.slice(where + 1).join(''));
-  if (ip === undefined || port < 1 || port > 65_535 || rsaId?.length !== 20) return undefined;
-  return { nickname, dirPort: { host: formatIp(ip), port }, orPort, v3Ident, rsaId };
 }

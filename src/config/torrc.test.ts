@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parsePayConfig } from './pay-config.ts';
 import { parseTorrc, type Torrc } from './torrc.ts';
-import { parseAuthority } from './torrc-values.ts';
 
 function good(text: string): Torrc {
   const parsed = parseTorrc(text, 'torrc');
@@ -69,17 +68,6 @@ describe('torrc', () => {
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), text => void parseTorrc(text, 'torrc')));
     fc.assert(fc.property(fc.string(), text => void parsePayConfig(text, 'pay.yaml')));
-  });
-
-  it('reads a DirAuthority line', () => {
-    const line = `test orport=5001 no-v2 v3ident=${'AB'.repeat(20)} 127.0.0.1:7001 ${'ABCD '.repeat(10).trim()}`;
-    expect(parseAuthority(line)).toMatchObject({
-      nickname: 'test',
-      orPort: 5001,
-      dirPort: { host: '127.0.0.1', port: 7001 },
-    });
-    expect(parseAuthority('test 127.0.0.1:7001')).toBeUndefined();
-    expect(parseAuthority(`v3ident=AB 127.0.0.1:7001 ${'AB'.repeat(20)}`)).toBeUndefined();
   });
 });
 
