@@ -15,6 +15,7 @@ import type { NodeCommand } from './node-process.ts';
 export interface ConfiguredNode extends NodeCommand {
   readonly listens: Readonly<Record<string, string>>;
   readonly price?: string;
+  readonly exit?: boolean;
 }
 
 interface NodePlace {
@@ -79,7 +80,7 @@ export function writeRelay(
   const args = ['relay', '-f', torrc];
   if (price !== undefined) args.push('--pay', writePay(dir, { ...paySettings(node), price }));
   const listens = { or: `127.0.0.1:${orPort}` };
-  return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, listens, price };
+  return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, listens, price, exit };
 }
 
 /** A lab's exit reaches loopback servers that are named, and nothing else on this machine. */

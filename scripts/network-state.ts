@@ -23,6 +23,8 @@ export interface NodeState {
   readonly log: string;
   /** Sat per GiB as in pay.yaml; absent for what costs nothing. */
   readonly price?: string;
+  /** Whether a relay lets streams leave the network. */
+  readonly exit?: boolean;
   readonly end?: NodeEnd;
 }
 

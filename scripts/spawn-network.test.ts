@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isRunning } from '../regtest/process-identity.ts';
 import { planOf } from './net-file.ts';
 import { readNetworkState } from './network-state.ts';
-import { type Network, spawnNetwork } from './spawn-network.ts';
+import { type Network, NetworkStart } from './spawn-network.ts';
 
 /** Stands in for ./naulon: says that it is ready, and stays until it is told to go or its owner is gone. */
 const standIn = `
@@ -43,8 +43,19 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const spawnIt = () =>
-  spawnNetwork({ dir, plan: planOf(3), program, exitTo: ['127.0.0.1:8080'], say: line => said.push(line) });
+/** All but the client's coins, for which a stand-in has no wallet. */
+async function spawnIt(): Promise<Network> {
+  const say = (line: string) => said.push(line);
+  const start = new NetworkStart({ dir, plan: planOf(3), program, exitTo: ['127.0.0.1:8080'], say });
+  try {
+    await start.chain();
+    await start.nodes();
+    return start.network();
+  } catch (error) {
+    await start.stop();
+    throw error;
+  }
+}
 const settled = async (holds: () => boolean) => {
   while (!holds()) await pause(20);
 };

@@ -1,11 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { identityOf, isRunning } from '../regtest/process-identity.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { type ClientControl, openControl } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { type NetPlan, relaysOf } from './net-file.ts';
 import {
@@ -26,6 +28,12 @@ import {
   writeNetworkState,
 } from './network-state.ts';
 import { type NodeProcess, startNode } from './node-process.ts';
+import { grouped } from './terminal.ts';
+
+/** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
+const walletCoins = 12;
+const walletCoinSat = 2_000_000n;
+const fundMsMax = 30_000;
 
 export interface SpawnOptions {
   /** Made when absent; holds a folder per node and network.json. Kept at stop. */
@@ -59,6 +67,7 @@ export async function spawnNetwork(options: SpawnOptions): Promise<Network> {
   try {
     await starting.chain();
     await starting.nodes();
+    await starting.fundClient();
     return starting.network();
   } catch (error) {
     await starting.stop();
@@ -193,12 +202,44 @@ export class NetworkStart {
     this.#write();
   }
 
+  /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do without payments. */
+  async fundClient(): Promise<void> {
+    if (this.#funds === undefined || this.#options.plan.pay.scheme === 'none') return;
+    const control = await openControl(this.#control);
+    try {
+      const { sat, coins } = await this.fund(control);
+      this.#options.say(`wallet     ${grouped(sat)} sat in ${coins} new coins`);
+    } finally {
+      control.close();
+    }
+  }
+
+  /** Pays coins to a wallet that has less than half of what a network's client starts with; waits until it sees them. */
+  async fund(control: ClientControl): Promise<{ sat: bigint; coins: number }> {
+    const before = await control.walletSat();
+    const coins = before * 2n >= BigInt(walletCoins) * walletCoinSat ? 0 : walletCoins;
+    for (let coin = 0; coin < coins; coin++)
+      await this.#funds?.faucet(await control.walletAddress(), walletCoinSat);
+    if (coins > 0) await this.#funds?.mine(1);
+    const wanted = before + BigInt(coins) * walletCoinSat;
+    for (
+      const deadline = performance.now() + fundMsMax;
+      (await control.walletSat()) < wanted;
+      await pause(100)
+    ) {
+      this.#options.signal?.throwIfAborted();
+      if (performance.now() > deadline)
+        throw new OperatorError('WALLET_BLIND', `the client's wallet does not see its ${wanted} sat`, 4);
+    }
+    return { sat: wanted, coins };
+  }
+
   async #start(role: NodeState['role'], dataDir: string, command: ConfiguredNode): Promise<string> {
     this.#options.signal?.throwIfAborted();
     const node = await startNode({ ...command, program: this.#options.program });
     this.#stages.at(-1)?.push(() => node.stop());
-    const { name, listens, log, price } = command;
-    this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price });
+    const { name, listens, log, price, exit } = command;
+    this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price, exit });
     this.#watch(node);
     this.#write();
     const where = Object.entries(listens).map(([use, at]) => `${use} ${at}`);

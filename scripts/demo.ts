@@ -1,0 +1,268 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Listr, ListrLogger, ProcessOutput } from 'listr2';
+import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
+import { OperatorError } from '../src/base/fault.ts';
+import type { GlobalOptions } from './cli-program.ts';
+import { type CircuitReport, type ClientControl, type HopReport, openControl } from './client-control.ts';
+import {
+  accountLines,
+  disagreements,
+  type HopAccount,
+  type RelayAccount,
+  relayAccount,
+} from './demo-accounts.ts';
+import { type Downloaded, download } from './download.ts';
+import { interruption } from './interruption.ts';
+import { labUrl } from './lab-server.ts';
+import { planOf, relaysOf } from './net-file.ts';
+import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
+import { connectThrough, splitAddress } from './socks-client.ts';
+import { type Network, NetworkStart } from './spawn-network.ts';
+import { colour, grouped, megabytes, type Terminal } from './terminal.ts';
+
+export interface DemoOptions extends GlobalOptions {
+  readonly size: number;
+  readonly window: string;
+  readonly bitcoind?: string;
+}
+
+const waitMsMax = 30_000;
+
+/** A step as its work sees it: a title that ends up saying what came of it, and lines that tell of the way there. */
+interface Step {
+  title: string;
+  output: string;
+}
+
+/** The main job, start to end, on real processes and a real bitcoind: pay three hops, stream, settle, stop. */
+export async function demo(options: DemoOptions, terminal: Terminal): Promise<number> {
+  const start = performance.now();
+  const stopping = interruption();
+  const dir = await mkdtemp(join(tmpdir(), 'naulon-demo-'));
+  const run = new DemoRun(options, terminal, dir, stopping.signal);
+  try {
+    await listOf(run, terminal).run();
+    return run.report((performance.now() - start) / 1_000);
+  } catch (error) {
+    if (stopping.signal.aborted) return 130;
+    throw error;
+  } finally {
+    terminal.say('stopping');
+    await run.stop();
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    stopping.done();
+  }
+}
+
+/** The steps in order: redrawn in place on a screen, plain lines when piped, nothing with --json or -q. */
+function listOf(run: DemoRun, terminal: Terminal): Listr {
+  const step = (title: string, work: (step: Step) => Promise<void>, keepOutput = false) => ({
+    title,
+    task: (_: unknown, wrapper: Step) => work(wrapper),
+    rendererOptions: keepOutput ? { persistentOutput: true, outputBar: Number.POSITIVE_INFINITY } : {},
+  });
+  const processOutput = new ProcessOutput(process.stderr, process.stderr);
+  const renderer = terminal.json || terminal.quiet ? 'silent' : terminal.live ? 'default' : 'simple';
+  return new Listr(
+    [
+      step('bitcoind', each => run.startChain(each), true),
+      step('network', each => run.startNodes(each)),
+      step('wallet', each => run.fundWallet(each)),
+      step('channels', each => run.openChannels(each)),
+      step('stream', each => run.stream(each)),
+      step('settled', each => run.settle(each)),
+    ],
+    {
+      concurrent: false,
+      // Ctrl-C is ours: everything that was started is stopped in order.
+      registerSignalListeners: false,
+      renderer,
+      rendererOptions: { logger: new ListrLogger({ processOutput }), collapseErrors: false },
+    } as never,
+  );
+}
+
+/** What the steps hand on, and what must be stopped whichever of them was the last. */
+class DemoRun {
+  readonly #terminal: Terminal;
+  readonly #start: NetworkStart;
+  readonly #signal: AbortSignal;
+  readonly #file: SeededFile;
+  readonly #sha256: Promise<string>;
+  #say: (line: string) => void = () => {};
+  #network: Network | undefined;
+  #control: ClientControl | undefined;
+  #circuit: CircuitReport | undefined;
+  #downloaded: Downloaded | undefined;
+  #accounts: readonly RelayAccount[] = [];
+
+  constructor(options: DemoOptions, terminal: Terminal, dir: string, signal: AbortSignal) {
+    this.#terminal = terminal;
+    this.#signal = signal;
+    this.#file = { seed: 'demo', bytes: options.size };
+    this.#sha256 = seededSha256(this.#file);
+    const window = options.window === 'auto' ? 'auto' : Number(options.window);
+    const plan = planOf(3);
+    this.#start = new NetworkStart({
+      dir,
+      plan: { ...plan, pay: { ...plan.pay, window } },
+      bitcoind: options.bitcoind,
+      exitTo: [],
+      onStep: ({ step, way, text }) => this.#say(`${step}/6 ${way}: ${text}`),
+      say: line => this.#say(line),
+      signal,
+      removeWhenOrphaned: dir,
+    });
+  }
+
+  async startChain(step: Step): Promise<void> {
+    let last = '';
+    this.#say = line => {
+      last = line;
+      step.output = line;
+    };
+    await this.#start.chain();
+    step.title = last;
+  }
+
+  async startNodes(step: Step): Promise<void> {
+    this.#say = line => {
+      step.output = line;
+    };
+    await this.#start.nodes();
+    this.#network = this.#start.network();
+    const relays = this.#network.state.nodes.filter(({ role }) => role === 'relay').length;
+    step.title = `network    1 authority, ${relays} relays, 1 client, each its own process; consensus valid`;
+  }
+
+  async fundWallet(step: Step): Promise<void> {
+    this.#network = this.#start.network();
+    this.#control = await openControl(this.#network.state.control);
+    const { sat, coins } = await this.#start.fund(this.#control);
+    step.title = `wallet     ${grouped(sat)} sat in ${coins} coins`;
+  }
+
+  async openChannels(step: Step): Promise<void> {
+    const { control } = this.#running();
+    const path = relaysOf(planOf(3)).map(({ nickname }) => nickname);
+    this.#circuit = await control.openCircuit(path, 'demo');
+    step.title = `channels   ${this.#circuit.hops.length} opened over ${path.join(' > ')}`;
+  }
+
+  async stream(step: Step): Promise<void> {
+    const { network, control } = this.#running();
+    const [host, port] = splitAddress(network.state.lab);
+    const proxy = network.state.socks;
+    const socket = await connectThrough({ proxy, host, port, user: 'demo', password: 'demo' }, this.#signal);
+    const start = performance.now();
+    let bytes = 0;
+    let hops = this.#circuit?.hops ?? [];
+    const draw = () => {
+      step.output = progressLine(bytes, performance.now() - start, hops);
+    };
+    const ask = setInterval(
+      () => {
+        draw();
+        void control.circuits().then(
+          circuits => {
+            hops = circuits.find(({ id }) => id === this.#circuit?.id)?.hops ?? hops;
+          },
+          () => {},
+        );
+      },
+      this.#terminal.live ? 200 : 1_000,
+    );
+    try {
+      const url = labUrl(network.state.lab, this.#file);
+      this.#downloaded = await download(
+        socket,
+        url,
+        now => {
+          bytes = now;
+        },
+        this.#signal,
+      );
+      draw();
+    } finally {
+      clearInterval(ask);
+    }
+    const right = this.#downloaded.sha256 === (await this.#sha256);
+    const rate = megabytes((this.#downloaded.bytes * 1_000) / this.#downloaded.milliseconds);
+    const verdict = right ? 'sha256 matches' : 'SHA-256 IS WRONG';
+    step.title = `stream     ${megabytes(bytes)} over ${hops.map(hop => hop.relay).join(' > ')}, ${rate}/s, ${verdict}`;
+  }
+
+  async settle(step: Step): Promise<void> {
+    const { network, control } = this.#running();
+    const circuit = (await control.circuits()).find(({ id }) => id === this.#circuit?.id);
+    if (circuit === undefined)
+      throw new OperatorError('DEMO_CIRCUIT', 'the circuit ended before it was closed', 1);
+    await control.closeCircuit(circuit.id);
+    const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
+    const hops = circuit.hops.flatMap(hopAccount);
+    await this.#until(async () => {
+      const found = await Promise.all(hops.map(hop => relayAccount(rpc, hop)));
+      this.#accounts = found.filter(account => account !== undefined);
+      step.output = `${this.#accounts.length} of ${hops.length} contracts spent`;
+      return found.every(account => account !== undefined && account.settlement.confirmations > 0);
+    }, 'all contracts are settled');
+    step.title = `settled    ${hops.length} settlement transactions mined`;
+  }
+
+  /** Prints the table; the exit code says whether hash and sums are right. */
+  async report(seconds: number): Promise<number> {
+    const wrong = disagreements(this.#accounts);
+    const sha256 = await this.#sha256;
+    const hashRight = this.#downloaded?.sha256 === sha256;
+    if (!hashRight) wrong.unshift(`the stream's SHA-256 is ${this.#downloaded?.sha256}, not ${sha256}`);
+    this.#terminal.object({
+      ok: wrong.length === 0,
+      seconds,
+      stream: this.#downloaded,
+      relays: this.#accounts,
+      wrong,
+    });
+    this.#terminal.print('');
+    for (const line of accountLines(this.#accounts)) this.#terminal.print(line);
+    this.#terminal.print('');
+    for (const line of wrong) this.#terminal.print(colour.red(line));
+    if (wrong.length === 0)
+      this.#terminal.print("What the client paid is what bitcoind's chain says each relay earned.");
+    this.#terminal.print(`${seconds.toFixed(1)} s in all. Next: ./naulon up -d, then ./naulon get URL`);
+    return wrong.length === 0 ? 0 : 1;
+  }
+
+  async stop(): Promise<void> {
+    this.#control?.close();
+    await this.#start.stop();
+  }
+
+  #running(): { network: Network; control: ClientControl } {
+    if (this.#network === undefined) throw new OperatorError('DEMO', 'the network does not run', 1);
+    return { network: this.#network, control: this.#control as ClientControl };
+  }
+
+  async #until(holds: () => Promise<boolean>, what: string): Promise<void> {
+    for (const deadline = performance.now() + waitMsMax; !(await holds()); await pause(100)) {
+      this.#signal.throwIfAborted();
+      if (performance.now() > deadline)
+        throw new OperatorError('DEMO_TIMEOUT', `waited ${waitMsMax / 1_000} s and still not: ${what}`, 4);
+    }
+  }
+}
+
+function hopAccount(hop: HopReport): HopAccount[] {
+  const { relay, cells, payments, paidMsat, contract } = hop;
+  const price = `${grouped((hop.priceMsat * 2n) / 1_000n)} sat/GiB`;
+  return contract === undefined ? [] : [{ relay, price, cells, payments, paidMsat, contract }];
+}
+
+/** bytes, rate, and per hop what is left and how often it was paid. */
+function progressLine(bytes: number, ms: number, hops: readonly HopReport[]): string {
+  const rate = ms > 0 ? megabytes((bytes * 1_000) / ms) : '-';
+  const perHop = hops.map(hop => `${hop.relay} ${grouped(hop.balance)} cells, ${hop.payments} payments`);
+  return [`${megabytes(bytes)}  ${rate}/s`, ...perHop].join('  |  ');
+}
