@@ -10,8 +10,10 @@ export const circuitQueueCellsMax = 2_500;
 /** Below this many queued cells a circuit asks its sources to go on. */
 export const circuitQueueCellsLow = 50;
 /** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
+/** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */
+export const linkWriteBatchBytes = 65_536;
 export const linkWriteBytesHigh = 262_144;
-/** Cells queued over all circuits of a node; beyond it the fullest circuit dies. 100,000 cells are 50 MiB. */
+/** Cells queued over all circuits of a node; beyond it a circuit that would add one dies. 100,000 cells are 50 MiB. */
 export const nodeQueueCellsMax = 100_000;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
 export const schedulerBurstCells = 16;
@@ -31,14 +33,16 @@ export const circuitBuildMsMax = 60_000;
 /** Circuits that may wait for one link that is being opened. */
 export const extendsPerLinkMax = 500;
 
-/** Cells of one circuit that a client queues on its link before it stops reading its local source. */
-export const clientQueueCellsHigh = 256;
 /** Control cells (BEGIN, END, RESOLVE) of one circuit that wait for payment. */
 export const heldCellsMax = 2_000;
 /** Cells that a client keeps at each hop for payments, so that it can always buy more. */
 export const paymentReserveCells = 12;
 /** How long cells of a stream that its client ended are taken to be still on their way. */
 export const lingerExposureMs = 5_000;
+/** Circuits of one client, of whatever purpose. */
+export const circuitsPerClientMax = 1_000;
+/** Streams of one client that wait for a circuit. */
+export const streamWaitersMax = 1_000;
 
 // Streams
 /** spec: tor-spec/flow-control: circuit 1000/100, stream 500/50 DATA cells. */
@@ -97,6 +101,15 @@ export const directoryStreamsPerMinuteMax = 600;
 // SOCKS
 export const socksConnectionsMax = 1_000;
 export const socksHandshakeMsMax = 30_000;
+/**
+ * How long a stream whose program sends no more waits for the far side, from the last byte it received. Tor's END closes
+ * both directions, so it is sent only when nothing more is expected.
+ */
+export const halfOpenMsMax = 30_000;
+/** Connections to a client's control socket. */
+export const controlConnectionsMax = 100;
+/** One line of the control protocol. */
+export const controlLineBytesMax = 65_536;
 
 // Bitcoin wallet and channels
 /** Unused addresses that are watched beyond the last one handed out; wallets agree on 20. */

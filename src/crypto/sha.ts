@@ -17,3 +17,16 @@ function digest(algorithm: string, parts: readonly Uint8Array[]): Uint8Array {
   for (const part of parts) hash.update(part);
   return new Uint8Array(hash.digest());
 }
+
+/** SHA-256 over what has been added so far. */
+export class Sha256Log {
+  readonly #hash = createHash('sha256');
+
+  add(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  digest(): Uint8Array {
+    return new Uint8Array(this.#hash.copy().digest());
+  }
+}

@@ -1,0 +1,354 @@
+import { assert } from '../base/assert.ts';
+import type { Fault } from '../base/fault.ts';
+import {
+  linkHandshakeMsMax,
+  linkIdleMsMax,
+  linksMax,
+  linkWriteBatchBytes,
+  nodeQueueCellsMax,
+} from '../base/limits.ts';
+import { cellCommand } from '../cell/commands.ts';
+import type { CellHandler } from '../cell/link-codec.ts';
+import { encodeDestroy } from '../cell/link-messages.ts';
+import { rsaModulus } from '../crypto/rsa.ts';
+import type {
+  Clock,
+  CloseReason,
+  Endpoint,
+  Entropy,
+  LinkHandler,
+  LinkId,
+  LinkPort,
+  Observer,
+} from '../ports.ts';
+import { CircuitIds, ownHalf } from './circuit-ids.ts';
+import type { LinkIdentity } from './link-certificates.ts';
+import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
+import { LinkHandshake } from './link-handshake.ts';
+import { type ExpectedPeer, LinkState } from './link-state.ts';
+
+/** Who uses the links: the core of a relay, client or authority. */
+export interface LinkUser {
+  /** The handshake is done; `peer` is proven. */
+  onLinkReady(link: LinkId, peer: LinkPeer, protocol: LinkProtocol): void;
+  /** At any time, ready or not: the link and all its circuits are gone. */
+  onLinkLost(link: LinkId, fault: LinkFault): void;
+  /** A fixed cell about circuits; its payload is bytes[at .. at + 509), writable during the call. */
+  onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void;
+  /** The circuit's queue was high and has drained. */
+  onCircuitWritable(link: LinkId, circuit: number): void;
+}
+
+export interface LinkMuxOptions {
+  readonly port: LinkPort;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly observer: Observer;
+  /** Absent: a client, which shows no certificates and takes no links. */
+  readonly identity: LinkIdentity | undefined;
+  readonly protocols: readonly LinkProtocol[];
+  readonly ownAddresses: readonly string[];
+  readonly user: LinkUser;
+}
+
+/** Cells about circuits, which go up to the user; other cells of an open link are padding, or unknown and dropped. */
+const circuitCommands: ReadonlySet<number> = new Set([
+  cellCommand.relay,
+  cellCommand.relayEarly,
+  cellCommand.destroy,
+  cellCommand.createFast,
+  cellCommand.createdFast,
+  cellCommand.create2,
+  cellCommand.created2,
+]);
+
+/** All links of one node: handshakes, cells in and out, circuit ids, fair queues. */
+export class LinkMux implements LinkHandler {
+  readonly #options: LinkMuxOptions;
+  readonly #links = new Map<LinkId, LinkState>();
+  /** Links with cells to write at the end of this turn. */
+  #dirty: LinkState[] = [];
+  #insideEvent = false;
+  #flushWaits = false;
+  readonly #batch = new Uint8Array(linkWriteBatchBytes);
+  readonly #drained: number[] = [];
+  #queuedCells = 0;
+
+  constructor(options: LinkMuxOptions) {
+    this.#options = options;
+  }
+
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  /** Cells queued over all links. */
+  get queuedCells(): number {
+    return this.#queuedCells;
+  }
+
+  /** Connects and shakes hands; ends in onLinkReady or onLinkLost, later. */
+  open(to: Endpoint, expect: ExpectedPeer): LinkId {
+    const link = this.#options.port.open(to);
+    const state = new LinkState(link, true, to, expect);
+    this.#links.set(link, state);
+    this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
+    return link;
+  }
+
+  /** Queues a fixed cell, copying its 509 bytes. False: the circuit's queue is at its cap, and the circuit must die. */
+  send(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): boolean {
+    const state = this.#links.get(link);
+    if (state === undefined) return true;
+    assert(state.peer !== undefined, 'cells go over open links');
+    if (this.#queuedCells >= nodeQueueCellsMax || !state.scheduler.push(circuit, command, bytes, at)) {
+      this.#options.observer.count('naulon_circuit_queue_full_total');
+      return false;
+    }
+    this.#queuedCells += 1;
+    this.#markDirty(state);
+    return true;
+  }
+
+  queued(link: LinkId, circuit: number): number {
+    return this.#links.get(link)?.scheduler.queued(circuit) ?? 0;
+  }
+
+  /** A fresh circuit id of ours, or undefined when the link can carry no more. */
+  allocateCircuit(link: LinkId): number | undefined {
+    return this.#links.get(link)?.ids?.allocate(this.#options.entropy);
+  }
+
+  /** Takes an id that the peer chose in a CREATE cell; false: not the peer's to choose, or in use. */
+  acceptsCircuit(link: LinkId, circuit: number): boolean {
+    return this.#links.get(link)?.ids?.accept(circuit) ?? false;
+  }
+
+  /** The circuit is gone: drops its queue, tells the peer why (unless it told us), and gives the id back. */
+  releaseCircuit(link: LinkId, circuit: number, destroyReason?: number): void {
+    const state = this.#links.get(link);
+    if (state === undefined) return;
+    const told = destroyReason !== undefined;
+    const before = state.scheduler.queuedCells;
+    state.scheduler.close(
+      circuit,
+      told ? cellCommand.destroy : undefined,
+      encodeDestroy(destroyReason ?? 0),
+      0,
+    );
+    this.#queuedCells += state.scheduler.queuedCells - before;
+    if (told) this.#markDirty(state);
+    state.ids?.release(circuit);
+    if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
+  }
+
+  /** Closes without a word to the user. */
+  close(link: LinkId, why: CloseReason): void {
+    const state = this.#links.get(link);
+    if (state === undefined) return;
+    this.#forget(state);
+    this.#options.port.close(link, why);
+  }
+
+  onAccepted(link: LinkId, from: Endpoint): void {
+    if (this.#options.identity === undefined || this.#links.size >= linksMax) {
+      this.#options.port.close(link, 'overload');
+      return;
+    }
+    const state = new LinkState(link, false, from, {});
+    this.#links.set(link, state);
+    this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
+    this.#startHandshake(state);
+  }
+
+  onOpen(link: LinkId): void {
+    const state = this.#links.get(link);
+    if (state !== undefined) this.#startHandshake(state);
+  }
+
+  onBytes(link: LinkId, bytes: Uint8Array): void {
+    const state = this.#links.get(link);
+    if (state === undefined) return;
+    this.#insideEvent = true;
+    const fault = state.codec.push(bytes, this.#handlerOf(state));
+    if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
+    this.#insideEvent = false;
+    this.#flushDirty();
+  }
+
+  onWritable(link: LinkId): void {
+    const state = this.#links.get(link);
+    if (state === undefined) return;
+    state.writable = true;
+    this.#flush(state);
+    this.#flushDirty();
+  }
+
+  onClosed(link: LinkId, why: CloseReason): void {
+    const state = this.#links.get(link);
+    if (state === undefined) return;
+    this.#forget(state);
+    this.#options.user.onLinkLost(link, { code: 'LINK_CLOSED', detail: why });
+  }
+
+  #startHandshake(state: LinkState): void {
+    const { port, identity, protocols, entropy, clock, ownAddresses } = this.#options;
+    const handshake = new LinkHandshake(
+      {
+        initiator: state.initiator,
+        identity,
+        expect: state.expect,
+        protocols,
+        facts: port.facts(state.id),
+        entropy,
+        wallMs: () => clock.wallMs(),
+        ownAddresses,
+        peerAddress: state.remote.host,
+      },
+      {
+        write: bytes => port.write(state.id, bytes),
+        useProtocol: protocol => state.codec.useProtocol(protocol),
+      },
+    );
+    state.handshake = handshake;
+    handshake.start();
+  }
+
+  /** One handler a link, made once: cells cost no closure each. */
+  readonly #handlers = new WeakMap<LinkState, CellHandler>();
+
+  #handlerOf(state: LinkState): CellHandler {
+    let handler = this.#handlers.get(state);
+    if (handler === undefined) {
+      handler = {
+        onFixed: (circuit, command, bytes, at) => this.#onFixed(state, circuit, command, bytes, at),
+        onVariable: (circuit, command, payload, cell) =>
+          this.#onVariable(state, circuit, command, payload, cell),
+      };
+      this.#handlers.set(state, handler);
+    }
+    return handler;
+  }
+
+  #onFixed(state: LinkState, circuit: number, command: number, bytes: Uint8Array, at: number): void {
+    if (state.peer !== undefined) {
+      if (circuitCommands.has(command)) this.#options.user.onCell(state.id, circuit, command, bytes, at);
+      return;
+    }
+    const { handshake } = state;
+    const fault =
+      handshake === undefined
+        ? ({ code: 'LINK_UNEXPECTED_CELL', detail: 'before TLS' } as const)
+        : handshake.onFixed(circuit, command, bytes, at);
+    if (fault !== undefined) this.#fail(state, fault);
+    else if (handshake?.peer !== undefined && handshake.protocol !== undefined)
+      this.#ready(state, handshake.peer, handshake.protocol);
+  }
+
+  /** Variable-length cells belong to the handshake; afterwards they are padding or unknown. */
+  #onVariable(
+    state: LinkState,
+    circuit: number,
+    command: number,
+    payload: Uint8Array,
+    cell: Uint8Array,
+  ): void {
+    if (state.peer !== undefined && command >= cellCommand.vpadding && !isHandshakeCommand(command)) return;
+    const fault: LinkFault | undefined = state.handshake?.onVariable(circuit, command, payload, cell);
+    if (fault !== undefined) this.#fail(state, fault);
+  }
+
+  #ready(state: LinkState, peer: LinkPeer, protocol: LinkProtocol): void {
+    const own = this.#options.identity?.keys.rsaIdentity.publicDer;
+    const modulusOf = (der: Uint8Array | undefined) =>
+      der === undefined ? undefined : rsaModulus(der)?.modulus;
+    const peerDer = peer.kind === 'relay' ? peer.rsaPublicDer : undefined;
+    state.peer = peer;
+    state.protocol = protocol;
+    state.ids = new CircuitIds(
+      protocol,
+      ownHalf(protocol, state.initiator, modulusOf(own), modulusOf(peerDer)),
+    );
+    this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
+    this.#options.observer.count('naulon_links_opened_total');
+    this.#options.user.onLinkReady(state.id, peer, protocol);
+  }
+
+  /** The peer broke the rules, or time ran out: the link ends, the node goes on. */
+  #fail(state: LinkState, fault: LinkFault): void {
+    if (!this.#links.has(state.id)) return;
+    this.#options.observer.count('naulon_link_fault_total');
+    this.#options.observer.log('debug', 'link-fault', describe(fault));
+    this.#forget(state);
+    this.#options.port.close(state.id, closeReasonOf(fault));
+    this.#options.user.onLinkLost(state.id, fault);
+  }
+
+  #forget(state: LinkState): void {
+    if (this.#links.delete(state.id)) this.#queuedCells -= state.scheduler.queuedCells;
+    state.codec.stop();
+    state.cancelTimeout?.();
+  }
+
+  #watchTimeout(state: LinkState, ms: number, code: 'LINK_TIMEOUT' | 'LINK_IDLE'): void {
+    state.cancelTimeout?.();
+    state.cancelTimeout = this.#options.clock.after(ms, () => {
+      if (code === 'LINK_TIMEOUT' || (state.ids?.count ?? 0) === 0) this.#fail(state, { code });
+    });
+  }
+
+  #markDirty(state: LinkState): void {
+    if (!state.dirty) {
+      state.dirty = true;
+      this.#dirty.push(state);
+    }
+    if (this.#insideEvent || this.#flushWaits) return;
+    this.#flushWaits = true;
+    this.#options.clock.after(0, () => {
+      this.#flushWaits = false;
+      this.#flushDirty();
+    });
+  }
+
+  /** Writing may drain queues, whose circuits may queue more: goes on until nothing is left to write. */
+  #flushDirty(): void {
+    while (this.#dirty.length > 0) {
+      const states = this.#dirty;
+      this.#dirty = [];
+      for (const state of states) {
+        state.dirty = false;
+        this.#flush(state);
+      }
+    }
+  }
+
+  #flush(state: LinkState): void {
+    const idBytes = state.codec.circuitIdBytes;
+    while (state.writable && state.scheduler.queuedCells > 0 && this.#links.has(state.id)) {
+      const before = state.scheduler.queuedCells;
+      const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
+      this.#queuedCells += state.scheduler.queuedCells - before;
+      state.writable = this.#options.port.write(state.id, this.#batch.subarray(0, length));
+      if (this.#drained.length > 0) this.#tellDrained(state);
+    }
+  }
+
+  #tellDrained(state: LinkState): void {
+    const circuits = this.#drained.splice(0);
+    this.#insideEvent = true;
+    for (const circuit of circuits) this.#options.user.onCircuitWritable(state.id, circuit);
+    this.#insideEvent = false;
+  }
+}
+
+function isHandshakeCommand(command: number): boolean {
+  return (
+    command === cellCommand.certs ||
+    command === cellCommand.authChallenge ||
+    command === cellCommand.authenticate
+  );
+}
+
+function describe(fault: Fault): Record<string, string> {
+  return fault.detail === undefined ? { code: fault.code } : { code: fault.code, detail: fault.detail };
+}
