@@ -1,0 +1,110 @@
+import { createHmac } from 'node:crypto';
+import { networks } from 'bitcoinjs-lib';
+import { ECPairFactory } from 'ecpair';
+import secp256k1 from 'secp256k1';
+import * as ecc from 'tiny-secp256k1';
+import { assert } from '../base/assert.ts';
+import { ByteWriter, utf8 } from '../base/bytes.ts';
+
+const ecPair = ECPairFactory(ecc);
+
+/** secp256k1; the secret is 32 bytes, the public key 33 (compressed). */
+export interface KeyPair {
+  readonly secret: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+export function keyPairFromSecret(secret: Uint8Array): KeyPair {
+  return { secret, publicKey: ecPair.fromPrivateKey(secret, { network: networks.regtest }).publicKey };
+}
+
+/** In wallet import format, for `importdescriptors` and other wallets. */
+export function secretToWif(secret: Uint8Array): string {
+  return ecPair.fromPrivateKey(secret, { network: networks.regtest }).toWIF();
+}
+
+/** True for 33 bytes that spell a point of the curve. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  return bytes.length === 33 && secp256k1.publicKeyVerify(bytes);
+}
+
+/** ECDSA over a 32-byte digest: 64 bytes compact, low S, nonce of RFC 6979. Native code: the payment hot path. */
+export function signDigest(secret: Uint8Array, digest: Uint8Array): Uint8Array {
+  return secp256k1.ecdsaSign(digest, secret).signature;
+}
+
+/** False for anything but a valid low-S signature, whatever the bytes are. spec: bip-0146 (LOW_S) */
+export function verifyDigest(publicKey: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64 || publicKey.length !== 33) return false;
+  try {
+    return secp256k1.ecdsaVerify(signature, digest, publicKey);
+  } catch {
+    // The binding throws for numbers beyond the curve's order and for bytes that are no point.
+    return false;
+  }
+}
+
+const hardened = 0x80000000;
+
+/** A node of a BIP32 key tree: one seed yields every key, so that a backup of the seed backs all of them up. */
+export class HdKey {
+  readonly secret: Uint8Array;
+  readonly #chainCode: Uint8Array;
+
+  constructor(secret: Uint8Array, chainCode: Uint8Array) {
+    this.secret = secret;
+    this.#chainCode = chainCode;
+  }
+
+  /** spec: bip-0032 (master key generation); a seed has 16 to 64 bytes. */
+  static fromSeed(seed: Uint8Array): HdKey {
+    assert(seed.length >= 16 && seed.length <= 64, 'a seed of 16 to 64 bytes');
+    return HdKey.#split(hmacSha512(utf8('Bitcoin seed'), seed), bytes => bytes);
+  }
+
+  /** One child. `index` from 2^31 on is hardened. spec: bip-0032 (private parent to private child) */
+  child(index: number): HdKey {
+    const data = new ByteWriter();
+    if (index >= hardened) data.u8(0).bytes(this.secret);
+    else data.bytes(keyPairFromSecret(this.secret).publicKey);
+    return HdKey.#split(hmacSha512(this.#chainCode, data.u32(index).finish()), tweak => {
+      const secret = ecc.privateAdd(this.secret, tweak);
+      assert(secret !== null, 'a child key exists, but for one chance in 2^127');
+      return secret;
+    });
+  }
+
+  /** `84'/1'/0'/0/7` as hardened(84), hardened(1), hardened(0), 0, 7. */
+  path(...indexes: readonly number[]): HdKey {
+    return indexes.reduce<HdKey>((node, index) => node.child(index), this);
+  }
+
+  /**
+   * The child that 16 random bytes name: five hardened steps. It needs no counter that a crash could set back, and no
+   * two names share a key.
+   */
+  named(name: Uint8Array): HdKey {
+    assert(name.length === 16, 'a name of 16 bytes');
+    const bits = name.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    const steps = Array.from({ length: 5 }, (_, i) => Number((bits >> BigInt(31 * i)) & 0x7fffffffn));
+    return this.path(...steps.map(harden));
+  }
+
+  keyPair(): KeyPair {
+    return keyPairFromSecret(this.secret);
+  }
+
+  static #split(bytes: Uint8Array, toSecret: (left: Uint8Array) => Uint8Array): HdKey {
+    const secret = toSecret(bytes.subarray(0, 32));
+    assert(ecc.isPrivate(secret), 'a secret within the order of the curve, but for one chance in 2^127');
+    return new HdKey(secret, bytes.subarray(32));
+  }
+}
+
+export function harden(index: number): number {
+  return index + hardened;
+}
+
+function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha512', key).update(data).digest());
+}

@@ -1,0 +1,297 @@
+import { address as addressCodec, networks, Transaction } from 'bitcoinjs-lib';
+import { assert } from '../base/assert.ts';
+import { ByteReader, ByteWriter, toHex } from '../base/bytes.ts';
+import { fail, ok, type Result } from '../base/fault.ts';
+import { walletAddressesMax, walletAddressGap } from '../base/limits.ts';
+import type { ChainEvent, ChainPort, Outpoint, StorePort, StoreWrite } from '../ports.ts';
+import { type Choice, chooseCoins } from './coin-choice.ts';
+import { HdKey, harden, type KeyPair } from './keys.ts';
+import { outpointKey } from './outpoint.ts';
+import { dustSat } from './payment-tx.ts';
+import { keyOutputScript, type SpendableCoin, signCoinInput } from './spend-coin.ts';
+
+export interface WalletOptions {
+  /** 16 to 64 secret bytes; all keys and addresses follow from it. */
+  readonly seed: Uint8Array;
+  /** Where its records lie in the store, such as `bitcoin-channel/payer/wallet/`. */
+  readonly prefix: string;
+  /** No coin of this wallet is in a block below. */
+  readonly birthHeight?: number;
+}
+
+/** A coin of the wallet, as the best chain has it. */
+export interface WalletCoin {
+  readonly outpoint: Outpoint;
+  readonly valueSat: bigint;
+  readonly addressIndex: number;
+  /** Change of our own transaction. */
+  readonly own: boolean;
+  /** The block that holds it; undefined: our own change, not confirmed. */
+  height: number | undefined;
+  /** Hex id of our transaction that spends it, or of the foreign one that a block shows. */
+  spentBy: string | undefined;
+  spentHeight: number | undefined;
+}
+
+export interface WalletBalance {
+  /** In blocks and free to spend. */
+  readonly confirmedSat: bigint;
+  /** Change of own transactions that wait for a block. */
+  readonly unconfirmedSat: bigint;
+}
+
+export interface WalletAddress {
+  readonly index: number;
+  readonly address: string;
+  readonly script: Uint8Array;
+}
+
+export interface FundedContract {
+  readonly transaction: Transaction;
+  readonly outpoint: Outpoint;
+  readonly feeSat: bigint;
+  /** Records that must be durable before the transaction is sent. */
+  readonly writes: readonly StoreWrite[];
+}
+
+/**
+ * A wallet of P2WPKH coins (BIP84), fed by the chain's events. It keeps one number in the store, how many addresses were
+ * handed out; coins are found again by looking through the chain from the birth height.
+ */
+export class Wallet {
+  readonly #branch: HdKey;
+  readonly #prefix: string;
+  readonly #birthHeight: number;
+  #chain: ChainPort | undefined;
+  #next = 0;
+  #scripts: Uint8Array[] = [];
+  #indexes = new Map<string, number>();
+  #keys = new Map<number, KeyPair>();
+  #coins = new Map<string, WalletCoin>();
+  /** Which own transaction spends an outpoint, known or not. */
+  #adopted = new Map<string, string>();
+
+  constructor(options: WalletOptions, store: StorePort) {
+    // spec: bip-0084, coin type 1 (all test networks), account 0, receiving branch
+    this.#branch = HdKey.fromSeed(options.seed).path(harden(84), harden(1), harden(0), 0);
+    this.#prefix = options.prefix;
+    this.#birthHeight = options.birthHeight ?? 0;
+    const record = store.get(`${options.prefix}next`);
+    if (record !== undefined) this.#next = new ByteReader(record).u32();
+    this.#extend();
+  }
+
+  /** Begins to look for coins. */
+  watch(chain: ChainPort): void {
+    this.#chain = chain;
+    for (const script of this.#scripts) chain.watch(script, this.#birthHeight);
+  }
+
+  /** The address to show; it changes when it is taken or receives a coin. */
+  get address(): WalletAddress {
+    return this.#addressAt(this.#next);
+  }
+
+  /** An address nobody was given yet; `writes` must be durable before it is told to anybody. */
+  takeAddress(): WalletAddress & { readonly writes: readonly StoreWrite[] } {
+    assert(this.#next < walletAddressesMax, 'addresses are left');
+    const taken = this.#addressAt(this.#next);
+    this.#next += 1;
+    this.#extend();
+    return { ...taken, writes: this.#nextWrites() };
+  }
+
+  get balance(): WalletBalance {
+    let confirmedSat = 0n;
+    let unconfirmedSat = 0n;
+    for (const coin of this.#coins.values()) {
+      if (coin.spentBy !== undefined) continue;
+      if (coin.height === undefined) unconfirmedSat += coin.valueSat;
+      else confirmedSat += coin.valueSat;
+    }
+    return { confirmedSat, unconfirmedSat };
+  }
+
+  get coins(): readonly WalletCoin[] {
+    return [...this.#coins.values()];
+  }
+
+  /**
+   * A signed transaction with one output of `valueSat` to `script`, and change. Its coins are reserved until
+   * `release`. One transaction never funds two channels, since that would show them to have one owner.
+   */
+  fund(script: Uint8Array, valueSat: bigint, satPerKvb: bigint): Result<FundedContract> {
+    const free = this.coins.filter(coin => coin.spentBy === undefined);
+    const choice = chooseCoins(free, valueSat, satPerKvb);
+    if (choice === undefined) {
+      const { confirmedSat, unconfirmedSat } = this.balance;
+      return fail('WALLET_NO_FUNDS', `has ${confirmedSat + unconfirmedSat} sat, needs ${valueSat} and fees`);
+    }
+    const { transaction, writes } = this.#build(script, valueSat, choice);
+    this.adopt(transaction);
+    const outpoint = { txid: transaction.getHash(), index: 0 };
+    return ok({ transaction, outpoint, feeSat: choice.feeSat, writes });
+  }
+
+  /** Takes note of an own transaction: its inputs are spent, its change is ours. At start, for those still unconfirmed. */
+  adopt(transaction: Transaction): void {
+    const id = toHex(transaction.getHash());
+    for (const input of transaction.ins) {
+      const coin = this.#coins.get(outpointKey({ txid: input.hash, index: input.index }));
+      if (coin !== undefined && coin.spentHeight === undefined) coin.spentBy = id;
+      this.#adopted.set(outpointKey({ txid: input.hash, index: input.index }), id);
+    }
+    transaction.outs.forEach((output, index) => {
+      const addressIndex = this.#indexes.get(toHex(output.script));
+      if (addressIndex === undefined) return;
+      const outpoint = { txid: transaction.getHash(), index };
+      if (this.#coins.has(outpointKey(outpoint))) return;
+      this.#add({ outpoint, valueSat: output.value, addressIndex, own: true, height: undefined });
+    });
+  }
+
+  /** The transaction will never be sent: its coins are free again, its change is void. */
+  release(transaction: Transaction): void {
+    const id = toHex(transaction.getHash());
+    for (const input of transaction.ins) {
+      const key = outpointKey({ txid: input.hash, index: input.index });
+      if (this.#adopted.get(key) !== id) continue;
+      this.#adopted.delete(key);
+      const coin = this.#coins.get(key);
+      if (coin !== undefined && coin.spentHeight === undefined) coin.spentBy = undefined;
+    }
+    for (const [key, coin] of this.#coins) {
+      if (coin.height === undefined && toHex(coin.outpoint.txid) === id) this.#coins.delete(key);
+    }
+  }
+
+  /** The smallest confirmed free coin of at least `valueSat`: a reserve that pays for a bump. */
+  reserveCoin(valueSat: bigint): SpendableCoin | undefined {
+    const fit = this.coins.filter(
+      coin => coin.spentBy === undefined && coin.height !== undefined && coin.valueSat >= valueSat,
+    );
+    fit.sort((a, b) => (a.valueSat < b.valueSat ? -1 : a.valueSat > b.valueSat ? 1 : 0));
+    return fit[0] && this.#spendable(fit[0]);
+  }
+
+  /** The key of an own address. */
+  keyOf(script: Uint8Array): KeyPair | undefined {
+    const index = this.#indexes.get(toHex(script));
+    return index === undefined ? undefined : this.#keyAt(index);
+  }
+
+  onChain(event: ChainEvent): void {
+    if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
+    if (event.kind === 'spent') {
+      const coin = this.#coins.get(outpointKey(event.outpoint));
+      if (coin === undefined) return;
+      coin.spentHeight = event.height;
+      coin.spentBy = toHex(Transaction.fromBuffer(event.transaction).getHash());
+    }
+    if (event.kind === 'reorg') this.#onReorg(event.height);
+  }
+
+  #onPaid(script: Uint8Array, outpoint: Outpoint, valueSat: bigint, height: number): void {
+    const addressIndex = this.#indexes.get(toHex(script));
+    if (addressIndex === undefined) return;
+    const known = this.#coins.get(outpointKey(outpoint));
+    if (known !== undefined) known.height = height;
+    else this.#add({ outpoint, valueSat, addressIndex, own: false, height });
+    // An address that received is not shown again; after a restore from the seed this finds all that were used.
+    if (addressIndex >= this.#next) {
+      this.#next = addressIndex + 1;
+      this.#extend();
+    }
+  }
+
+  /** Blocks above `height` are void: what they held waits, what they spent is free unless we spent it. */
+  #onReorg(height: number): void {
+    for (const [key, coin] of this.#coins) {
+      if (coin.spentHeight !== undefined && coin.spentHeight > height) {
+        coin.spentHeight = undefined;
+        coin.spentBy = this.#adopted.get(key);
+      }
+      if (coin.height === undefined || coin.height <= height) continue;
+      // What others paid us may never come back.
+      if (coin.own) coin.height = undefined;
+      else this.#coins.delete(key);
+    }
+  }
+
+  #add(coin: Pick<WalletCoin, 'outpoint' | 'valueSat' | 'addressIndex' | 'own' | 'height'>): void {
+    const key = outpointKey(coin.outpoint);
+    this.#coins.set(key, { ...coin, spentBy: this.#adopted.get(key), spentHeight: undefined });
+  }
+
+  #build(
+    script: Uint8Array,
+    valueSat: bigint,
+    choice: Choice<WalletCoin>,
+  ): { transaction: Transaction; writes: readonly StoreWrite[] } {
+    const transaction = new Transaction();
+    transaction.version = 2;
+    for (const { outpoint } of choice.coins) transaction.addInput(outpoint.txid, outpoint.index);
+    transaction.addOutput(script, valueSat);
+    let writes: readonly StoreWrite[] = [];
+    if (choice.changeSat >= dustSat) {
+      const change = this.takeAddress();
+      transaction.addOutput(change.script, choice.changeSat);
+      writes = change.writes;
+    }
+    choice.coins.forEach((coin, index) => {
+      signCoinInput(transaction, index, this.#spendable(coin));
+    });
+    return { transaction, writes };
+  }
+
+  #spendable({ outpoint, valueSat, addressIndex }: WalletCoin): SpendableCoin {
+    return { outpoint, valueSat, key: this.#keyAt(addressIndex) };
+  }
+
+  /** Keys exist a gap beyond the last address handed out, so that a restored wallet finds its coins. */
+  #extend(): void {
+    while (this.#scripts.length < this.#next + walletAddressGap) {
+      const index = this.#scripts.length;
+      const script = keyOutputScript(this.#keyAt(index).publicKey);
+      this.#scripts.push(script);
+      this.#indexes.set(toHex(script), index);
+      this.#chain?.watch(script, this.#birthHeight);
+    }
+  }
+
+  #addressAt(index: number): WalletAddress {
+    const script = this.#scripts[index];
+    return { index, script, address: addressCodec.fromOutputScript(script, networks.regtest) };
+  }
+
+  #keyAt(index: number): KeyPair {
+    let key = this.#keys.get(index);
+    if (key === undefined) {
+      key = this.#branch.child(index).keyPair();
+      this.#keys.set(index, key);
+    }
+    return key;
+  }
+
+  #nextWrites(): readonly StoreWrite[] {
+    return [{ key: `${this.#prefix}next`, value: new ByteWriter().u32(this.#next).finish() }];
+  }
+}
+
+/** The output script of an address of the regtest network, or undefined. */
+export function scriptOfAddress(text: string): Uint8Array | undefined {
+  try {
+    return addressCodec.toOutputScript(text, networks.regtest);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The regtest address of an output script, or undefined for a script that has none. */
+export function addressOfScript(script: Uint8Array): string | undefined {
+  try {
+    return addressCodec.fromOutputScript(script, networks.regtest);
+  } catch {
+    return undefined;
+  }
+}

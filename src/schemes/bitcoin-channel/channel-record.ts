@@ -1,0 +1,194 @@
+import { ByteReader, ByteWriter, toHex } from '../../base/bytes.ts';
+import { fixedBytes, type Holds, sizedBytes, struct, u8, u16, u32, u64 } from '../../base/struct.ts';
+import type { ChannelTerms } from '../../bitcoin/contract-tx.ts';
+import type { StorePort, StoreWrite } from '../../ports.ts';
+import { variantByte, variantOf } from './messages.ts';
+
+/** Which end of its channels a node is; also a part of its records' keys. */
+export type Role = 'payer' | 'payee';
+
+const recordVersion = 1;
+
+const recordStruct = struct({
+  version: u8,
+  variant: u8,
+  txid: fixedBytes(32),
+  index: u32,
+  capacitySat: u64,
+  refundHeight: u32,
+  feeSat: u32,
+  payerKey: fixedBytes(33),
+  payeeKey: fixedBytes(33),
+  refundScript: sizedBytes(u8),
+  payoutScript: sizedBytes(u8),
+  /** The own key's name below the seed. */
+  keyName: fixedBytes(16),
+  /** The payee's Ed25519 identity, at the payer. */
+  peer: sizedBytes(u8),
+  minConfirmations: u8,
+  /** The chain is looked through from here for the contract. */
+  openedHeight: u32,
+  /** 1 stored, 2 accepted, 4 close asked. */
+  flags: u8,
+  refundSignature: sizedBytes(u8),
+  /** The contract transaction, at the payer. */
+  contract: sizedBytes(u16),
+  /** 0 none, 1 payment, 2 refund. */
+  endingHow: u8,
+  endingTxid: fixedBytes(32),
+  endingHeight: u32,
+  endingPayeeSat: u64,
+  endingPayerSat: u64,
+});
+type RecordFields = Holds<typeof recordStruct>;
+
+/** How the contract was spent in a block. */
+export interface Ending {
+  readonly how: 'payment' | 'refund';
+  readonly txid: Uint8Array;
+  readonly height: number;
+  readonly payeeSat: bigint;
+  readonly payerSat: bigint;
+}
+
+/** What is kept of a channel but its latest payment. */
+export interface ChannelRecord {
+  readonly terms: ChannelTerms;
+  readonly keyName: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly minConfirmations: number;
+  readonly openedHeight: number;
+  readonly stored: boolean;
+  readonly accepted: boolean;
+  readonly closeAsked: boolean;
+  readonly refundSignature: Uint8Array;
+  readonly contract: Uint8Array;
+  readonly ending: Ending | undefined;
+}
+
+/** The latest payment: at the payee the payer's signature for it, at the payer what it has signed at most. */
+export interface BestPayment {
+  readonly paidSat: bigint;
+  /** 64 bytes, or none for a channel that has not paid. */
+  readonly signature: Uint8Array;
+  readonly payments: number;
+}
+
+export const noPayment: BestPayment = { paidSat: 0n, signature: new Uint8Array(0), payments: 0 };
+
+const bestStruct = struct({ paidSat: u64, payments: u32, signature: sizedBytes(u8, 64) });
+
+export function rolePrefix(role: Role): string {
+  return `bitcoin-channel/${role}/`;
+}
+
+export function channelWrite(role: Role, id: Uint8Array, record: ChannelRecord): StoreWrite {
+  return { key: channelKey(role, id), value: encodeRecord(record) };
+}
+
+/** Small, since it is written at every payment; it overwrites the one before. */
+export function bestWrite(role: Role, id: Uint8Array, best: BestPayment): StoreWrite {
+  return { key: bestKey(role, id), value: bestStruct.encode(best) };
+}
+
+export function removalWrites(role: Role, id: Uint8Array): StoreWrite[] {
+  return [
+    { key: channelKey(role, id), value: undefined },
+    { key: bestKey(role, id), value: undefined },
+  ];
+}
+
+/** All channels in the store, in a fixed order. A record that cannot be read is our own bug or a damaged disk. */
+export function readChannels(
+  store: StorePort,
+  role: Role,
+): { readonly record: ChannelRecord; readonly best: BestPayment; readonly damaged: boolean }[] {
+  const prefix = `${rolePrefix(role)}channel/`;
+  return store.list(prefix).map(([key, value]) => {
+    const record = decodeRecord(value);
+    const bestBytes = store.get(`${rolePrefix(role)}best/${key.slice(prefix.length)}`);
+    const best = bestBytes === undefined ? noPayment : bestStruct.decode(bestBytes);
+    return { record: record as ChannelRecord, best: best ?? noPayment, damaged: !record || !best };
+  });
+}
+
+export function readCounter(store: StorePort, key: string): number {
+  const bytes = store.get(key);
+  return bytes === undefined ? 0 : new ByteReader(bytes).u32();
+}
+
+export function counterWrite(key: string, value: number): StoreWrite {
+  return { key, value: new ByteWriter().u32(value).finish() };
+}
+
+function channelKey(role: Role, id: Uint8Array): string {
+  return `${rolePrefix(role)}channel/${toHex(id)}`;
+}
+
+function bestKey(role: Role, id: Uint8Array): string {
+  return `${rolePrefix(role)}best/${toHex(id)}`;
+}
+
+function encodeRecord(record: ChannelRecord): Uint8Array {
+  const { terms, ending } = record;
+  return recordStruct.encode({
+    ...terms,
+    version: recordVersion,
+    variant: variantByte(terms.variant),
+    txid: terms.outpoint.txid,
+    index: terms.outpoint.index,
+    feeSat: Number(terms.feeSat),
+    keyName: record.keyName,
+    peer: record.peer,
+    minConfirmations: record.minConfirmations,
+    openedHeight: record.openedHeight,
+    flags: (record.stored ? 1 : 0) | (record.accepted ? 2 : 0) | (record.closeAsked ? 4 : 0),
+    refundSignature: record.refundSignature,
+    contract: record.contract,
+    endingHow: ending === undefined ? 0 : ending.how === 'payment' ? 1 : 2,
+    endingTxid: ending?.txid ?? new Uint8Array(32),
+    endingHeight: ending?.height ?? 0,
+    endingPayeeSat: ending?.payeeSat ?? 0n,
+    endingPayerSat: ending?.payerSat ?? 0n,
+  });
+}
+
+function decodeRecord(bytes: Uint8Array): ChannelRecord | undefined {
+  const fields = recordStruct.decode(bytes);
+  const variant = fields && variantOf(fields.variant);
+  if (fields === undefined || variant === undefined || fields.version !== recordVersion) return undefined;
+  return {
+    terms: {
+      variant,
+      outpoint: { txid: fields.txid, index: fields.index },
+      capacitySat: fields.capacitySat,
+      refundHeight: fields.refundHeight,
+      feeSat: BigInt(fields.feeSat),
+      payerKey: fields.payerKey,
+      payeeKey: fields.payeeKey,
+      refundScript: fields.refundScript,
+      payoutScript: fields.payoutScript,
+    },
+    keyName: fields.keyName,
+    peer: fields.peer,
+    minConfirmations: fields.minConfirmations,
+    openedHeight: fields.openedHeight,
+    stored: (fields.flags & 1) !== 0,
+    accepted: (fields.flags & 2) !== 0,
+    closeAsked: (fields.flags & 4) !== 0,
+    refundSignature: fields.refundSignature,
+    contract: fields.contract,
+    ending: endingOf(fields),
+  };
+}
+
+function endingOf(fields: RecordFields): Ending | undefined {
+  if (fields.endingHow === 0) return undefined;
+  return {
+    how: fields.endingHow === 1 ? 'payment' : 'refund',
+    txid: fields.endingTxid,
+    height: fields.endingHeight,
+    payeeSat: fields.endingPayeeSat,
+    payerSat: fields.endingPayerSat,
+  };
+}

@@ -1,0 +1,92 @@
+import { fromHex } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/fault.ts';
+import type { ChannelPhase } from '../../bitcoin/channel-machine.ts';
+import type { Wallet } from '../../bitcoin/wallet.ts';
+import type { Channel, ChannelBook } from './channel-book.ts';
+import type { Role } from './channel-record.ts';
+import { type LedgerRow, ledgerRow } from './ledger.ts';
+import type { Network } from './messages.ts';
+import type { ChannelPayee } from './payee.ts';
+import type { ChannelPayer } from './payer.ts';
+
+/** A channel as it stands now. */
+export interface ChannelRow extends LedgerRow {
+  readonly phase: ChannelPhase;
+  /** Of the contract; 0 while in no block. */
+  readonly confirmations: number;
+  /** Of the transaction that spent it. */
+  readonly endingConfirmations: number;
+  /** A circuit pays with it. */
+  readonly inSession: boolean;
+}
+
+/** What an owner may see and ask of its channels and wallet, for the commands of a node. */
+export interface ChannelDesk {
+  channels(): readonly ChannelRow[];
+  /** Payee: settles now. Payer: the next session with the channel's peer that finishes closes it; begin one. */
+  close(channel: string): Result<{ readonly needsSession: boolean }>;
+  /** Payer: offers the refund to the chain; before T that is a fault. From T on it happens by itself. */
+  refund(channel: string): Result<undefined>;
+  wallet(role: Role): Wallet | undefined;
+  /** Height of the best chain, once heard of. */
+  readonly tip: number | undefined;
+}
+
+interface Sides {
+  readonly payer: { readonly side: ChannelPayer; readonly wallet: Wallet } | undefined;
+  readonly payee: { readonly side: ChannelPayee; readonly wallet: Wallet } | undefined;
+}
+
+export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
+  const books = (): readonly (readonly [Role, ChannelBook])[] => {
+    const { payer, payee } = sides();
+    return [
+      ...(payer === undefined ? [] : [['payer', payer.side.book] as const]),
+      ...(payee === undefined ? [] : [['payee', payee.side.book] as const]),
+    ];
+  };
+  const find = (role: Role, text: string): Channel | undefined => {
+    const id = fromHex(text);
+    const side = sides()[role];
+    return id === undefined ? undefined : side?.side.book.get(id);
+  };
+  return {
+    get tip() {
+      return books()[0]?.[1].tip;
+    },
+    channels: () =>
+      books().flatMap(([role, book]) => book.all.map(channel => rowOf(role, network, channel, book.tip))),
+    close(text) {
+      const asPayer = find('payer', text);
+      if (asPayer !== undefined) {
+        const taken = sides().payer?.side.closeNext(asPayer);
+        return taken ? ok({ needsSession: true }) : fail('CHANNEL_NOT_IDLE', 'in use, ended, or never sent');
+      }
+      const asPayee = find('payee', text);
+      if (asPayee === undefined) return fail('CHANNEL_UNKNOWN');
+      const taken = sides().payee?.side.settle(asPayee);
+      return taken ? ok({ needsSession: false }) : fail('CHANNEL_UNPAID', 'nothing was paid on it');
+    },
+    refund(text) {
+      const channel = find('payer', text);
+      if (channel === undefined) return fail('CHANNEL_UNKNOWN');
+      const { refundHeight } = channel.record.terms;
+      const taken = sides().payer?.side.refund(channel);
+      return taken ? ok(undefined) : fail('REFUND_EARLY', `not before height ${refundHeight}`);
+    },
+    wallet: role => sides()[role]?.wallet,
+  };
+}
+
+function rowOf(role: Role, network: Network, channel: Channel, tip: number | undefined): ChannelRow {
+  const depth = (height: number | undefined) =>
+    tip === undefined || height === undefined ? 0 : Math.max(0, tip - height + 1);
+  const { state, record, best } = channel;
+  return {
+    ...ledgerRow(role, network, record, best),
+    phase: state.phase,
+    confirmations: depth(state.contractHeight),
+    endingConfirmations: depth(state.ending?.height),
+    inSession: channel.session !== undefined,
+  };
+}

@@ -1,0 +1,48 @@
+import type { PaymentScheme } from '../../payment/scheme.ts';
+import { type ChannelDesk, makeDesk } from './desk.ts';
+import { schemeId } from './messages.ts';
+import type { BitcoinChannelOptions } from './options.ts';
+import { ChannelPayee } from './payee.ts';
+import { ChannelPayer } from './payer.ts';
+import { setUpRole } from './role-setup.ts';
+
+export type { ChannelDesk, ChannelRow } from './desk.ts';
+export {
+  type ChainFact,
+  checkLedger,
+  type LedgerFinding,
+  type LedgerRow,
+  ledgerTransactions,
+  readLedger,
+} from './ledger.ts';
+export { schemeId as bitcoinChannelId } from './messages.ts';
+export type { BitcoinChannelOptions } from './options.ts';
+
+/** One-way payment channels on Bitcoin: a contract, a refund locked until T, and payments that only grow. */
+export interface BitcoinChannelScheme extends PaymentScheme {
+  readonly desk: ChannelDesk;
+}
+
+export function bitcoinChannel(options: BitcoinChannelOptions): BitcoinChannelScheme {
+  let payer:
+    | { readonly side: ChannelPayer; readonly wallet: ReturnType<typeof setUpRole>['wallet'] }
+    | undefined;
+  let payee:
+    | { readonly side: ChannelPayee; readonly wallet: ReturnType<typeof setUpRole>['wallet'] }
+    | undefined;
+  return {
+    id: schemeId,
+    name: 'bitcoin-channel',
+    payee(host, signer) {
+      const setup = setUpRole('payee', options, host);
+      payee = { side: new ChannelPayee(host, signer, setup), wallet: setup.wallet };
+      return payee.side;
+    },
+    payer(host) {
+      const setup = setUpRole('payer', options, host);
+      payer = { side: new ChannelPayer(host, setup), wallet: setup.wallet };
+      return payer.side;
+    },
+    desk: makeDesk(options.network, () => ({ payer, payee })),
+  };
+}

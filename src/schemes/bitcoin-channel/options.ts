@@ -1,0 +1,25 @@
+import type { ChannelRules } from '../../bitcoin/channel-rules.ts';
+import type { ContractVariant } from '../../bitcoin/contract-tx.ts';
+import type { Network } from './messages.ts';
+
+/** What an operator or a user sets; all but the network has a default. */
+export interface BitcoinChannelOptions {
+  /** Private test chains alone: the scheme has not been reviewed for money that is worth something. */
+  readonly network: Network;
+  /** Which contract a payee offers; a payer takes either. */
+  readonly variant?: ContractVariant;
+  /** 16 to 64 secret bytes of wallet and channel keys; made once and kept in the store when not given. */
+  readonly seed?: Uint8Array;
+  /** The wallet's coins are in no block below. */
+  readonly birthHeight?: number;
+  readonly rules?: Partial<ChannelRules>;
+  /** Payee: output script that settlements pay; a fresh address of the own wallet for each channel when not given. */
+  readonly payoutScript?: Uint8Array;
+  /** What one contract may lock up. */
+  readonly capacitySatMin?: bigint;
+  readonly capacitySatMax?: bigint;
+  /** Payee: fee of payments and refund, fixed for a channel's life. */
+  readonly feeSat?: bigint;
+  /** Payer: goes on with a channel that has paid in an earlier session. It saves transactions and shows the payee that both sessions have one owner. */
+  readonly reusePaidChannels?: boolean;
+}

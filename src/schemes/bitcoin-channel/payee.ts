@@ -1,0 +1,478 @@
+import { equalBytes } from '../../base/bytes.ts';
+import {
+  channelsMax,
+  channelsOpeningMax,
+  firstPaymentSatMin,
+  offerBlocks,
+  refundBlocksMax,
+} from '../../base/limits.ts';
+import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
+import { type HdKey, isPublicKey, signDigest, verifyDigest } from '../../bitcoin/keys.ts';
+import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
+import type {
+  Outcome,
+  Payee,
+  PayeeSigner,
+  PaymentFault,
+  PaymentStatusName,
+  Redeemed,
+  SchemeHost,
+  SessionId,
+} from '../../payment/scheme.ts';
+import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
+import { Asks } from './asks.ts';
+import { ChainHealth } from './chain-health.ts';
+import { type Channel, ChannelBook } from './channel-book.ts';
+import type { ChannelRecord } from './channel-record.ts';
+import {
+  acceptedMessage,
+  channelId,
+  claimDigest,
+  claimMessage,
+  closingMessage,
+  fundedMessage,
+  networkByte,
+  type Offer,
+  type Open,
+  offerDigest,
+  offerHead,
+  offerMessage,
+  openMessage,
+  type Pay,
+  payMessage,
+  paymentOp,
+  schemeId,
+  statusMessage,
+  targetOp,
+  variantByte,
+} from './messages.ts';
+import type { RoleSetup } from './role-setup.ts';
+import { Settlement } from './settlement.ts';
+
+/** One session as the payee sees it. */
+interface Session {
+  readonly id: SessionId;
+  offer: Offer | undefined;
+  channel: Channel | undefined;
+  /** FUNDED or CLAIM came before this node saw the block: asked again at the next news of the chain. */
+  waiting: { readonly channel: Channel; readonly claimed: boolean } | undefined;
+}
+
+const satMsat = 1_000n;
+
+/** The payee: offers terms, signs refunds, takes payments, settles the best one. */
+export class ChannelPayee implements Payee {
+  readonly book: ChannelBook;
+  readonly #host: SchemeHost;
+  readonly #signer: PayeeSigner;
+  readonly #setup: RoleSetup;
+  readonly #keyRoot: HdKey;
+  readonly #asks: Asks<Redeemed>;
+  readonly #health: ChainHealth;
+  readonly #settlement: Settlement;
+  #sessions = new Map<SessionId, Session>();
+
+  constructor(host: SchemeHost, signer: PayeeSigner, setup: RoleSetup) {
+    this.#host = host;
+    this.#signer = signer;
+    this.#setup = setup;
+    this.#keyRoot = setup.keyRoot;
+    this.#asks = new Asks(() => host.newAsk());
+    this.#health = new ChainHealth(host.clock);
+    const commit = (writes: readonly StoreWrite[]) =>
+      host.store.commit(
+        writes,
+        this.#asks.open(() => undefined),
+      );
+    this.#settlement = new Settlement(host, setup, this.#asks, () => this.book.tip ?? 0);
+    this.book = new ChannelBook({
+      role: 'payee',
+      network: setup.network,
+      rules: setup.rules,
+      keyRoot: setup.keyRoot,
+      host,
+      commit,
+      act: (channel, action) => {
+        if (action === 'abandon') this.book.remove(channel);
+        else this.#settlement.act(channel, action);
+      },
+    });
+    if (setup.writes.length > 0) commit(setup.writes);
+    setup.wallet.watch(host.chain);
+    this.book.restore();
+  }
+
+  target(id: SessionId): Uint8Array {
+    const session = this.#session(id);
+    if (session.channel !== undefined) return this.#status(session.channel);
+    return offerMessage.encode(this.#offer(session));
+  }
+
+  redeem(id: SessionId, payment: Uint8Array): Redeemed {
+    const session = this.#session(id);
+    if (payment.length === 0) return added(this.target(id));
+    if (payment[0] !== schemeId) return this.#refuse(session, 'malformed', 'another scheme');
+    if (this.book.tip === undefined) return this.#refuse(session, 'frozen', 'no news of the chain yet');
+    switch (payment[1]) {
+      case paymentOp.open:
+        return this.#onOpen(session, openMessage.decode(payment));
+      case paymentOp.funded:
+        return this.#onFunded(session, fundedMessage.decode(payment)?.channel);
+      case paymentOp.claim:
+        return this.#onClaim(session, claimMessage.decode(payment));
+      case paymentOp.pay:
+        return this.#onPay(session, payMessage.decode(payment));
+      case paymentOp.close:
+        return this.#onClose(session, payMessage.decode(payment));
+      default:
+        return this.#refuse(session, 'malformed', 'unknown message');
+    }
+  }
+
+  onAnswer(answer: Answer): Outcome<Redeemed> | undefined {
+    this.#health.onAnswer(answer);
+    return this.#asks.onAnswer(answer);
+  }
+
+  onChain(event: ChainEvent): void {
+    this.#health.onNews();
+    this.#setup.wallet.onChain(event);
+    if (event.kind === 'reorg') this.#settlement.onReorg(this.book.tip, event.height);
+    this.book.onChain(event);
+    if (event.kind === 'paid' || event.kind === 'block') this.#askAgain();
+  }
+
+  ended(id: SessionId): void {
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    if (session?.channel !== undefined) this.#detach(session.channel);
+  }
+
+  /** Settles a channel without the payer's wish; false when it has no payment to settle. */
+  settle(channel: Channel): boolean {
+    if (channel.best.signature.length === 0) return false;
+    this.#commit(this.book.change(channel, { closeAsked: true }));
+    this.book.step(channel, { kind: 'closeAsked' });
+    return true;
+  }
+
+  #onOpen(session: Session, open: Open | undefined): Redeemed {
+    if (open === undefined) return this.#refuse(session, 'malformed', 'OPEN');
+    const { offer } = session;
+    if (session.channel !== undefined || offer === undefined || !equalBytes(open.nonce, offer.nonce)) {
+      return this.#refuse(session, 'targetOld', 'not the offer of this session');
+    }
+    const tip = this.book.tip as number;
+    if (tip > offer.expiryHeight) return this.#refuse(session, 'targetOld', 'the offer expired');
+    const wrong = this.#termsFault(open, offer, tip);
+    if (wrong !== undefined) return this.#refuse(session, 'badTerms', wrong);
+    if (this.#isFull()) return this.#refuse(session, 'busy', 'too many channels');
+
+    const record = this.#recordOf(open, offer, tip);
+    if (this.book.knows(record.terms.outpoint)) return this.#refuse(session, 'badTerms', 'outpoint known');
+    if (this.book.get(channelId(this.#setup.network, record.terms.outpoint)) !== undefined) {
+      return this.#refuse(session, 'badTerms', 'channel known');
+    }
+    const payout = this.#setup.payoutScript === undefined ? this.#consumeAddress(offer) : [];
+    const channel = this.book.add(record);
+    this.#attach(session, channel);
+    this.#host.observer.count('naulon_channels_opened_total');
+    const refundSignature =
+      record.terms.variant === 'spillman'
+        ? signDigest(channel.keys.secret, new RefundTemplate(record.terms).digest())
+        : new Uint8Array(0);
+    const reply = acceptedMessage.encode({
+      scheme: schemeId,
+      op: targetOp.accepted,
+      channel: channel.id,
+      refundSignature,
+    });
+    return { ...added(reply), persist: [...this.book.change(channel, {}), ...payout] };
+  }
+
+  #termsFault(open: Open, offer: Offer, tip: number): string | undefined {
+    if (open.capacitySat < offer.capacitySatMin) return 'contract too small';
+    if (open.capacitySat > offer.capacitySatMax) return 'contract too large';
+    if (open.feeSat !== offer.feeSat) return 'fee';
+    if (open.refundHeight < tip + offer.refundBlocksMin) return 'T too near';
+    if (open.refundHeight > tip + offer.refundBlocksMax) return 'T too far';
+    if (!isPublicKey(open.payerKey) || equalBytes(open.payerKey, offer.payeeKey)) return 'payer key';
+    // Only P2WPKH, whose size the fee counts on and whose dust limit the template knows.
+    if (open.refundScript.length !== 22 || open.refundScript[0] !== 0 || open.refundScript[1] !== 20) {
+      return 'refund script';
+    }
+    if (equalBytes(open.refundScript, offer.payoutScript)) return 'refund script';
+    return undefined;
+  }
+
+  #recordOf(open: Open, offer: Offer, tip: number): ChannelRecord {
+    return {
+      terms: {
+        variant: this.#setup.variant,
+        outpoint: { txid: open.txid, index: open.index },
+        capacitySat: open.capacitySat,
+        refundHeight: open.refundHeight,
+        feeSat: BigInt(open.feeSat),
+        payerKey: open.payerKey,
+        payeeKey: offer.payeeKey,
+        refundScript: open.refundScript,
+        payoutScript: offer.payoutScript,
+      },
+      keyName: offer.nonce,
+      peer: new Uint8Array(0),
+      minConfirmations: this.#setup.rules.minConfirmations,
+      openedHeight: tip,
+      stored: true,
+      accepted: false,
+      closeAsked: false,
+      refundSignature: new Uint8Array(0),
+      contract: new Uint8Array(0),
+      ending: undefined,
+    };
+  }
+
+  #onFunded(session: Session, id: Uint8Array | undefined): Redeemed {
+    if (id === undefined) return this.#refuse(session, 'malformed', 'FUNDED');
+    const { channel } = session;
+    if (channel === undefined || !equalBytes(channel.id, id)) return this.#refuse(session, 'unknownChannel');
+    return this.#checkContract(session, channel, false);
+  }
+
+  #onClaim(session: Session, claim: { channel: Uint8Array; signature: Uint8Array } | undefined): Redeemed {
+    if (claim === undefined) return this.#refuse(session, 'malformed', 'CLAIM');
+    if (session.channel !== undefined || session.offer === undefined) {
+      return this.#refuse(session, 'targetOld', 'the session has a channel');
+    }
+    const channel = this.book.get(claim.channel);
+    if (channel === undefined) return this.#refuse(session, 'unknownChannel');
+    const { terms } = channel.record;
+    const digest = claimDigest(this.#setup.network, terms.outpoint, session.offer.nonce);
+    if (!verifyDigest(terms.payerKey, digest, claim.signature)) {
+      return this.#refuse(session, 'badSignature', 'CLAIM');
+    }
+    return this.#checkContract(session, channel, true);
+  }
+
+  /** Asks the chain for the contract; a channel is good only on the chain's word. */
+  #checkContract(session: Session, channel: Channel, claimed: boolean): Redeemed {
+    const late = this.#lateness(channel);
+    if (late !== undefined) return this.#refuse(session, late);
+    const ask = this.#asks.open(answer => this.#onContract(session, channel, claimed, answer));
+    this.#host.chain.output(channel.record.terms.outpoint, ask);
+    return { kind: 'pending', ask };
+  }
+
+  #onContract(
+    session: Session,
+    channel: Channel,
+    claimed: boolean,
+    answer: Answer,
+  ): Outcome<Redeemed> | undefined {
+    if (this.#sessions.get(session.id) !== session || answer.kind !== 'output') return undefined;
+    const refuse = (code: PaymentStatusName, detail?: string): Outcome<Redeemed> => ({
+      session: session.id,
+      result: this.#refuse(session, code, detail),
+    });
+    if (answer.fault !== undefined) return refuse('frozen', 'the chain does not answer');
+    const { output } = answer;
+    const { terms, minConfirmations } = channel.record;
+    if (output === undefined) return refuse('unconfirmed', 'contract not seen');
+    if (!equalBytes(output.script, contractOutputScript(terms)) || output.valueSat !== terms.capacitySat) {
+      return refuse('badTerms', 'the output is another');
+    }
+    if (output.confirmations < minConfirmations) return refuse('unconfirmed');
+    const late = this.#lateness(channel);
+    if (late !== undefined) return refuse(late);
+    if (channel.state.phase === 'opening' || channel.state.phase === 'frozen') {
+      // The chain answers ahead of its own news; the block that is on its way decides.
+      session.waiting = { channel, claimed };
+      return undefined;
+    }
+    if (claimed) this.#takeOver(session, channel);
+    const persist = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
+    this.book.step(channel, { kind: 'accepted' });
+    return { session: session.id, result: { ...added(this.#status(channel)), persist } };
+  }
+
+  #askAgain(): void {
+    for (const session of this.#sessions.values()) {
+      const { waiting } = session;
+      if (waiting === undefined) continue;
+      session.waiting = undefined;
+      const ask = this.#asks.open(answer => {
+        return this.#onContract(session, waiting.channel, waiting.claimed, answer);
+      });
+      this.#host.chain.output(waiting.channel.record.terms.outpoint, ask);
+    }
+  }
+
+  /** The hot path: the cheap checks first, one signature check, no question to anybody. */
+  #onPay(session: Session, pay: Pay | undefined): Redeemed {
+    if (pay === undefined) return this.#refuse(session, 'malformed', 'PAY');
+    const { channel } = session;
+    if (channel === undefined || !equalBytes(channel.id, pay.channel)) {
+      return this.#refuse(session, 'unknownChannel');
+    }
+    const stop = this.#lateness(channel) ?? this.#stop(channel);
+    if (stop !== undefined) return this.#refuse(session, stop);
+    const { paidSat } = channel.best;
+    if (pay.paidSat <= paidSat) return this.#refuse(session, 'stale');
+    if (pay.paidSat > channel.payments.satMax) return this.#refuse(session, 'overspent');
+    if (pay.paidSat < firstPaymentSatMin) return this.#refuse(session, 'tooSmall');
+    if (!channel.payments.signedByPayer(pay.paidSat, pay.signature)) {
+      return this.#refuse(session, 'badSignature');
+    }
+    const persist = this.#keep(channel, pay);
+    return {
+      kind: 'added',
+      value: (pay.paidSat - paidSat) * satMsat,
+      persist,
+      reply: this.#status(channel),
+    };
+  }
+
+  /** The payer's last word: settle at once. A channel that paid nothing returns whole, by a payment of 0. */
+  #onClose(session: Session, close: Pay | undefined): Redeemed {
+    if (close === undefined) return this.#refuse(session, 'malformed', 'CLOSE');
+    const channel = this.book.get(close.channel);
+    if (channel === undefined) return this.#refuse(session, 'unknownChannel');
+    const { best, payments, state } = channel;
+    if (state.ending !== undefined || channel.record.closeAsked) return this.#refuse(session, 'stale');
+    if (close.paidSat < best.paidSat) return this.#refuse(session, 'stale');
+    if (close.paidSat > payments.satMax) return this.#refuse(session, 'overspent');
+    if (close.paidSat !== 0n && close.paidSat < firstPaymentSatMin) return this.#refuse(session, 'tooSmall');
+    if (!payments.signedByPayer(close.paidSat, close.signature)) {
+      return this.#refuse(session, 'badSignature');
+    }
+    // An amount above the best would be credit; it counts only where a payment would.
+    const counts = close.paidSat > best.paidSat && session.channel === channel && !this.#stop(channel);
+    const value = counts ? (close.paidSat - best.paidSat) * satMsat : 0n;
+    const persist = [...this.#keep(channel, close), ...this.book.change(channel, { closeAsked: true })];
+    const txid = payments.txid(close.paidSat);
+    const reply = closingMessage.encode({
+      scheme: schemeId,
+      op: targetOp.closing,
+      channel: channel.id,
+      paidSat: close.paidSat,
+      txid,
+    });
+    this.book.step(channel, { kind: 'closeAsked' });
+    return { kind: 'added', value, persist, reply };
+  }
+
+  #keep(channel: Channel, pay: Pay): readonly StoreWrite[] {
+    const payments = channel.best.payments + (pay.paidSat > channel.best.paidSat ? 1 : 0);
+    return this.book.setBest(channel, { paidSat: pay.paidSat, signature: pay.signature, payments });
+  }
+
+  /** Too close to T, or over. */
+  #lateness(channel: Channel): PaymentStatusName | undefined {
+    const { phase, refundHeight } = channel.state;
+    if (phase === 'closing' || phase === 'closed' || phase === 'refunded') return 'expired';
+    const left = refundHeight - (this.book.tip as number);
+    return left <= this.#setup.rules.acceptMarginBlocks ? 'expired' : undefined;
+  }
+
+  #stop(channel: Channel): PaymentStatusName | undefined {
+    const { phase } = channel.state;
+    if (phase === 'frozen') return 'frozen';
+    if (phase !== 'open') return 'unconfirmed';
+    this.#health.probe(() => {
+      const ask = this.#asks.open(() => undefined);
+      this.#host.chain.feerate(ask);
+      return ask;
+    });
+    return this.#settlement.inDoubt || this.#health.isDown ? 'frozen' : undefined;
+  }
+
+  #isFull(): boolean {
+    let opening = 0;
+    let live = 0;
+    for (const { state } of this.book.active) {
+      live += 1;
+      if (state.phase === 'opening') opening += 1;
+    }
+    return live >= channelsMax || opening >= channelsOpeningMax;
+  }
+
+  #offer(session: Session): Offer {
+    const tip = this.book.tip ?? 0;
+    if (session.offer !== undefined && tip <= session.offer.expiryHeight - offerBlocks / 2) {
+      return session.offer;
+    }
+    const { setup, nonce } = { setup: this.#setup, nonce: this.#host.entropy.bytes(16) };
+    const terms = {
+      ...offerHead,
+      network: networkByte[setup.network],
+      variant: variantByte(setup.variant),
+      relayId: this.#signer.ed25519,
+      payeeKey: this.#keyRoot.named(nonce).keyPair().publicKey,
+      payoutScript: setup.payoutScript ?? setup.wallet.address.script,
+      nonce,
+      capacitySatMin: setup.capacitySatMin,
+      capacitySatMax: setup.capacitySatMax,
+      minConfirmations: setup.rules.minConfirmations,
+      refundBlocksMin: setup.rules.acceptMarginBlocks * 2,
+      refundBlocksMax,
+      feeSat: Number(setup.feeSat),
+      expiryHeight: tip + offerBlocks,
+    };
+    session.offer = { ...terms, signature: this.#signer.sign(offerDigest(terms)) };
+    return session.offer;
+  }
+
+  /** The address in the offer is used now; the next offer shows another. */
+  #consumeAddress(offer: Offer): readonly StoreWrite[] {
+    const { wallet } = this.#setup;
+    return equalBytes(wallet.address.script, offer.payoutScript) ? wallet.takeAddress().writes : [];
+  }
+
+  #attach(session: Session, channel: Channel): void {
+    session.channel = channel;
+    session.offer = undefined;
+    channel.session = session.id;
+    this.book.step(channel, { kind: 'attached' });
+  }
+
+  #detach(channel: Channel): void {
+    channel.session = undefined;
+    this.book.step(channel, { kind: 'detached' });
+  }
+
+  /** A channel serves one session; its key's holder may move it to another, and the one before loses it. */
+  #takeOver(session: Session, channel: Channel): void {
+    const before = channel.session === undefined ? undefined : this.#sessions.get(channel.session);
+    if (before !== undefined) before.channel = undefined;
+    this.#attach(session, channel);
+  }
+
+  #status(channel: Channel): Uint8Array {
+    const { paidSat } = channel.best;
+    return statusMessage.encode({ scheme: schemeId, op: targetOp.status, channel: channel.id, paidSat });
+  }
+
+  #session(id: SessionId): Session {
+    let session = this.#sessions.get(id);
+    if (session === undefined) {
+      session = { id, offer: undefined, channel: undefined, waiting: undefined };
+      this.#sessions.set(id, session);
+    }
+    return session;
+  }
+
+  #commit(writes: readonly StoreWrite[]): AskId {
+    const ask = this.#asks.open(() => undefined);
+    this.#host.store.commit(writes, ask);
+    return ask;
+  }
+
+  #refuse(session: Session, code: PaymentStatusName, detail?: string): Redeemed {
+    const fault: PaymentFault = detail === undefined ? { code } : { code, detail };
+    return { kind: 'refused', fault, reply: this.target(session.id) };
+  }
+}
+
+/** A step worth nothing by itself. */
+function added(reply: Uint8Array): Extract<Redeemed, { kind: 'added' }> {
+  return { kind: 'added', value: 0n, persist: [], reply };
+}

@@ -1,0 +1,524 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { equalBytes } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/fault.ts';
+import { channelSatMax, channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
+import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
+import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
+import { signDigest } from '../../bitcoin/keys.ts';
+import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import type { FundedContract } from '../../bitcoin/wallet.ts';
+import type {
+  Outcome,
+  Paid,
+  PayeeIdentity,
+  Payer,
+  PayFault,
+  PaymentFault,
+  SchemeHost,
+  SessionId,
+  Value,
+} from '../../payment/scheme.ts';
+import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
+import { Asks } from './asks.ts';
+import { type Channel, ChannelBook } from './channel-book.ts';
+import type { ChannelRecord } from './channel-record.ts';
+import {
+  acceptedMessage,
+  claimDigest,
+  claimMessage,
+  fundedMessage,
+  type Offer,
+  offerMessage,
+  openMessage,
+  payMessage,
+  paymentOp,
+  schemeId,
+  statusMessage,
+  targetOp,
+  variantOf,
+} from './messages.ts';
+import { offerFault } from './offer-check.ts';
+import type { RoleSetup } from './role-setup.ts';
+
+/** One paid circuit at one payee. */
+interface Session {
+  readonly id: SessionId;
+  readonly payee: Uint8Array;
+  readonly budget: Value;
+  channel: Channel | undefined;
+  /** A question is out whose answer, or the answer's answer, ends the wait. */
+  pending: Extract<Paid, { kind: 'pending' }> | undefined;
+  /** The contract is on its way into the chain. */
+  awaitsContract: boolean;
+  /** The payee is still to hear, or hear again, that the contract is deep enough. */
+  owesFunded: boolean;
+  /** What the payee may refuse next. */
+  sent: 'open' | 'claim' | 'other';
+  /** Channels that the payee did not let this session take up. */
+  readonly refusedClaims: Set<Channel>;
+  /** Not before this height is FUNDED told again: the payee had not seen the contract deep enough. */
+  fundedFromHeight: number;
+  /** The payee refused; what was signed last was not credited. */
+  refused: boolean;
+  opened: number;
+}
+
+const satMsat = 1_000n;
+
+/** The payer: opens a contract for each session, pays from it, takes back what is left. */
+export class ChannelPayer implements Payer {
+  readonly book: ChannelBook;
+  readonly #host: SchemeHost;
+  readonly #setup: RoleSetup;
+  readonly #asks: Asks<Paid>;
+  #sessions = new Map<SessionId, Session>();
+  /** Channels whose owner wants them closed over the next session with their payee. */
+  #toClose = new Set<Channel>();
+
+  constructor(host: SchemeHost, setup: RoleSetup) {
+    this.#host = host;
+    this.#setup = setup;
+    this.#asks = new Asks(() => host.newAsk());
+    this.book = new ChannelBook({
+      role: 'payer',
+      network: setup.network,
+      rules: setup.rules,
+      keyRoot: setup.keyRoot,
+      host,
+      commit: writes => this.#commit(writes),
+      act: (channel, action) => this.#act(channel, action),
+    });
+    if (setup.writes.length > 0) this.#commit(setup.writes);
+    this.book.restore();
+    for (const { record } of this.book.all) {
+      if (record.ending === undefined) setup.wallet.adopt(Transaction.fromBuffer(record.contract));
+    }
+    setup.wallet.watch(host.chain);
+  }
+
+  begin(id: SessionId, payee: PayeeIdentity, budget: Value): void {
+    this.#sessions.set(id, {
+      id,
+      payee: payee.ed25519.slice(),
+      budget,
+      channel: undefined,
+      pending: undefined,
+      awaitsContract: false,
+      owesFunded: false,
+      sent: 'other',
+      refusedClaims: new Set(),
+      fundedFromHeight: 0,
+      refused: false,
+      opened: 0,
+    });
+  }
+
+  pay(id: SessionId, target: Uint8Array, value: Value): Paid {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return refused('PAY_REFUSED', 'no such session');
+    if (session.pending !== undefined) return session.pending;
+    if (this.book.tip === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet');
+    if (target[0] !== schemeId) return refused('PAY_BAD_TARGET', 'another scheme');
+    switch (target[1]) {
+      case targetOp.offer:
+        return this.#onOffer(session, offerMessage.decode(target));
+      case targetOp.accepted:
+        return this.#onAccepted(session, acceptedMessage.decode(target));
+      case targetOp.status:
+        return this.#onStatus(session, statusMessage.decode(target), value);
+      case targetOp.closing:
+        return refused('PAY_CHANNEL_EXHAUSTED', 'the payee settles the channel');
+      default:
+        return refused('PAY_BAD_TARGET', 'unknown message');
+    }
+  }
+
+  onAnswer(answer: Answer): Outcome<Paid> | undefined {
+    return this.#asks.onAnswer(answer);
+  }
+
+  onChain(event: ChainEvent): void {
+    this.#setup.wallet.onChain(event);
+    this.book.onChain(event);
+    if (event.kind !== 'block' && event.kind !== 'paid') return;
+    for (const session of this.#sessions.values()) this.#lookForContract(session);
+  }
+
+  onRefused(id: SessionId, fault: PaymentFault): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    session.refused = true;
+    const { channel } = session;
+    if (channel === undefined) return;
+    if (fault.code === 'unknownChannel') channel.disowned = true;
+    if (session.sent === 'claim') session.refusedClaims.add(channel);
+    if (fault.code === 'unknownChannel' || session.sent !== 'other') {
+      session.channel = undefined;
+      this.#detach(channel);
+    } else if (fault.code === 'unconfirmed') {
+      session.owesFunded = true;
+      session.fundedFromHeight = (this.book.tip ?? 0) + 1;
+    }
+  }
+
+  finish(id: SessionId): Paid | undefined {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return undefined;
+    const channel = session.channel ?? this.#wantedClosed(session.payee);
+    if (channel === undefined || !channel.record.stored || channel.state.ending !== undefined)
+      return undefined;
+    this.#toClose.delete(channel);
+    const { paidSat } = channel.best;
+    const digest = channel.payments.digest(paidSat);
+    const payment = payMessage.encode({
+      scheme: schemeId,
+      op: paymentOp.close,
+      channel: channel.id,
+      paidSat,
+      signature: signDigest(channel.keys.secret, digest),
+    });
+    const persist = this.book.change(channel, { closeAsked: true });
+    this.book.step(channel, { kind: 'closeAsked' });
+    return { kind: 'send', payment, value: 0n, persist };
+  }
+
+  ended(id: SessionId): void {
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    if (session?.channel !== undefined) this.#detach(session.channel);
+  }
+
+  /** The next session with its payee that finishes closes this channel, if it has none of its own. */
+  closeNext(channel: Channel): boolean {
+    if (channel.session !== undefined || !channel.record.stored || channel.state.ending !== undefined)
+      return false;
+    this.#toClose.add(channel);
+    return true;
+  }
+
+  /** Offers the refund to the chain now; false before T, when no block would take it. */
+  refund(channel: Channel): boolean {
+    if (!channel.record.stored || (this.book.tip ?? 0) < channel.record.terms.refundHeight) return false;
+    this.#broadcast([refundBytes(channel)], 'refund_refused');
+    return true;
+  }
+
+  #wantedClosed(payee: Uint8Array): Channel | undefined {
+    return [...this.#toClose].find(({ record }) => equalBytes(record.peer, payee));
+  }
+
+  #onOffer(session: Session, offer: Offer | undefined): Paid {
+    if (offer === undefined) return refused('PAY_BAD_TARGET', 'OFFER');
+    const fault = offerFault(offer, {
+      network: this.#setup.network,
+      payee: session.payee,
+      tip: this.book.tip as number,
+      refundBlocks: this.#setup.rules.refundBlocks,
+    });
+    if (fault !== undefined) return refused('PAY_BAD_TARGET', fault);
+    if (session.channel !== undefined) {
+      // The payee has lost the channel, or never had it; what was locked in it comes back at T.
+      session.channel.disowned = true;
+      this.#detach(session.channel);
+      session.channel = undefined;
+    }
+    const idle = this.#idleChannel(session, offer);
+    if (idle !== undefined) return this.#claim(session, offer, idle);
+    if (session.opened >= channelsPerSessionMax) return refused('PAY_REFUSED', 'the payee takes no contract');
+    session.opened += 1;
+    return this.#wait(session, then => {
+      const ask = this.#asks.open(answer => then(this.#open(session, offer, answer)));
+      this.#host.chain.feerate(ask);
+      return ask;
+    });
+  }
+
+  /** An open channel that no session uses: opened ahead, or left by a process or a circuit that died. */
+  #idleChannel(session: Session, offer: Offer): Channel | undefined {
+    const nearest = (this.book.tip as number) + offer.refundBlocksMin;
+    for (const channel of this.book.active) {
+      const { record, state, best, payments } = channel;
+      if (channel.session !== undefined || channel.disowned || this.#toClose.has(channel)) continue;
+      if (session.refusedClaims.has(channel)) continue;
+      if (state.phase !== 'open' && state.phase !== 'funded') continue;
+      if (!equalBytes(record.peer, session.payee) || record.terms.refundHeight <= nearest) continue;
+      if (best.paidSat === 0n) return channel;
+      const left = payments.satMax - best.paidSat;
+      if (this.#setup.reusePaidChannels && left * satMsat >= session.budget) return channel;
+    }
+    return undefined;
+  }
+
+  #claim(session: Session, offer: Offer, channel: Channel): Paid {
+    this.#attach(session, channel);
+    // What was signed last may never have arrived: the payee's next word says.
+    session.refused = true;
+    session.sent = 'claim';
+    const digest = claimDigest(this.#setup.network, channel.record.terms.outpoint, offer.nonce);
+    const payment = claimMessage.encode({
+      scheme: schemeId,
+      op: paymentOp.claim,
+      channel: channel.id,
+      signature: signDigest(channel.keys.secret, digest),
+    });
+    return { kind: 'send', payment, value: 0n, persist: [] };
+  }
+
+  /** Makes and signs the contract, and keeps it; it is sent when the refund is safe. */
+  #open(session: Session, offer: Offer, answer: Answer): Paid {
+    const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
+    if (satPerKvb === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no feerate');
+    const capacitySat = this.#capacity(session.budget, offer);
+    if (capacitySat === undefined)
+      return refused('PAY_BAD_TARGET', 'the payee takes no contract of this size');
+    const funded = this.#fund(offer, capacitySat, satPerKvb);
+    if (!funded.ok) return refused('PAY_NO_FUNDS', funded.fault.detail);
+    const { record, contract, writes } = funded.value;
+    const channel = this.book.add(record);
+    this.#attach(session, channel);
+    session.refused = false;
+    session.sent = 'open';
+    this.#host.observer.count('naulon_channels_opened_total');
+    const { terms } = record;
+    const payment = openMessage.encode({
+      scheme: schemeId,
+      op: paymentOp.open,
+      nonce: offer.nonce,
+      txid: contract.outpoint.txid,
+      index: contract.outpoint.index,
+      capacitySat,
+      refundHeight: terms.refundHeight,
+      feeSat: offer.feeSat,
+      payerKey: terms.payerKey,
+      refundScript: terms.refundScript,
+    });
+    return { kind: 'send', payment, value: 0n, persist: [...writes, ...this.book.change(channel, {})] };
+  }
+
+  #capacity(budget: Value, offer: Offer): bigint | undefined {
+    const budgetSat = max((budget + satMsat - 1n) / satMsat, firstPaymentSatMin);
+    const wanted = max(budgetSat + BigInt(offer.feeSat) + anchorSat, offer.capacitySatMin);
+    const limit = min(min(offer.capacitySatMax, this.#setup.capacitySatMax), channelSatMax);
+    const capacitySat = min(max(wanted, this.#setup.capacitySatMin), limit);
+    return capacitySat < offer.capacitySatMin ? undefined : capacitySat;
+  }
+
+  #fund(
+    offer: Offer,
+    capacitySat: bigint,
+    satPerKvb: bigint,
+  ): Result<{ record: ChannelRecord; contract: FundedContract; writes: readonly StoreWrite[] }> {
+    const { wallet, keyRoot, rules } = this.#setup;
+    const keyName = this.#host.entropy.bytes(16);
+    const tip = this.book.tip as number;
+    const terms = {
+      variant: variantOf(offer.variant) as 'spillman' | 'cltv',
+      capacitySat,
+      refundHeight: tip + rules.refundBlocks,
+      feeSat: BigInt(offer.feeSat),
+      payerKey: keyRoot.named(keyName).keyPair().publicKey,
+      payeeKey: offer.payeeKey,
+      payoutScript: offer.payoutScript,
+    };
+    const funded = wallet.fund(contractOutputScript(terms), capacitySat, satPerKvb);
+    if (!funded.ok) return fail(funded.fault.code, funded.fault.detail);
+    const contract = funded.value;
+    // Taken after the change's address, so that one record holds both.
+    const refund = wallet.takeAddress();
+    const record: ChannelRecord = {
+      terms: { ...terms, outpoint: contract.outpoint, refundScript: refund.script },
+      keyName,
+      peer: offer.relayId,
+      minConfirmations: Math.max(offer.minConfirmations, 1),
+      openedHeight: tip,
+      stored: false,
+      accepted: false,
+      closeAsked: false,
+      refundSignature: new Uint8Array(0),
+      contract: contract.transaction.toBuffer(),
+      ending: undefined,
+    };
+    return ok({ record, contract, writes: [...contract.writes, ...refund.writes] });
+  }
+
+  /** The refund is ours: keep it, only then send the contract, and wait until it is deep enough. */
+  #onAccepted(
+    session: Session,
+    accepted: { channel: Uint8Array; refundSignature: Uint8Array } | undefined,
+  ): Paid {
+    const { channel } = session;
+    if (accepted === undefined || channel === undefined || !equalBytes(channel.id, accepted.channel)) {
+      return refused('PAY_BAD_TARGET', 'ACCEPTED');
+    }
+    session.sent = 'other';
+    session.owesFunded = true;
+    if (channel.record.stored) return this.#awaitContract(session);
+    const { refundSignature } = accepted;
+    const needed = channel.record.terms.variant === 'spillman';
+    if (needed && !channel.refund.signedByPayee(refundSignature)) {
+      session.channel = undefined;
+      this.#detach(channel);
+      return refused('PAY_BAD_REFUND_SIGNATURE');
+    }
+    const writes = this.book.change(channel, { stored: true, refundSignature });
+    return this.#wait(session, () => {
+      const ask = this.#asks.open(() => {
+        // Given up while it was being stored: it was sent nowhere.
+        if (this.book.get(channel.id) !== channel) return undefined;
+        this.book.step(channel, { kind: 'stored' });
+        session.awaitsContract = true;
+        return undefined;
+      });
+      this.#host.store.commit(writes, ask);
+      return ask;
+    });
+  }
+
+  #awaitContract(session: Session): Paid {
+    session.awaitsContract = true;
+    // The answer only carries the wait; the chain's own news decides (#lookForContract).
+    const waiting = this.#wait(session, () => this.#host.newAsk());
+    this.#lookForContract(session);
+    return waiting;
+  }
+
+  /** On news of the chain: once the contract is deep enough, a last question to the chain carries FUNDED out. */
+  #lookForContract(session: Session): void {
+    const { channel } = session;
+    if (!session.awaitsContract || channel === undefined) return;
+    if ((this.book.tip ?? 0) < session.fundedFromHeight) return;
+    if (channel.state.phase !== 'funded' && channel.state.phase !== 'open') return;
+    session.awaitsContract = false;
+    const ask = this.#asks.open(answer => {
+      if (this.#sessions.get(session.id) !== session) return undefined;
+      if (answer.kind !== 'output' || answer.output === undefined) {
+        session.awaitsContract = true;
+        return undefined;
+      }
+      session.pending = undefined;
+      session.owesFunded = false;
+      const payment = fundedMessage.encode({ scheme: schemeId, op: paymentOp.funded, channel: channel.id });
+      return { session: session.id, result: { kind: 'send', payment, value: 0n, persist: [] } };
+    });
+    this.#host.chain.output(channel.record.terms.outpoint, ask);
+  }
+
+  #onStatus(
+    session: Session,
+    status: { channel: Uint8Array; paidSat: bigint } | undefined,
+    value: Value,
+  ): Paid {
+    const { channel } = session;
+    if (status === undefined || channel === undefined || !equalBytes(channel.id, status.channel)) {
+      return refused('PAY_BAD_TARGET', 'STATUS');
+    }
+    if (!channel.record.stored) return refused('PAY_BAD_TARGET', 'STATUS before ACCEPTED');
+    session.sent = 'other';
+    if (session.owesFunded) return this.#awaitContract(session);
+    if (channel.state.ending !== undefined || channel.record.closeAsked) {
+      return refused('PAY_CHANNEL_EXHAUSTED', 'the channel is closing');
+    }
+    const { best, payments } = channel;
+    if (status.paidSat > best.paidSat) return refused('PAY_BAD_TARGET', 'more than was ever signed');
+    if (status.paidSat < channel.acknowledgedSat) return refused('PAY_BAD_TARGET', 'the payee went back');
+    channel.acknowledgedSat = status.paidSat;
+    const accepted = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
+    if (accepted.length > 0) this.book.step(channel, { kind: 'accepted' });
+    if (value <= 0n) {
+      if (accepted.length > 0) this.#commit(accepted);
+      return refused('PAY_LIMIT', 'no value asked');
+    }
+    // What was signed and refused was not credited: the next payment counts from what the payee holds, and includes it.
+    const from = session.refused ? status.paidSat : best.paidSat;
+    const wanted = max(from + (value + satMsat - 1n) / satMsat, firstPaymentSatMin);
+    const paidSat = max(wanted, best.paidSat);
+    if (paidSat > payments.satMax) {
+      if (accepted.length > 0) this.#commit(accepted);
+      return refused('PAY_CHANNEL_EXHAUSTED');
+    }
+    session.refused = false;
+    const signature = signDigest(channel.keys.secret, payments.digest(paidSat));
+    const count = best.payments + (paidSat > best.paidSat ? 1 : 0);
+    const kept = this.book.setBest(channel, { paidSat, signature: new Uint8Array(0), payments: count });
+    const payment = payMessage.encode({
+      scheme: schemeId,
+      op: paymentOp.pay,
+      channel: channel.id,
+      paidSat,
+      signature,
+    });
+    return { kind: 'send', payment, value: (paidSat - from) * satMsat, persist: [...accepted, ...kept] };
+  }
+
+  #act(channel: Channel, action: ChannelAction): void {
+    if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
+    else if (action === 'broadcastRefund') this.#broadcast([refundBytes(channel)], 'refund_refused');
+    else if (action === 'abandon') {
+      this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));
+      this.book.remove(channel);
+    }
+  }
+
+  #broadcast(transactions: readonly Uint8Array[], complaint: string): void {
+    const ask = this.#asks.open(answer => {
+      if (answer.kind === 'broadcast' && answer.fault !== undefined) {
+        this.#host.observer.log('debug', complaint, { fault: answer.fault });
+      }
+      return undefined;
+    });
+    this.#host.chain.broadcast(transactions, ask);
+  }
+
+  /** Marks the session as waiting; `send` asks, and hands its answer's result to `then`. */
+  #wait(session: Session, send: (then: (result: Paid) => Outcome<Paid> | undefined) => number): Paid {
+    const ask = send(result => {
+      session.pending = undefined;
+      if (this.#sessions.get(session.id) !== session) return this.#undo(session);
+      return { session: session.id, result };
+    });
+    session.pending = { kind: 'pending', ask };
+    return session.pending;
+  }
+
+  /** The session ended while its contract was being made. */
+  #undo(session: Session): undefined {
+    if (session.channel !== undefined) this.#detach(session.channel);
+    session.channel = undefined;
+  }
+
+  #attach(session: Session, channel: Channel): void {
+    session.channel = channel;
+    channel.session = session.id;
+    this.book.step(channel, { kind: 'attached' });
+  }
+
+  #detach(channel: Channel): void {
+    channel.session = undefined;
+    this.book.step(channel, { kind: 'detached' });
+  }
+
+  #commit(writes: readonly StoreWrite[]): void {
+    this.#host.store.commit(
+      writes,
+      this.#asks.open(() => undefined),
+    );
+  }
+}
+
+function refundBytes({ keys, record, refund }: Channel): Uint8Array {
+  const own = signDigest(keys.secret, refund.digest());
+  const other = record.terms.variant === 'spillman' ? record.refundSignature : undefined;
+  return refund.transaction(own, other).toBuffer();
+}
+
+function refused(code: PayFault['code'], detail?: string): Paid {
+  return { kind: 'refused', fault: detail === undefined ? { code } : { code, detail } };
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

@@ -1,0 +1,145 @@
+import { firstPaymentSatMin, reorgBlocksExpected } from '../../base/limits.ts';
+import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
+import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
+import { signDigest } from '../../bitcoin/keys.ts';
+import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
+import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
+import type { Answer } from '../../ports.ts';
+import type { Asks } from './asks.ts';
+import type { Channel } from './channel-book.ts';
+import type { RoleSetup } from './role-setup.ts';
+
+/** A replacement pays at least this for its own bytes on top of what it replaces (BIP125, rule 4). */
+const replaceSatPerVbyte = 1n;
+
+/** Brings a payee's best payments into a block: offers them at every block, and raises the fee of those that wait. */
+export class Settlement {
+  readonly #host: SchemeHost;
+  readonly #setup: RoleSetup;
+  readonly #asks: Asks<Redeemed>;
+  readonly #tip: () => number;
+  #doubtUntilHeight = 0;
+
+  constructor(host: SchemeHost, setup: RoleSetup, asks: Asks<Redeemed>, tip: () => number) {
+    this.#host = host;
+    this.#setup = setup;
+    this.#asks = asks;
+    this.#tip = tip;
+  }
+
+  /** After a reorganisation deeper than expected, until the chain has grown past where it was. */
+  get inDoubt(): boolean {
+    return this.#tip() < this.#doubtUntilHeight;
+  }
+
+  onReorg(tip: number | undefined, height: number): void {
+    if (tip === undefined || tip - height <= reorgBlocksExpected) return;
+    this.#doubtUntilHeight = Math.max(this.#doubtUntilHeight, tip + 1);
+    this.#host.observer.log('error', 'chain_reorg_deep', { blocks: tip - height });
+  }
+
+  act(channel: Channel, action: ChannelAction): void {
+    if (action === 'broadcastSettlement') this.#broadcast(channel);
+    else if (action === 'bumpSettlement') this.#askFeerate(channel);
+    else if (action === 'alarm') this.#host.observer.log('error', 'settlement_late');
+  }
+
+  #broadcast(channel: Channel): void {
+    const settlement = transactionOf(channel);
+    if (settlement === undefined) return;
+    const child = channel.bump?.child;
+    const all = child === undefined ? [settlement.bytes] : [settlement.bytes, child.toBuffer()];
+    const ask = this.#asks.open(answer => {
+      if (answer.kind !== 'broadcast' || answer.fault === undefined) return undefined;
+      this.#host.observer.count('naulon_settlement_refused_total');
+      this.#host.observer.log('warn', 'settlement_refused', { fault: answer.fault });
+      return undefined;
+    });
+    this.#host.chain.broadcast(all, ask);
+  }
+
+  #askFeerate(channel: Channel): void {
+    const ask = this.#asks.open(answer => {
+      this.#bump(channel, answer);
+      return undefined;
+    });
+    this.#host.chain.feerate(ask);
+  }
+
+  #bump(channel: Channel, answer: Answer): void {
+    if (answer.kind !== 'feerate' || answer.satPerKvb === undefined) return;
+    const { state, record, best } = channel;
+    const settlement = transactionOf(channel);
+    if (settlement === undefined || state.phase !== 'closing') return;
+    const { bumpAfterBlocks, bumpDoublingBlocks } = this.#setup.rules;
+    const waited = this.#tip() - (state.settlingSince ?? this.#tip()) - bumpAfterBlocks;
+    const doublings = BigInt(Math.max(0, Math.floor(waited / bumpDoublingBlocks)));
+    const feerate = {
+      parentVsize: settlement.vsize,
+      parentFeeSat: record.terms.feeSat,
+      satPerKvb: answer.satPerKvb << (doublings > 16n ? 16n : doublings),
+      feeSatMin: 0n,
+    };
+    const wanted = childFeeSat(feerate);
+    const before = channel.bump?.feeSat ?? 0n;
+    if (wanted <= before || wanted <= 0n) return;
+    const feeSatMin = before === 0n ? 0n : before + childVsize * replaceSatPerVbyte;
+    // A child that costs more than the payment is worth is no gain.
+    const worth = best.paidSat > firstPaymentSatMin ? best.paidSat : firstPaymentSatMin;
+    const feeSat = min(worth, wanted > feeSatMin ? wanted : feeSatMin);
+    if (feeSat <= before) return;
+
+    const { wallet } = this.#setup;
+    // A replacement of an earlier child may use that child's coin again.
+    if (channel.bump !== undefined) wallet.release(channel.bump.child);
+    const coin = wallet.reserveCoin(feeSat + 300n - anchorSat) ?? this.#ownShare(channel, settlement.txid);
+    const anchor = { txid: settlement.txid, index: channel.payments.anchorIndex(best.paidSat) };
+    const child =
+      coin &&
+      childTransaction({
+        ...feerate,
+        satPerKvb: 0n,
+        feeSatMin: feeSat,
+        anchor,
+        coin,
+        changeScript: wallet.address.script,
+      });
+    if (child === undefined) {
+      if (channel.bump !== undefined) wallet.adopt(channel.bump.child);
+      this.#host.observer.log('warn', 'settlement_without_reserve');
+      return;
+    }
+    wallet.adopt(child);
+    channel.bump = { child, feeSat };
+    this.#host.observer.count('naulon_settlement_bumps_total');
+    this.#broadcast(channel);
+  }
+
+  /** The settlement's own output, if it is this wallet's, pays when no reserve can. */
+  #ownShare(channel: Channel, txid: Uint8Array): SpendableCoin | undefined {
+    const key = this.#setup.wallet.keyOf(channel.record.terms.payoutScript);
+    const { payeeSat } = channel.payments.shares(channel.best.paidSat);
+    if (key === undefined || payeeSat === 0n) return undefined;
+    return { outpoint: { txid, index: 0 }, valueSat: payeeSat, key };
+  }
+}
+
+/** The best payment with both signatures, as bytes. */
+function transactionOf(
+  channel: Channel,
+): { readonly bytes: Uint8Array; readonly txid: Uint8Array; readonly vsize: bigint } | undefined {
+  const { paidSat, signature } = channel.best;
+  if (signature.length === 0) return undefined;
+  const own = signDigest(channel.keys.secret, channel.payments.digest(paidSat));
+  const transaction = channel.payments.transaction(paidSat, signature, own);
+  return {
+    bytes: transaction.toBuffer(),
+    txid: transaction.getHash(),
+    vsize: BigInt(transaction.virtualSize()),
+  };
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
