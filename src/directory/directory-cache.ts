@@ -1,0 +1,159 @@
+import { fromBase64, fromHex, toHex } from '../base/bytes.ts';
+import type { Clock } from '../ports.ts';
+import type { AuthorityCertificate } from './authority-certificate.ts';
+import { type Consensus, type ConsensusFlavor, isReasonablyLive } from './consensus.ts';
+import type { DirectoryDocuments } from './directory-documents.ts';
+import { documentBytes } from './document-lines.ts';
+import {
+  type DirectoryAnswer,
+  deflate,
+  encodeAnswer,
+  type HttpRequest,
+  HttpRequestReader,
+  notModifiedSince,
+  plainAnswer,
+} from './http-codec.ts';
+
+/** Documents asked for in one request. */
+const requestedMax = 512;
+
+/**
+ * Answers directory requests from documents at hand: what an authority, and a relay that mirrors, serves over BEGIN_DIR
+ * and over a plain directory port. spec: dir-spec/general-use-http-urls
+ */
+export class DirectoryCache {
+  readonly #documents: DirectoryDocuments;
+  readonly #clock: Clock;
+  /** Compressed once, since every client asks for the same consensus. */
+  readonly #deflated = new Map<
+    ConsensusFlavor,
+    { consensus: Consensus; body: Uint8Array; deflated: Uint8Array }
+  >();
+
+  constructor(documents: DirectoryDocuments, clock: Clock) {
+    this.#documents = documents;
+    this.#clock = clock;
+  }
+
+  /**
+   * The whole answer to all bytes of a request so far; undefined: the request goes on.
+   * @param asker IP text of who asks; undefined behind a circuit.
+   */
+  respond(bytes: Uint8Array, asker?: string): Uint8Array | undefined {
+    const request = new HttpRequestReader().push(bytes);
+    if (request === undefined) return undefined;
+    const wallMs = this.#clock.wallMs();
+    if (!request.ok) {
+      const status = request.fault.code === 'HTTP_TOO_LARGE' ? 413 : 400;
+      return encodeAnswer(plainAnswer(status), undefined, wallMs, asker);
+    }
+    const answer = request.value.method === 'GET' ? this.answer(request.value) : plainAnswer(404);
+    return encodeAnswer(answer, request.value, wallMs, asker);
+  }
+
+  answer(request: HttpRequest): DirectoryAnswer {
+    const path = request.path.split('?', 1)[0].replace(/\.z$/, '');
+    const [root, kind, ...rest] = path.slice(1).split('/');
+    if (root !== 'tor') return plainAnswer(404);
+    const tail = rest.slice(1).join('/');
+    switch (kind) {
+      case 'status-vote':
+        return this.#consensus(request, rest);
+      case 'keys':
+        return this.#keys(rest[0], tail);
+      case 'micro':
+        return rest[0] === 'd' ? this.#microdescriptors(tail) : plainAnswer(404);
+      case 'server':
+        return this.#descriptors(rest[0], tail);
+      default:
+        return plainAnswer(404);
+    }
+  }
+
+  #consensus(request: HttpRequest, [when, name, wanted]: readonly string[]): DirectoryAnswer {
+    const flavor = flavors.get(name ?? '');
+    if (when !== 'current' || flavor === undefined) return plainAnswer(404);
+    const consensus = this.#documents.consensus(flavor);
+    if (consensus === undefined || !isReasonablyLive(consensus, this.#clock.wallMs()))
+      return plainAnswer(404);
+    if (wanted !== undefined && wanted !== '' && !isSignedFor(consensus, wanted)) return plainAnswer(404);
+    if (notModifiedSince(request, consensus.validAfterMs)) return plainAnswer(304);
+    let entry = this.#deflated.get(flavor);
+    if (entry?.consensus !== consensus) {
+      const body = documentBytes(consensus.text);
+      entry = { consensus, body, deflated: deflate(body) };
+      this.#deflated.set(flavor, entry);
+    }
+    return {
+      status: 200,
+      reason: 'OK',
+      body: entry.body,
+      deflated: entry.deflated,
+      lastModifiedMs: consensus.validAfterMs,
+      expiresMs: consensus.freshUntilMs,
+    };
+  }
+
+  #keys(by: string | undefined, tail: string): DirectoryAnswer {
+    const all = this.#documents.certificates();
+    if (by === 'all' || by === 'authority') return joined(all.map(each => each.text));
+    const match = keyMatchers.get(by ?? '');
+    if (match === undefined) return plainAnswer(404);
+    const names = tail.toLowerCase().split('+').slice(0, requestedMax);
+    return joined(all.filter(each => names.some(name => match(each, name))).map(each => each.text));
+  }
+
+  #microdescriptors(tail: string): DirectoryAnswer {
+    const found: string[] = [];
+    for (const name of new Set(tail.split('-').slice(0, requestedMax))) {
+      const digest = fromBase64(name);
+      const text = digest?.length === 32 ? this.#documents.microdescriptor(toHex(digest)) : undefined;
+      if (text !== undefined) found.push(text);
+    }
+    return joined(found);
+  }
+
+  #descriptors(by: string | undefined, tail: string): DirectoryAnswer {
+    const documents = this.#documents;
+    if (by === 'all') return joined([...documents.descriptors()]);
+    if (by === 'authority') return joined([documents.ownDescriptor()].filter(text => text !== undefined));
+    if (by !== 'd' && by !== 'fp') return plainAnswer(404);
+    const found: string[] = [];
+    for (const name of new Set(tail.toLowerCase().split('+').slice(0, requestedMax))) {
+      const text = by === 'd' ? documents.descriptor(name) : documents.descriptorOf(name);
+      if (text !== undefined) found.push(text);
+    }
+    return joined(found);
+  }
+}
+
+const flavors: ReadonlyMap<string, ConsensusFlavor> = new Map([
+  ['consensus', 'ns'],
+  ['consensus-ns', 'ns'],
+  ['consensus-microdesc', 'microdesc'],
+]);
+
+const keyMatchers: ReadonlyMap<string, (certificate: AuthorityCertificate, name: string) => boolean> =
+  new Map([
+    ['fp', (certificate, name) => toHex(certificate.v3Ident) === name],
+    ['sk', (certificate, name) => toHex(certificate.signingKeyDigest) === name],
+    [
+      'fp-sk',
+      (certificate, name) => `${toHex(certificate.v3Ident)}-${toHex(certificate.signingKeyDigest)}` === name,
+    ],
+  ]);
+
+/** More than half of the authorities that the asker trusts, named by prefixes of their identities, must have signed. */
+function isSignedFor(consensus: Consensus, wanted: string): boolean {
+  const prefixes = wanted.toLowerCase().split('+').slice(0, requestedMax);
+  if (prefixes.some(prefix => fromHex(prefix) === undefined)) return false;
+  const signers = consensus.signatures.map(signature => toHex(signature.v3Ident));
+  const signed = prefixes.filter(prefix => signers.some(signer => signer.startsWith(prefix)));
+  return signed.length * 2 > prefixes.length;
+}
+
+function joined(texts: readonly string[]): DirectoryAnswer {
+  if (texts.length === 0) return plainAnswer(404);
+  const body = documentBytes(texts.join(''));
+  return { status: 200, reason: 'OK', body, deflated: deflate(body) };
+}

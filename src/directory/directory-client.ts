@@ -1,0 +1,453 @@
+import { fromHex, toBase64, toHex } from '../base/bytes.ts';
+import { type Fault, fail, ok, type Result } from '../base/fault.ts';
+import { directoryRequestsMax, microdescriptorsPerRequest } from '../base/limits.ts';
+import type { Clock, Entropy } from '../ports.ts';
+import {
+  type AuthorityCertificate,
+  parseAuthorityCertificate,
+  splitCertificates,
+} from './authority-certificate.ts';
+import { type Consensus, type ConsensusFlavor, isReasonablyLive, parseConsensus } from './consensus.ts';
+import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
+import { DescriptorShelf } from './descriptor-shelf.ts';
+import type { DirectoryAuthority } from './directory-authority.ts';
+import type { DirectoryDocuments } from './directory-documents.ts';
+import { documentText } from './document-lines.ts';
+import type { HttpResponse } from './http-codec.ts';
+import { type Microdescriptor, parseMicrodescriptor, splitMicrodescriptors } from './microdescriptor.ts';
+import { joinView, type NetworkView } from './network-view.ts';
+import { RetrySchedule } from './retry-schedule.ts';
+import { randomBelow } from './weighted-choice.ts';
+
+/** One GET that the caller should make; it comes back by `answered` or `failed`, each exactly once. */
+export interface DirectoryRequest {
+  readonly kind: 'consensus' | 'certificates' | 'microdescriptors' | 'descriptors';
+  readonly path: string;
+  /** `authority`: no other source is known to have it yet. `any`: any relay with V2Dir will do. */
+  readonly from: 'authority' | 'any';
+  readonly ifModifiedSinceMs: number | undefined;
+  /** What is asked for: a flavour, or digests in hex. */
+  readonly wanted: readonly string[];
+}
+
+export type DirectoryFault = Fault<
+  | 'DIRECTORY_STATUS'
+  | 'DIRECTORY_USELESS_ANSWER'
+  | 'CONSENSUS_NOT_LIVE'
+  | 'CONSENSUS_OLDER'
+  | 'CONSENSUS_TOO_FEW_SIGNATURES'
+  | 'CONSENSUS_NO_AUTHORITIES'
+>;
+
+export interface DirectoryClientOptions {
+  readonly authorities: readonly DirectoryAuthority[];
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** Also keep the flavour ns and the server descriptors, to serve them to others. */
+  readonly mirror?: boolean;
+  /** Waits between tries of what failed, doubling from the first to the second. */
+  readonly retryMs?: readonly [number, number];
+}
+
+/** How far a node is from knowing the network. */
+export interface DirectoryProgress {
+  readonly consensus: boolean;
+  readonly relaysListed: number;
+  readonly relaysKnown: number;
+}
+
+/** Certificates kept: a current and a next one of each authority. */
+const certificatesMax = 32;
+
+/**
+ * Keeps the view of the network current: says what to fetch next, verifies what comes, keeps the last good view when
+ * something fails. Does no IO: the caller carries requests over circuits or directory ports.
+ * spec: dir-spec/client-operation
+ */
+export class DirectoryClient implements DirectoryDocuments {
+  readonly #options: DirectoryClientOptions;
+  readonly #certificates: AuthorityCertificate[] = [];
+  readonly #microdescriptors = new Map<string, Microdescriptor>();
+  readonly #shelf = new DescriptorShelf();
+  readonly #current = new Map<ConsensusFlavor, Consensus>();
+  /** Parsed, but its signers' certificates are not all here. */
+  readonly #pending = new Map<ConsensusFlavor, Consensus>();
+  /** Wall clock from which a newer consensus is looked for. */
+  readonly #refetchMs = new Map<ConsensusFlavor, number>();
+  readonly #retries = new Map<string, RetrySchedule>();
+  readonly #underWay = new Set<DirectoryRequest>();
+  #view: NetworkView | undefined;
+  #own: string | undefined;
+  #changed = false;
+
+  constructor(options: DirectoryClientOptions) {
+    this.#options = options;
+  }
+
+  /** The network, once a consensus is verified and most of its microdescriptors are here; undefined when too old. */
+  get view(): NetworkView | undefined {
+    const consensus = this.#current.get('microdesc');
+    const live = consensus !== undefined && isReasonablyLive(consensus, this.#options.clock.wallMs());
+    return live ? this.#view : undefined;
+  }
+
+  get progress(): DirectoryProgress {
+    const consensus = this.#current.get('microdesc');
+    const relaysListed = consensus?.relays.length ?? 0;
+    const relaysKnown = relaysListed - this.#missingMicrodescriptors().length;
+    return { consensus: consensus !== undefined, relaysListed, relaysKnown };
+  }
+
+  /** The next request to make now, or undefined; call again until undefined, and after each answer. */
+  next(): DirectoryRequest | undefined {
+    if (this.#underWay.size >= directoryRequestsMax) return undefined;
+    const request =
+      this.#nextCertificates() ??
+      this.#nextConsensus('microdesc') ??
+      this.#nextMicrodescriptors() ??
+      (this.#options.mirror ? (this.#nextConsensus('ns') ?? this.#nextDescriptors()) : undefined);
+    if (request !== undefined) this.#underWay.add(request);
+    return request;
+  }
+
+  /** Milliseconds until `next` could have something that it has not now; undefined while answers are awaited. */
+  wakeMs(): number | undefined {
+    const { clock } = this.#options;
+    const waits: number[] = [];
+    for (const schedule of this.#retries.values())
+      if (schedule.waiting) waits.push(schedule.readyInMs(clock.monotonicMs()));
+    for (const flavor of this.#flavors()) waits.push((this.#refetchMs.get(flavor) ?? 0) - clock.wallMs());
+    const future = waits.filter(wait => wait > 0);
+    if (future.length > 0) return Math.min(...future);
+    return this.#underWay.size > 0 ? undefined : 1_000;
+  }
+
+  /** Takes an answer. A fault says why it was of no use; the last good view stays. */
+  answered(request: DirectoryRequest, response: HttpResponse): Result<'news' | 'none', Fault> {
+    this.#underWay.delete(request);
+    const result = this.#take(request, response);
+    const key = retryKey(request);
+    if (result.ok) this.#retries.delete(key);
+    else this.#scheduleFor(key).fail(this.#options.clock.monotonicMs());
+    return result;
+  }
+
+  /** No answer came: the circuit or connection broke, or bytes were no HTTP. */
+  failed(request: DirectoryRequest): void {
+    this.#underWay.delete(request);
+    this.#scheduleFor(retryKey(request)).fail(this.#options.clock.monotonicMs());
+  }
+
+  /** Something of `documents` changed since the last call: persist it. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  /** Takes documents that were persisted: they pass the same checks as fetched ones. */
+  restore(texts: {
+    readonly certificates: string;
+    readonly consensuses: readonly string[];
+    readonly microdescriptors: string;
+    readonly descriptors?: string;
+  }): void {
+    this.#addCertificates(texts.certificates);
+    const micro = splitMicrodescriptors(texts.microdescriptors, Number.MAX_SAFE_INTEGER);
+    for (const text of micro) this.#addMicrodescriptor(text, undefined);
+    for (const text of texts.consensuses) this.#takeConsensus(text);
+    if (texts.descriptors !== undefined)
+      this.#shelf.addAll(texts.descriptors, undefined, this.#options.clock.wallMs());
+    this.#rebuild();
+    this.#changed = false;
+  }
+
+  consensus(flavor: ConsensusFlavor): Consensus | undefined {
+    return this.#current.get(flavor);
+  }
+
+  certificates(): readonly AuthorityCertificate[] {
+    return this.#certificates;
+  }
+
+  microdescriptor(digest: string): string | undefined {
+    return this.#microdescriptors.get(digest)?.text;
+  }
+
+  microdescriptors(): Iterable<Microdescriptor> {
+    return this.#microdescriptors.values();
+  }
+
+  descriptor(digest: string): string | undefined {
+    return this.#shelf.byDigest(digest);
+  }
+
+  descriptorOf(rsaId: string): string | undefined {
+    return this.#shelf.byIdentity(rsaId);
+  }
+
+  descriptors(): Iterable<string> {
+    return this.#shelf.texts();
+  }
+
+  ownDescriptor(): string | undefined {
+    return this.#own;
+  }
+
+  /** What a relay serves as /tor/server/authority. */
+  setOwnDescriptor(text: string): void {
+    this.#own = text;
+  }
+
+  #flavors(): readonly ConsensusFlavor[] {
+    return this.#options.mirror ? ['microdesc', 'ns'] : ['microdesc'];
+  }
+
+  #nextConsensus(flavor: ConsensusFlavor): DirectoryRequest | undefined {
+    if (this.#pending.has(flavor) || this.#busy('consensus', [flavor])) return undefined;
+    const { clock, authorities } = this.#options;
+    if (clock.wallMs() < (this.#refetchMs.get(flavor) ?? 0)) return undefined;
+    if (!this.#ready(`consensus ${flavor}`)) return undefined;
+    const prefixes = authorities
+      .filter(each => each.v3Ident !== undefined)
+      .map(each => toHex((each.v3Ident as Uint8Array).subarray(0, 3)).toUpperCase())
+      .sort();
+    const name = flavor === 'ns' ? 'consensus' : 'consensus-microdesc';
+    return {
+      kind: 'consensus',
+      path: `/tor/status-vote/current/${name}/${prefixes.join('+')}.z`,
+      from: this.#source(`consensus ${flavor}`),
+      ifModifiedSinceMs: this.#current.get(flavor)?.validAfterMs,
+      wanted: [flavor],
+    };
+  }
+
+  #nextCertificates(): DirectoryRequest | undefined {
+    if (this.#pending.size === 0 || !this.#ready('certificates')) return undefined;
+    const wanted = new Set<string>();
+    for (const consensus of this.#pending.values())
+      for (const each of this.#missingCertificates(consensus))
+        wanted.add(`${toHex(each.v3Ident)}-${toHex(each.signingKeyDigest)}`.toUpperCase());
+    const names = [...wanted].sort();
+    if (names.length === 0 || this.#busy('certificates', names)) return undefined;
+    return {
+      kind: 'certificates',
+      path: `/tor/keys/fp-sk/${names.join('+')}.z`,
+      from: this.#source('certificates'),
+      ifModifiedSinceMs: undefined,
+      wanted: names,
+    };
+  }
+
+  #nextMicrodescriptors(): DirectoryRequest | undefined {
+    if (!this.#ready('microdescriptors')) return undefined;
+    const wanted = this.#missingMicrodescriptors()
+      .filter(digest => !this.#busy('microdescriptors', [digest]))
+      .slice(0, microdescriptorsPerRequest);
+    if (wanted.length === 0) return undefined;
+    const names = wanted.map(digest => toBase64(fromHex(digest) as Uint8Array));
+    return {
+      kind: 'microdescriptors',
+      path: `/tor/micro/d/${names.join('-')}.z`,
+      from: this.#source('microdescriptors'),
+      ifModifiedSinceMs: undefined,
+      wanted,
+    };
+  }
+
+  #nextDescriptors(): DirectoryRequest | undefined {
+    if (!this.#ready('descriptors')) return undefined;
+    const wanted: string[] = [];
+    for (const entry of this.#current.get('ns')?.relays ?? []) {
+      const digest = toHex(entry.descriptorDigest as Uint8Array);
+      if (this.#shelf.byDigest(digest) === undefined && !this.#busy('descriptors', [digest]))
+        wanted.push(digest);
+      if (wanted.length === microdescriptorsPerRequest) break;
+    }
+    if (wanted.length === 0) return undefined;
+    return {
+      kind: 'descriptors',
+      path: `/tor/server/d/${wanted.map(digest => digest.toUpperCase()).join('+')}.z`,
+      from: 'authority',
+      ifModifiedSinceMs: undefined,
+      wanted,
+    };
+  }
+
+  #take(request: DirectoryRequest, response: HttpResponse): Result<'news' | 'none', Fault> {
+    if (response.status === 304 && request.kind === 'consensus') {
+      this.#refetchMs.set(request.wanted[0] as ConsensusFlavor, this.#options.clock.wallMs() + 1_000);
+      return ok('none');
+    }
+    if (response.status !== 200) return fail('DIRECTORY_STATUS', String(response.status));
+    const text = documentText(response.body);
+    if (request.kind === 'consensus') return this.#takeConsensus(text, request.wanted[0] as ConsensusFlavor);
+    if (request.kind === 'certificates') return this.#takeCertificates(text);
+    const wanted = new Set(request.wanted);
+    const added =
+      request.kind === 'microdescriptors'
+        ? this.#takeMicrodescriptors(text, wanted)
+        : this.#shelf.addAll(text, wanted, this.#options.clock.wallMs());
+    if (added === 0) return fail('DIRECTORY_USELESS_ANSWER', request.kind);
+    this.#changed = true;
+    return ok('news');
+  }
+
+  #takeConsensus(text: string, flavor?: ConsensusFlavor): Result<'news' | 'none', Fault> {
+    const parsed = parseConsensus(text);
+    if (!parsed.ok) return parsed;
+    const consensus = parsed.value;
+    if (flavor !== undefined && consensus.flavor !== flavor)
+      return fail('DIRECTORY_USELESS_ANSWER', 'flavour');
+    if (!isReasonablyLive(consensus, this.#options.clock.wallMs())) return fail('CONSENSUS_NOT_LIVE');
+    const current = this.#current.get(consensus.flavor);
+    if (current !== undefined && consensus.validAfterMs < current.validAfterMs)
+      return fail('CONSENSUS_OLDER');
+    if (current?.text === consensus.text) {
+      this.#planRefetch(consensus);
+      return ok('none');
+    }
+    return this.#judge(consensus);
+  }
+
+  /** Makes a consensus the current one if enough authorities signed it, or keeps it until their certificates are here. */
+  #judge(consensus: Consensus): Result<'news' | 'none', Fault> {
+    const { authorities, clock } = this.#options;
+    const verified = verifyConsensus(consensus, authorities, this.#certificates, clock.wallMs());
+    this.#pending.delete(consensus.flavor);
+    if (verified.ok) {
+      this.#current.set(consensus.flavor, consensus);
+      this.#planRefetch(consensus);
+      this.#forgetUnlisted(consensus);
+      this.#changed = true;
+      if (consensus.flavor === 'microdesc') this.#rebuild();
+      return ok('news');
+    }
+    if (verified.fault.code !== 'CONSENSUS_CERTIFICATES_MISSING') return verified;
+    this.#pending.set(consensus.flavor, consensus);
+    return ok('none');
+  }
+
+  #takeCertificates(text: string): Result<'news' | 'none', Fault> {
+    if (this.#addCertificates(text) === 0) {
+      // Whoever gave us the consensus may have made it up: look for another one.
+      this.#pending.clear();
+      return fail('DIRECTORY_USELESS_ANSWER', 'certificates');
+    }
+    for (const consensus of [...this.#pending.values()]) {
+      const judged = this.#judge(consensus);
+      if (this.#pending.has(consensus.flavor)) this.#pending.delete(consensus.flavor);
+      if (!judged.ok)
+        this.#scheduleFor(`consensus ${consensus.flavor}`).fail(this.#options.clock.monotonicMs());
+    }
+    return ok('news');
+  }
+
+  #addCertificates(text: string): number {
+    const { authorities, clock } = this.#options;
+    let added = 0;
+    for (const piece of splitCertificates(text, certificatesMax)) {
+      const parsed = parseAuthorityCertificate(piece);
+      if (!parsed.ok || parsed.value.expiresMs < clock.wallMs()) continue;
+      const ident = toHex(parsed.value.v3Ident);
+      if (!authorities.some(each => each.v3Ident !== undefined && toHex(each.v3Ident) === ident)) continue;
+      if (this.#certificates.some(each => each.text === piece)) continue;
+      this.#certificates.push(parsed.value);
+      if (this.#certificates.length > certificatesMax) this.#certificates.shift();
+      added += 1;
+    }
+    if (added > 0) this.#changed = true;
+    return added;
+  }
+
+  #takeMicrodescriptors(text: string, wanted: ReadonlySet<string>): number {
+    let added = 0;
+    for (const piece of splitMicrodescriptors(text, wanted.size))
+      if (this.#addMicrodescriptor(piece, wanted)) added += 1;
+    if (added > 0) this.#rebuild();
+    return added;
+  }
+
+  #addMicrodescriptor(text: string, wanted: ReadonlySet<string> | undefined): boolean {
+    const parsed = parseMicrodescriptor(text);
+    if (!parsed.ok) return false;
+    const digest = toHex(parsed.value.digest);
+    if (wanted !== undefined && !wanted.has(digest)) return false;
+    this.#microdescriptors.set(digest, parsed.value);
+    return true;
+  }
+
+  /** Replaces the view once most relays of the current consensus are known; until then the older view serves. */
+  #rebuild(): void {
+    const consensus = this.#current.get('microdesc');
+    if (consensus === undefined) return;
+    const missing = this.#missingMicrodescriptors().length;
+    if (this.#view !== undefined && missing * 3 > consensus.relays.length) return;
+    if (missing > 0 && missing * 3 > consensus.relays.length) return;
+    this.#view = joinView(consensus, this.#microdescriptors);
+  }
+
+  #missingMicrodescriptors(): string[] {
+    const consensus = this.#current.get('microdesc');
+    if (consensus === undefined) return [];
+    return consensus.relays
+      .map(entry => toHex(entry.microdescriptorDigest as Uint8Array))
+      .filter(digest => !this.#microdescriptors.has(digest));
+  }
+
+  #missingCertificates(consensus: Consensus): ReturnType<typeof missingCertificates> {
+    const { authorities, clock } = this.#options;
+    return missingCertificates(consensus, authorities, this.#certificates, clock.wallMs());
+  }
+
+  /** Documents that no current consensus names are of no use any more. */
+  #forgetUnlisted(consensus: Consensus): void {
+    if (consensus.flavor === 'ns') {
+      this.#shelf.keepOnly(new Set(consensus.relays.map(each => toHex(each.descriptorDigest as Uint8Array))));
+      return;
+    }
+    const listed = new Set(consensus.relays.map(each => toHex(each.microdescriptorDigest as Uint8Array)));
+    for (const digest of this.#microdescriptors.keys())
+      if (!listed.has(digest)) this.#microdescriptors.delete(digest);
+  }
+
+  /**
+   * Mirrors come first, soon after the old consensus is no longer fresh, so that clients, who spread over the time
+   * until it ends, find the new one there. spec: dir-spec/client-operation (download schedule)
+   */
+  #planRefetch(consensus: Consensus): void {
+    const { freshUntilMs, validUntilMs, flavor } = consensus;
+    const share = this.#options.mirror ? 8 : 2;
+    const spread = Math.max(Math.floor((validUntilMs - freshUntilMs) / share), 1);
+    this.#refetchMs.set(flavor, freshUntilMs + randomBelow(spread, this.#options.entropy));
+  }
+
+  #busy(kind: DirectoryRequest['kind'], wanted: readonly string[]): boolean {
+    for (const request of this.#underWay)
+      if (request.kind === kind && wanted.some(each => request.wanted.includes(each))) return true;
+    return false;
+  }
+
+  #ready(key: string): boolean {
+    return (this.#retries.get(key)?.readyInMs(this.#options.clock.monotonicMs()) ?? 0) <= 0;
+  }
+
+  /** Mirrors, and whoever knows no relay or was let down by one, ask an authority. */
+  #source(key: string): 'authority' | 'any' {
+    const failures = this.#retries.get(key)?.failures ?? 0;
+    return this.#options.mirror || this.view === undefined || failures % 2 === 1 ? 'authority' : 'any';
+  }
+
+  #scheduleFor(key: string): RetrySchedule {
+    let schedule = this.#retries.get(key);
+    if (schedule === undefined) {
+      schedule = new RetrySchedule(this.#options.retryMs ?? [1_000, 60_000]);
+      this.#retries.set(key, schedule);
+    }
+    return schedule;
+  }
+}
+
+function retryKey(request: DirectoryRequest): string {
+  return request.kind === 'consensus' ? `consensus ${request.wanted[0]}` : request.kind;
+}
