@@ -121,6 +121,11 @@ const defaultLines = [
 
 const publicIpv6 = new Uint8Array(16).fill(0x26, 0, 1);
 
+/** True for an address of `private`, or one that carries such an IPv4 address. @param ip 4 or 16 bytes. */
+export function isPrivateAddress(ip: Uint8Array): boolean {
+  return !publicOnly.allows(ip, 1);
+}
+
 /** A policy that refuses everything: relays that are no exits. */
 export const noExit = new ExitPolicy([]);
 
@@ -228,3 +233,8 @@ function formatRule(rule: ExitRule): string {
   const bits = rule.bits === 0 || rule.bits === rule.network.length * 8 ? '' : `/${rule.bits}`;
   return `${rule.accept ? 'accept' : 'reject'} ${address}${bits}:${ports}`;
 }
+
+const publicOnly = new ExitPolicy([
+  ...(parseRule('reject private:*') ?? []),
+  ...(parseRule('accept *:*') ?? []),
+]);

@@ -106,7 +106,10 @@ function world(purse = new Purse(64, 10_000)) {
     },
     canQueue: () => state.queueOpen,
     extend: () => void (state.extends += 1),
-    dropNext() {},
+    dropNext(_circuit, side, reason) {
+      if (side !== undefined && reason !== undefined)
+        cells.push({ side, command: cellCommand.destroy, bytes: Uint8Array.of(reason) });
+    },
     beginExit(_circuit, stream) {
       stream.connection = 1;
       streams.push(stream);
@@ -115,7 +118,11 @@ function world(purse = new Purse(64, 10_000)) {
     directory: () => ({
       respond: request => (request.length < 10 ? undefined : new Uint8Array(100_000).fill(1)),
     }),
-    gone: () => void (state.gone = true),
+    gone(_circuit, reason) {
+      state.gone = true;
+      if (reason !== undefined)
+        cells.push({ side: previous, command: cellCommand.destroy, bytes: Uint8Array.of(reason) });
+    },
   };
   const circuit = new RelayCircuit(host, previous, keys, purse);
   const client = new ClientLayers();

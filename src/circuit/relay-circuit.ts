@@ -3,7 +3,6 @@ import type { Fault } from '../base/fault.ts';
 import { relayEarlyCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
-import { encodeDestroy } from '../cell/link-messages.ts';
 import {
   bodyOf,
   padRelayCell,
@@ -69,15 +68,15 @@ export interface RelayCircuitHost extends ExitStreamOutside {
   canQueue(side: CircuitSide): boolean;
   /** Finds or opens the link, sends CREATE2, later calls extended or extendFailed. */
   extend(circuit: RelayCircuit, message: Extend2Message): void;
-  /** The circuit no longer wants the extension or its next side. */
-  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined): void;
+  /** The circuit no longer wants the extension or its next side; with a reason, the next hop is to be told. */
+  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined, reason: number | undefined): void;
   beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void;
   /** Later calls onResolved. */
   resolve(circuit: RelayCircuit, streamId: number, name: string): void;
   /** Undefined: this relay serves no directory, or not to this client now. */
   directory(circuit: RelayCircuit): DirectoryService | undefined;
-  /** The circuit is gone from this relay; DESTROYs have been sent. */
-  gone(circuit: RelayCircuit): void;
+  /** The circuit is gone from this relay; with a reason, the previous hop is to be told. */
+  gone(circuit: RelayCircuit, reason: number | undefined): void;
 }
 
 type NextState = 'none' | 'extending' | 'open';
@@ -332,10 +331,13 @@ export class RelayCircuit implements RelayStreamCircuit {
     this.#originate(relayCommand.extended2, 0, encodeExtended2(reply), 'any');
   }
 
-  /** The next hop is gone, or could not be reached: the client is told which hop says so, and may extend anew. */
-  onNextLost(reason: number): void {
+  /**
+   * The next hop is gone, or could not be reached: the client is told which hop says so, and may extend anew.
+   * @param tell the next hop does not know that we give it up.
+   */
+  onNextLost(reason: number, tell = false): void {
     if (!this.#alive || this.#nextState === 'none') return;
-    this.#cutNext(reason, false);
+    this.#cutNext(reason, tell);
     this.#sendTruncated(reason);
   }
 
@@ -348,8 +350,7 @@ export class RelayCircuit implements RelayStreamCircuit {
     const next = this.#next;
     this.#next = undefined;
     this.#nextState = 'none';
-    if (next !== undefined && tell) this.#host.send(next, cellCommand.destroy, encodeDestroy(reason), 0);
-    this.#host.dropNext(this, next);
+    this.#host.dropNext(this, next, tell ? reason : undefined);
   }
 
   // What streams ask for
@@ -436,15 +437,14 @@ export class RelayCircuit implements RelayStreamCircuit {
   destroy(reason: number): void {
     if (!this.#alive) return;
     this.#end(reason);
-    this.#host.send(this.previous, cellCommand.destroy, encodeDestroy(reason), 0);
-    this.#host.gone(this);
+    this.#host.gone(this, reason);
   }
 
   /** The previous hop destroyed the circuit, or its link is lost: only the next hop is told. */
   onPreviousLost(reason: number): void {
     if (!this.#alive) return;
     this.#end(reason);
-    this.#host.gone(this);
+    this.#host.gone(this, undefined);
   }
 
   #end(reason: number): void {

@@ -1,0 +1,212 @@
+import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
+import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
+import { endReason } from '../src/cell/commands.ts';
+import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
+import type {
+  AskId,
+  Cancel,
+  Clock,
+  CloseReason,
+  Endpoint,
+  ResolvedAddress,
+  StreamId,
+  StreamPort,
+} from '../src/ports.ts';
+import type { ExitStream, ExitStreamOutside } from '../src/stream/exit-stream.ts';
+import type { ExitPolicy } from './exit-policy.ts';
+
+/** A question to DNS, for a stream or for a RESOLVE. */
+interface Lookup {
+  readonly answer: (addresses: readonly ResolvedAddress[]) => void;
+  readonly cancel: Cancel;
+}
+
+interface Outgoing {
+  readonly stream: ExitStream;
+  readonly ttlSeconds: number;
+  /** Ends the wait for the connection. */
+  readonly cancel: Cancel;
+}
+
+/** Seconds that clients are told for addresses that came without a TTL. */
+const literalTtlSeconds = 3_600;
+
+/**
+ * The outside of an exit: names are looked up once, the address found is judged by the policy, and the connection goes
+ * to that address, so that a name cannot point elsewhere in between.
+ */
+export class ExitConnections implements ExitStreamOutside {
+  readonly port: StreamPort;
+  readonly #clock: Clock;
+  readonly #policy: ExitPolicy;
+  #lookups = new Map<AskId, Lookup>();
+  #connecting = new Map<StreamId, Outgoing>();
+  #open = new Map<StreamId, ExitStream>();
+  /** Connections whose stream has ended and that still send what was written. */
+  #lingering = new Map<StreamId, Cancel>();
+
+  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy) {
+    this.port = port;
+    this.#clock = clock;
+    this.#policy = policy;
+  }
+
+  /** Opens the connection that a BEGIN asks for; its stream hears of the outcome. */
+  begin(stream: ExitStream, message: BeginMessage): void {
+    const literal = parseIp(message.host);
+    if (literal !== undefined) {
+      this.#connect(stream, literal, message.port, literalTtlSeconds);
+      return;
+    }
+    if (!this.#policy.exits) {
+      stream.end(endReason.exitPolicy);
+      return;
+    }
+    this.#lookUp(message.host, false, addresses => {
+      if (stream.closed) return;
+      const chosen = chooseAddress(addresses, message.flags);
+      const ip = chosen && parseIp(chosen.value);
+      if (chosen === undefined || ip === undefined) stream.end(endReason.resolveFailed);
+      else this.#connect(stream, ip, message.port, chosen.ttlSeconds);
+    });
+  }
+
+  /** Answers a RESOLVE: a name's addresses, or the names of an address (in-addr.arpa and ip6.arpa). */
+  resolve(name: string, answer: (message: ResolvedMessage) => void): void {
+    const reverse = reverseAddress(name);
+    const literal = parseIp(name);
+    if (literal !== undefined) {
+      const kind = literal.length === 4 ? 'ipv4' : 'ipv6';
+      const value = formatIp(literal);
+      answer({ addresses: [{ kind, value, ttlSeconds: literalTtlSeconds }], error: undefined });
+      return;
+    }
+    this.#lookUp(reverse ?? name, reverse !== undefined, addresses => {
+      const usable = addresses.filter(each => (each.kind === 'name') === (reverse !== undefined));
+      answer({ addresses: usable, error: usable.length === 0 ? 'permanent' : undefined });
+    });
+  }
+
+  finished(stream: ExitStream, flush: boolean): void {
+    const { connection } = stream;
+    if (connection === undefined) return;
+    stream.connection = undefined;
+    const opening = this.#connecting.get(connection);
+    opening?.cancel();
+    this.#connecting.delete(connection);
+    this.#open.delete(connection);
+    if (!flush || opening !== undefined) {
+      this.port.close(connection);
+      return;
+    }
+    this.port.end(connection);
+    // What the destination still sends is read and dropped, so that its end is seen.
+    this.port.resume(connection);
+    const cancel = this.#clock.after(streamLingerMsMax, () => {
+      this.#lingering.delete(connection);
+      this.port.close(connection);
+    });
+    this.#lingering.set(connection, cancel);
+  }
+
+  /** False: the stream is not one of an exit. */
+  owns(connection: StreamId): boolean {
+    return this.#open.has(connection) || this.#connecting.has(connection) || this.#lingering.has(connection);
+  }
+
+  onResolved(ask: AskId, addresses: readonly ResolvedAddress[]): void {
+    const lookup = this.#lookups.get(ask);
+    if (lookup === undefined) return;
+    this.#lookups.delete(ask);
+    lookup.cancel();
+    lookup.answer(addresses);
+  }
+
+  onConnected(connection: StreamId, remote: Endpoint): void {
+    const opening = this.#connecting.get(connection);
+    if (opening === undefined) return;
+    this.#connecting.delete(connection);
+    opening.cancel();
+    this.#open.set(connection, opening.stream);
+    opening.stream.onConnected(remote.host, opening.ttlSeconds);
+  }
+
+  onBytes(connection: StreamId, bytes: Uint8Array): void {
+    this.#open.get(connection)?.onBytes(bytes);
+  }
+
+  onWritable(connection: StreamId): void {
+    this.#open.get(connection)?.onWritable();
+  }
+
+  onEnd(connection: StreamId): void {
+    this.#open.get(connection)?.onRemoteEnd();
+  }
+
+  onClosed(connection: StreamId, why: CloseReason): void {
+    this.#stopLingering(connection, false);
+    const opening = this.#connecting.get(connection);
+    opening?.cancel();
+    this.#connecting.delete(connection);
+    const stream = opening?.stream ?? this.#open.get(connection);
+    this.#open.delete(connection);
+    stream?.onRemoteClosed(why);
+  }
+
+  /** The relay stops: nothing is waited for any more. */
+  stop(): void {
+    for (const { cancel } of this.#lookups.values()) cancel();
+    this.#lookups.clear();
+    for (const connection of [...this.#lingering.keys()]) this.#stopLingering(connection, true);
+  }
+
+  #stopLingering(connection: StreamId, close: boolean): void {
+    const cancel = this.#lingering.get(connection);
+    if (cancel === undefined) return;
+    cancel();
+    this.#lingering.delete(connection);
+    if (close) this.port.close(connection);
+  }
+
+  #connect(stream: ExitStream, ip: Uint8Array, port: number, ttlSeconds: number): void {
+    const host = formatIp(ip);
+    if (!this.#policy.allows(ip, port)) {
+      stream.end(endReason.exitPolicy, host);
+      return;
+    }
+    const connection = this.port.connect({ host, port });
+    const cancel = this.#clock.after(streamConnectMsMax, () => stream.end(endReason.timeout));
+    stream.connection = connection;
+    this.#connecting.set(connection, { stream, ttlSeconds, cancel });
+  }
+
+  #lookUp(name: string, reverse: boolean, answer: (addresses: readonly ResolvedAddress[]) => void): void {
+    const ask = this.port.resolve(name, reverse);
+    const cancel = this.#clock.after(resolveMsMax, () => {
+      this.#lookups.delete(ask);
+      answer([]);
+    });
+    this.#lookups.set(ask, { answer, cancel });
+  }
+}
+
+/** IPv4 unless the client prefers IPv6 or takes nothing else. spec: tor-spec/opening-streams (flags) */
+function chooseAddress(addresses: readonly ResolvedAddress[], flags: number): ResolvedAddress | undefined {
+  const ipv4 =
+    (flags & beginFlag.ipv4NotOkay) === 0 ? addresses.find(each => each.kind === 'ipv4') : undefined;
+  const ipv6 = (flags & beginFlag.ipv6Okay) !== 0 ? addresses.find(each => each.kind === 'ipv6') : undefined;
+  return (flags & beginFlag.ipv6Preferred) !== 0 ? (ipv6 ?? ipv4) : (ipv4 ?? ipv6);
+}
+
+/** The address that an in-addr.arpa or ip6.arpa name asks about. spec: tor-spec/remote-hostname-lookup */
+export function reverseAddress(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  if (lower.endsWith('.in-addr.arpa')) {
+    const ip = parseIpv4(lower.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.'));
+    return ip && formatIp(ip);
+  }
+  const nibbles = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(lower);
+  if (nibbles === null) return undefined;
+  const hex = nibbles[1].split('.').reverse().join('');
+  return formatIp(new Uint8Array(Buffer.from(hex, 'hex')));
+}
