@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseIp } from '../src/base/ip.ts';
+import { formatPolicyRule, summarisePolicy } from '../src/directory/address-policy.ts';
+import { formatPortPolicy } from '../src/directory/port-policy.ts';
 import { type ExitPolicy, type ExitPolicySettings, makeExitPolicy } from './exit-policy.ts';
 
 function policy(settings: Partial<ExitPolicySettings>): ExitPolicy {
@@ -96,8 +98,8 @@ describe('exit policy', () => {
       policy({ exitRelay: false, lines: ['accept *:*'] }),
     ]) {
       expect(none.exits).toBe(false);
-      expect(none.descriptorLines()).toEqual(['reject *:*']);
-      expect(none.ipv6PortSummary()).toBeUndefined();
+      expect(none.descriptorRules().map(formatPolicyRule)).toEqual(['reject *:*']);
+      expect(none.ipv6Ports()).toBeUndefined();
     }
     expect(policy({ exitRelay: undefined, lines: ['accept *:80'] }).exits).toBe(true);
     expect(policy({ lines: ['reject *:*'] }).exits).toBe(false);
@@ -109,14 +111,22 @@ describe('exit policy', () => {
       'accept6 [2001:db8::]/32:443',
       'reject *:*',
     ];
-    expect(policy({ rejectPrivate: false, lines }).descriptorLines()).toEqual([
+    expect(policy({ rejectPrivate: false, lines }).descriptorRules().map(formatPolicyRule)).toEqual([
       'accept 1.2.3.0/24:80-90',
       'reject 5.0.0.0/8:*',
       'reject *:*',
     ]);
-    expect(policy({ lines: ['accept *:80', 'accept *:443-444', 'reject *:*'] }).ipv6PortSummary()).toBe(
-      'accept 80,443-444',
+    expect(policy({ lines: ['accept *:80', 'accept *:443-444', 'reject *:*'] }).ipv6Ports()).toEqual({
+      kind: 'accept',
+      ranges: [
+        { low: 80, high: 80 },
+        { low: 443, high: 444 },
+      ],
+    });
+    const summary = formatPortPolicy(
+      summarisePolicy(policy({ lines: ['accept *:80', 'reject *:*'] }).descriptorRules()),
     );
+    expect(summary).toBe('accept 80');
   });
 
   it.each([

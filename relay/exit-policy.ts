@@ -1,16 +1,14 @@
 import { fail, ok, type Result } from '../src/base/fault.ts';
-import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
-import { parsePortRange } from '../src/directory/port-policy.ts';
+import { parseIp, parseIpv4 } from '../src/base/ip.ts';
+import { type PolicyRule, rejectEverything } from '../src/directory/address-policy.ts';
+import { type PortPolicy, type PortRange, parsePortRange } from '../src/directory/port-policy.ts';
 
 /** Which addresses and ports an exit connects to. The first rule that matches decides. */
 export class ExitPolicy {
   readonly #rules: readonly ExitRule[];
-  readonly #stated: readonly ExitRule[];
 
-  /** @param unstated how many of the first rules are nobody's business but ours. */
-  constructor(rules: readonly ExitRule[], unstated = 0) {
+  constructor(rules: readonly ExitRule[]) {
     this.#rules = rules;
-    this.#stated = rules.slice(unstated);
   }
 
   /** @param ip 4 or 16 bytes. IPv6 addresses that carry an IPv4 address are judged as both. */
@@ -30,24 +28,33 @@ export class ExitPolicy {
     return false;
   }
 
-  /** The rules on IPv4 (and on every address), as a server descriptor states them. spec: dir-spec/server-descriptor-format */
-  descriptorLines(): readonly string[] {
-    const lines = this.#stated.filter(rule => rule.family !== 6).map(formatRule);
-    return lines.length > 0 ? lines : ['reject *:*'];
+  /** The rules on IPv4 addresses, as a server descriptor states them. spec: dir-spec/server-descriptor-format */
+  descriptorRules(): readonly PolicyRule[] {
+    const rules: PolicyRule[] = [];
+    for (const { accept, family, network, bits, low, high, stated } of this.#rules) {
+      if (family === 6 || !stated) continue;
+      rules.push({
+        accept,
+        network: bits === 0 ? undefined : { address: network, bits },
+        ports: { low, high },
+      });
+    }
+    return rules.length > 0 ? rules : [rejectEverything];
   }
 
-  /** What is left of the rules on IPv6 as ports alone: those accepted for all but private addresses; undefined: none. */
-  ipv6PortSummary(): string | undefined {
-    const ports: string[] = [];
+  /** The ports that are open on public IPv6 addresses; undefined: none. */
+  ipv6Ports(): PortPolicy | undefined {
+    const ranges: PortRange[] = [];
     let start: number | undefined;
     for (let port = 1; port <= 65_536; port++) {
-      const open = port <= 65_535 && this.allows(publicIpv6, port);
-      if (open && start === undefined) start = port;
-      if (open || start === undefined) continue;
-      ports.push(start === port - 1 ? `${start}` : `${start}-${port - 1}`);
-      start = undefined;
+      const open = this.allows(publicIpv6, port);
+      if (open) start ??= port;
+      else if (start !== undefined) {
+        ranges.push({ low: start, high: port - 1 });
+        start = undefined;
+      }
     }
-    return ports.length === 0 ? undefined : `accept ${ports.join(',')}`;
+    return ranges.length === 0 ? undefined : { kind: 'accept', ranges };
   }
 
   #accepts(ip: Uint8Array, port: number): boolean {
@@ -65,6 +72,8 @@ export interface ExitRule {
   readonly bits: number;
   readonly low: number;
   readonly high: number;
+  /** False: nobody's business but ours, or clear to everybody. */
+  readonly stated: boolean;
 }
 
 export interface ExitPolicySettings {
@@ -79,29 +88,33 @@ export interface ExitPolicySettings {
   readonly never: readonly { readonly ip: Uint8Array; readonly port: number | undefined }[];
 }
 
-/**
- * Addresses that reach into somebody's own network or to nobody: Tor's `private`, the shared and benchmark ranges,
- * multicast and reserved ones, and IPv6 that is translated into IPv4.
- */
+/** Addresses that reach into somebody's own network: Tor's `private`. */
 const privateNetworks = [
   '0.0.0.0/8',
   '10.0.0.0/8',
-  '100.64.0.0/10',
   '127.0.0.0/8',
   '169.254.0.0/16',
   '172.16.0.0/12',
-  '192.0.0.0/24',
   '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
   '[::]/8',
-  '[64:ff9b::]/96',
-  '[2002::]/16',
   '[fc00::]/7',
   '[fe80::]/10',
   '[fec0::]/10',
   '[ff00::]/8',
+];
+
+/**
+ * Shared, benchmark, multicast and reserved ranges, and IPv6 that is translated into IPv4. Refused like the above, but not
+ * stated: clients would count them as a large part of the address space, and take us for no exit.
+ */
+const unroutedNetworks = [
+  '100.64.0.0/10',
+  '192.0.0.0/24',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '[64:ff9b::]/96',
+  '[2002::]/16',
 ];
 
 /** C tor's default exit policy: mail, news, Windows file sharing and file swapping ports are refused. */
@@ -140,6 +153,7 @@ export function makeExitPolicy(settings: ExitPolicySettings): Result<ExitPolicy>
     bits: ip.length * 8,
     low: port ?? 1,
     high: port ?? 65_535,
+    stated: false,
   }));
   const all = [...(rejectPrivate ? ['reject private:*'] : []), ...(ipv6Exit ? [] : ['reject *6:*'])];
   for (const line of [...all, ...lines.flatMap(line => line.split(',')), ...defaultLines]) {
@@ -154,7 +168,7 @@ export function makeExitPolicy(settings: ExitPolicySettings): Result<ExitPolicy>
     )
       break;
   }
-  return ok(new ExitPolicy(rules, never.length));
+  return ok(new ExitPolicy(rules));
 }
 
 /** `accept|reject[6] address[/bits][:ports]`; several rules for `private`. */
@@ -171,17 +185,21 @@ function parseRule(line: string): readonly ExitRule[] | undefined {
   const address = match[3].toLowerCase();
   const six = match[2] === '6';
   if (address === 'private') {
-    const rules = privateNetworks.map(network => parseNetwork(network));
-    return rules.flatMap(rule => (rule === undefined ? [] : [{ accept, ...ports, ...rule }]));
+    const rulesOn = (networks: readonly string[], stated: boolean) =>
+      networks.flatMap(text => {
+        const network = parseNetwork(text);
+        return network === undefined ? [] : [{ accept, ...ports, ...network, stated }];
+      });
+    return [...rulesOn(privateNetworks, true), ...rulesOn(unroutedNetworks, false)];
   }
   if (address.startsWith('*')) {
     if (match[4] !== undefined) return undefined;
     const family = six || address === '*6' ? 6 : address === '*4' ? 4 : undefined;
-    return [{ accept, family, network: new Uint8Array(0), bits: 0, ...ports }];
+    return [{ accept, family, network: new Uint8Array(0), bits: 0, ...ports, stated: true }];
   }
   const network = parseNetwork(match[4] === undefined ? match[3] : `${match[3]}/${match[4]}`);
   if (network === undefined || (six && network.family === 4)) return undefined;
-  return [{ accept, ...network, ...ports }];
+  return [{ accept, ...network, ...ports, stated: true }];
 }
 
 function parseNetwork(text: string): Pick<ExitRule, 'family' | 'network' | 'bits'> | undefined {
@@ -220,18 +238,6 @@ function carriedIpv4(ip: Uint8Array): Uint8Array | undefined {
   if (nat64 && zeros(4, 12)) return ip.subarray(12);
   const mapped = zeros(0, 10) && ((ip[10] === 0xff && ip[11] === 0xff) || (ip[10] === 0 && ip[11] === 0));
   return mapped ? ip.subarray(12) : undefined;
-}
-
-function formatRule(rule: ExitRule): string {
-  const ports =
-    rule.low === 1 && rule.high === 65_535
-      ? '*'
-      : rule.low === rule.high
-        ? `${rule.low}`
-        : `${rule.low}-${rule.high}`;
-  const address = rule.bits === 0 ? '*' : formatIp(rule.network);
-  const bits = rule.bits === 0 || rule.bits === rule.network.length * 8 ? '' : `/${rule.bits}`;
-  return `${rule.accept ? 'accept' : 'reject'} ${address}${bits}:${ports}`;
 }
 
 const publicOnly = new ExitPolicy([

@@ -393,6 +393,11 @@ export class RelayCircuit implements RelayStreamCircuit {
     this.#originate(relayCommand.receipt, 0, body, 'any');
   }
 
+  /** The payer broke the rules of payment. */
+  fail(fault: Fault): void {
+    this.#breach(fault);
+  }
+
   /** The queue of the previous side is short again. */
   onWritable(): void {
     this.#pump();

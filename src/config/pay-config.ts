@@ -1,6 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { fail, ok, type Result } from '../base/fault.ts';
+import { parsePrice } from '../payment/price.ts';
 import { nearestName } from './nearest.ts';
 import type { ConfigFault } from './torrc.ts';
 
@@ -9,6 +10,14 @@ import type { ConfigFault } from './torrc.ts';
 const sat = z
   .union([z.int().nonnegative(), z.string().regex(/^[0-9]{1,16}$/)])
   .transform(value => BigInt(value));
+/** Millisatoshi for 2^20 cells. */
+const price = z.union([z.literal(0), z.string()]).transform((value, context) => {
+  if (value === 0) return 0n;
+  const parsed = parsePrice(value);
+  if (parsed.ok) return parsed.value;
+  context.addIssue({ code: 'custom', message: parsed.fault.detail ?? 'not a price' });
+  return z.NEVER;
+});
 const chain = z.strictObject({
   kind: z.enum(['regtest', 'signet', 'testnet', 'bitcoin']).default('regtest'),
   /** bitcoind's RPC address, `http://127.0.0.1:18443`. */
@@ -26,7 +35,7 @@ const paySchema = z.strictObject({
     .default('bitcoin-channel')
     .transform(value => (typeof value === 'string' ? [value] : value)),
   /** What a relay asks: `100000 sat/GiB`; absent or 0: free. */
-  price: z.union([z.literal(0), z.string().regex(/^[0-9]+(\.[0-9]+)?\s*sat\/GiB$/)]).optional(),
+  price: price.default(0n),
   chain: chain.optional(),
   /** Address that settlements pay to; absent: the node's own wallet. */
   payout: z.string().optional(),
@@ -43,10 +52,7 @@ const paySchema = z.strictObject({
     .strictObject({ circuit: sat.optional(), relay: sat.optional(), day: sat.optional() })
     .default({}),
   /** The highest price worth paying. */
-  max_price: z
-    .string()
-    .regex(/^[0-9]+(\.[0-9]+)?\s*sat\/GiB$/)
-    .optional(),
+  max_price: price.optional(),
   /** `3`, `3-5` or `4-5`. */
   link_protocols: z
     .string()
@@ -70,7 +76,9 @@ export function parsePayConfig(text: string, file: string): Result<PayConfig, Co
     const { line } = lineCounter.linePos(broken.pos[0]);
     return fail('CONFIG_BAD_LINE', `${file}:${line}: ${broken.message}`);
   }
-  const parsed = paySchema.safeParse(document.toJS() ?? {});
+  const plain = toPlain(document);
+  if (plain === undefined) return fail('CONFIG_BAD_LINE', `${file}: an alias names no anchor`);
+  const parsed = paySchema.safeParse(plain.value ?? {});
   if (parsed.success) return ok(parsed.data);
   const issue = parsed.error.issues[0];
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
@@ -81,6 +89,15 @@ export function parsePayConfig(text: string, file: string): Result<PayConfig, Co
   const nearest = nearestName(unknown, namesAt(issue.path));
   const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
   return fail('CONFIG_UNKNOWN_OPTION', `${at}: unknown option ${path.join('.')}${hint}`);
+}
+
+/** Undefined for a document whose aliases lead nowhere, or everywhere. */
+function toPlain(document: ReturnType<typeof parseDocument>): { readonly value: unknown } | undefined {
+  try {
+    return { value: document.toJS({ maxAliasCount: 100 }) };
+  } catch {
+    return undefined;
+  }
 }
 
 function namesAt(path: readonly PropertyKey[]): readonly string[] {

@@ -91,7 +91,7 @@ max_spend: { circuit: 5000, day: "100000" }
     const parsed = parsePayConfig(text, 'pay.yaml');
     expect(parsed).toMatchObject({
       ok: true,
-      value: { price: '100000 sat/GiB', window: 4096, max_spend: { circuit: 5000n, day: 100_000n } },
+      value: { price: 50_000_000n, window: 4096, max_spend: { circuit: 5000n, day: 100_000n } },
     });
   });
 
