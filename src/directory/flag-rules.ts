@@ -1,0 +1,110 @@
+import { toHex } from '../base/bytes.ts';
+import { sha256 } from '../crypto/sha.ts';
+import { summarisePolicy } from './address-policy.ts';
+import { type ConsensusEntry, publishedUnknownMs } from './consensus-entry.ts';
+import { documentBytes } from './document-lines.ts';
+import { allowsPort } from './port-policy.ts';
+import { microdescriptorOf, type ServerDescriptor, versionOf } from './server-descriptor.ts';
+
+/** What an authority knows of one relay when it makes a consensus. */
+export interface RelayStanding {
+  readonly descriptor: ServerDescriptor;
+  readonly running: boolean;
+  /** kB/s, if somebody measured it. */
+  readonly measuredKBps: number | undefined;
+  /** This relay is an authority itself. */
+  readonly authority: boolean;
+}
+
+export interface FlagRules {
+  /** A lab has no history: every running relay counts as stable and as a guard. */
+  readonly lab: boolean;
+  /** kB/s that an unmeasured relay may claim at most. */
+  readonly unmeasuredKBpsMax: number;
+  /** Uptime that makes a relay stable. */
+  readonly stableSeconds: number;
+  /** kB/s above which a relay is fast whatever the others are. */
+  readonly fastKBps: number;
+}
+
+export const publicFlagRules: FlagRules = {
+  lab: false,
+  unmeasuredKBpsMax: 20,
+  stableSeconds: 5 * 86_400,
+  fastKBps: 100,
+};
+
+/** In a lab nobody measures, so what a relay says of itself counts up to 10 GB/s. */
+export const labFlagRules: FlagRules = {
+  lab: true,
+  unmeasuredKBpsMax: 10_000_000,
+  stableSeconds: 0,
+  fastKBps: 0,
+};
+
+/**
+ * The consensus entries of running relays: a pure function of what is known of them, so that equal knowledge gives equal
+ * bytes. spec: dir-spec/assigning-flags-vote
+ */
+export function consensusEntries(standings: readonly RelayStanding[], rules: FlagRules): ConsensusEntry[] {
+  const running = standings.filter(each => each.running && !each.descriptor.hibernating);
+  const uptimes = sorted(running.map(each => each.descriptor.uptimeSeconds));
+  const bandwidths = sorted(running.map(bandwidthOf(rules)));
+  const medianUptime = middle(uptimes);
+  // The slowest eighth is not fast.
+  const fastFrom = bandwidths[Math.floor(bandwidths.length / 8)] ?? 0;
+  const medianBandwidth = middle(bandwidths);
+  const entries = running.map(standing => {
+    const { descriptor } = standing;
+    const bandwidth = bandwidthOf(rules)(standing);
+    const exitPolicy = summarisePolicy(descriptor.exitPolicy);
+    const flags = new Set(['Running', 'Valid']);
+    if (standing.authority) flags.add('Authority');
+    if (allowsPort(exitPolicy, 80) && allowsPort(exitPolicy, 443)) flags.add('Exit');
+    if (descriptor.servesDirectory) flags.add('V2Dir');
+    const { uptimeSeconds } = descriptor;
+    const stable = rules.lab || uptimeSeconds >= Math.min(medianUptime, rules.stableSeconds);
+    const fast = rules.lab || bandwidth >= fastFrom || bandwidth >= rules.fastKBps;
+    if (stable) flags.add('Stable');
+    if (fast) flags.add('Fast');
+    const guard = rules.lab || bandwidth >= Math.min(medianBandwidth, 2_000);
+    // An authority has other work than being a client's guard.
+    if (stable && fast && guard && descriptor.servesDirectory && !standing.authority) flags.add('Guard');
+    return {
+      nickname: descriptor.nickname,
+      rsaId: descriptor.rsaId,
+      publishedMs: publishedUnknownMs,
+      address: descriptor.address,
+      ipv6: descriptor.ipv6,
+      dirPort: descriptor.dirPort,
+      descriptorDigest: descriptor.digest,
+      microdescriptorDigest: sha256(documentBytes(microdescriptorOf(descriptor))),
+      flags,
+      version: versionOf(descriptor.platform),
+      protocols: descriptor.protocols,
+      bandwidth,
+      unmeasured: standing.measuredKBps === undefined && !rules.lab,
+      exitPolicy,
+      price: descriptor.price,
+    };
+  });
+  return entries.sort((a, b) => (toHex(a.rsaId) < toHex(b.rsaId) ? -1 : 1));
+}
+
+/** Measured where it was; else the least of what the relay allows and has seen, up to a cap. In kB/s, at least 1. */
+function bandwidthOf(rules: FlagRules): (standing: RelayStanding) => number {
+  return ({ descriptor, measuredKBps }) => {
+    if (measuredKBps !== undefined) return Math.max(1, measuredKBps);
+    const { rate, burst, observed } = descriptor.bandwidth;
+    const said = Math.floor(Math.min(rate, burst, observed) / 1000);
+    return Math.min(Math.max(said, 1), rules.unmeasuredKBpsMax);
+  };
+}
+
+function sorted(numbers: readonly number[]): number[] {
+  return [...numbers].sort((a, b) => a - b);
+}
+
+function middle(numbers: readonly number[]): number {
+  return numbers[Math.floor(numbers.length / 2)] ?? 0;
+}

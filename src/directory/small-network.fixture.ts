@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { generateNodeRsaKeys, makeNodeKeys, type NodeKeys } from '../crypto/node-keys.ts';
+import type { RsaKey } from '../crypto/rsa.ts';
+import { generateRsaKey } from '../crypto/rsa.ts';
+import type { Clock, Entropy } from '../ports.ts';
+import { acceptEverything, rejectEverything } from './address-policy.ts';
+import {
+  type AuthorityCertificate,
+  buildAuthorityCertificate,
+  parseAuthorityCertificate,
+} from './authority-certificate.ts';
+import type { ConsensusAuthority, ConsensusFlavor } from './consensus.ts';
+import { formatConsensus, signConsensus } from './consensus-builder.ts';
+import { buildServerDescriptor, parseServerDescriptor } from './descriptor.ts';
+import type { DirectoryAuthority } from './directory-authority.ts';
+import { consensusEntries, labFlagRules } from './flag-rules.ts';
+import { parseProtocols } from './protocols.ts';
+import { type DescriptorFacts, relayProtocolsText, type ServerDescriptor } from './server-descriptor.ts';
+
+export const wallMs = Math.floor(1_790_000_000_000 / 1000) * 1000;
+
+/** Bytes that follow from a seed. */
+export function seeded(seed: string): Entropy {
+  let count = 0;
+  return {
+    bytes(length) {
+      const out = new Uint8Array(length);
+      for (let at = 0; at < length; at += 32) {
+        const block = createHash('sha256').update(`${seed}/${count++}`).digest();
+        out.set(block.subarray(0, Math.min(32, length - at)), at);
+      }
+      return out;
+    },
+  };
+}
+
+export class ManualClock implements Clock {
+  wall = wallMs;
+  monotonic = 0;
+  monotonicMs(): number {
+    return this.monotonic;
+  }
+  wallMs(): number {
+    return this.wall;
+  }
+  after(): () => void {
+    return () => {};
+  }
+  pass(ms: number): void {
+    this.wall += ms;
+    this.monotonic += ms;
+  }
+}
+
+export function makeKeys(seed: string): NodeKeys {
+  return makeNodeKeys(seeded(seed), generateNodeRsaKeys());
+}
+
+export function facts(change: Partial<DescriptorFacts> = {}): DescriptorFacts {
+  const protocols = parseProtocols(relayProtocolsText);
+  if (protocols === undefined) throw new Error('protocols');
+  return {
+    nickname: 'relay1',
+    address: { host: '127.0.0.1', port: 9001 },
+    ipv6: undefined,
+    dirPort: 0,
+    platform: 'naulon 0.1.0 on Node',
+    protocols,
+    publishedMs: wallMs - 60_000,
+    uptimeSeconds: 60,
+    bandwidth: { rate: 1_000_000_000, burst: 1_000_000_000, observed: 50_000_000 },
+    exitPolicy: [rejectEverything],
+    ipv6Policy: undefined,
+    family: [],
+    contact: 'operator <nobody at example dot org>',
+    servesDirectory: true,
+    hibernating: false,
+    price: { priceMsatPer2Pow20: 50_000_000n, paySchemes: [1] },
+    ...change,
+  };
+}
+
+export function must<T>(
+  result: { ok: true; value: T } | { ok: false; fault: { code: string; detail?: string } },
+): T {
+  if (!result.ok) throw new Error(`${result.fault.code} ${result.fault.detail}`);
+  return result.value;
+}
+
+export interface TestAuthority {
+  readonly identity: RsaKey;
+  readonly signing: RsaKey;
+  readonly certificate: AuthorityCertificate;
+  readonly trusted: DirectoryAuthority;
+}
+
+export function makeAuthority(index: number): TestAuthority {
+  const identity = generateRsaKey(2048);
+  const signing = generateRsaKey(2048);
+  const text = buildAuthorityCertificate(identity, signing, {
+    publishedMs: wallMs - 3_600_000,
+    expiresMs: wallMs + 90 * 86_400_000,
+  });
+  const trusted = {
+    nickname: `auth${index}`,
+    dirAddress: { host: '127.0.0.1', port: 7000 + index },
+    orAddress: { host: '127.0.0.1', port: 5000 + index },
+    rsaId: seeded(`authority ${index}`).bytes(20),
+    v3Ident: identity.fingerprint,
+  };
+  return { identity, signing, certificate: must(parseAuthorityCertificate(text)), trusted };
+}
+
+/** Three relays, the last an exit. */
+export function makeRelays(): ServerDescriptor[] {
+  return [0, 1, 2].map(index => {
+    const text = buildServerDescriptor(
+      makeKeys(`relay ${index}`),
+      facts({
+        nickname: `relay${index}`,
+        address: { host: `127.${index}.0.1`, port: 9001 + index },
+        exitPolicy: [index === 2 ? acceptEverything : rejectEverything],
+        bandwidth: { rate: 1e9, burst: 1e9, observed: 10_000_000 * (index + 1) },
+      }),
+    );
+    return must(parseServerDescriptor(text, wallMs));
+  });
+}
+
+export function makeConsensus(
+  relays: readonly ServerDescriptor[],
+  signers: readonly TestAuthority[],
+  flavor: ConsensusFlavor,
+  validAfterMs = wallMs - 10_000,
+): string {
+  const standings = relays.map(descriptor => ({
+    descriptor,
+    running: true,
+    measuredKBps: undefined,
+    authority: false,
+  }));
+  const authorities: ConsensusAuthority[] = signers.map(({ trusted }) => ({
+    nickname: trusted.nickname,
+    v3Ident: trusted.v3Ident as Uint8Array,
+    hostname: '127.0.0.1',
+    address: '127.0.0.1',
+    dirPort: trusted.dirAddress.port,
+    orPort: trusted.orAddress.port,
+    contact: '',
+    voteDigest: new Uint8Array(20),
+  }));
+  const signed = formatConsensus(
+    {
+      validAfterMs,
+      freshUntilMs: validAfterMs + 3_600_000,
+      validUntilMs: validAfterMs + 3 * 3_600_000,
+      votingDelay: [2, 2],
+      params: new Map([['cc_alg', 0]]),
+      authorities,
+      relays: consensusEntries(standings, labFlagRules),
+    },
+    flavor,
+  );
+  return signConsensus(
+    signed,
+    flavor,
+    signers.map(({ trusted, signing }) => ({ v3Ident: trusted.v3Ident as Uint8Array, signingKey: signing })),
+  );
+}
