@@ -7,6 +7,12 @@ const noCertificate = new Uint8Array(0);
 /** Round trips until TLS is up: one for TCP, one for TLS 1.3. */
 const handshakes = 2;
 
+/** Sees the bytes of a node's links, which TLS would hide from everybody else. For checkers; changes nothing. */
+export interface LinkTap {
+  read(link: LinkId, bytes: Uint8Array): void;
+  written(link: LinkId, bytes: Uint8Array): void;
+}
+
 interface Link {
   readonly id: LinkId;
   readonly end: ConnectionEnd;
@@ -15,6 +21,7 @@ interface Link {
 
 /** The TLS connections of one host. */
 export class SimLinks implements LinkPort {
+  tap: LinkTap | undefined;
   readonly #host: Machine;
   #handler: LinkHandler | undefined;
   #links = new Map<LinkId, Link>();
@@ -48,6 +55,7 @@ export class SimLinks implements LinkPort {
 
   write(link: LinkId, bytes: Uint8Array): boolean {
     this.#host.node.called('link write', link, 0, bytes);
+    this.tap?.written(link, bytes);
     return this.#find(link)?.end.write(bytes) ?? true;
   }
 
@@ -111,6 +119,7 @@ export class SimLinks implements LinkPort {
       },
       bytes: bytes => {
         node.told('link bytes', link.id, 0, bytes);
+        this.tap?.read(link.id, bytes);
         this.#to.onBytes(link.id, bytes);
       },
       writable: () => {
