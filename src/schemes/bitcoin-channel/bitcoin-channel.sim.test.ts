@@ -1,0 +1,312 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { fromHex, toHex } from '../../base/bytes.ts';
+import { Ed25519Key } from '../../crypto/ed25519.ts';
+import type { Payee, Payer } from '../../payment/scheme.ts';
+import type { AnswerHandler } from '../../ports.ts';
+import { SimChain } from '../../sim/sim-chain.ts';
+import { SimChainPort } from '../../sim/sim-chain-port.ts';
+import { SimNode } from '../../sim/sim-node.ts';
+import { SimStore } from '../../sim/sim-store.ts';
+import { VirtualClock } from '../../sim/virtual-clock.ts';
+import { World } from '../../sim/world.ts';
+import { type BitcoinChannelScheme, bitcoinChannel } from './index.ts';
+import type { BitcoinChannelOptions } from './options.ts';
+import { Conversation, type PayEnd, type TestHost, TestSide } from './test-world.ts';
+
+class SimHostWorld implements TestHost {
+  readonly node: SimNode;
+  readonly store: SimStore;
+  readonly port: SimChainPort;
+  readonly host;
+  readonly #chain: SimChain;
+
+  constructor(node: SimNode, store: SimStore, chain: SimChain) {
+    this.node = node;
+    this.store = store;
+    this.#chain = chain;
+    this.port = new SimChainPort(node, chain);
+    let asks = 0;
+    this.host = {
+      clock: new VirtualClock(node),
+      entropy: node.entropy,
+      chain: this.port,
+      store,
+      observer: node.observer,
+      newAsk: () => ++asks,
+    };
+  }
+
+  attach(handler: AnswerHandler): void {
+    this.store.attach(handler);
+    this.turn(() => this.port.attach(handler));
+  }
+
+  turn<T>(run: () => T): T {
+    return this.node.turn(run);
+  }
+
+  async until(done: () => boolean): Promise<boolean> {
+    return this.node.world.runUntil(done) === 'done';
+  }
+
+  restart(): SimHostWorld {
+    this.node.die();
+    this.store.crash();
+    this.port.forget();
+    return new SimHostWorld(this.node, this.store, this.#chain);
+  }
+}
+
+const identity = new Ed25519Key(new Uint8Array(32).fill(7));
+const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
+const gib = 100_000_000n;
+
+/** A payer with coins, a payee, and the chain between them. */
+class Lab {
+  readonly world = new World({ seed: 'bitcoin-channel' });
+  readonly chain = new SimChain();
+  readonly options: BitcoinChannelOptions;
+  payerScheme!: BitcoinChannelScheme;
+  payeeScheme!: BitcoinChannelScheme;
+  payer!: TestSide<Payer>;
+  payee!: TestSide<Payee>;
+  #sessions = 0;
+
+  constructor(options: Partial<BitcoinChannelOptions> = {}) {
+    this.options = { network: 'regtest', ...options };
+    this.startPayer(this.#host('payer'));
+    this.startPayee(this.#host('payee'));
+    for (let coin = 0; coin < 3; coin++) {
+      this.world.runUntilIdle();
+      this.chain.issue(this.payerScheme.desk.wallet('payer')!.address.script, gib);
+      this.chain.mine();
+    }
+    this.world.runUntilIdle();
+  }
+
+  #host(name: string): SimHostWorld {
+    const node = new SimNode(this.world, name);
+    return new SimHostWorld(node, new SimStore(node), this.chain);
+  }
+
+  startPayer(host: TestHost): void {
+    this.payerScheme = bitcoinChannel(this.options);
+    this.payer = new TestSide(host, made => this.payerScheme.payer(made));
+  }
+
+  startPayee(host: TestHost): void {
+    this.payeeScheme = bitcoinChannel(this.options);
+    this.payee = new TestSide(host, made => this.payeeScheme.payee(made, signer));
+  }
+
+  mine(blocks = 1): void {
+    this.world.runUntilIdle();
+    for (let i = 0; i < blocks; i++) {
+      this.chain.mine();
+      this.world.runUntilIdle();
+    }
+  }
+
+  talk(budget = 10_000_000n): Conversation {
+    return new Conversation(this.payer, this.payee, signer, ++this.#sessions, budget);
+  }
+
+  /** Through the set-up and the first payment. */
+  async open(value = 1_000_000n, talk = this.talk()): Promise<Conversation> {
+    expect(await talk.pay(value)).toEqual({ kind: 'waiting' });
+    this.mine();
+    expect(await talk.pay(value)).toMatchObject({ kind: 'credited', value });
+    return talk;
+  }
+
+  row(side: 'payer' | 'payee', index = 0) {
+    const scheme = side === 'payer' ? this.payerScheme : this.payeeScheme;
+    return scheme.desk.channels()[index];
+  }
+}
+
+describe.each(['spillman', 'cltv'] as const)('bitcoin-channel, %s', variant => {
+  let lab: Lab;
+  beforeEach(() => {
+    lab = new Lab({ variant });
+  });
+
+  it('pays and settles', async () => {
+    const talk = await lab.open();
+    for (let i = 0; i < 5; i++)
+      expect(await talk.pay(300_500n)).toMatchObject({ kind: 'credited', value: 301_000n });
+    expect(talk.credited).toBe(2_505_000n);
+    expect(await talk.close()).toBe(true);
+    lab.world.runUntilIdle();
+    lab.mine();
+    for (const side of ['payer', 'payee'] as const) {
+      const row = lab.row(side);
+      expect(row).toMatchObject({ phase: 'closed', paidSat: 2_505n, payments: 6, endingConfirmations: 1 });
+      const { ending, capacitySat, feeSat } = row;
+      expect(ending).toMatchObject({ how: 'payment', payeeSat: 2_505n, txid: row.settlementTxid });
+      expect(ending!.payeeSat + ending!.payerSat + feeSat + 240n).toBe(capacitySat);
+    }
+    expect(lab.payeeScheme.desk.wallet('payee')!.balance.confirmedSat).toBe(2_505n);
+  });
+
+  it('refunds after T', async () => {
+    const talk = lab.talk();
+    expect(await talk.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+    lab.mine();
+    talk.lose();
+    const { refundHeight, capacitySat, feeSat } = lab.row('payer');
+    expect(lab.payerScheme.desk.refund(lab.row('payer').channel)).toMatchObject({ ok: false });
+    lab.mine(refundHeight - lab.chain.height - 1);
+    expect(lab.row('payer').phase).toBe('funded');
+    lab.mine(2);
+    expect(lab.row('payer')).toMatchObject({ phase: 'refunded' });
+    expect(lab.row('payer').ending).toMatchObject({ how: 'refund', payerSat: capacitySat - feeSat });
+  });
+
+  it('refuses what is replayed, decreasing, forged or too large, and credits nothing', async () => {
+    const talk = await lab.open();
+    await talk.pay(5_000_000n);
+    const credited = talk.credited;
+    const best = talk.sent.at(-1)!;
+    const first = talk.sent.at(-2)!;
+    const forged = best.slice();
+    forged[17] += 1;
+    const large = best.slice();
+    large.fill(0xff, 10, 18);
+    const refusals: [Uint8Array, string][] = [
+      [best, 'stale'],
+      [first, 'stale'],
+      [forged, 'badSignature'],
+      [large, 'overspent'],
+      [best.subarray(0, 50), 'malformed'],
+      [Uint8Array.of(1, 99), 'malformed'],
+      [Uint8Array.of(99), 'malformed'],
+    ];
+    for (const [payment, code] of refusals) {
+      expect(await talk.send(payment)).toMatchObject({ kind: 'refused', fault: { code } });
+    }
+    const other = lab.talk();
+    other.target = lab.payee.world.turn(() => lab.payee.side.target(other.session));
+    expect(await other.send(best)).toMatchObject({ kind: 'refused', fault: { code: 'unknownChannel' } });
+    expect(talk.credited + other.credited).toBe(credited);
+    expect(lab.row('payee').paidSat * 1000n).toBe(credited);
+  });
+
+  it('keeps its best payment over a crash of the payee, and settles it', async () => {
+    const talk = await lab.open();
+    await talk.pay(2_000_000n);
+    lab.startPayee((lab.payee.world as SimHostWorld).restart());
+    lab.payer.world.turn(() => lab.payer.side.ended(talk.session));
+    lab.world.runUntilIdle();
+    expect(lab.row('payee')).toMatchObject({ paidSat: 3_000n, phase: 'open' });
+    lab.mine(3);
+    expect(lab.row('payee').phase).toBe('closing');
+    lab.mine();
+    expect(lab.row('payee')).toMatchObject({ phase: 'closed', paidSat: 3_000n });
+    expect(lab.row('payer')).toMatchObject({ phase: 'closed' });
+  });
+
+  it('lets a payer that crashed get its money back', async () => {
+    const talk = await lab.open();
+    lab.startPayer((lab.payer.world as SimHostWorld).restart());
+    lab.payee.world.turn(() => lab.payee.side.ended(talk.session));
+    lab.world.runUntilIdle();
+    expect(lab.row('payer')).toMatchObject({ phase: 'open', paidSat: 1_000n });
+    const again = lab.talk();
+    expect(lab.payerScheme.desk.close(lab.row('payer').channel)).toMatchObject({ ok: true });
+    expect(await again.close()).toBe(true);
+    lab.mine();
+    expect(lab.row('payer')).toMatchObject({ phase: 'closed' });
+    const { confirmedSat } = lab.payerScheme.desk.wallet('payer')!.balance;
+    const [{ feeSat }] = [lab.row('payer')];
+    expect(confirmedSat).toBeGreaterThan(3n * gib - 1_000n - feeSat - 240n - 1_000n);
+  });
+});
+
+describe('bitcoin-channel', () => {
+  it('goes on with a channel opened ahead, in one session alone', async () => {
+    const lab = new Lab();
+    const ahead = lab.talk();
+    expect(await ahead.pay(0n)).toEqual({ kind: 'waiting' });
+    lab.mine();
+    expect(await ahead.pay(0n)).toMatchObject({ kind: 'refusedByPayer', fault: { code: 'PAY_LIMIT' } });
+    ahead.lose();
+    const talk = lab.talk();
+    expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited', value: 1_000_000n });
+    expect(lab.payerScheme.desk.channels()).toHaveLength(1);
+    const second = lab.talk();
+    expect(await second.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+    expect(lab.payerScheme.desk.channels()).toHaveLength(2);
+  });
+
+  it('settles by itself before T', async () => {
+    const lab = new Lab();
+    const talk = await lab.open();
+    const { refundHeight } = lab.row('payee');
+    lab.mine(refundHeight - 12 - lab.chain.height);
+    expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'refusedByPayee', fault: { code: 'expired' } });
+    expect(lab.row('payee').phase).toBe('open');
+    lab.mine(7);
+    expect(lab.row('payee').phase).toBe('closed');
+  });
+
+  it('freezes when a reorganisation takes the contract away', async () => {
+    const lab = new Lab();
+    const talk = await lab.open();
+    const contract = Buffer.from(fromHex(lab.row('payee').contractTxid)!).reverse();
+    lab.chain.reorg(1, { without: [toHex(contract)] });
+    lab.world.runUntilIdle();
+    expect(lab.row('payee').phase).toBe('frozen');
+    const end: PayEnd = await talk.pay(1_000_000n);
+    expect(end).toMatchObject({ kind: 'refusedByPayee', fault: { code: 'frozen' } });
+    // The payer offers its contract again at the next block.
+    lab.mine(2);
+    expect(lab.row('payee').phase).toBe('open');
+    expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited' });
+    expect(lab.row('payee').paidSat * 1000n).toBe(talk.credited);
+  });
+
+  it('raises the fee of a settlement that waits', async () => {
+    const lab = new Lab();
+    const talk = await lab.open(5_000_000n);
+    lab.chain.minedSatPerKvb = 5_000n;
+    await talk.close();
+    lab.mine(2);
+    expect(lab.row('payee').phase).toBe('closing');
+    lab.mine(3);
+    expect(lab.row('payee').phase).toBe('closed');
+  });
+
+  it('releases coins when the payee takes no contract', async () => {
+    const lab = new Lab();
+    const talk = lab.talk();
+    const { confirmedSat } = lab.payerScheme.desk.wallet('payer')!.balance;
+    await talk.pay(1_000n, 1);
+    lab.world.runUntilIdle();
+    talk.lose();
+    lab.world.runUntilIdle();
+    expect(lab.payerScheme.desk.wallet('payer')!.balance).toEqual({ confirmedSat, unconfirmedSat: 0n });
+    expect(lab.payerScheme.desk.channels()).toEqual([]);
+  });
+
+  it('pays nothing to a target that another relay signed', async () => {
+    const lab = new Lab();
+    const talk = lab.talk();
+    talk.target = lab.payee.world.turn(() => lab.payee.side.target(1));
+    talk.target[talk.target.length - 1] ^= 1;
+    const end = await talk.pay(1_000n);
+    expect(end).toMatchObject({ kind: 'refusedByPayer', fault: { code: 'PAY_BAD_TARGET' } });
+  });
+
+  it('never funds two channels by one transaction', async () => {
+    const lab = new Lab();
+    const talks = [lab.talk(), lab.talk(), lab.talk()];
+    for (const talk of talks) await talk.pay(1_000_000n);
+    const inputs = lab.chain.mempool.transactions.flatMap(({ transaction }) =>
+      Transaction.fromBuffer(transaction.bytes).ins.map(input => toHex(input.hash)),
+    );
+    expect(new Set(inputs).size).toBe(3);
+    expect(new Set(lab.payerScheme.desk.channels().map(row => row.contractTxid)).size).toBe(3);
+  });
+});
