@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import { toHex } from '../base/bytes.ts';
+import { sha256 } from '../crypto/sha.ts';
+import type { StoreWrite } from '../ports.ts';
+import { parseConsensus } from './consensus.ts';
+import { DirectoryCache } from './directory-cache.ts';
+import { DirectoryClient, type DirectoryRequest } from './directory-client.ts';
+import type { DirectoryDocuments } from './directory-documents.ts';
+import { directoryRecords, restoreDirectory } from './directory-store.ts';
+import { documentBytes } from './document-lines.ts';
+import { encodeRequest, type HttpResponse, HttpResponseReader } from './http-codec.ts';
+import { microdescriptorOf, type ServerDescriptor } from './server-descriptor.ts';
+import {
+  ManualClock,
+  makeAuthority,
+  makeConsensus,
+  makeRelays,
+  must,
+  seeded,
+  type TestAuthority,
+  wallMs,
+} from './small-network.fixture.ts';
+
+const authorities = [makeAuthority(0), makeAuthority(1), makeAuthority(2)];
+const relays = makeRelays();
+
+/** What one authority serves. */
+function serve(
+  signers: readonly TestAuthority[],
+  listed: readonly ServerDescriptor[] = relays,
+  validAfterMs?: number,
+): DirectoryDocuments {
+  const micro = new Map(
+    listed.map(each => {
+      const text = microdescriptorOf(each);
+      return [toHex(sha256(documentBytes(text))), text] as const;
+    }),
+  );
+  const consensuses = {
+    ns: must(parseConsensus(makeConsensus(listed, signers, 'ns', validAfterMs))),
+    microdesc: must(parseConsensus(makeConsensus(listed, signers, 'microdesc', validAfterMs))),
+  };
+  return {
+    consensus: flavor => consensuses[flavor],
+    certificates: () => authorities.map(each => each.certificate),
+    microdescriptor: digest => micro.get(digest),
+    descriptor: digest => listed.find(each => toHex(each.digest) === digest)?.text,
+    descriptorOf: id => listed.find(each => toHex(each.rsaId) === id)?.text,
+    descriptors: () => listed.map(each => each.text),
+    ownDescriptor: () => listed[0].text,
+  };
+}
+
+function fetchFrom(
+  documents: DirectoryDocuments,
+  clock: ManualClock,
+  request: DirectoryRequest,
+): HttpResponse {
+  const { ifModifiedSinceMs } = request;
+  const sent = encodeRequest(
+    'GET',
+    request.path,
+    '127.0.0.1',
+    ifModifiedSinceMs === undefined ? {} : { ifModifiedSinceMs },
+  );
+  const bytes = new DirectoryCache(documents, clock).respond(sent);
+  const reader = new HttpResponseReader();
+  return must(reader.push(bytes!) ?? reader.end());
+}
+
+function newClient(clock: ManualClock, trusted = authorities, mirror = false): DirectoryClient {
+  return new DirectoryClient({
+    authorities: trusted.map(each => each.trusted),
+    clock,
+    entropy: seeded('client'),
+    mirror,
+  });
+}
+
+/** Carries requests until there are none; gives what was asked and how it ended. */
+function run(client: DirectoryClient, documents: DirectoryDocuments, clock: ManualClock): string[] {
+  const log: string[] = [];
+  for (let request = client.next(); request !== undefined; request = client.next()) {
+    const result = client.answered(request, fetchFrom(documents, clock, request));
+    log.push(`${request.kind} ${result.ok ? result.value : result.fault.code}`);
+    if (log.length > 50) throw new Error(`asks for ever: ${log.slice(-3)}`);
+  }
+  return log;
+}
+
+describe('directory client', () => {
+  test('goes from nothing to a view of the network', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    expect(run(client, serve(authorities), clock)).toEqual([
+      'consensus none',
+      'certificates news',
+      'microdescriptors news',
+    ]);
+    expect(client.progress).toEqual({ consensus: true, relaysListed: 3, relaysKnown: 3 });
+    const view = client.view!;
+    expect(view.relays.map(each => each.nickname).sort()).toEqual(['relay0', 'relay1', 'relay2']);
+    const exit = view.relayByName('RELAY2')!;
+    expect(exit.priceMsatPer2Pow20).toBe(50_000_000n);
+    expect(exit.paySchemes).toEqual([1]);
+    expect(exit.flags.has('Exit')).toBe(true);
+    expect(exit.ntorKey).toEqual(relays[2].ntorKey);
+    expect(view.relayById(relays[0].rsaId)?.nickname).toBe('relay0');
+    expect(view.relayByEd25519(relays[1].ed25519)?.nickname).toBe('relay1');
+    expect(view.relayByName(`$${toHex(relays[1].rsaId)}`)?.nickname).toBe('relay1');
+    expect(client.takeChanged()).toBe(true);
+    expect(client.takeChanged()).toBe(false);
+    expect(client.wakeMs()).toBeGreaterThan(1_000_000);
+  });
+
+  test('a mirror also gets flavour ns and the descriptors, and can serve in its turn', () => {
+    const clock = new ManualClock();
+    const mirror = newClient(clock, authorities, true);
+    run(mirror, serve(authorities), clock);
+    expect(mirror.consensus('ns')?.relays.length).toBe(3);
+    expect([...mirror.descriptors()].length).toBe(3);
+    const client = newClient(clock);
+    run(client, mirror, clock);
+    expect(client.view?.relays.length).toBe(3);
+  });
+
+  test('two of three authorities are enough, one is not', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    // A document signed by one is refused by the cache that is asked for three, so it comes by the bare name.
+    const one = serve(authorities.slice(0, 1));
+    const request = client.next()!;
+    const answer = fetchFrom(one, clock, {
+      ...request,
+      path: '/tor/status-vote/current/consensus-microdesc',
+    });
+    expect(client.answered(request, answer)).toMatchObject({
+      fault: { code: 'CONSENSUS_TOO_FEW_SIGNATURES' },
+    });
+    expect(client.view).toBeUndefined();
+    clock.pass(1_000);
+    expect(run(client, one, clock)).toEqual(['consensus DIRECTORY_STATUS']);
+    clock.pass(2_000);
+    run(client, serve(authorities.slice(1)), clock);
+    expect(client.view?.relays.length).toBe(3);
+  });
+
+  test('signatures of strangers count for nothing', () => {
+    const clock = new ManualClock();
+    const stranger = makeAuthority(9);
+    const client = newClient(clock, [stranger]);
+    expect(run(client, serve(authorities), clock)).toEqual(['consensus DIRECTORY_STATUS']);
+    expect(client.view).toBeUndefined();
+  });
+
+  test('a consensus with any changed byte is refused', () => {
+    const clock = new ManualClock();
+    const text = makeConsensus(relays, authorities, 'microdesc');
+    const warm = newClient(clock);
+    warm.restore({
+      certificates: authorities.map(each => each.certificate.text).join(''),
+      consensuses: [],
+      microdescriptors: '',
+    });
+    const signedEnd = text.indexOf('directory-signature ');
+    for (let at = 0; at < signedEnd; at += 11) {
+      const request = warm.next()!;
+      const changed = text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ 1) + text.slice(at + 1);
+      const body = documentBytes(changed);
+      expect(
+        warm.answered(request, { status: 200, reason: '', headers: new Map(), body }).ok,
+        `byte ${at}`,
+      ).toBe(false);
+      clock.monotonic += 120_000;
+    }
+    expect(warm.view).toBeUndefined();
+  });
+
+  test('keeps the last good view when the next consensus is bad, late, or too old', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    run(client, serve(authorities), clock);
+    const first = client.view;
+    clock.pass(2.5 * 3_600_000);
+    expect(run(client, serve(authorities.slice(0, 1)), clock)).toEqual(['consensus DIRECTORY_STATUS']);
+    expect(client.view).toBe(first);
+    clock.pass(60_000);
+    const older = serve(authorities, relays, wallMs - 7_200_000);
+    const request = client.next()!;
+    const answer = fetchFrom(older, clock, { ...request, ifModifiedSinceMs: undefined });
+    expect(client.answered(request, answer)).toMatchObject({ fault: { code: 'CONSENSUS_OLDER' } });
+    expect(client.view).toBe(first);
+    clock.pass(60_000);
+    run(client, serve(authorities, relays.slice(1), clock.wall), clock);
+    expect(client.view?.relays.length).toBe(2);
+    clock.pass(30 * 3_600_000);
+    expect(client.view).toBeUndefined();
+  });
+
+  test('microdescriptors that nobody asked for are dropped', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    const honest = serve(authorities);
+    const liar: DirectoryDocuments = {
+      ...honest,
+      microdescriptor: digest => honest.microdescriptor(digest)?.replace('naulon-price 5', 'naulon-price 9'),
+    };
+    expect(run(client, liar, clock).at(-1)).toBe('microdescriptors DIRECTORY_USELESS_ANSWER');
+    expect(client.view).toBeUndefined();
+    expect(client.wakeMs()).toBeLessThanOrEqual(1_000);
+    clock.pass(1_000);
+    expect(run(client, honest, clock)).toEqual(['microdescriptors news']);
+  });
+
+  test('waits longer after each failure, and asks another source', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    const waits: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      client.failed(client.next()!);
+      expect(client.next()).toBeUndefined();
+      waits.push(client.wakeMs()!);
+      clock.pass(waits[i]);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+  });
+
+  test('comes back from its records', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    run(client, serve(authorities), clock);
+    const records = new Map(directoryRecords(client).map((each: StoreWrite) => [each.key, each.value]));
+    const again = newClient(clock);
+    restoreDirectory(again, { get: key => records.get(key), list: () => [], commit: () => {} });
+    expect(again.view?.relays.length).toBe(3);
+    expect(again.next()).toBeUndefined();
+  });
+});
