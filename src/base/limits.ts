@@ -74,6 +74,10 @@ export const paymentAssemblyMsMax = 30_000;
 export const badPaymentsMax = 3;
 /** REDEEMs a circuit may have waiting for the store or the chain. */
 export const pendingRedeemsMax = 4;
+/** Refusals in a row after which a payer gives a hop up. */
+export const refusalsMax = 4;
+/** Least window that is chosen from the measured rate: 2 MiB. */
+export const autoWindowCellsMin = 4_096;
 /** Channels a relay keeps open or opening at once. */
 export const channelsMax = 100_000;
 

@@ -1,0 +1,71 @@
+import type { Answer, AskId, ChainEvent, ChainPort, Clock, Entropy, Observer, StorePort } from '../ports.ts';
+import type { CellBalance } from './cell-balance.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { PayeeSession, type PayeeSessionHost } from './payee-session.ts';
+import type { Payee, PayeeSigner, PaymentScheme, SessionId } from './scheme.ts';
+
+export interface PayeeDeskOptions {
+  /** The first is the one whose target an empty REDEEM is answered with. */
+  readonly schemes: readonly PaymentScheme[];
+  readonly signer: PayeeSigner;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly chain: ChainPort;
+  readonly store: StorePort;
+  readonly observer: Observer;
+  /** Fresh over all of the node's questions to its store and chain. */
+  readonly newAsk: () => AskId;
+}
+
+/** A relay's counter for payments: the payees of its schemes, and a session for each paid circuit. */
+export class PayeeDesk {
+  readonly #options: PayeeDeskOptions;
+  readonly #payees: ReadonlyMap<number, Payee>;
+  readonly #commits: CommitQueue;
+  readonly #sessions = new Map<SessionId, PayeeSession>();
+  #lastSession = 0;
+
+  constructor(options: PayeeDeskOptions) {
+    const { schemes, signer, store, newAsk } = options;
+    this.#options = options;
+    this.#commits = new CommitQueue(store, newAsk);
+    this.#payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(options, signer)]));
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  open(host: PayeeSessionHost, balance: CellBalance): PayeeSession {
+    this.#lastSession += 1;
+    const id = this.#lastSession;
+    const { clock } = this.#options;
+    const session = new PayeeSession({
+      id,
+      host,
+      balance,
+      clock,
+      payees: this.#payees,
+      commits: this.#commits,
+      onEnded: () => this.#sessions.delete(id),
+    });
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** True when the answer was for this desk. */
+  onAnswer(answer: Answer): boolean {
+    if (this.#commits.onAnswer(answer)) return true;
+    for (const payee of this.#payees.values()) {
+      const outcome = payee.onAnswer(answer);
+      if (outcome === undefined) continue;
+      this.#sessions.get(outcome.session)?.onOutcome(outcome.result);
+      return true;
+    }
+    return false;
+  }
+
+  onChain(event: ChainEvent): void {
+    for (const payee of this.#payees.values()) payee.onChain(event);
+  }
+}

@@ -1,0 +1,70 @@
+import { autoWindowCellsMin, paymentReserveCells } from '../base/limits.ts';
+
+/** Cells that one payment buys: a number, or as many as pass in 10 s at the measured rate (paper 004, section 5). */
+export type WindowChoice = number | 'auto';
+
+const autoWindowMs = 10_000;
+/** Shorter stretches say too little of the rate. */
+const rateStretchMs = 200;
+
+/**
+ * When to pay and for how many cells. Keeps prepaid what the far ends may send without asking, and one bandwidth-delay
+ * product, and a window on top of it.
+ */
+export class TopUp {
+  readonly #choice: WindowChoice;
+  #needs = 0;
+  #cellsPerMs = 0;
+  #roundTripMs = 0;
+  #stretchStartMs: number | undefined;
+  #stretchCells = 0;
+
+  constructor(choice: WindowChoice) {
+    this.#choice = choice;
+  }
+
+  get windowCells(): number {
+    if (this.#choice !== 'auto') return this.#choice;
+    return Math.max(autoWindowCellsMin, Math.ceil(this.#cellsPerMs * autoWindowMs));
+  }
+
+  /** Never less than this is left, or the circuit stalls. */
+  get keepCells(): number {
+    return Math.max(this.#needs, Math.ceil(this.#cellsPerMs * this.#roundTripMs)) + paymentReserveCells;
+  }
+
+  /** A payment is due below this. */
+  get lowCells(): number {
+    return this.keepCells + this.windowCells;
+  }
+
+  needs(cells: number): void {
+    this.#needs = cells;
+  }
+
+  /** So many cells have passed in all by now. */
+  measure(cells: number, nowMs: number): void {
+    if (this.#stretchStartMs === undefined) {
+      this.#stretchStartMs = nowMs;
+      this.#stretchCells = cells;
+      return;
+    }
+    const elapsed = nowMs - this.#stretchStartMs;
+    if (elapsed < rateStretchMs) return;
+    const rate = (cells - this.#stretchCells) / elapsed;
+    this.#cellsPerMs = this.#cellsPerMs === 0 ? rate : (this.#cellsPerMs + rate) / 2;
+    this.#stretchStartMs = nowMs;
+    this.#stretchCells = cells;
+  }
+
+  /** A payment took so long from REDEEM to RECEIPT. */
+  onRoundTrip(ms: number): void {
+    this.#roundTripMs = Math.max(ms, this.#roundTripMs * 0.9);
+  }
+
+  /** Cells to buy now with so many left; 0: none. */
+  due(spendable: number): number {
+    const low = this.lowCells;
+    return spendable < low ? Math.max(this.windowCells, low - spendable) : 0;
+  }
+}
