@@ -166,9 +166,9 @@ class DemoRun {
     const ask = setInterval(
       () => {
         draw();
-        void control.circuits().then(
-          circuits => {
-            hops = circuits.find(({ id }) => id === this.#circuit?.id)?.hops ?? hops;
+        void control.circuit(this.#circuit?.id ?? 0).then(
+          circuit => {
+            hops = circuit.hops;
           },
           () => {},
         );
@@ -197,10 +197,7 @@ class DemoRun {
 
   async settle(step: Step): Promise<void> {
     const { network, control } = this.#running();
-    const circuit = (await control.circuits()).find(({ id }) => id === this.#circuit?.id);
-    if (circuit === undefined)
-      throw new OperatorError('DEMO_CIRCUIT', 'the circuit ended before it was closed', 1);
-    await control.closeCircuit(circuit.id);
+    const circuit = await control.closeCircuit(this.#circuit?.id ?? 0);
     const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
     const hops = circuit.hops.flatMap(hopAccount);
     await this.#until(async () => {
