@@ -1,0 +1,70 @@
+import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import type { DirectoryClient, DirectoryRequest } from '../src/directory/directory-client.ts';
+import { directoryRecords, restoreDirectory } from '../src/directory/directory-store.ts';
+import { encodeRequest } from '../src/directory/http-codec.ts';
+import type { AskId, Cancel, Clock, Observer, StorePort } from '../src/ports.ts';
+import type { HttpTransfers } from './http-transfers.ts';
+
+export interface DirectoryDutiesOptions {
+  readonly client: DirectoryClient;
+  readonly authorities: readonly DirectoryAuthority[];
+  readonly transfers: HttpTransfers;
+  readonly clock: Clock;
+  readonly store: StorePort;
+  readonly newAsk: () => AskId;
+  readonly observer: Observer;
+  /** Something new was learnt. */
+  readonly onNews: () => void;
+}
+
+/** Keeps a relay's copy of the directory current, from the authorities' directory ports, and on disk. */
+export class DirectoryDuties {
+  readonly #options: DirectoryDutiesOptions;
+  #cancel: Cancel | undefined;
+  #asked = 0;
+  #stopped = false;
+
+  constructor(options: DirectoryDutiesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    restoreDirectory(this.#options.client, this.#options.store);
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #pump(): void {
+    const { client, clock, authorities } = this.#options;
+    if (this.#stopped || authorities.length === 0) return;
+    for (let request = client.next(); request !== undefined; request = client.next()) this.#fetch(request);
+    this.#cancel?.();
+    const wakeMs = client.wakeMs();
+    this.#cancel = wakeMs === undefined ? undefined : clock.after(wakeMs, () => this.#pump());
+  }
+
+  #fetch(request: DirectoryRequest): void {
+    const { authorities, client, transfers, observer } = this.#options;
+    // A different authority each time, so that one that is down does not stop us.
+    const to = authorities[this.#asked++ % authorities.length].dirAddress;
+    const { ifModifiedSinceMs } = request;
+    const bytes = encodeRequest('GET', request.path, `${to.host}:${to.port}`, { ifModifiedSinceMs });
+    transfers.ask(to, bytes, result => {
+      const news = result.ok ? client.answered(request, result.value) : undefined;
+      if (news === undefined) client.failed(request);
+      if (news === undefined || !news.ok) observer.count('naulon_directory_fetch_failures_total');
+      if (news?.ok && news.value === 'news') this.#keep();
+      this.#pump();
+    });
+  }
+
+  #keep(): void {
+    const { client, store, newAsk, onNews } = this.#options;
+    if (client.takeChanged()) store.commit(directoryRecords(client), newAsk());
+    onNews();
+  }
+}

@@ -1,0 +1,392 @@
+import { circuitQueueCellsHigh } from '../src/base/limits.ts';
+import { cellCommand, destroyReason, handshakeType } from '../src/cell/commands.ts';
+import {
+  decodeCreate2,
+  decodeCreated2,
+  decodeCreateFast,
+  decodeDestroy,
+  encodeCreated2,
+  encodeCreatedFast,
+} from '../src/cell/link-messages.ts';
+import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
+import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from '../src/circuit/relay-circuit.ts';
+import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts';
+import type { NodeKeys } from '../src/crypto/node-keys.ts';
+import { ntorServer } from '../src/crypto/ntor.ts';
+import { DirectoryCache } from '../src/directory/directory-cache.ts';
+import { DirectoryClient } from '../src/directory/directory-client.ts';
+import { makeLinkIdentity } from '../src/link/link-certificates.ts';
+import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
+import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import { PayeeDesk } from '../src/payment/payee-desk.ts';
+import type { PaymentScheme } from '../src/payment/scheme.ts';
+import type {
+  Answer,
+  AnswerHandler,
+  AskId,
+  ChainEvent,
+  ChainPort,
+  Clock,
+  CloseReason,
+  Endpoint,
+  Entropy,
+  LinkHandler,
+  LinkId,
+  LinkPort,
+  Observer,
+  ResolvedAddress,
+  StorePort,
+  StreamHandler,
+  StreamId,
+  StreamPort,
+} from '../src/ports.ts';
+import type { DirectoryService } from '../src/stream/directory-stream.ts';
+import type { ExitStream } from '../src/stream/exit-stream.ts';
+import { CircuitTable } from './circuit-table.ts';
+import { DirectoryDuties } from './directory-duties.ts';
+import { DirectoryRation } from './directory-ration.ts';
+import { ExitConnections } from './exit-connections.ts';
+import { Extensions } from './extensions.ts';
+import { HttpTransfers } from './http-transfers.ts';
+import { LinkTable } from './link-table.ts';
+import { PricePolicy } from './price-policy.ts';
+import { Publisher } from './publish.ts';
+import type { RelaySettings } from './relay-settings.ts';
+
+export interface RelayPorts {
+  readonly links: LinkPort;
+  readonly streams: StreamPort;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly store: StorePort;
+  readonly chain: ChainPort;
+  readonly observer: Observer;
+}
+
+/**
+ * A relay: links, circuits, exits, payments and its directory, composed. Knows no socket, clock or disk but its ports.
+ *
+ * | event | goes to |
+ * |-------|---------|
+ * | a cell of a circuit | its RelayCircuit, found by link and id |
+ * | CREATE_FAST, CREATE2 | a new RelayCircuit with a balance, and a payee session unless the relay is free |
+ * | CREATED2, DESTROY | Extensions, or the circuit |
+ * | an exit connection's bytes | ExitConnections, then its ExitStream |
+ * | a directory transfer's bytes | HttpTransfers, for DirectoryDuties and Publisher |
+ * | answers of store and chain, blocks | PayeeDesk |
+ */
+export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayCircuitHost {
+  readonly settings: RelaySettings;
+  readonly entropy: Entropy;
+  readonly observer: Observer;
+  readonly port: StreamPort;
+  /** Takes the events of the LinkPort. */
+  readonly linkHandler: LinkHandler;
+  readonly directoryClient: DirectoryClient;
+  readonly circuits = new CircuitTable();
+  readonly #keys: NodeKeys;
+  readonly #mux: RelayLinks;
+  readonly #links: LinkTable;
+  readonly #extensions: Extensions;
+  readonly #exits: ExitConnections;
+  readonly #transfers: HttpTransfers;
+  readonly #duties: DirectoryDuties;
+  readonly #publisher: Publisher;
+  readonly #cache: DirectoryService;
+  readonly #ration: DirectoryRation;
+  readonly #price: PricePolicy;
+  readonly #desk: PayeeDesk;
+  #lastAsk = 0;
+  #cellsCarried = 0;
+
+  constructor(settings: RelaySettings, keys: NodeKeys, ports: RelayPorts, schemes: readonly PaymentScheme[]) {
+    const { clock, entropy, observer, store, streams } = ports;
+    this.settings = settings;
+    this.entropy = entropy;
+    this.observer = observer;
+    this.port = streams;
+    this.#keys = keys;
+    const newAsk = (): AskId => this.newAsk();
+    this.#mux = new RelayLinks({
+      port: ports.links,
+      clock,
+      entropy,
+      observer,
+      identity: makeLinkIdentity(keys, clock.wallMs()),
+      protocols: settings.linkProtocols,
+      ownAddresses: [settings.address.host, ...(settings.ipv6 === undefined ? [] : [settings.ipv6.host])],
+      user: this,
+    });
+    this.linkHandler = this.#mux;
+    this.#links = new LinkTable(this.#mux, keys.identity.publicKey);
+    this.#extensions = new Extensions({
+      links: this.#mux,
+      linkTable: this.#links,
+      circuits: this.circuits,
+      clock,
+      ownRsaId: keys.rsaIdentity.fingerprint,
+      allowPrivate: settings.extendPrivate,
+    });
+    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy);
+    this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
+    this.#desk = new PayeeDesk({ ...ports, schemes, signer: signerOf(keys), newAsk });
+    this.#transfers = new HttpTransfers(streams, clock);
+    this.directoryClient = new DirectoryClient({
+      authorities: settings.authorities,
+      clock,
+      entropy,
+      mirror: true,
+      retryMs: settings.directoryRetryMs,
+    });
+    this.#cache = new DirectoryCache(this.directoryClient, clock);
+    this.#ration = new DirectoryRation(clock);
+    this.#publisher = new Publisher({
+      settings,
+      keys,
+      price: this.#price.published(),
+      directory: this.directoryClient,
+      transfers: this.#transfers,
+      clock,
+      observer,
+      bytesCarried: () => this.#cellsCarried * 512,
+    });
+    this.#duties = new DirectoryDuties({
+      client: this.directoryClient,
+      authorities: settings.authorities,
+      transfers: this.#transfers,
+      clock,
+      store,
+      newAsk,
+      observer,
+      onNews: () => this.#publisher.onConsensus(),
+    });
+  }
+
+  /** Fresh for each question to the store or the chain. */
+  newAsk(): AskId {
+    this.#lastAsk += 1;
+    return this.#lastAsk;
+  }
+
+  /** Begins to publish and to fetch; links and circuits are served from the construction on. */
+  start(): void {
+    this.#publisher.start();
+    this.#duties.start();
+  }
+
+  /** Ends all circuits, telling both neighbours of each. Payments that are under way stay with the schemes. */
+  stop(): void {
+    this.#publisher.stop();
+    this.#duties.stop();
+    this.#transfers.stop();
+    for (const circuit of [...this.circuits]) circuit.destroy(destroyReason.hibernating);
+    this.#exits.stop();
+  }
+
+  // Links
+
+  onLinkReady(link: LinkId, peer: LinkPeer, _protocol: LinkProtocol): void {
+    this.#links.onReady(link, peer);
+  }
+
+  onLinkLost(link: LinkId, fault: LinkFault): void {
+    this.#mux.forgetAddress(link);
+    this.#links.onLost(link, fault);
+    for (const { circuit, towards } of this.circuits.onLink(link)) {
+      if (towards === 'previous') circuit.onPreviousLost(destroyReason.channelClosed);
+      else circuit.onNextLost(destroyReason.channelClosed);
+    }
+  }
+
+  onCircuitWritable(link: LinkId, id: number): void {
+    const entry = this.circuits.find(link, id);
+    if (entry?.towards === 'previous') entry.circuit.onWritable();
+  }
+
+  onCell(link: LinkId, id: number, command: number, bytes: Uint8Array, at: number): void {
+    const entry = this.circuits.find(link, id);
+    switch (command) {
+      case cellCommand.relay:
+      case cellCommand.relayEarly:
+        this.#cellsCarried += 1;
+        if (entry === undefined) this.observer.count('naulon_cells_without_circuit_total');
+        else if (entry.towards === 'previous') entry.circuit.onClientCell(command, bytes, at);
+        else entry.circuit.onNextCell(command, bytes, at);
+        break;
+      case cellCommand.destroy:
+        if (entry?.towards === 'previous') entry.circuit.onPreviousLost(decodeDestroy(bytes, at));
+        else entry?.circuit.onNextLost(decodeDestroy(bytes, at));
+        break;
+      case cellCommand.created2:
+        if (entry?.towards === 'next') this.#extensions.onCreated(entry.circuit, decodeCreated2(bytes, at));
+        break;
+      case cellCommand.createFast:
+      case cellCommand.create2:
+        this.#onCreate({ link, id }, command, bytes, at);
+        break;
+      default:
+        this.observer.count('naulon_cells_unexpected_total');
+    }
+  }
+
+  // Circuits
+
+  #onCreate(side: CircuitSide, command: number, bytes: Uint8Array, at: number): void {
+    if (!this.#mux.acceptsCircuit(side.link, side.id)) {
+      // The id may be of a circuit that lives: that one is not disturbed.
+      this.observer.count('naulon_circuits_refused_total');
+      return;
+    }
+    const made =
+      command === cellCommand.createFast ? this.#createFast(bytes, at) : this.#createNtor(bytes, at);
+    if (made === undefined) {
+      this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
+      this.observer.count('naulon_circuits_refused_total');
+      return;
+    }
+    const balance = this.#price.newBalance();
+    const circuit = new RelayCircuit(this, side, made.keys, balance);
+    if (this.#price.charges) circuit.setPayee(this.#desk.open(circuit, balance));
+    this.circuits.add(circuit);
+    this.observer.count('naulon_circuits_created_total');
+    this.#mux.send(side.link, side.id, made.command, made.reply, 0);
+  }
+
+  #createFast(bytes: Uint8Array, at: number): CreatedCircuit {
+    const x = decodeCreateFast(bytes, at);
+    const y = this.entropy.bytes(20);
+    const { keys, verify } = createFastKeys(x, y);
+    return { keys, command: cellCommand.createdFast, reply: encodeCreatedFast(y, verify) };
+  }
+
+  #createNtor(bytes: Uint8Array, at: number): CreatedCircuit | undefined {
+    const message = decodeCreate2(bytes, at);
+    if (message?.handshakeType !== handshakeType.ntor) return undefined;
+    const { rsaIdentity, ntor } = this.#keys;
+    const served = ntorServer(this.entropy, rsaIdentity.fingerprint, [ntor], message.handshake);
+    if (!served.ok) return undefined;
+    return {
+      keys: served.value.keys,
+      command: cellCommand.created2,
+      reply: encodeCreated2(served.value.reply),
+    };
+  }
+
+  // What circuits ask for
+
+  send(side: CircuitSide, command: number, bytes: Uint8Array, at: number): boolean {
+    return this.#mux.send(side.link, side.id, command, bytes, at);
+  }
+
+  canQueue(side: CircuitSide): boolean {
+    return this.#mux.queued(side.link, side.id) < circuitQueueCellsHigh;
+  }
+
+  extend(circuit: RelayCircuit, message: Extend2Message): void {
+    this.#extensions.start(circuit, message);
+  }
+
+  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined, reason: number | undefined): void {
+    this.#extensions.forget(circuit);
+    if (next === undefined) return;
+    this.circuits.removeSide(next);
+    this.#mux.releaseCircuit(next.link, next.id, reason);
+  }
+
+  gone(circuit: RelayCircuit, reason: number | undefined): void {
+    this.circuits.remove(circuit);
+    this.#mux.releaseCircuit(circuit.previous.link, circuit.previous.id, reason);
+  }
+
+  beginExit(_circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void {
+    this.#exits.begin(stream, message);
+  }
+
+  resolve(circuit: RelayCircuit, streamId: number, name: string): void {
+    this.#exits.resolve(name, answer => circuit.onResolved(streamId, answer));
+  }
+
+  finished(stream: ExitStream, flush: boolean): void {
+    this.#exits.finished(stream, flush);
+  }
+
+  directory(circuit: RelayCircuit): DirectoryService | undefined {
+    return this.#ration.take(this.#mux.addressOf(circuit.previous.link)) ? this.#cache : undefined;
+  }
+
+  // Streams
+
+  onResolved(ask: AskId, addresses: readonly ResolvedAddress[]): void {
+    this.#exits.onResolved(ask, addresses);
+  }
+
+  /** A relay takes no connections but links. */
+  onStreamAccepted(stream: StreamId, _listener: string, _from: Endpoint): void {
+    this.port.close(stream);
+  }
+
+  onConnected(stream: StreamId, remote: Endpoint): void {
+    if (this.#transfers.owns(stream)) this.#transfers.onConnected(stream);
+    else this.#exits.onConnected(stream, remote);
+  }
+
+  onStreamBytes(stream: StreamId, bytes: Uint8Array): void {
+    if (this.#transfers.owns(stream)) this.#transfers.onBytes(stream, bytes);
+    else this.#exits.onBytes(stream, bytes);
+  }
+
+  onStreamWritable(stream: StreamId): void {
+    this.#exits.onWritable(stream);
+  }
+
+  onStreamEnd(stream: StreamId): void {
+    if (this.#transfers.owns(stream)) this.#transfers.onEnd(stream);
+    else this.#exits.onEnd(stream);
+  }
+
+  onStreamClosed(stream: StreamId, why: CloseReason): void {
+    if (this.#transfers.owns(stream)) this.#transfers.onClosed(stream, why);
+    else this.#exits.onClosed(stream, why);
+  }
+
+  // Money
+
+  onAnswer(answer: Answer): void {
+    this.#desk.onAnswer(answer);
+  }
+
+  onChain(event: ChainEvent): void {
+    this.#desk.onChain(event);
+  }
+}
+
+interface CreatedCircuit {
+  readonly keys: CircuitKeys;
+  readonly command: number;
+  /** 509 bytes. */
+  readonly reply: Uint8Array;
+}
+
+function signerOf(keys: NodeKeys): { ed25519: Uint8Array; sign(message: Uint8Array): Uint8Array } {
+  return { ed25519: keys.identity.publicKey, sign: message => keys.identity.sign(message) };
+}
+
+/** The links of a relay, with the addresses that others connected from. */
+class RelayLinks extends LinkMux {
+  #addresses = new Map<LinkId, string>();
+
+  override onAccepted(link: LinkId, from: Endpoint): void {
+    const before = this.linkCount;
+    super.onAccepted(link, from);
+    if (this.linkCount > before) this.#addresses.set(link, from.host);
+  }
+
+  /** A name for whoever is at the other end; links that we opened have none but their own. */
+  addressOf(link: LinkId): string {
+    return this.#addresses.get(link) ?? `link ${link}`;
+  }
+
+  forgetAddress(link: LinkId): void {
+    this.#addresses.delete(link);
+  }
+}

@@ -1,0 +1,45 @@
+import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import type { LinkProtocol } from '../src/link/link-faults.ts';
+import type { Endpoint } from '../src/ports.ts';
+import { type ExitPolicy, noExit } from './exit-policy.ts';
+
+/** What a relay's configuration comes down to; torrc and pay.yaml are read in config.ts. */
+export interface RelaySettings {
+  readonly nickname: string;
+  /** IPv4 address and OR port by which others reach us. */
+  readonly address: Endpoint;
+  readonly ipv6: Endpoint | undefined;
+  readonly contact: string | undefined;
+  /** Fingerprints and names, as MyFamily lists them. */
+  readonly family: readonly string[];
+  readonly authorities: readonly DirectoryAuthority[];
+  readonly linkProtocols: readonly LinkProtocol[];
+  readonly exitPolicy: ExitPolicy;
+  /** Circuits may be extended to private addresses: labs. torrc ExtendAllowPrivateAddresses */
+  readonly extendPrivate: boolean;
+  /** Whether descriptors are uploaded. torrc PublishServerDescriptor */
+  readonly publishes: boolean;
+  /** Bytes per second. */
+  readonly bandwidthRate: number;
+  readonly bandwidthBurst: number;
+  /** Millisatoshi for 2^20 cells; 0: free. */
+  readonly priceMsatPer2Pow20: bigint;
+  readonly directoryRetryMs: readonly [first: number, longest: number];
+}
+
+/** C tor's default of BandwidthRate. */
+const gibibyte = 2 ** 30;
+
+export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 'authorities'> = {
+  ipv6: undefined,
+  contact: undefined,
+  family: [],
+  linkProtocols: [3, 4, 5],
+  exitPolicy: noExit,
+  extendPrivate: false,
+  publishes: true,
+  bandwidthRate: gibibyte,
+  bandwidthBurst: gibibyte,
+  priceMsatPer2Pow20: 0n,
+  directoryRetryMs: [1_000, 60_000],
+};
