@@ -61,7 +61,7 @@ module.exports = {
       path: '^(src/sim|regtest|scripts|bench)/',
     }),
     forbid('regtest-imports-base', '^regtest/', {
-      path: '^(src/(?!base/|ports\\.ts)|relay|client|dirauth|scripts|bench)/?',
+      path: '^(src/(?!base/|ports\\.ts|node-io/process-identity)|relay|client|dirauth|scripts|bench)/?',
     }),
     forbid('nobody-imports-scripts', '^(src|relay|client|dirauth|regtest)/', { path: '^(scripts|bench)/' }),
   ],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Launch } from './bitcoind-program.ts';
 import { compareVersions } from './bitcoind-program.ts';
-import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
+import { identityOf, isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 /** Written last into an unpacked bitcoind, before it is renamed into place: how to run it, relative to its folder. */
 interface Manifest {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bitcoind, startBitcoind } from './bitcoind.ts';
 import { bitcoinOf, RpcFault, satoshiOf } from './bitcoind-rpc.ts';
 import { type Funds, openFunds } from './funds.ts';
-import { identityOf, isRunning, signalProcess } from './process-identity.ts';
+import { identityOf, isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 
 const somebody = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
 

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Listr, ListrLogger, ProcessOutput } from 'listr2';
+import type { CircuitReport, HopReport } from '../client/circuit-report.ts';
+import { connectThrough } from '../client/socks-connect.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import type { GlobalOptions } from './cli-program.ts';
-import { type CircuitReport, type ClientControl, type HopReport, openControl } from './client-control.ts';
+import { type ClientControl, controlOf } from './client-control.ts';
 import {
   accountLines,
   disagreements,
@@ -18,8 +20,8 @@ import { type Downloaded, download } from './download.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
 import { planOf, relaysOf } from './net-file.ts';
+import { splitAddress } from './network-ports.ts';
 import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
-import { connectThrough, splitAddress } from './socks-client.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
 import { colour, grouped, megabytes, type Terminal } from './terminal.ts';
 
@@ -140,7 +142,7 @@ class DemoRun {
 
   async fundWallet(step: Step): Promise<void> {
     this.#network = this.#start.network();
-    this.#control = await openControl(this.#network.state.control);
+    this.#control = await controlOf(this.#network.state.control);
     const { sat, coins } = await this.#start.fund(this.#control);
     step.title = `wallet     ${grouped(sat)} sat in ${coins} coins`;
   }
@@ -155,8 +157,8 @@ class DemoRun {
   async stream(step: Step): Promise<void> {
     const { network, control } = this.#running();
     const [host, port] = splitAddress(network.state.lab);
-    const proxy = network.state.socks;
-    const socket = await connectThrough({ proxy, host, port, user: 'demo', password: 'demo' }, this.#signal);
+    const ticket = { socks: network.state.socks, user: 'demo', password: 'demo' };
+    const socket = await connectThrough(ticket, host, port);
     const start = performance.now();
     let bytes = 0;
     let hops = this.#circuit?.hops ?? [];

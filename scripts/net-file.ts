@@ -3,14 +3,15 @@ import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
+import { formatPrice, parsePrice } from '../src/payment/price.ts';
 
-/** msat per 2^20 cells of what "1 sat/GiB" says: a GiB is 2^21 cells of 512 bytes. */
-const priceText = /^(\d+(?:\.\d+)?)\s*(sat\/GiB|msat\/cell)$/;
-
-const price = z
-  .string()
-  .regex(priceText, 'a price reads like "100000 sat/GiB" or "2 msat/cell"')
-  .transform(text => satPerGib(text));
+/** Either way of writing a price, as pay.yaml has it. */
+const price = z.string().transform((text, context) => {
+  const parsed = parsePrice(text);
+  if (parsed.ok) return formatPrice(parsed.value);
+  context.addIssue(parsed.fault.detail ?? 'not a price');
+  return z.NEVER;
+});
 const satoshi = z.union([z.number().int().positive(), z.string()]).transform((value, context) => {
   const digits = /^(\d+)(?:\s*sat)?$/.exec(String(value))?.[1];
   if (digits !== undefined && Number(digits) > 0) return Number(digits);
@@ -163,16 +164,4 @@ function knownKeys(path: readonly (string | number)[]): string[] {
     return ['scheme', 'variant', 'window', 'max_spend', 'channel_size', 'min_confirmations'];
   if (path[0] === 'chain') return ['kind', 'url', 'cookie'];
   return Object.keys(netSchema.shape);
-}
-
-/** Turns either way of writing a price into sat per GiB, in which pay.yaml has it. */
-function satPerGib(text: string): string {
-  const [, amount, unit] = priceText.exec(text) ?? [];
-  if (unit === 'sat/GiB') return text;
-  const [whole, fraction = ''] = amount.split('.');
-  // 2^21 cells in a GiB, 1000 msat in a sat.
-  const scaled = BigInt(whole + fraction) * 2n ** 21n;
-  const divisor = 1_000n * 10n ** BigInt(fraction.length);
-  const thousandths = (scaled * 1_000n) / divisor;
-  return `${thousandths / 1_000n}.${(thousandths % 1_000n).toString().padStart(3, '0')} sat/GiB`;
 }

@@ -24,3 +24,9 @@ function listenAnywhere(): Promise<Server> {
     server.listen(0, '127.0.0.1', () => listening(server));
   });
 }
+
+/** HOST:PORT apart. */
+export function splitAddress(address: string): [host: string, port: number] {
+  const colon = address.lastIndexOf(':');
+  return [address.slice(0, colon), Number(address.slice(colon + 1))];
+}

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, type ProcessIdentity } from '../regtest/process-identity.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 export type NodeRole = 'bitcoind' | 'authority' | 'relay' | 'client';
 

@@ -3,8 +3,8 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { identityOf, type ProcessIdentity } from '../regtest/process-identity.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { identityOf, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 const stopMsMax = 10_000;
 

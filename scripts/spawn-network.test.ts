@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isRunning } from '../regtest/process-identity.ts';
+import { isRunning } from '../src/node-io/process-identity.ts';
 import { planOf } from './net-file.ts';
 import { readNetworkState } from './network-state.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';

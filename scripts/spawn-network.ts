@@ -5,9 +5,9 @@ import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
-import { identityOf, isRunning } from '../regtest/process-identity.ts';
 import { OperatorError } from '../src/base/fault.ts';
-import { type ClientControl, openControl } from './client-control.ts';
+import { identityOf, isRunning } from '../src/node-io/process-identity.ts';
+import { type ClientControl, controlOf } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { type NetPlan, relaysOf } from './net-file.ts';
 import {
@@ -205,7 +205,7 @@ export class NetworkStart {
   /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do without payments. */
   async fundClient(): Promise<void> {
     if (this.#funds === undefined || this.#options.plan.pay.scheme === 'none') return;
-    const control = await openControl(this.#control);
+    const control = await controlOf(this.#control);
     try {
       const { sat, coins } = await this.fund(control);
       this.#options.say(`wallet     ${grouped(sat)} sat in ${coins} new coins`);

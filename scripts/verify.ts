@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { connectThrough } from '../client/socks-connect.ts';
 import type { GlobalOptions } from './cli-program.ts';
-import { type ClientControl, openControl } from './client-control.ts';
+import { type ClientControl, controlOf } from './client-control.ts';
 import { download } from './download.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
+import { splitAddress } from './network-ports.ts';
 import { type NetworkState, runningNetwork } from './network-state.ts';
 import { seededSha256 } from './seeded-bytes.ts';
-import { connectThrough, splitAddress } from './socks-client.ts';
 import { colour, megabytes, type Terminal, table } from './terminal.ts';
 
 const hops = 3;
@@ -29,7 +30,7 @@ interface Verdict {
 export async function verify(options: GlobalOptions & { size: number }, terminal: Terminal): Promise<number> {
   const state = runningNetwork(resolve(options.dataDir));
   const stopping = interruption();
-  const control = await openControl(state.control);
+  const control = await controlOf(state.control);
   const verdicts: Verdict[] = [];
   try {
     for (const path of coveringPaths(relaysIn(state))) {
@@ -73,7 +74,7 @@ async function tryPath(
   try {
     const circuit = await control.openCircuit(path, user);
     const [host, port] = splitAddress(state.lab);
-    const socket = await connectThrough({ proxy: state.socks, host, port, user, password: 'verify' }, signal);
+    const socket = await connectThrough({ socks: state.socks, user, password: 'verify' }, host, port);
     const got = await download(socket, labUrl(state.lab, file), () => {}, signal);
     await control.closeCircuit(circuit.id);
     return { path, ok: got.sha256 === (await seededSha256(file)), milliseconds: got.milliseconds };

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { utf8 } from '../base/bytes.ts';
+import type { Answer } from '../ports.ts';
+import { FileStore, readFileStore } from './file-store.ts';
+
+let directory: string;
+let answers: Answer[];
+let answered: () => void;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'naulon-store-'));
+  answers = [];
+  answered = () => {};
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function openStore(): FileStore {
+  return new FileStore({
+    directory,
+    onAnswer: answer => {
+      answers.push(answer);
+      answered();
+    },
+    onFailure: error => {
+      throw error;
+    },
+  });
+}
+
+const untilAnswers = (count: number) =>
+  new Promise<void>(resolve => {
+    answered = () => {
+      if (answers.length >= count) resolve();
+    };
+    answered();
+  });
+
+test('records survive, in the order of their keys, and nobody else may read the file', async () => {
+  const store = openStore();
+  store.commit(
+    [
+      { key: 'a/2', value: utf8('two') },
+      { key: 'a/1', value: utf8('one') },
+      { key: 'b/1', value: utf8('other') },
+    ],
+    7,
+  );
+  store.commit(
+    [
+      { key: 'a/3', value: utf8('three') },
+      { key: 'a/2', value: undefined },
+    ],
+    8,
+  );
+  expect(answers).toEqual([]);
+  await untilAnswers(2);
+  expect(answers).toEqual([
+    { kind: 'stored', ask: 7 },
+    { kind: 'stored', ask: 8 },
+  ]);
+  await store.close();
+  expect(statSync(join(directory, 'store', 'records.mdb')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(directory, 'store')).mode & 0o777).toBe(0o700);
+  const again = openStore();
+  expect(again.list('a/')).toEqual([
+    ['a/1', utf8('one')],
+    ['a/3', utf8('three')],
+  ]);
+  expect(again.get('b/1')).toEqual(utf8('other'));
+  expect(again.get('a/2')).toBeUndefined();
+  await again.close();
+});
+
+test('a second store on the directory is refused, a reader is not', async () => {
+  const store = openStore();
+  store.commit([{ key: 'k', value: utf8('v') }], 1);
+  await untilAnswers(1);
+  expect(openStore).toThrow(/is in use by process/);
+  const reader = readFileStore(directory);
+  expect(reader.get('k')).toEqual(utf8('v'));
+  await reader.close();
+  await store.close();
+  await openStore().close();
+});
+
+test('a directory without records is named as such', () => {
+  expect(() => readFileStore(directory)).toThrow(/holds no records/);
+});
+
+test('what was answered survives kill -9 of the process that wrote it', async () => {
+  const writer = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(import.meta.dirname, 'file-store.fixture.ts'), directory],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let text = '';
+  await new Promise<void>(resolve => {
+    writer.stdout.on('data', chunk => {
+      text += chunk;
+      if (text.split('\n').length > 500) resolve();
+    });
+  });
+  const gone = new Promise(resolve => writer.on('exit', resolve));
+  writer.kill('SIGKILL');
+  await gone;
+  const acknowledged = text.split('\n').slice(0, -1).map(Number);
+  const store = openStore();
+  const kept = new Set(store.list('n/').map(([key]) => Number(key.slice(2))));
+  expect(acknowledged.filter(number => !kept.has(number))).toEqual([]);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(500);
+  await store.close();
+});
