@@ -18,6 +18,7 @@ import { DirectoryClient } from '../src/directory/directory-client.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import type { CellBalance } from '../src/payment/cell-balance.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
@@ -84,6 +85,8 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   readonly linkHandler: LinkHandler;
   readonly directoryClient: DirectoryClient;
   readonly circuits = new CircuitTable();
+  /** Told of each new circuit and of what it may still carry: for auditors, who change nothing. */
+  onCircuit: ((circuit: RelayCircuit, balance: CellBalance) => void) | undefined;
   readonly #keys: NodeKeys;
   readonly #mux: RelayLinks;
   readonly #links: LinkTable;
@@ -248,6 +251,7 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     const circuit = new RelayCircuit(this, side, made.keys, balance);
     if (this.#price.charges) circuit.setPayee(this.#desk.open(circuit, balance));
     this.circuits.add(circuit);
+    this.onCircuit?.(circuit, balance);
     this.observer.count('naulon_circuits_created_total');
     this.#mux.send(side.link, side.id, made.command, made.reply, 0);
   }
