@@ -57,6 +57,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
     };
   addStart(program, does);
   addNet(program, does);
+  addUse(program, does);
   addLab(program, does);
   return program;
 }
@@ -65,6 +66,17 @@ type Does = <O>(work: () => Promise<Work<O>>) => (...given: unknown[]) => Promis
 
 const bitcoindOption = () =>
   new Option('--bitcoind <file>', 'the bitcoind to run (also NAULON_BITCOIND)').env('NAULON_BITCOIND');
+
+const controlOption = () =>
+  new Option('--control <file>', "the client's control socket; that of the running network otherwise");
+
+function names(text: string): string[] {
+  return text.split(',').map(name => name.trim());
+}
+
+function windowCells(text: string): number | 'auto' {
+  return text === 'auto' ? 'auto' : wholeNumber(1, 1_048_576)(text);
+}
 
 function collected(value: string, before: string[]): string[] {
   return [...before, value];
@@ -86,7 +98,7 @@ function addStart(program: Command, does: Does): void {
     .command('demo')
     .description('local paid network: stream a file over three hops, show who was paid, stop')
     .option('--size <bytes>', 'how much to stream', wholeNumber(1, 10_000_000_000), 105_000_000)
-    .option('--window <cells>', 'cells paid for at a time, or auto', 'auto')
+    .option('--window <cells>', 'cells paid for at a time, or auto', windowCells, 'auto' as const)
     .addOption(bitcoindOption())
     .action(does(async () => (await import('./demo.ts')).demo));
   program
@@ -136,6 +148,30 @@ function addNet(program: Command, does: Does): void {
     .command('down')
     .description('stop everything, keep data and results')
     .action(does(async () => (await import('./network-commands.ts')).down));
+}
+
+function addUse(program: Command, does: Does): void {
+  program.commandsGroup('Use:');
+  const withCircuit = (command: Command) =>
+    command
+      .option('--path <relays>', 'relays by nickname, first hop first, with commas between', names)
+      .option('--hops <number>', 'how many relays, when none are named', wholeNumber(1, 8))
+      .option('--window <cells>', 'cells paid for at a time, or auto', windowCells)
+      .option('--max-spend <sat>', 'what the circuit may cost at most', wholeNumber(1, 100_000_000_000))
+      .addOption(controlOption());
+  withCircuit(
+    program
+      .command('get')
+      .description('fetch a URL over a paid circuit of its own')
+      .argument('<url>')
+      .option('-o, --output <file>', 'where the body goes; standard output otherwise'),
+  ).action(does(async () => (await import('./use-commands.ts')).get));
+  withCircuit(
+    program
+      .command('stream')
+      .description('standard input and output over a paid circuit, like nc')
+      .argument('<host:port>'),
+  ).action(does(async () => (await import('./use-commands.ts')).stream));
 }
 
 function addLab(program: Command, does: Does): void {

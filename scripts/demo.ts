@@ -27,7 +27,7 @@ import { colour, grouped, megabytes, type Terminal } from './terminal.ts';
 
 export interface DemoOptions extends GlobalOptions {
   readonly size: number;
-  readonly window: string;
+  readonly window: number | 'auto';
   readonly bitcoind?: string;
 }
 
@@ -106,7 +106,7 @@ class DemoRun {
     this.#signal = signal;
     this.#file = { seed: 'demo', bytes: options.size };
     this.#sha256 = seededSha256(this.#file);
-    const window = options.window === 'auto' ? 'auto' : Number(options.window);
+    const { window } = options;
     const plan = planOf(3);
     this.#start = new NetworkStart({
       dir,
