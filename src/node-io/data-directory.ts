@@ -1,0 +1,75 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { OperatorError } from '../base/fault.ts';
+
+const othersMask = 0o077;
+const worldWritable = 0o002;
+const sticky = 0o1000;
+
+/**
+ * The folder that holds a node's keys and money: made for its owner alone, and refused when others could read it, or
+ * could put another one in its place.
+ */
+export function openDataDirectory(path: string): string {
+  const directory = resolve(path);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw loose(`cannot make ${directory}: ${(error as Error).message}`);
+  }
+  const status = statSync(directory);
+  if (!status.isDirectory()) throw loose(`${directory} is no directory`);
+  if (!isOurs(status.uid)) throw loose(`${directory} belongs to another user`);
+  if ((status.mode & othersMask) !== 0)
+    throw loose(`${directory} is open to others; run: chmod 700 ${directory}`);
+  for (let parent = dirname(directory); ; parent = dirname(parent)) {
+    const { mode } = statSync(parent);
+    if ((mode & worldWritable) !== 0 && (mode & sticky) === 0)
+      throw loose(`everybody may write to ${parent}, so ${directory} is not safe there`);
+    if (parent === dirname(parent)) return directory;
+  }
+}
+
+/** The text of a file of secrets; undefined when there is none. Refused when others could read it. */
+export function readSecretFile(file: string): string | undefined {
+  let status: ReturnType<typeof statSync>;
+  try {
+    status = statSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw loose(`cannot read ${file}: ${(error as Error).message}`);
+  }
+  if ((status.mode & othersMask) !== 0 || !isOurs(status.uid))
+    throw loose(`${file} is open to others; run: chmod 600 ${file}`);
+  return readFileSync(file, 'utf8');
+}
+
+/** Writes a file of secrets, whole or not at all, and durably. */
+export function writeSecretFile(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  const handle = openSync(temporary, 'w', 0o600);
+  writeSync(handle, text);
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(temporary, file);
+  const directory = openSync(dirname(file), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+function isOurs(uid: number): boolean {
+  return process.getuid === undefined || process.getuid() === uid;
+}
+
+function loose(message: string): OperatorError {
+  return new OperatorError('DATA_DIRECTORY', message, 2);
+}
