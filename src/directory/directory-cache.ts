@@ -24,15 +24,18 @@ const requestedMax = 512;
 export class DirectoryCache {
   readonly #documents: DirectoryDocuments;
   readonly #clock: Clock;
+  readonly #post: ((request: HttpRequest) => DirectoryAnswer) | undefined;
   /** Compressed once, since every client asks for the same consensus. */
   readonly #deflated = new Map<
     ConsensusFlavor,
     { consensus: Consensus; body: Uint8Array; deflated: Uint8Array }
   >();
 
-  constructor(documents: DirectoryDocuments, clock: Clock) {
+  /** @param post answers POSTs; absent: nothing can be uploaded here. */
+  constructor(documents: DirectoryDocuments, clock: Clock, post?: (request: HttpRequest) => DirectoryAnswer) {
     this.#documents = documents;
     this.#clock = clock;
+    this.#post = post;
   }
 
   /**
@@ -47,7 +50,8 @@ export class DirectoryCache {
       const status = request.fault.code === 'HTTP_TOO_LARGE' ? 413 : 400;
       return encodeAnswer(plainAnswer(status), undefined, wallMs, asker);
     }
-    const answer = request.value.method === 'GET' ? this.answer(request.value) : plainAnswer(404);
+    const { value } = request;
+    const answer = value.method === 'GET' ? this.answer(value) : (this.#post?.(value) ?? plainAnswer(404));
     return encodeAnswer(answer, request.value, wallMs, asker);
   }
 

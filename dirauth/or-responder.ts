@@ -1,0 +1,136 @@
+import { circuitQueueCellsHigh } from '../src/base/limits.ts';
+import { cellCommand, destroyReason, endReason, handshakeType } from '../src/cell/commands.ts';
+import {
+  decodeCreate2,
+  decodeCreateFast,
+  decodeDestroy,
+  encodeCreated2,
+  encodeCreatedFast,
+} from '../src/cell/link-messages.ts';
+import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from '../src/circuit/relay-circuit.ts';
+import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts';
+import type { NodeKeys } from '../src/crypto/node-keys.ts';
+import { ntorServer } from '../src/crypto/ntor.ts';
+import type { LinkMux } from '../src/link/link-mux.ts';
+import type { Entropy, LinkId, Observer, StreamPort } from '../src/ports.ts';
+import type { DirectoryService } from '../src/stream/directory-stream.ts';
+
+/** An authority's circuits are free and go nowhere, so no cell of them is counted. */
+const unmetered = { debit: () => true, debitExit: () => true, paid: true };
+
+/**
+ * The OR port of an authority: one-hop circuits that clients open (CREATE_FAST, or CREATE2 with ntor) to ask for
+ * directory documents. It extends no circuit and connects nowhere.
+ */
+export class OrResponder {
+  readonly #mux: LinkMux;
+  readonly #keys: NodeKeys;
+  readonly #entropy: Entropy;
+  readonly #host: RelayCircuitHost;
+  readonly #circuits = new Map<LinkId, Map<number, RelayCircuit>>();
+
+  constructor(options: {
+    readonly mux: LinkMux;
+    readonly keys: NodeKeys;
+    readonly entropy: Entropy;
+    readonly observer: Observer;
+    readonly streams: StreamPort;
+    readonly directory: DirectoryService;
+  }) {
+    const { mux, keys, entropy, observer, streams, directory } = options;
+    this.#mux = mux;
+    this.#keys = keys;
+    this.#entropy = entropy;
+    this.#host = {
+      entropy,
+      observer,
+      port: streams,
+      finished: () => {},
+      send: (side, command, bytes, at) => mux.send(side.link, side.id, command, bytes, at),
+      canQueue: side => mux.queued(side.link, side.id) < circuitQueueCellsHigh,
+      extend: circuit => circuit.onNextLost(destroyReason.connectFailed),
+      dropNext: () => {},
+      beginExit: (_circuit, stream) => stream.end(endReason.exitPolicy),
+      resolve: (circuit, streamId) => circuit.onResolved(streamId, { addresses: [], error: 'permanent' }),
+      directory: () => directory,
+      gone: (circuit, reason) => this.#gone(circuit.previous, reason),
+    };
+  }
+
+  get circuitCount(): number {
+    let count = 0;
+    for (const circuits of this.#circuits.values()) count += circuits.size;
+    return count;
+  }
+
+  onCell(link: LinkId, id: number, command: number, bytes: Uint8Array, at: number): void {
+    const circuit = this.#circuits.get(link)?.get(id);
+    switch (command) {
+      case cellCommand.createFast:
+      case cellCommand.create2:
+        this.#create({ link, id }, command, bytes, at);
+        return;
+      case cellCommand.relay:
+      case cellCommand.relayEarly:
+        circuit?.onClientCell(command, bytes, at);
+        return;
+      case cellCommand.destroy:
+        circuit?.onPreviousLost(decodeDestroy(bytes, at));
+        return;
+      default:
+        // CREATED cells answer CREATEs that we never send.
+        return;
+    }
+  }
+
+  onCircuitWritable(link: LinkId, id: number): void {
+    this.#circuits.get(link)?.get(id)?.onWritable();
+  }
+
+  onLinkLost(link: LinkId): void {
+    const circuits = [...(this.#circuits.get(link)?.values() ?? [])];
+    this.#circuits.delete(link);
+    for (const circuit of circuits) circuit.onPreviousLost(destroyReason.channelClosed);
+  }
+
+  #create(side: CircuitSide, command: number, bytes: Uint8Array, at: number): void {
+    if (!this.#mux.acceptsCircuit(side.link, side.id)) {
+      this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
+      return;
+    }
+    const made = command === cellCommand.createFast ? this.#fast(bytes, at) : this.#ntor(bytes, at);
+    if (made === undefined) {
+      this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
+      return;
+    }
+    const circuit = new RelayCircuit(this.#host, side, made.keys, unmetered);
+    let circuits = this.#circuits.get(side.link);
+    if (circuits === undefined) this.#circuits.set(side.link, (circuits = new Map()));
+    circuits.set(side.id, circuit);
+    this.#mux.send(side.link, side.id, made.command, made.reply, 0);
+  }
+
+  #fast(bytes: Uint8Array, at: number): { command: number; keys: CircuitKeys; reply: Uint8Array } {
+    const y = this.#entropy.bytes(20);
+    const { keys, verify } = createFastKeys(decodeCreateFast(bytes, at), y);
+    return { command: cellCommand.createdFast, keys, reply: encodeCreatedFast(y, verify) };
+  }
+
+  #ntor(
+    bytes: Uint8Array,
+    at: number,
+  ): { command: number; keys: CircuitKeys; reply: Uint8Array } | undefined {
+    const message = decodeCreate2(bytes, at);
+    if (message?.handshakeType !== handshakeType.ntor) return undefined;
+    const { ntor, rsaIdentity } = this.#keys;
+    const served = ntorServer(this.#entropy, rsaIdentity.fingerprint, [ntor], message.handshake);
+    if (!served.ok) return undefined;
+    const { keys, reply } = served.value;
+    return { command: cellCommand.created2, keys, reply: encodeCreated2(reply) };
+  }
+
+  #gone(side: CircuitSide, reason: number | undefined): void {
+    this.#circuits.get(side.link)?.delete(side.id);
+    this.#mux.releaseCircuit(side.link, side.id, reason);
+  }
+}
