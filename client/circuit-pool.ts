@@ -29,7 +29,8 @@ export interface PoolHost {
   choosePath(to: ExitGoal): Result<readonly PlannedHop[]>;
   /** A first hop did not answer, or did. */
   onFirstHop(hop: PlannedHop, reached: boolean): void;
-  pay(circuit: ManagedCircuit): CircuitPayments | undefined;
+  pay(circuit: ManagedCircuit, onPaid: () => void): CircuitPayments | undefined;
+  onCircuitPaid(circuit: ManagedCircuit): void;
   onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void;
   onCircuitOpen(circuit: ManagedCircuit): void;
 }
@@ -103,7 +104,8 @@ export class CircuitPool {
         onCircuitOpen: opened => this.#onOpen(opened),
         onCircuitEnded: (ended, fault) => this.#onEnded(ended, fault),
         onCircuitIdle: idle => this.#retireIfDone(idle),
-        pay: each => this.#host.pay(each),
+        onCircuitPaid: paid => this.#host.onCircuitPaid(paid),
+        pay: (each, onPaid) => this.#host.pay(each, onPaid),
       },
     });
     this.#circuits.set(circuit.id, circuit);

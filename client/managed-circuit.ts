@@ -25,34 +25,44 @@ export type ManagedFault = Fault<
   | 'CIRCUIT_CLOSED'
   | 'CIRCUIT_NO_PATH'
   | 'CIRCUIT_UNPAID'
+  | 'CIRCUIT_CHEATED'
 >;
 
 /** How the hops of a circuit are paid; made when its first stream needs it. */
 export interface CircuitPayments {
+  /** Called once, when the circuit knows of its payments. */
+  start(): void;
   /** Ends all sessions in order (CLOSE to each hop), then calls back; at once where there is nothing to close. */
   finish(done: () => void): void;
   /** The circuit is gone. */
   ended(): void;
+  /** One for each hop. */
   hops(): readonly HopMoney[];
+  /** True when every hop is free or has been paid. */
+  readonly ready: boolean;
 }
 
 /** What one hop has cost, as the client counts. */
 export interface HopMoney {
-  /** Cells that the hop still owes us, by our count; undefined for a free hop. */
-  readonly balance: number | undefined;
+  /** Cells that the hop still owes us, by our count; 0 for a free hop. */
+  readonly balance: number;
+  /** A payment was credited: streams can be opened. */
+  readonly paid: boolean;
   readonly payments: number;
   readonly paidMsat: bigint;
-  /** Names the channel in `channel ls`, where there is one. */
-  readonly channel: string | undefined;
+  /** The contract's output, where the scheme has one. */
+  readonly contract: { readonly txid: string; readonly index: number } | undefined;
 }
 
 export interface ManagedUser {
   onCircuitOpen(circuit: ManagedCircuit): void;
+  /** Every hop has been paid for the first time. */
+  onCircuitPaid(circuit: ManagedCircuit): void;
   /** Its streams have been told before. */
   onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void;
   onCircuitIdle(circuit: ManagedCircuit): void;
   /** Starts the payment of a circuit that has a priced hop; undefined when all hops are free. */
-  pay(circuit: ManagedCircuit): CircuitPayments | undefined;
+  pay(circuit: ManagedCircuit, onPaid: () => void): CircuitPayments | undefined;
 }
 
 export interface ManagedOptions {
@@ -151,12 +161,19 @@ export class ManagedCircuit {
   startPayments(): void {
     if (this.#paymentsAsked || this.#state !== 'open') return;
     this.#paymentsAsked = true;
-    this.#payments = this.#options.user.pay(this);
+    const { user } = this.#options;
+    this.#payments = user.pay(this, () => user.onCircuitPaid(this));
+    this.#payments?.start();
   }
 
   /** Payment is not possible: the circuit ends, its streams are told why. */
   onUnpaid(detail: string): void {
     this.#end({ code: 'CIRCUIT_UNPAID', detail });
+  }
+
+  /** A hop's receipts cannot be right: the circuit ends, and the hop is named. */
+  onCheated(detail: string): void {
+    this.#end({ code: 'CIRCUIT_CHEATED', detail });
   }
 
   /** Closes channels in order, then the circuit. */

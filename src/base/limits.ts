@@ -17,6 +17,18 @@ export const linkWriteBytesHigh = 262_144;
 export const nodeQueueCellsMax = 100_000;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
 export const schedulerBurstCells = 16;
+/** Sockets: bytes gathered into one write of a connection. */
+export const socketBlockBytes = 65_536;
+/** Such blocks that a port keeps for later: 4 MiB. */
+export const socketBlocksSpareMax = 64;
+/** A connection that we closed may take this long to send what was written … */
+export const linkLingerMsMax = 5_000;
+/** … and after its last byte this long to hear the other side's end, before bytes that still come are answered by a reset. */
+export const socketAnswerMsMax = 2_000;
+/** Bytes written to a TCP stream and not yet taken by the kernel, before its source is held back. */
+export const streamWriteBytesHigh = 131_072;
+/** Connections that are still open when a node stops get this long to send their last bytes. */
+export const stopLingerMsMax = 1_000;
 export const circuitsPerLinkMax = 30_000;
 export const linksMax = 4_000;
 export const linkHandshakeMsMax = 15_000;

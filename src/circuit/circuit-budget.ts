@@ -24,6 +24,11 @@ export class CircuitBudget {
     this.#clock = clock;
   }
 
+  /** True when every hop on the way, and `hop` itself, still takes a cell. */
+  passes(hop: number): boolean {
+    return this.#least(hop, payer => payer.spendable) >= 1;
+  }
+
   /** True when a single cell for `hop` is paid for. */
   affordsCell(hop: number): boolean {
     return this.#least(hop, payer => payer.spendable - paymentReserveCells) >= 1;

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { clientQueueCellsHigh, heldCellsMax, relayEarlyCellsMax, streamWindowStep } from '../base/limits.ts';
+import { circuitQueueCellsHigh, heldCellsMax, relayEarlyCellsMax, streamWindowStep } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
@@ -77,6 +77,7 @@ export class ClientCircuit implements StreamCircuit {
   #earlyLeft = relayEarlyCellsMax;
   #streams = new StreamTable();
   #held: HeldCell[] = [];
+  #redeems: { readonly hop: number; readonly body: Uint8Array }[] = [];
   #permits = new Set<ClientStream>();
   #waiting = new Set<ClientStream>();
   #pumping = false;
@@ -110,6 +111,7 @@ export class ClientCircuit implements StreamCircuit {
   /** Who pays the hop; set at once when the circuit is built, before the first stream. */
   setPayer(hop: number, payer: HopPayer): void {
     this.hops[hop].setPayer(payer);
+    this.#budget.exposureChanged();
   }
 
   /** A payer has more to spend than before. */
@@ -165,13 +167,11 @@ export class ClientCircuit implements StreamCircuit {
     return stream;
   }
 
-  /** Sends one REDEEM body to a hop, ahead of all that waits. False: no hop on the way would serve it. */
-  sendRedeem(hop: number, body: Uint8Array): boolean {
-    if (this.#state === 'ended' || hop >= this.hops.length) return false;
-    for (let i = 0; i <= hop; i++) if ((this.hops[i].payer?.spendable ?? 1) < 1) return false;
-    this.#writeCell(relayCommand.redeem, 0, body);
-    this.#sealAndSend(hop, cellCommand.relay);
-    return true;
+  /** Sends one REDEEM body to a hop, ahead of all that waits but other payments. */
+  sendRedeem(hop: number, body: Uint8Array): void {
+    if (this.#state !== 'open') return;
+    this.#redeems.push({ hop, body });
+    this.#sendRedeems();
   }
 
   /** Ends the circuit. */
@@ -200,7 +200,7 @@ export class ClientCircuit implements StreamCircuit {
 
   dataAllowance(stream: ClientStream): number {
     if (this.#state !== 'open' || this.#held.length > 0) return 0;
-    const queueRoom = clientQueueCellsHigh - this.#options.carrier.queued();
+    const queueRoom = circuitQueueCellsHigh - this.#options.carrier.queued();
     const cells = Math.min(this.hops[stream.hop].sendWindow.cells, queueRoom);
     return cells <= 0 ? 0 : Math.min(cells, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory'));
   }
@@ -284,10 +284,20 @@ export class ClientCircuit implements StreamCircuit {
     for (let i = 0; i <= last; i++) this.hops[i].countCell();
   }
 
+  /** Payments in order, as far as every hop on their way still takes a cell. */
+  #sendRedeems(): void {
+    while (this.#redeems.length > 0 && this.#budget.passes(this.#redeems[0].hop)) {
+      const { hop, body } = this.#redeems.shift()!;
+      this.#writeCell(relayCommand.redeem, 0, body);
+      this.#sealAndSend(hop, cellCommand.relay);
+    }
+  }
+
   /** Sends what has waited, as far as it is paid for: control cells, circuit SENDMEs, stream SENDMEs, DATA. */
   #pump(): void {
     if (this.#pumping || this.#state !== 'open') return;
     this.#pumping = true;
+    this.#sendRedeems();
     while (this.#held.length > 0 && this.#affords(this.#held[0])) this.#sendHeld(this.#held.shift()!);
     if (this.#held.length === 0) {
       this.#sendCircuitPermits();
@@ -473,6 +483,7 @@ export class ClientCircuit implements StreamCircuit {
   #finish(end: CircuitEnd, tell?: number): void {
     this.#state = 'ended';
     this.#held.length = 0;
+    this.#redeems.length = 0;
     this.#permits.clear();
     this.#waiting.clear();
     this.#options.carrier.release(tell);

@@ -96,6 +96,11 @@ export class PayerSession {
     this.#topUp = new TopUp(options.window);
   }
 
+  /** The session as its scheme knows it. */
+  get id(): SessionId {
+    return this.#options.id;
+  }
+
   /** Cells that we may still cause at this hop. */
   get spendable(): number {
     return freeCells + this.#granted - this.#cells;

@@ -1,0 +1,331 @@
+import { toHex } from '../src/base/bytes.ts';
+import { fail, type Result } from '../src/base/fault.ts';
+import { DirectoryClient, type DirectoryRequest } from '../src/directory/directory-client.ts';
+import type { NetworkView } from '../src/directory/network-view.ts';
+import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
+import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import type { PaymentScheme } from '../src/payment/scheme.ts';
+import type {
+  Answer,
+  AnswerHandler,
+  AskId,
+  ChainEvent,
+  ChainPort,
+  Clock,
+  CloseReason,
+  Endpoint,
+  Entropy,
+  LinkHandler,
+  LinkId,
+  LinkPort,
+  Observer,
+  ResolvedAddress,
+  StorePort,
+  StreamHandler,
+  StreamId,
+  StreamPort,
+} from '../src/ports.ts';
+import type { SocksIsolation } from '../src/socks/socks5.ts';
+import { CircuitPool } from './circuit-pool.ts';
+import type { CircuitTerms, ExitGoal, PlannedHop } from './circuit-want.ts';
+import type { ClientSettings } from './client-settings.ts';
+import { DirectoryFetch } from './directory-fetch.ts';
+import { LinkPool } from './link-pool.ts';
+import type { ManagedCircuit, ManagedFault } from './managed-circuit.ts';
+import { PathPlanner } from './path-planner.ts';
+import { PaymentPlan } from './payment-plan.ts';
+import { RequestedStream, type RequestUser, type StreamRequest } from './requested-stream.ts';
+import { SocksService } from './socks-service.ts';
+
+export interface ClientPorts {
+  readonly links: LinkPort;
+  readonly streams: StreamPort;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly store: StorePort;
+  readonly chain: ChainPort;
+  readonly observer: Observer;
+}
+
+/** What a client tells whoever runs it. */
+export interface ClientHooks {
+  /** Once: the network is known and a circuit was built through it. */
+  onReady?(): void;
+  onCircuitOpen?(circuit: ManagedCircuit): void;
+  /** Every hop is free or has been paid. */
+  onCircuitPaid?(circuit: ManagedCircuit): void;
+  onCircuitEnded?(circuit: ManagedCircuit, fault: ManagedFault): void;
+}
+
+/** Accepts connections of a listener other than `socks`: the control socket. */
+export interface StreamService {
+  owns(stream: StreamId): boolean;
+  onAccepted(stream: StreamId): void;
+  onBytes(stream: StreamId, bytes: Uint8Array): void;
+  onWritable(stream: StreamId): void;
+  onEnd(stream: StreamId): void;
+  onClosed(stream: StreamId, why: CloseReason): void;
+}
+
+/** A circuit that somebody asks for by name. */
+export interface CircuitRequest {
+  /** Nicknames or fingerprints; absent: chosen. */
+  readonly path?: readonly string[];
+  readonly hops?: number;
+  /** What its exit must allow, when the path is chosen. */
+  readonly to?: ExitGoal;
+  readonly terms?: CircuitTerms;
+}
+
+/** A client: directory, circuits, payments, SOCKS. Knows no socket, clock or disk but its ports. */
+export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
+  readonly pool: CircuitPool;
+  readonly planner: PathPlanner;
+  readonly payments: PaymentPlan;
+  readonly directory: DirectoryClient;
+  readonly #settings: ClientSettings;
+  readonly #ports: ClientPorts;
+  readonly #hooks: ClientHooks;
+  readonly #mux: LinkMux;
+  readonly #linkPool: LinkPool;
+  readonly #fetch: DirectoryFetch;
+  readonly #services = new Map<string, StreamService>();
+  readonly #tokens = new Map<string, ManagedCircuit>();
+  readonly #users = new Map<string, ManagedCircuit>();
+  #lastAsk = 0;
+  #ready = false;
+
+  constructor(
+    settings: ClientSettings,
+    ports: ClientPorts,
+    schemes: readonly PaymentScheme[],
+    hooks: ClientHooks = {},
+  ) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#hooks = hooks;
+    const { clock, entropy, observer, store } = ports;
+    const newAsk = (): AskId => this.newAsk();
+    this.#mux = new LinkMux({
+      port: ports.links,
+      clock,
+      entropy,
+      observer,
+      identity: undefined,
+      protocols: settings.linkProtocols,
+      ownAddresses: [],
+      user: this,
+    });
+    this.#linkPool = new LinkPool(this.#mux);
+    this.payments = new PaymentPlan(settings.payment, schemes, { ...ports, newAsk });
+    this.planner = new PathPlanner(settings, {
+      clock,
+      entropy,
+      store,
+      newAsk,
+      affords: relay => this.payments.affords(relay),
+    });
+    this.pool = new CircuitPool(settings.pool, this.#poolHost(), {
+      clock,
+      entropy,
+      observer,
+      links: this.#linkPool,
+    });
+    this.directory = new DirectoryClient({
+      authorities: settings.authorities,
+      clock,
+      entropy,
+      retryMs: settings.directoryRetryMs,
+    });
+    this.#fetch = new DirectoryFetch(this.directory, this.#fetchHost(), {
+      clock,
+      observer,
+      store,
+      pool: this.pool,
+    });
+    this.addService('socks', new SocksService(this, ports));
+  }
+
+  /** Takes the events of the LinkPort. */
+  get linkHandler(): LinkHandler {
+    return this.#mux;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Fresh for each question to the store or the chain. */
+  newAsk(): AskId {
+    this.#lastAsk += 1;
+    return this.#lastAsk;
+  }
+
+  /** Begins. Channels of an earlier run are looked after from the first news of the chain on. */
+  start(): void {
+    this.#fetch.start();
+    this.pool.start();
+  }
+
+  /** Closes circuits and channels in order. */
+  stop(done: () => void): void {
+    this.#fetch.stop();
+    this.pool.stop(done);
+  }
+
+  /** From now on connections of `listener` go there. */
+  addService(listener: string, service: StreamService): void {
+    this.#services.set(listener, service);
+  }
+
+  /** A stream, not started yet: call `start` once its user is ready to hear of it. */
+  openStream(request: StreamRequest, user: RequestUser): RequestedStream {
+    const { clock } = this.#ports;
+    return new RequestedStream(request, user, this.pool, clock, this.#settings.pool.attemptsMax);
+  }
+
+  /** A circuit for whoever asks, used by no other stream. */
+  openCircuit(request: CircuitRequest): Result<ManagedCircuit> {
+    const { path, hops, to, terms = {} } = request;
+    const chosen = path === undefined ? this.planner.choose(to, hops) : this.planner.named(path);
+    if (!chosen.ok) return chosen;
+    for (const { relay } of chosen.value) {
+      if (relay !== undefined && !this.payments.affords(relay)) return fail('PAY_NO_SCHEME', relay.nickname);
+    }
+    return this.pool.open({ purpose: 'fixed', path: chosen.value, terms });
+  }
+
+  /** A user and password for SOCKS that lead to this circuit, once. */
+  newToken(circuit: ManagedCircuit): SocksIsolation {
+    const user = `circuit-${circuit.id}`;
+    const password = toHex(this.#ports.entropy.bytes(16));
+    this.#tokens.set(`${user} ${password}`, circuit);
+    return { user, password };
+  }
+
+  /** While the circuit lives, SOCKS connections with this user go there and nowhere else. */
+  bindUser(user: string, circuit: ManagedCircuit): void {
+    this.#users.set(user, circuit);
+  }
+
+  takeToken({ user, password }: SocksIsolation): ManagedCircuit | 'gone' | undefined {
+    const bound = this.#users.get(user);
+    if (bound !== undefined) return bound.state === 'open' ? bound : 'gone';
+    const key = `${user} ${password}`;
+    const circuit = this.#tokens.get(key);
+    if (circuit === undefined) return undefined;
+    this.#tokens.delete(key);
+    return circuit.state === 'open' ? circuit : 'gone';
+  }
+
+  // LinkUser
+
+  onLinkReady(link: LinkId, _peer: LinkPeer, _protocol: LinkProtocol): void {
+    this.#linkPool.onLinkReady(link);
+  }
+
+  onLinkLost(link: LinkId, fault: LinkFault): void {
+    this.#linkPool.onLinkLost(link, fault);
+  }
+
+  onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
+    this.#linkPool.onCell(link, circuit, command, bytes, at);
+  }
+
+  onCircuitWritable(link: LinkId, circuit: number): void {
+    this.#linkPool.onCircuitWritable(link, circuit);
+  }
+
+  // StreamHandler
+
+  onResolved(_ask: AskId, _addresses: readonly ResolvedAddress[]): void {
+    // A client looks no name up: exits do.
+  }
+
+  onStreamAccepted(stream: StreamId, listener: string, _from: Endpoint): void {
+    const service = this.#services.get(listener);
+    if (service === undefined) this.#ports.streams.close(stream);
+    else service.onAccepted(stream);
+  }
+
+  onConnected(_stream: StreamId, _remote: Endpoint): void {
+    // A client connects nowhere but by links.
+  }
+
+  onStreamBytes(stream: StreamId, bytes: Uint8Array): void {
+    this.#serviceOf(stream)?.onBytes(stream, bytes);
+  }
+
+  onStreamWritable(stream: StreamId): void {
+    this.#serviceOf(stream)?.onWritable(stream);
+  }
+
+  onStreamEnd(stream: StreamId): void {
+    this.#serviceOf(stream)?.onEnd(stream);
+  }
+
+  onStreamClosed(stream: StreamId, why: CloseReason): void {
+    this.#serviceOf(stream)?.onClosed(stream, why);
+  }
+
+  // AnswerHandler
+
+  onAnswer(answer: Answer): void {
+    this.payments.onAnswer(answer);
+  }
+
+  onChain(event: ChainEvent): void {
+    this.payments.onChain(event);
+  }
+
+  #serviceOf(stream: StreamId): StreamService | undefined {
+    for (const service of this.#services.values()) if (service.owns(stream)) return service;
+    return undefined;
+  }
+
+  #poolHost(): ConstructorParameters<typeof CircuitPool>[1] {
+    return {
+      choosePath: to => this.planner.choose(to),
+      onFirstHop: (hop, reached) => this.planner.onFirstHop(hop, reached),
+      pay: (circuit, onPaid) => this.payments.pay(circuit, onPaid),
+      onCircuitPaid: circuit => this.#hooks.onCircuitPaid?.(circuit),
+      onCircuitOpen: circuit => this.#onCircuitOpen(circuit),
+      onCircuitEnded: (circuit, fault) => this.#onCircuitEnded(circuit, fault),
+    };
+  }
+
+  #fetchHost(): ConstructorParameters<typeof DirectoryFetch>[1] {
+    return {
+      directoryHop: (from: DirectoryRequest['from']): PlannedHop | undefined =>
+        this.planner.directoryHop(from),
+      onView: view => this.#onView(view),
+      onDirectoryFailed: hop => this.planner.onFirstHop(hop, false),
+      newAsk: () => this.newAsk(),
+    };
+  }
+
+  #onView(view: NetworkView): void {
+    this.planner.onView(view);
+    this.#ports.observer.log('info', 'network-view', { relays: view.relays.length });
+    this.pool.onView();
+  }
+
+  #onCircuitOpen(circuit: ManagedCircuit): void {
+    if (circuit.purpose === 'directory') {
+      this.#fetch.onCircuitOpen(circuit);
+      return;
+    }
+    this.#hooks.onCircuitOpen?.(circuit);
+    if (this.#ready) return;
+    this.#ready = true;
+    this.#hooks.onReady?.();
+  }
+
+  #onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    if (circuit.purpose === 'directory') this.#fetch.onCircuitEnded(circuit);
+    else this.#hooks.onCircuitEnded?.(circuit, fault);
+    for (const named of [this.#tokens, this.#users]) {
+      for (const [key, each] of named) if (each === circuit) named.delete(key);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import type { LinkProtocol } from '../src/link/link-faults.ts';
+import type { PoolSettings } from './circuit-pool.ts';
+
+/** What a client's configuration comes down to; torrc and pay.yaml are read in config.ts. */
+export interface ClientSettings {
+  readonly authorities: readonly DirectoryAuthority[];
+  readonly linkProtocols: readonly LinkProtocol[];
+  /** Hops of a circuit for streams. */
+  readonly hops: number;
+  /** No two relays of a circuit within one /16. torrc EnforceDistinctSubnets */
+  readonly distinctSubnets: boolean;
+  /** Guards sampled. */
+  readonly guards: number;
+  readonly directoryRetryMs: readonly [first: number, longest: number];
+  readonly pool: PoolSettings;
+  readonly payment: PaymentSettings;
+}
+
+export interface PaymentSettings {
+  /** Schemes to pay by, by name, the preferred one first; empty: only free relays are used. */
+  readonly schemes: readonly string[];
+  /** Cells that one payment buys. */
+  readonly window: number | 'auto';
+  /** The highest price worth paying, msat for 2^20 cells. */
+  readonly priceMsatMax: bigint | undefined;
+  /** What a channel may lock up at one hop, msat. */
+  readonly channelMsat: bigint;
+  /** Spending limits in msat; undefined: none. */
+  readonly circuitMsatMax: bigint | undefined;
+  readonly relayMsatMax: bigint | undefined;
+  readonly dayMsatMax: bigint | undefined;
+}
+
+export const defaultPoolSettings: PoolSettings = {
+  dirtinessMsMax: 600_000,
+  cleanMsMax: 1_800_000,
+  buildMsMax: 60_000,
+  closeMsMax: 5_000,
+  preemptive: 1,
+  waitMsMax: 120_000,
+  attemptsMax: 3,
+  careMs: 1_000,
+};
+
+/** A GiB of traffic at 100,000 sat/GiB, the price that labs use. */
+export const defaultChannelMsat = 100_000_000n;
+
+export const defaultClientSettings: Omit<ClientSettings, 'authorities'> = {
+  linkProtocols: [3, 4, 5],
+  hops: 3,
+  distinctSubnets: true,
+  guards: 20,
+  directoryRetryMs: [1_000, 60_000],
+  pool: defaultPoolSettings,
+  payment: {
+    schemes: [],
+    window: 'auto',
+    priceMsatMax: undefined,
+    channelMsat: defaultChannelMsat,
+    circuitMsatMax: undefined,
+    relayMsatMax: undefined,
+    dayMsatMax: undefined,
+  },
+};

@@ -1,0 +1,260 @@
+import { type Fault, fail, type Result } from '../src/base/fault.ts';
+import { controlConnectionsMax, hopsMax } from '../src/base/limits.ts';
+import type { Clock, Observer, StreamId, StreamPort } from '../src/ports.ts';
+import type { CircuitReport } from './circuit-report.ts';
+import { circuitReport } from './circuit-report.ts';
+import type { ClientCore, StreamService } from './client-core.ts';
+import { ControlParams } from './control-params.ts';
+import {
+  type ControlRequest,
+  encodeControlLine,
+  LineReader,
+  parseControlRequest,
+} from './control-protocol.ts';
+import type { ManagedCircuit, ManagedFault } from './managed-circuit.ts';
+
+/** Wallet, channels and ledger of a scheme, as commands see them: methods `wallet.*`, `channel.*`, `ledger.*`. */
+export interface MoneyDesk {
+  /** False: no such method. The answer comes at once or later, once. */
+  call(method: string, params: ControlParams, answer: (result: Result<unknown>) => void): boolean;
+}
+
+export interface ControlPorts {
+  readonly streams: StreamPort;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** What the service tells of besides the core. */
+export interface ControlFacts {
+  readonly version: string;
+  /** HOST:PORT of the SOCKS listener; empty: none. */
+  readonly socks: string;
+}
+
+type Answer = (result: Result<unknown>) => void;
+type Tell = (event: string, fields: Readonly<Record<string, unknown>>) => void;
+
+interface Opening {
+  readonly circuit: ManagedCircuit;
+  readonly pay: boolean;
+  readonly answer: Answer;
+  readonly tell: Tell;
+}
+
+/** The control socket: what commands ask of the running client. */
+export class ControlService implements StreamService {
+  readonly #core: ClientCore;
+  readonly #money: MoneyDesk | undefined;
+  readonly #ports: ControlPorts;
+  readonly #facts: ControlFacts;
+  readonly #connections = new Map<StreamId, LineReader>();
+  #openings: Opening[] = [];
+  #closings: { readonly circuit: ManagedCircuit; readonly answer: Answer }[] = [];
+
+  constructor(core: ClientCore, money: MoneyDesk | undefined, ports: ControlPorts, facts: ControlFacts) {
+    this.#core = core;
+    this.#money = money;
+    this.#ports = ports;
+    this.#facts = facts;
+  }
+
+  owns(stream: StreamId): boolean {
+    return this.#connections.has(stream);
+  }
+
+  onAccepted(stream: StreamId): void {
+    if (this.#connections.size >= controlConnectionsMax) this.#ports.streams.close(stream);
+    else this.#connections.set(stream, new LineReader());
+  }
+
+  onBytes(stream: StreamId, bytes: Uint8Array): void {
+    const lines = this.#connections.get(stream)?.push(bytes);
+    if (lines === undefined) {
+      this.#close(stream);
+      return;
+    }
+    for (const line of lines) {
+      const request = parseControlRequest(line);
+      if (request === undefined) {
+        this.#send(stream, { error: { code: 'CONTROL_MALFORMED', message: 'not a request' } });
+        this.#close(stream);
+        return;
+      }
+      this.#handle(stream, request);
+    }
+  }
+
+  onWritable(): void {}
+
+  onEnd(stream: StreamId): void {
+    this.#close(stream);
+  }
+
+  onClosed(stream: StreamId): void {
+    this.#connections.delete(stream);
+  }
+
+  /** The core built a circuit. */
+  onCircuitOpen(circuit: ManagedCircuit): void {
+    for (const opening of this.#openings.filter(each => each.circuit === circuit)) {
+      opening.tell('built', { circuit: circuit.id });
+      if (opening.pay) circuit.startPayments();
+    }
+    this.#settleOpenings(circuit);
+  }
+
+  /** All hops of a circuit have been paid. */
+  onCircuitPaid(circuit: ManagedCircuit): void {
+    this.#settleOpenings(circuit);
+  }
+
+  onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    const openings = this.#openings.filter(each => each.circuit === circuit);
+    this.#openings = this.#openings.filter(each => each.circuit !== circuit);
+    for (const { answer } of openings) answer({ ok: false, fault });
+    const closings = this.#closings.filter(each => each.circuit === circuit);
+    this.#closings = this.#closings.filter(each => each.circuit !== circuit);
+    for (const { answer } of closings) answer({ ok: true, value: this.#report(circuit) });
+  }
+
+  #settleOpenings(circuit: ManagedCircuit): void {
+    const done = this.#openings.filter(
+      each => each.circuit === circuit && circuit.state === 'open' && (!each.pay || isPaid(circuit)),
+    );
+    this.#openings = this.#openings.filter(each => !done.includes(each));
+    for (const { answer } of done) answer({ ok: true, value: this.#report(circuit) });
+  }
+
+  #handle(stream: StreamId, { id, method, params }: ControlRequest): void {
+    const answer: Answer = result => {
+      if (result.ok) this.#send(stream, { id, result: result.value ?? null });
+      else this.#send(stream, { id, error: { code: result.fault.code, message: messageOf(result.fault) } });
+    };
+    const tell: Tell = (event, fields) => this.#send(stream, { id, event, ...fields });
+    const given = new ControlParams(params);
+    switch (method) {
+      case 'status':
+        answer({ ok: true, value: this.#status() });
+        break;
+      case 'relays':
+        answer({ ok: true, value: this.#relays() });
+        break;
+      case 'circuits':
+        answer({ ok: true, value: [...this.#core.pool.circuits].map(each => this.#report(each)) });
+        break;
+      case 'circuit':
+        this.#withCircuit(given, answer, circuit => answer({ ok: true, value: this.#report(circuit) }));
+        break;
+      case 'open-circuit':
+        this.#open(given, answer, tell);
+        break;
+      case 'close-circuit':
+        this.#withCircuit(given, answer, circuit => {
+          this.#closings.push({ circuit, answer });
+          circuit.close();
+        });
+        break;
+      case 'connect-stream':
+        this.#withCircuit(given, answer, circuit => {
+          answer({ ok: true, value: { socks: this.#facts.socks, ...this.#core.newToken(circuit) } });
+        });
+        break;
+      default:
+        if (this.#money?.call(method, given, answer)) break;
+        answer(fail('CONTROL_UNKNOWN_METHOD', method));
+    }
+  }
+
+  #status(): unknown {
+    const { core, circuits, streams } = { core: this.#core, ...this.#counts() };
+    const { version, socks } = this.#facts;
+    const view = core.planner.view;
+    const [guard] = core.planner.guards;
+    return {
+      version,
+      ready: core.ready,
+      socks,
+      relays: view?.relays.length ?? 0,
+      directory: core.directory.progress,
+      guard: guard === undefined ? null : (view?.relayById(guard)?.nickname ?? null),
+      circuits,
+      streams,
+    };
+  }
+
+  #counts(): { circuits: number; streams: number } {
+    let circuits = 0;
+    let streams = 0;
+    for (const circuit of this.#core.pool.circuits) {
+      circuits += 1;
+      streams += circuit.openStreams;
+    }
+    return { circuits, streams };
+  }
+
+  #relays(): unknown {
+    return (this.#core.planner.view?.relays ?? []).map(relay => ({
+      nickname: relay.nickname,
+      address: `${relay.address.host}:${relay.address.port}`,
+      flags: [...relay.flags].sort(),
+      priceMsat: relay.priceMsatPer2Pow20,
+      schemes: relay.paySchemes,
+      bandwidth: relay.bandwidth,
+    }));
+  }
+
+  #open(given: ControlParams, answer: Answer, tell: Tell): void {
+    const path = given.texts('path');
+    const hops = given.integer('hops', 1, hopsMax);
+    const host = given.text('host');
+    const port = given.integer('port', 1, 65_535);
+    const pay = given.flag('pay') ?? true;
+    const user = given.text('user');
+    const maxSpendMsat = given.amount('maxSpendMsat');
+    const read = given.result({ window: given.window('window'), maxSpendMsat });
+    const to = port === undefined ? { host: 'circuit.invalid', port: 443 } : { host: host ?? '', port };
+    const opened = read.ok ? this.#core.openCircuit({ path, hops, to, terms: read.value }) : read;
+    if (!opened.ok) {
+      answer(opened);
+      return;
+    }
+    const circuit = opened.value;
+    if (user !== undefined) this.#core.bindUser(user, circuit);
+    tell('building', { circuit: circuit.id, path: circuit.path.map(each => each.nickname) });
+    this.#openings.push({ circuit, pay, answer, tell });
+    if (circuit.state === 'open') this.onCircuitOpen(circuit);
+  }
+
+  #withCircuit(given: ControlParams, answer: Answer, act: (circuit: ManagedCircuit) => void): void {
+    const id = given.require('circuit', given.integer('circuit', 1, Number.MAX_SAFE_INTEGER));
+    const read = given.result(id);
+    if (!read.ok) {
+      answer(read);
+      return;
+    }
+    const circuit = this.#core.pool.get(read.value ?? 0);
+    if (circuit === undefined) answer(fail('CIRCUIT_UNKNOWN', `there is no circuit ${read.value}`));
+    else act(circuit);
+  }
+
+  #report(circuit: ManagedCircuit): CircuitReport {
+    return circuitReport(circuit, this.#ports.clock.monotonicMs());
+  }
+
+  #send(stream: StreamId, message: Readonly<Record<string, unknown>>): void {
+    if (this.#connections.has(stream)) this.#ports.streams.write(stream, encodeControlLine(message));
+  }
+
+  #close(stream: StreamId): void {
+    if (this.#connections.delete(stream)) this.#ports.streams.end(stream);
+  }
+}
+
+function isPaid(circuit: ManagedCircuit): boolean {
+  return circuit.payments?.ready ?? true;
+}
+
+function messageOf(fault: Fault): string {
+  return fault.detail === undefined ? fault.code : `${fault.code}: ${fault.detail}`;
+}

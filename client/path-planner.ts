@@ -1,0 +1,108 @@
+import { fromUtf8, utf8 } from '../src/base/bytes.ts';
+import { fail, ok, type Result } from '../src/base/fault.ts';
+import { hopsMax } from '../src/base/limits.ts';
+import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import { GuardSet } from '../src/directory/guard-set.ts';
+import type { NetworkView } from '../src/directory/network-view.ts';
+import { choosePath } from '../src/directory/path-choice.ts';
+import type { RelayInfo } from '../src/directory/relay-info.ts';
+import type { AskId, Clock, Entropy, StorePort } from '../src/ports.ts';
+import { type ExitGoal, hopOfAuthority, hopOfRelay, type PlannedHop } from './circuit-want.ts';
+
+export interface PlannerSettings {
+  readonly authorities: readonly DirectoryAuthority[];
+  readonly hops: number;
+  readonly distinctSubnets: boolean;
+  readonly guards: number;
+}
+
+export interface PlannerPorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly store: StorePort;
+  newAsk(): AskId;
+  /** True for a relay that is free, or that we can pay at a price we would. */
+  affords(relay: RelayInfo): boolean;
+}
+
+const guardsKey = 'client/guards';
+
+/** Chooses the relays of circuits. Guards are kept in the store, so that a restart does not draw new ones. */
+export class PathPlanner {
+  readonly #settings: PlannerSettings;
+  readonly #ports: PlannerPorts;
+  readonly #guards: GuardSet;
+  #view: NetworkView | undefined;
+
+  constructor(settings: PlannerSettings, ports: PlannerPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#guards = new GuardSet({ sampleSize: settings.guards });
+    const kept = ports.store.get(guardsKey);
+    if (kept !== undefined) this.#guards.decode(fromUtf8(kept));
+  }
+
+  get view(): NetworkView | undefined {
+    return this.#view;
+  }
+
+  /** Guards in the order of preference, as RSA identities. */
+  get guards(): readonly Uint8Array[] {
+    return this.#guards.usable(this.#ports.clock.wallMs());
+  }
+
+  onView(view: NetworkView): void {
+    this.#view = view;
+    const { clock, entropy, store } = this.#ports;
+    if (!this.#guards.refresh(view, clock.wallMs(), entropy)) return;
+    store.commit([{ key: guardsKey, value: utf8(this.#guards.encode()) }], this.#ports.newAsk());
+  }
+
+  onFirstHop(hop: PlannedHop, reached: boolean): void {
+    if (reached) this.#guards.markWorking(hop.rsaId);
+    else this.#guards.markFailed(hop.rsaId, this.#ports.clock.wallMs());
+  }
+
+  /** Relays for a stream to `to`, over `hops` hops. NO_VIEW: the network is not known yet. */
+  choose(to: ExitGoal | undefined, hops = this.#settings.hops): Result<readonly PlannedHop[]> {
+    if (this.#view === undefined) return fail('NO_VIEW');
+    const chosen = choosePath({
+      view: this.#view,
+      hops,
+      exitTo: to,
+      guards: this.guards,
+      accepts: relay => this.#ports.affords(relay),
+      distinctSubnets: this.#settings.distinctSubnets,
+      entropy: this.#ports.entropy,
+    });
+    return chosen.ok ? ok(chosen.value.map(hopOfRelay)) : chosen;
+  }
+
+  /** The relays of these names, in this order. */
+  named(names: readonly string[]): Result<readonly PlannedHop[]> {
+    if (this.#view === undefined) return fail('NO_VIEW');
+    if (names.length === 0 || names.length > hopsMax) return fail('PATH_BAD_WISH', `1 to ${hopsMax} relays`);
+    const hops: PlannedHop[] = [];
+    for (const name of names) {
+      const relay = this.#view.relayByName(name);
+      if (relay === undefined) return fail('PATH_UNKNOWN_RELAY', name);
+      if (hops.some(hop => hop.relay === relay)) return fail('PATH_CONFLICT', `${name} twice`);
+      hops.push(hopOfRelay(relay));
+    }
+    return ok(hops);
+  }
+
+  /** A directory to ask: the guard where any relay will do, since it sees this client anyway. */
+  directoryHop(from: 'authority' | 'any'): PlannedHop | undefined {
+    const { authorities } = this.#settings;
+    if (from === 'any') {
+      for (const id of this.guards) {
+        const relay = this.#view?.relayById(id);
+        if (relay !== undefined) return hopOfRelay(relay);
+      }
+    }
+    if (authorities.length === 0) return undefined;
+    const [byte] = this.#ports.entropy.bytes(1);
+    return hopOfAuthority(authorities[byte % authorities.length]);
+  }
+}

@@ -1,0 +1,240 @@
+import type { Fault } from '../src/base/fault.ts';
+import { parseIp } from '../src/base/ip.ts';
+import { socksConnectionsMax, socksHandshakeMsMax } from '../src/base/limits.ts';
+import { endReason } from '../src/cell/commands.ts';
+import type { ResolvedMessage } from '../src/cell/relay-messages.ts';
+import type { Cancel, Clock, CloseReason, Observer, StreamId, StreamPort } from '../src/ports.ts';
+import {
+  encodeSocksReply,
+  encodeSocksResolved,
+  Socks5Server,
+  type SocksEvent,
+  type SocksIsolation,
+  type SocksReplyName,
+  type SocksRequest,
+  socksReplyForEnd,
+} from '../src/socks/socks5.ts';
+import type { ManagedCircuit } from './managed-circuit.ts';
+import type { RequestedStream, RequestUser, StreamRequest } from './requested-stream.ts';
+
+/** What the service asks of its core. */
+export interface SocksHost {
+  openStream(request: StreamRequest, user: RequestUser): RequestedStream;
+  /** The circuit that a user and password stand for, once; see the control socket's connect-stream. */
+  takeToken(isolation: SocksIsolation): ManagedCircuit | 'gone' | undefined;
+}
+
+export interface SocksPorts {
+  readonly streams: StreamPort;
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** The SOCKS5 port: programs' connections become streams. */
+export class SocksService {
+  readonly #host: SocksHost;
+  readonly #ports: SocksPorts;
+  readonly #connections = new Map<StreamId, SocksConnection>();
+
+  constructor(host: SocksHost, ports: SocksPorts) {
+    this.#host = host;
+    this.#ports = ports;
+  }
+
+  /** True when the connection is one of ours. */
+  owns(stream: StreamId): boolean {
+    return this.#connections.has(stream);
+  }
+
+  onAccepted(stream: StreamId): void {
+    if (this.#connections.size >= socksConnectionsMax) {
+      this.#ports.observer.count('naulon_socks_refused_total');
+      this.#ports.streams.close(stream);
+      return;
+    }
+    const forget = (): void => {
+      this.#connections.delete(stream);
+    };
+    this.#connections.set(stream, new SocksConnection(stream, this.#host, this.#ports, forget));
+  }
+
+  onBytes(stream: StreamId, bytes: Uint8Array): void {
+    this.#connections.get(stream)?.onBytes(bytes);
+  }
+
+  onWritable(stream: StreamId): void {
+    this.#connections.get(stream)?.onPortWritable();
+  }
+
+  onEnd(stream: StreamId): void {
+    this.#connections.get(stream)?.onEnd();
+  }
+
+  onClosed(stream: StreamId, _why: CloseReason): void {
+    this.#connections.get(stream)?.onGone();
+  }
+}
+
+class SocksConnection implements RequestUser {
+  readonly #id: StreamId;
+  readonly #host: SocksHost;
+  readonly #ports: SocksPorts;
+  readonly #forget: () => void;
+  readonly #server = new Socks5Server();
+  #timer: Cancel | undefined;
+  #kind: SocksRequest['kind'] | undefined;
+  #stream: RequestedStream | undefined;
+  #answered = false;
+  #over = false;
+
+  constructor(id: StreamId, host: SocksHost, ports: SocksPorts, forget: () => void) {
+    this.#id = id;
+    this.#host = host;
+    this.#ports = ports;
+    this.#forget = forget;
+    this.#timer = ports.clock.after(socksHandshakeMsMax, () => {
+      if (!this.#server.requested) this.#close();
+    });
+  }
+
+  // From the program
+
+  onBytes(bytes: Uint8Array): void {
+    for (const event of this.#server.push(bytes)) {
+      if (this.#over) return;
+      this.#onEvent(event);
+    }
+  }
+
+  onPortWritable(): void {
+    this.#stream?.drained();
+  }
+
+  onEnd(): void {
+    // Before its request was made there is nothing that could still be answered.
+    if (this.#stream === undefined) this.#close();
+    else this.#stream.endSource();
+  }
+
+  onGone(): void {
+    this.#end();
+    this.#stream?.close(endReason.done);
+  }
+
+  #onEvent(event: SocksEvent): void {
+    switch (event.kind) {
+      case 'send':
+        this.#ports.streams.write(this.#id, event.bytes);
+        break;
+      case 'data':
+        if (this.#stream?.write(event.bytes) === false) this.#ports.streams.pause(this.#id);
+        break;
+      case 'close':
+        this.#ports.observer.count('naulon_socks_malformed_total');
+        this.#ports.observer.log('info', 'socks-refused', { code: event.why });
+        this.#finish();
+        break;
+      case 'request':
+        this.#onRequest(event.request);
+        break;
+    }
+  }
+
+  #onRequest(request: SocksRequest): void {
+    this.#kind = request.kind;
+    this.#timer?.();
+    this.#timer = undefined;
+    const token = request.isolation === undefined ? undefined : this.#host.takeToken(request.isolation);
+    // The special-use name leads nowhere here, and its lookup would tell an exit of it. spec: RFC 7686
+    if (token === 'gone' || /\.onion\.?$/i.test(request.host)) {
+      this.#refuse('hostUnreachable');
+      return;
+    }
+    const { isolation } = request;
+    // The two parts are told apart by a byte that neither can make up: their lengths.
+    const key =
+      isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
+    const asked = { goal: goalOf(request), isolation: key, circuit: token };
+    this.#stream = this.#host.openStream(asked, this);
+    // The stream may have failed at once, and closed the connection.
+    if (!this.#over) this.#stream.start();
+  }
+
+  // From the stream
+
+  onOpened(): void {
+    this.#reply(encodeSocksReply('succeeded'));
+  }
+
+  onData(bytes: Uint8Array): boolean {
+    return this.#over || this.#ports.streams.write(this.#id, bytes);
+  }
+
+  onWritable(): void {
+    if (!this.#over) this.#ports.streams.resume(this.#id);
+  }
+
+  onResolved(answer: ResolvedMessage): void {
+    const wanted = this.#kind === 'resolve-ptr' ? ['name'] : ['ipv4', 'ipv6'];
+    const address = answer.addresses.find(each => wanted.includes(each.kind));
+    if (address === undefined) {
+      this.#refuse('hostUnreachable');
+      return;
+    }
+    this.#reply(encodeSocksResolved(address.kind, address.value));
+    this.#finish();
+  }
+
+  onClosed(reason: number, fault?: Fault): void {
+    if (this.#over) return;
+    if (fault !== undefined) this.#ports.observer.log('info', 'stream-failed', { code: fault.code });
+    if (this.#answered) this.#finish();
+    else this.#refuse(socksReplyForEnd(reason));
+  }
+
+  #refuse(reply: SocksReplyName): void {
+    this.#reply(encodeSocksReply(reply));
+    this.#finish();
+  }
+
+  #reply(bytes: Uint8Array): void {
+    if (this.#over || this.#answered) return;
+    this.#answered = true;
+    this.#ports.streams.write(this.#id, bytes);
+  }
+
+  /** Ends the connection once what was written has left. */
+  #finish(): void {
+    if (this.#over) return;
+    this.#ports.streams.end(this.#id);
+    this.#ports.streams.resume(this.#id);
+    this.#end();
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#ports.streams.close(this.#id);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#timer?.();
+    this.#forget();
+  }
+}
+
+function goalOf(request: SocksRequest): StreamRequest['goal'] {
+  if (request.kind === 'resolve') return { kind: 'resolve', name: request.host };
+  if (request.kind === 'resolve-ptr') return { kind: 'resolve', name: reverseName(request.host) };
+  const { host, port } = request;
+  return { kind: 'connect', host, port };
+}
+
+/** The name whose records name an address. spec: tor-spec/remote-hostname-lookup */
+function reverseName(host: string): string {
+  const ip = [...(parseIp(host) ?? [])].reverse();
+  if (ip.length === 4) return `${ip.join('.')}.in-addr.arpa`;
+  const nibbles = ip.flatMap(byte => [(byte & 15).toString(16), (byte >> 4).toString(16)]);
+  return `${nibbles.join('.')}.ip6.arpa`;
+}
