@@ -1,0 +1,104 @@
+import { toHex } from '../../src/base/bytes.ts';
+import type { CellBalance } from '../../src/payment/cell-balance.ts';
+import type {
+  Outcome,
+  Paid,
+  Payee,
+  Payer,
+  PaymentScheme,
+  Redeemed,
+  SessionId,
+} from '../../src/payment/scheme.ts';
+import type { SeenCircuit } from './wire-tap.ts';
+
+/** One circuit at one relay: what it says it may still carry, and what was seen on its wires. */
+export interface AuditedCircuit {
+  readonly relay: string;
+  readonly balance: CellBalance;
+  /** Undefined until the tap is asked, when the circuit's cells are counted. */
+  readonly seen: SeenCircuit | undefined;
+}
+
+/** Everything that was paid and taken in a network, as the schemes said it, by nobody who profits. */
+export class Audit {
+  readonly circuits: AuditedCircuit[] = [];
+  /** Value that payments promised, by the hex identity of the relay that they were for. */
+  readonly sentMsat = new Map<string, bigint>();
+  readonly redeemedMsat = new Map<string, bigint>();
+  payments = 0;
+  redeems = 0;
+  refusals = 0;
+
+  sent(relay: string, msat: bigint): void {
+    this.payments += 1;
+    this.sentMsat.set(relay, (this.sentMsat.get(relay) ?? 0n) + msat);
+  }
+
+  redeemed(relay: string, msat: bigint): void {
+    this.redeems += 1;
+    this.redeemedMsat.set(relay, (this.redeemedMsat.get(relay) ?? 0n) + msat);
+  }
+}
+
+/** The same scheme, with what its payers send and its payees take written down. */
+export function audited(scheme: PaymentScheme, audit: Audit): PaymentScheme {
+  return {
+    id: scheme.id,
+    name: scheme.name,
+    payee: (host, signer) => auditedPayee(scheme.payee(host, signer), toHex(signer.ed25519), audit),
+    payer: host => auditedPayer(scheme.payer(host), audit),
+  };
+}
+
+function auditedPayee(payee: Payee, relay: string, audit: Audit): Payee {
+  const note = (redeemed: Redeemed): void => {
+    if (redeemed.kind === 'added') audit.redeemed(relay, redeemed.value);
+    if (redeemed.kind === 'refused') audit.refusals += 1;
+  };
+  return {
+    target: session => payee.target(session),
+    redeem: (session, payment) => {
+      const redeemed = payee.redeem(session, payment);
+      note(redeemed);
+      return redeemed;
+    },
+    onAnswer: answer => noted(payee.onAnswer(answer), ({ result }) => note(result)),
+    onChain: event => payee.onChain(event),
+    ended: session => payee.ended(session),
+  };
+}
+
+function auditedPayer(payer: Payer, audit: Audit): Payer {
+  const relays = new Map<SessionId, string>();
+  const note = (session: SessionId, paid: Paid): void => {
+    if (paid.kind === 'send') audit.sent(relays.get(session) ?? '', paid.value);
+  };
+  return {
+    begin: (session, payee, budget) => {
+      relays.set(session, toHex(payee.ed25519));
+      payer.begin(session, payee, budget);
+    },
+    pay: (session, target, value) => {
+      const paid = payer.pay(session, target, value);
+      note(session, paid);
+      return paid;
+    },
+    onAnswer: answer => noted(payer.onAnswer(answer), ({ session, result }) => note(session, result)),
+    onChain: event => payer.onChain(event),
+    onRefused: (session, fault) => payer.onRefused(session, fault),
+    finish: session => {
+      const paid = payer.finish(session);
+      if (paid !== undefined) note(session, paid);
+      return paid;
+    },
+    ended: session => payer.ended(session),
+  };
+}
+
+function noted<T>(
+  outcome: Outcome<T> | undefined,
+  note: (outcome: Outcome<T>) => void,
+): Outcome<T> | undefined {
+  if (outcome !== undefined) note(outcome);
+  return outcome;
+}

@@ -1,0 +1,254 @@
+import { ClientCore } from '../../client/client-core.ts';
+import { type ClientSettings, defaultClientSettings } from '../../client/client-settings.ts';
+import { AuthorityCore, type AuthoritySettings } from '../../dirauth/authority-core.ts';
+import { withCertificate } from '../../dirauth/authority-keys.ts';
+import { type ExitPolicy, makeExitPolicy, noExit } from '../../relay/exit-policy.ts';
+import { RelayCore } from '../../relay/relay-core.ts';
+import { defaultRelaySettings, type RelaySettings } from '../../relay/relay-settings.ts';
+import { assert } from '../../src/base/assert.ts';
+import { RsaKey } from '../../src/crypto/rsa.ts';
+import type { DirectoryAuthority } from '../../src/directory/directory-authority.ts';
+import { labFlagRules } from '../../src/directory/flag-rules.ts';
+import { makeTlsCertificate } from '../../src/link/link-certificates.ts';
+import type { PaymentScheme } from '../../src/payment/scheme.ts';
+import type { Endpoint } from '../../src/ports.ts';
+import { BulkServer } from '../../src/sim/bulk-server.ts';
+import { FaultInjector, type Faults, noFaults } from '../../src/sim/faults.ts';
+import { rsaFixture } from '../../src/sim/rsa-fixtures.ts';
+import { SimChain } from '../../src/sim/sim-chain.ts';
+import { SimNetwork } from '../../src/sim/sim-network.ts';
+import type { LoggedLine } from '../../src/sim/sim-node.ts';
+import type { TraceLine } from '../../src/sim/trace-hash.ts';
+import { World } from '../../src/sim/world.ts';
+import { Audit, audited } from './audit.ts';
+import { Machine, simNodeKeys } from './machine-room.ts';
+import { SocksUsers } from './socks-users.ts';
+import { verifyInput } from './verify-input.ts';
+import { WireTap } from './wire-tap.ts';
+
+/** A scheme for one node, made anew for each: they keep their state. */
+export type SchemeFor = (role: 'payer' | 'payee', index: number) => PaymentScheme;
+
+export interface PaidNetworkOptions {
+  readonly seed: string | number;
+  readonly relays: number;
+  /** Of the relays, how many are exits; the last ones. */
+  readonly exits: number;
+  readonly clients: number;
+  readonly priceMsatPer2Pow20: bigint;
+  readonly schemeFor: SchemeFor;
+  /** Clients that have no money, by index. */
+  readonly penniless?: ReadonlySet<number>;
+  readonly linkProtocols?: readonly (3 | 4 | 5)[];
+  readonly window?: number | 'auto';
+  readonly faults?: Faults;
+  readonly trace?: TraceLine;
+  readonly onLog?: (line: LoggedLine) => void;
+}
+
+export interface SimRelay {
+  readonly machine: Machine;
+  readonly core: RelayCore;
+  readonly tap: WireTap;
+}
+
+export interface SimClient {
+  readonly machine: Machine;
+  readonly core: ClientCore;
+  readonly socks: Endpoint;
+}
+
+const orPort = 9_001;
+const dirPort = 9_030;
+const socksPort = 9_050;
+const authorityAddress = '9.9.9.9';
+const webAddress = '93.184.216.34';
+const usersAddress = '81.1.1.1';
+/** A name of the simulated internet that a BulkServer stands behind. */
+export const bulkHost = 'bulk.example';
+export const bulkPort = 80;
+
+/** An authority, relays, clients, and programs that use them, in one process and in virtual time. */
+export class PaidNetwork {
+  readonly world: World;
+  readonly network: SimNetwork;
+  readonly chain: SimChain;
+  readonly audit = new Audit();
+  readonly authority: AuthorityCore;
+  readonly relays: readonly SimRelay[];
+  readonly clients: readonly SimClient[];
+  readonly users: SocksUsers;
+  readonly web: BulkServer;
+  readonly faults: FaultInjector;
+  readonly #options: PaidNetworkOptions;
+
+  constructor(options: PaidNetworkOptions) {
+    const { seed, trace, faults = noFaults } = options;
+    this.#options = options;
+    this.world = new World(trace === undefined ? { seed } : { seed, trace });
+    this.network = new SimNetwork(this.world, faults.network);
+    this.chain = new SimChain({ verifyInput });
+    this.web = this.#startWeb();
+    this.users = new SocksUsers(this.network.host('users', { ip: usersAddress }));
+    this.authority = this.#startAuthority();
+    this.relays = Array.from({ length: options.relays }, (_, index) => this.#startRelay(index));
+    this.clients = Array.from({ length: options.clients }, (_, index) => this.#startClient(index));
+    this.faults = new FaultInjector(this.network, faults);
+  }
+
+  /** Runs until every client knows the network and has a circuit through it. */
+  bootstrap(virtualMs = 600_000): void {
+    const end = this.world.runUntil(() => this.clients.every(({ core }) => core.ready), { virtualMs });
+    const ready = this.clients.filter(({ core }) => core.ready).length;
+    assert(end === 'done', `all clients are ready: ${ready} of ${this.clients.length} (${end})`);
+  }
+
+  /** Each client fetches `bytes` bytes; runs until all downloads are over, whichever way. */
+  transfer(bytes: number, clients: readonly SimClient[] = this.clients, virtualMs = 600_000): void {
+    for (const { socks } of clients) this.users.fetch(socks, bulkHost, bulkPort, bytes);
+    this.world.runUntil(() => this.users.finished === this.users.downloads.length, { virtualMs });
+  }
+
+  /** Clients close their circuits and channels, then what is under way comes to rest. */
+  stopClients(virtualMs = 60_000): void {
+    let open = this.clients.length;
+    for (const { machine, core } of this.clients) {
+      machine.host.node.turn(() =>
+        core.stop(() => {
+          open -= 1;
+        }),
+      );
+    }
+    const end = this.world.runUntil(() => open === 0, { virtualMs });
+    assert(end === 'done', `all clients stop: ${open} have not`);
+    this.world.runFor(5_000);
+  }
+
+  #machine(name: string, ip: string): Machine {
+    const { faults = noFaults, onLog } = this.#options;
+    const draw = this.world.entropy.fork(`machine/${name}`);
+    const { wallSkewMsMax } = faults;
+    const skewMs = wallSkewMsMax === 0 ? 0 : draw.between(-wallSkewMsMax, wallSkewMsMax);
+    const host = this.network.host(name, { ip });
+    host.node.onLog = onLog;
+    return new Machine(host, this.chain, faults.store, skewMs);
+  }
+
+  #startWeb(): BulkServer {
+    const host = this.network.host('web', { ip: webAddress });
+    const server = new BulkServer(host.streams);
+    host.streams.attach(server);
+    host.streams.listen(bulkPort, 'http');
+    this.network.name(bulkHost, [{ kind: 'ipv4', value: webAddress, ttlSeconds: 3_600 }]);
+    return server;
+  }
+
+  #startAuthority(): AuthorityCore {
+    const machine = this.#machine('authority', authorityAddress);
+    const { host, ports } = machine;
+    return host.node.turn(() => {
+      const node = simNodeKeys(ports.entropy, 0);
+      const identity = new RsaKey(rsaFixture('authorityIdentity', 0));
+      const signing = new RsaKey(rsaFixture('authoritySigning', 0));
+      const keys = withCertificate(node, identity, signing, ports.clock.wallMs());
+      const core = new AuthorityCore(authoritySettings, keys, ports);
+      host.links.attach(core.links);
+      host.streams.attach(core);
+      machine.attachAnswers(core);
+      host.links.listen(orPort, makeTlsCertificate(node, ports.clock.wallMs()));
+      host.streams.listen(dirPort, 'dir');
+      core.start();
+      return core;
+    });
+  }
+
+  #startRelay(index: number): SimRelay {
+    const { relays, exits, priceMsatPer2Pow20, schemeFor, linkProtocols } = this.#options;
+    const machine = this.#machine(`relay${index}`, `${11 + index}.1.0.1`);
+    const { host, ports } = machine;
+    const settings: RelaySettings = {
+      ...defaultRelaySettings,
+      nickname: `relay${index}`,
+      address: { host: host.ip, port: orPort },
+      authorities: this.#trusted(),
+      exitPolicy: index >= relays - exits ? anyExit() : noExit,
+      priceMsatPer2Pow20,
+      ...(linkProtocols === undefined ? {} : { linkProtocols }),
+    };
+    const tap = new WireTap();
+    host.links.tap = tap;
+    const core = host.node.turn(() => {
+      const keys = simNodeKeys(ports.entropy, index + 1);
+      const scheme = audited(schemeFor('payee', index), this.audit);
+      const made = new RelayCore(settings, keys, ports, [scheme]);
+      made.onCircuit = ({ previous }, balance) =>
+        this.audit.circuits.push({
+          relay: settings.nickname,
+          balance,
+          seen: tap.find(previous.link, previous.id),
+        });
+      host.links.attach(made.linkHandler);
+      host.streams.attach(made);
+      machine.attachAnswers(made);
+      host.links.listen(orPort, makeTlsCertificate(keys, ports.clock.wallMs()));
+      made.start();
+      return made;
+    });
+    return { machine, core, tap };
+  }
+
+  #startClient(index: number): SimClient {
+    const { schemeFor, linkProtocols, window = 'auto', penniless } = this.#options;
+    const machine = this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`);
+    const { host, ports } = machine;
+    const core = host.node.turn(() => {
+      const scheme = audited(schemeFor('payer', index), this.audit);
+      const circuitMsatMax = penniless?.has(index) ? 0n : undefined;
+      const settings: ClientSettings = {
+        ...defaultClientSettings,
+        authorities: this.#trusted(),
+        ...(linkProtocols === undefined ? {} : { linkProtocols }),
+        payment: { ...defaultClientSettings.payment, schemes: [scheme.name], window, circuitMsatMax },
+      };
+      const made = new ClientCore(settings, ports, [scheme]);
+      host.links.attach(made.linkHandler);
+      host.streams.attach(made);
+      machine.attachAnswers(made);
+      host.streams.listen(socksPort, 'socks');
+      made.start();
+      return made;
+    });
+    return { machine, core, socks: { host: host.ip, port: socksPort } };
+  }
+
+  #trusted(): readonly DirectoryAuthority[] {
+    return [this.authority.self];
+  }
+}
+
+const authoritySettings: AuthoritySettings = {
+  nickname: 'authority',
+  contact: undefined,
+  address: authorityAddress,
+  orPort,
+  dirPort,
+  lab: false,
+  assumeReachable: false,
+  schedule: { intervalMs: 3_600_000, intervalsValid: 3, settleMs: 2_000 },
+  votingDelay: [300, 300],
+  params: new Map(),
+  flagRules: labFlagRules,
+  protocols: [3, 4, 5],
+};
+
+function anyExit(): ExitPolicy {
+  const made = makeExitPolicy({
+    exitRelay: true,
+    lines: ['accept *:*'],
+    rejectPrivate: true,
+    ipv6Exit: false,
+    never: [],
+  });
+  assert(made.ok, 'an exit policy that accepts');
+  return made.value;
+}
