@@ -13,9 +13,14 @@ const headerBytes = 6;
 export const fragmentPieceBytesMax = relayBodyBytesMax - headerBytes;
 export const paymentMessageBytesMax = fragmentPieceBytesMax * paymentFragmentsMax;
 
+/** Cells that carry a message of that length. */
+export function fragmentsOf(messageBytes: number): number {
+  return Math.max(1, Math.ceil(messageBytes / fragmentPieceBytesMax));
+}
+
 /** The bodies of the cells that carry `message`, in order; one, with an empty piece, for an empty message. */
 export function fragment(messageId: number, message: Uint8Array): Uint8Array[] {
-  const count = Math.max(1, Math.ceil(message.length / fragmentPieceBytesMax));
+  const count = fragmentsOf(message.length);
   assert(count <= paymentFragmentsMax, 'a payment message fits its fragments');
   return Array.from({ length: count }, (_, index) => {
     const piece = message.subarray(index * fragmentPieceBytesMax, (index + 1) * fragmentPieceBytesMax);

@@ -1,7 +1,13 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { freeCells, refusalsMax } from '../base/limits.ts';
-import { decodeReceipt, FragmentAssembler, fragment, type Receipt } from '../cell/payment-messages.ts';
+import {
+  decodeReceipt,
+  FragmentAssembler,
+  fragment,
+  fragmentsOf,
+  type Receipt,
+} from '../cell/payment-messages.ts';
 import type { Clock } from '../ports.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { cellsFor, msatFor, type Price } from './price.ts';
@@ -61,7 +67,8 @@ export interface PayerSessionOptions {
 interface Sent {
   readonly messageId: number;
   readonly value: Value;
-  readonly cellsBefore: number;
+  /** Cells that had passed when its last cell was sent: the hop has counted all of them before it answers. */
+  readonly cellsAfter: number;
   readonly sentMs: number;
 }
 
@@ -151,7 +158,7 @@ export class PayerSession {
     this.#step = 'idle';
     const accepted = receipt.status === paymentStatus.ok;
     if (accepted) this.#credit(sent.value);
-    const fault = this.#faultOf(receipt, sent);
+    const fault = this.#faultOf(receipt, sent, fragmentsOf(added.value.bytes.length));
     if (fault !== undefined) return this.#blame(fault);
     if (receipt.target.length > 0) this.#target = receipt.target;
     this.#topUp.onRoundTrip(this.#options.clock.monotonicMs() - sent.sentMs);
@@ -248,8 +255,10 @@ export class PayerSession {
     const messageId = this.#nextMessageId;
     this.#nextMessageId = (messageId + 1) % 65_536;
     this.#step = 'receipt';
-    this.#sent = { messageId, value, cellsBefore: this.#cells, sentMs: clock.monotonicMs() };
+    const sent = { messageId, value, cellsAfter: 0, sentMs: clock.monotonicMs() };
+    this.#sent = sent;
     for (const body of fragment(messageId, payment)) host.sendRedeem(body);
+    sent.cellsAfter = this.#cells;
   }
 
   #close(done: () => void): void {
@@ -271,12 +280,15 @@ export class PayerSession {
     this.#granted = Number(cellsFor(this.#receiptedMsat, this.#options.price));
   }
 
-  /** Cells that passed since the REDEEM was sent may or may not have been counted by the hop when it answered. */
-  #faultOf(receipt: Receipt, sent: Sent): ReceiptFault | undefined {
+  /**
+   * A hop states its balance before the RECEIPT's own cells. Other cells that passed since the REDEEM was sent may or may
+   * not have been counted by then.
+   */
+  #faultOf(receipt: Receipt, sent: Sent, receiptCells: number): ReceiptFault | undefined {
     if (receipt.price !== this.#options.price) return { code: 'RECEIPT_PRICE' };
     if (receipt.creditedMsat !== this.#receiptedMsat) return { code: 'RECEIPT_VALUE' };
-    const own = BigInt(this.spendable);
-    const inFlight = BigInt(this.#cells - sent.cellsBefore);
+    const own = BigInt(this.spendable + receiptCells);
+    const inFlight = BigInt(this.#cells - sent.cellsAfter - receiptCells);
     if (receipt.balance < own || receipt.balance > own + inFlight) return { code: 'RECEIPT_BALANCE' };
     return undefined;
   }

@@ -62,9 +62,10 @@ export class TopUp {
     this.#roundTripMs = Math.max(ms, this.#roundTripMs * 0.9);
   }
 
-  /** Cells to buy now with so many left; 0: none. */
+  /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
   due(spendable: number): number {
-    const low = this.lowCells;
-    return spendable < low ? Math.max(this.windowCells, low - spendable) : 0;
+    const window = this.windowCells;
+    if (spendable >= this.lowCells) return 0;
+    return spendable >= this.keepCells ? window : this.lowCells + window - spendable;
   }
 }

@@ -1,0 +1,298 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { freeCells } from '../base/limits.ts';
+import { fragment } from '../cell/payment-messages.ts';
+import { Ed25519Key } from '../crypto/ed25519.ts';
+import type { Answer, ChainPort, Observer, StorePort, StoreWrite } from '../ports.ts';
+import { memoryCredit } from '../schemes/memory-credit/index.ts';
+import { CellBalance } from './cell-balance.ts';
+import { PayeeDesk } from './payee-desk.ts';
+import type { PayeeSession } from './payee-session.ts';
+import { PayerDesk } from './payer-desk.ts';
+import type { PayerFault, PayerSession } from './payer-session.ts';
+import { msatFor } from './price.ts';
+import { CircuitAllowance, type SpendingLimits } from './spending.ts';
+import type { WindowChoice } from './top-up.ts';
+
+const price = 3n << 20n;
+const seedOf = (fill: number) => new Uint8Array(32).fill(fill);
+const observer: Observer = { log() {}, count() {} };
+const noChain = {} as ChainPort;
+
+/** Both ends of one paid hop with a first-in first-out line each way; nothing moves until the test says so. */
+class PaidHopWorld {
+  #now = 0;
+  #asks = 0;
+  #bytes = 0;
+  readonly #answers: (() => void)[] = [];
+  #timers: { at: number; run: () => void }[] = [];
+  readonly toPayee: (Uint8Array | 'cell')[] = [];
+  readonly toPayer: (Uint8Array | 'cell')[] = [];
+  readonly events: string[] = [];
+  readonly balance = new CellBalance(price);
+  readonly payee: PayeeSession;
+  readonly payer: PayerSession;
+  failed: PayerFault | undefined;
+  cutOff = false;
+  /** What the payee's store has made durable, in order. */
+  readonly durable: StoreWrite[] = [];
+
+  constructor(
+    window: WindowChoice,
+    options: { purseMsat?: bigint; limits?: SpendingLimits; circuitMsat?: bigint } = {},
+  ) {
+    const scheme = memoryCredit({ purseMsat: options.purseMsat ?? 10n ** 12n, limitMsat: 10n ** 15n });
+    const clock = {
+      monotonicMs: () => this.#now,
+      wallMs: () => 1_790_000_000_000 + this.#now,
+      after: (ms: number, run: () => void) => {
+        const timer = { at: this.#now + ms, run };
+        this.#timers.push(timer);
+        return () => {
+          this.#timers = this.#timers.filter(other => other !== timer);
+        };
+      },
+    };
+    const entropy = {
+      bytes: (length: number) =>
+        Uint8Array.from({ length }, () => (this.#bytes = (this.#bytes * 73 + 41) % 256)),
+    };
+    const shared = { clock, entropy, chain: noChain, observer, newAsk: () => ++this.#asks };
+    const store = (name: string, onAnswer: (answer: Answer) => void): StorePort => ({
+      get: () => undefined,
+      list: () => [],
+      commit: (writes, ask) => {
+        this.#answers.push(() => {
+          this.events.push(`${name} durable`);
+          if (name === 'payee') this.durable.push(...writes);
+          onAnswer({ kind: 'stored', ask });
+        });
+      },
+    });
+    const key = new Ed25519Key(seedOf(1));
+    const signer = { ed25519: key.publicKey, sign: (message: Uint8Array) => key.sign(message) };
+    const payeeDesk: PayeeDesk = new PayeeDesk({
+      ...shared,
+      schemes: [scheme],
+      signer,
+      store: store('payee', answer => payeeDesk.onAnswer(answer)),
+    });
+    const payerDesk: PayerDesk = new PayerDesk({
+      ...shared,
+      schemes: [scheme],
+      limits: options.limits ?? {},
+      store: store('payer', answer => payerDesk.onAnswer(answer)),
+    });
+    this.payee = payeeDesk.open(
+      { sendReceipt: body => this.#sendReceipt(body), fail: () => {} },
+      this.balance,
+    );
+    const payer = payerDesk.open(
+      {
+        sendRedeem: body => {
+          this.events.push('redeem');
+          this.toPayee.push(body);
+          this.payer.countCells(1);
+        },
+        onSpendable: () => {},
+        onFailed: fault => {
+          this.failed = fault;
+        },
+      },
+      {
+        scheme: scheme.id,
+        ed25519: key.publicKey,
+        price,
+        window,
+        budget: 10n ** 9n,
+        allowance: new CircuitAllowance(options.circuitMsat),
+      },
+    );
+    if (payer === undefined) throw new Error('no such scheme');
+    this.payer = payer;
+  }
+
+  #sendReceipt(body: Uint8Array): void {
+    this.events.push('receipt');
+    if (this.balance.debit(1)) this.toPayer.push(body);
+    else this.cutOff = true;
+  }
+
+  /** The oldest cell towards the payee arrives, is paid for and acted upon. */
+  stepToPayee(): void {
+    const cell = this.toPayee.shift();
+    if (cell === undefined) return;
+    if (!this.balance.debit(1)) this.cutOff = true;
+    else if (cell !== 'cell') expect(this.payee.onRedeem(cell)).toBeUndefined();
+  }
+
+  stepToPayer(): void {
+    const cell = this.toPayer.shift();
+    if (cell === undefined) return;
+    this.payer.countCells(1);
+    if (cell !== 'cell') expect(this.payer.onReceipt(cell)).toBe(true);
+  }
+
+  stepStore(): void {
+    this.#answers.shift()?.();
+  }
+
+  /** The payer sends an ordinary cell, if it can afford one and a REDEEM after it. */
+  send(): void {
+    if (this.payer.spendable < 8) return;
+    this.toPayee.push('cell');
+    this.payer.countCells(1);
+  }
+
+  /** The far end sends a cell that the payer has permitted: one that its balance covers. */
+  receive(): void {
+    const inFlight = this.toPayer.length + this.toPayee.length;
+    if (this.payer.spendable < 16 + inFlight || !this.balance.debit(1)) return;
+    this.toPayer.push('cell');
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    const due = this.#timers.filter(timer => timer.at <= this.#now);
+    this.#timers = this.#timers.filter(timer => timer.at > this.#now);
+    for (const timer of due) timer.run();
+  }
+
+  settle(): void {
+    while (this.toPayee.length + this.toPayer.length + this.#answers.length > 0) {
+      this.stepStore();
+      this.stepToPayee();
+      this.stepToPayer();
+    }
+    this.advance(0);
+  }
+}
+
+test('a session asks, pays one window and more in time, and both sides count the same', () => {
+  const world = new PaidHopWorld(1024);
+  world.payer.needs(100);
+  world.payer.start();
+  world.settle();
+  expect(world.payer.spendable).toBe(world.balance.balance);
+  expect(world.payer.payments).toBe(1);
+  for (let i = 0; i < 5_000; i++) {
+    world.send();
+    if (i % 50 === 0) world.settle();
+  }
+  world.settle();
+  expect(world.failed).toBeUndefined();
+  expect(world.cutOff).toBe(false);
+  expect(world.payer.spendable).toBe(world.balance.balance);
+  expect(world.payer.payments).toBeGreaterThanOrEqual(5);
+  expect(world.balance.creditedMsat).toBe(world.payer.paidMsat);
+});
+
+test('money order: durable before credit and receipt, durable before a payment is sent', () => {
+  const world = new PaidHopWorld(1024);
+  world.payer.needs(100);
+  world.payer.start();
+  world.settle();
+  expect(world.events).toEqual(['redeem', 'receipt', 'payer durable', 'redeem', 'payee durable', 'receipt']);
+});
+
+describe.each([16, 1024, 4096, 'auto'] as WindowChoice[])('window %s', window => {
+  test('whatever the delays: counts agree, nothing is cut off, credit is what was paid', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.constantFrom('send', 'send', 'receive', 'receive', 'toPayee', 'toPayer', 'store', 'time'),
+          { minLength: 50, maxLength: 400 },
+        ),
+        steps => {
+          const world = new PaidHopWorld(window);
+          world.payer.needs(40);
+          world.payer.start();
+          for (const step of steps) {
+            if (step === 'send') world.send();
+            else if (step === 'receive') world.receive();
+            else if (step === 'toPayee') world.stepToPayee();
+            else if (step === 'toPayer') world.stepToPayer();
+            else if (step === 'store') world.stepStore();
+            else world.advance(50);
+            expect(world.cutOff).toBe(false);
+            expect(world.payer.paidMsat).toBeLessThanOrEqual(world.balance.creditedMsat);
+          }
+          world.settle();
+          expect(world.failed).toBeUndefined();
+          expect(world.payer.spendable).toBe(world.balance.balance);
+          expect(world.balance.creditedMsat).toBe(world.payer.paidMsat);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
+
+test('a payer that stops is cut off at zero and not before', () => {
+  const world = new PaidHopWorld(1024, { circuitMsat: msatFor(500n, price) });
+  world.payer.start();
+  world.settle();
+  const left = world.balance.balance;
+  expect(left).toBeGreaterThan(500);
+  for (let i = 0; i < left; i++) {
+    world.toPayee.push('cell');
+    world.stepToPayee();
+    expect(world.cutOff).toBe(false);
+  }
+  expect(world.balance.balance).toBe(0);
+  world.toPayee.push('cell');
+  world.stepToPayee();
+  expect(world.cutOff).toBe(true);
+});
+
+test('limits are kept, and a payer that reaches one says so', () => {
+  const circuitMsat = msatFor(2_000n, price);
+  for (const options of [
+    { circuitMsat },
+    { limits: { relayMsat: circuitMsat } },
+    { limits: { dayMsat: circuitMsat } },
+  ]) {
+    const world = new PaidHopWorld(1024, options);
+    world.payer.start();
+    for (let i = 0; i < 10_000; i++) {
+      world.send();
+      if (i % 20 === 0) world.settle();
+    }
+    world.settle();
+    expect(world.failed?.code).toBe('PAY_LIMIT');
+    expect(world.payer.paidMsat).toBeLessThanOrEqual(circuitMsat);
+    expect(world.payer.paidMsat).toBeGreaterThan(circuitMsat - 3n);
+  }
+  const poor = new PaidHopWorld(1024, { purseMsat: 1n });
+  poor.payer.start();
+  poor.settle();
+  expect(poor.failed?.code).toBe('PAY_NO_FUNDS');
+});
+
+test('a hop that takes cells from the balance, or counts value it was not paid, is blamed', () => {
+  const thief = new PaidHopWorld(1024);
+  thief.balance.debit(1);
+  thief.payer.start();
+  const receipts = () =>
+    thief.toPayer
+      .splice(0)
+      .map(cell => cell !== 'cell' && (thief.payer.countCells(1), thief.payer.onReceipt(cell)));
+  thief.stepToPayee();
+  expect(receipts()).toEqual([false]);
+  thief.advance(0);
+  expect(thief.failed?.code).toBe('RECEIPT_BALANCE');
+});
+
+test('a payee refuses what is no payment, and ends a circuit that goes on so', () => {
+  const world = new PaidHopWorld(1024);
+  const redeem = (bytes: Uint8Array) =>
+    fragment(9, bytes)
+      .map(body => world.payee.onRedeem(body)?.code)
+      .at(-1);
+  expect(redeem(Uint8Array.of(200, 1, 2))).toBeUndefined();
+  expect(redeem(Uint8Array.of(127, 1))).toBeUndefined();
+  expect(redeem(Uint8Array.of(127, 2))).toBeUndefined();
+  expect(redeem(Uint8Array.of(127, 3))).toBe('REDEEM_BAD_PAYMENTS');
+  expect(world.balance.balance).toBe(freeCells - 4);
+  expect(world.balance.paid).toBe(false);
+});
