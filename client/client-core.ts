@@ -2,6 +2,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { fail, type Result } from '../src/base/fault.ts';
 import { DirectoryClient, type DirectoryRequest } from '../src/directory/directory-client.ts';
 import type { NetworkView } from '../src/directory/network-view.ts';
+import type { RelayInfo } from '../src/directory/relay-info.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
@@ -193,6 +194,12 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       if (relay !== undefined && !this.payments.affords(relay)) return fail('PAY_NO_SCHEME', relay.nickname);
     }
     return this.pool.open({ purpose: 'fixed', path: chosen.value, terms });
+  }
+
+  /** A circuit whose last hop is that relay, for its payments alone. */
+  openCircuitTo(relay: RelayInfo): Result<ManagedCircuit> {
+    const chosen = this.planner.choose(undefined, undefined, relay);
+    return chosen.ok ? this.pool.open({ purpose: 'fixed', path: chosen.value, terms: {} }) : chosen;
   }
 
   /** A user and password for SOCKS that lead to this circuit, once. */

@@ -10,6 +10,7 @@ export const exitCode = {
   missing: 3,
   timeout: 4,
   unpaid: 5,
+  cheated: 6,
   interrupted: 130,
 } as const;
 

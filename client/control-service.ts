@@ -20,7 +20,7 @@ export interface MoneyDesk {
 }
 
 export interface ControlPorts {
-  readonly streams: StreamPort;
+  readonly streams: Pick<StreamPort, 'write' | 'end' | 'close'>;
   readonly clock: Clock;
   readonly observer: Observer;
 }

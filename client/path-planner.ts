@@ -63,10 +63,15 @@ export class PathPlanner {
     else this.#guards.markFailed(hop.rsaId, this.#ports.clock.wallMs());
   }
 
-  /** Relays for a stream to `to`, over `hops` hops. NO_VIEW: the network is not known yet. */
-  choose(to: ExitGoal | undefined, hops = this.#settings.hops): Result<readonly PlannedHop[]> {
+  /** Relays for a stream to `to`, over `hops` hops, the last one `last` if given. NO_VIEW: the network is not known yet. */
+  choose(
+    to: ExitGoal | undefined,
+    hops = this.#settings.hops,
+    last?: RelayInfo,
+  ): Result<readonly PlannedHop[]> {
     if (this.#view === undefined) return fail('NO_VIEW');
     const chosen = choosePath({
+      fixed: last === undefined ? undefined : new Map([[hops - 1, last]]),
       view: this.#view,
       hops,
       exitTo: to,

@@ -2,6 +2,7 @@ import { fromHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
 import type { ChannelPhase } from '../../bitcoin/channel-machine.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
+import type { SessionId } from '../../payment/scheme.ts';
 import type { Channel, ChannelBook } from './channel-book.ts';
 import type { Role } from './channel-record.ts';
 import { type LedgerRow, ledgerRow } from './ledger.ts';
@@ -18,6 +19,8 @@ export interface ChannelRow extends LedgerRow {
   readonly endingConfirmations: number;
   /** A circuit pays with it. */
   readonly inSession: boolean;
+  /** The payer's or payee's session that does. */
+  readonly session: SessionId | undefined;
 }
 
 /** What an owner may see and ask of its channels and wallet, for the commands of a node. */
@@ -88,5 +91,6 @@ function rowOf(role: Role, network: Network, channel: Channel, tip: number | und
     confirmations: depth(state.contractHeight),
     endingConfirmations: depth(state.ending?.height),
     inSession: channel.session !== undefined,
+    session: channel.session,
   };
 }

@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { OperatorError } from '../src/base/fault.ts';
+import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
+import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import { type DirectoryAuthority, parseDirAuthority } from '../src/directory/directory-authority.ts';
+import { type LogLevel, levelOfTorName } from '../src/node-io/json-log.ts';
+import type { Endpoint } from '../src/ports.ts';
+import {
+  type ClientSettings,
+  defaultChannelMsat,
+  defaultClientSettings,
+  defaultPoolSettings,
+  type PaymentSettings,
+} from './client-settings.ts';
+
+/** A client's files, read and judged. */
+export interface ClientConfig {
+  readonly settings: ClientSettings;
+  readonly dataDirectory: string;
+  /** Where SOCKS listens; empty: nowhere. */
+  readonly socks: readonly Endpoint[];
+  /** Path of the control socket. */
+  readonly control: string;
+  readonly log: { readonly level: LogLevel; readonly file: string | undefined };
+  readonly pay: PayConfig;
+  /** Options that are set and have no effect. */
+  readonly unused: readonly string[];
+}
+
+const exitCode = 2;
+const socksPortDefault = 9050;
+
+/** Reads torrc and pay.yaml; what is wrong is one OperatorError that names file and line. */
+export function readClientConfig(torrcFile: string, payFile: string | undefined): ClientConfig {
+  const torrc = parseTorrc(readText(torrcFile), torrcFile);
+  if (!torrc.ok) throw configError(torrc.fault);
+  const pay =
+    payFile === undefined
+      ? { ok: true as const, value: undefined }
+      : parsePayConfig(readText(payFile), payFile);
+  if (!pay.ok) throw configError(pay.fault);
+  return clientConfig(torrc.value, pay.value, payFile ?? '');
+}
+
+function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: string): ClientConfig {
+  const pay = given ?? defaultPayConfig();
+  if (given?.scheme.includes('bitcoin-channel') && pay.chain === undefined) {
+    const detail = `${payFile}: chain is missing: channels are funded and watched on it`;
+    throw configError({ code: 'CONFIG_MISSING', detail });
+  }
+  const lab = torrc.flag('TestingTorNetwork') ?? false;
+  const directory = torrc.text('DataDirectory');
+  if (directory === undefined) {
+    throw configError(torrc.missing('DataDirectory', 'guards and money need a place of their own'));
+  }
+  const dataDirectory = resolve(directory);
+  const settings: ClientSettings = {
+    ...defaultClientSettings,
+    authorities: authoritiesOf(torrc),
+    linkProtocols: linkProtocols(pay.link_protocols),
+    distinctSubnets: torrc.flag('EnforceDistinctSubnets') ?? !lab,
+    directoryRetryMs: lab ? [200, 2_000] : defaultClientSettings.directoryRetryMs,
+    pool: {
+      ...defaultPoolSettings,
+      dirtinessMsMax: torrc.intervalMs('MaxCircuitDirtiness') ?? defaultPoolSettings.dirtinessMsMax,
+      buildMsMax: torrc.intervalMs('CircuitBuildTimeout') ?? defaultPoolSettings.buildMsMax,
+      waitMsMax: torrc.intervalMs('SocksTimeout') ?? defaultPoolSettings.waitMsMax,
+    },
+    // A client that is told nothing of payment uses free relays alone.
+    payment: paymentSettings(pay, given !== undefined),
+  };
+  return {
+    settings,
+    dataDirectory,
+    socks: socksOf(torrc),
+    control: torrc.text('ControlSocket') ?? join(dataDirectory, 'control'),
+    log: logOf(torrc),
+    pay,
+    unused: torrc.unused(),
+  };
+}
+
+function authoritiesOf(torrc: Torrc): readonly DirectoryAuthority[] {
+  const lines = torrc.lines('DirAuthority');
+  if (lines.length === 0) throw configError(torrc.missing('DirAuthority', 'a client must know whom to ask'));
+  return lines.map(({ value, line }) => {
+    const parsed = parseDirAuthority(value);
+    if (!parsed.ok) throw configError(torrc.fault('DirAuthority', parsed.fault.detail ?? '', line));
+    return parsed.value;
+  });
+}
+
+function socksOf(torrc: Torrc): readonly Endpoint[] {
+  const lines = torrc.ports('SocksPort');
+  if (lines.length === 0) return [{ host: '127.0.0.1', port: socksPortDefault }];
+  return lines
+    .filter(({ port }) => port !== 0)
+    .map(({ host, port }) => ({ host: host ?? '127.0.0.1', port: port === 'auto' ? 0 : port }));
+}
+
+function paymentSettings(pay: PayConfig, given: boolean): PaymentSettings {
+  const msat = (sat: bigint | undefined): bigint | undefined =>
+    sat === undefined ? undefined : sat * 1_000n;
+  return {
+    schemes: given ? pay.scheme : [],
+    window: pay.window,
+    priceMsatMax: pay.max_price,
+    channelMsat: msat(pay.channel_size) ?? defaultChannelMsat,
+    circuitMsatMax: msat(pay.max_spend.circuit),
+    relayMsatMax: msat(pay.max_spend.relay),
+    dayMsatMax: msat(pay.max_spend.day),
+  };
+}
+
+/** `Log notice file /path`, `Log info stderr`; the last line counts. */
+function logOf(torrc: Torrc): ClientConfig['log'] {
+  const last = torrc.lines('Log').at(-1);
+  if (last === undefined) return { level: 'info', file: undefined };
+  const [severity, kind = 'stderr', ...path] = last.value.split(/\s+/);
+  const level = levelOfTorName(severity.split('-')[0].toLowerCase());
+  if (level === undefined) throw configError(torrc.fault('Log', `"${severity}" is no level`, last.line));
+  if (kind === 'file' && path.length > 0) return { level, file: path.join(' ') };
+  if (kind === 'stderr' || kind === 'stdout') return { level, file: undefined };
+  throw configError(torrc.fault('Log', `logs go to stderr or to a file, not to "${kind}"`, last.line));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new OperatorError('CONFIG_FILE', `${file}: cannot be read (${code})`, exitCode);
+  }
+}
+
+function configError(fault: { readonly code: string; readonly detail?: string }): OperatorError {
+  return new OperatorError(fault.code, fault.detail ?? fault.code, exitCode);
+}

@@ -1,0 +1,240 @@
+import { BrokenInvariant } from '../src/base/assert.ts';
+import { toHex } from '../src/base/bytes.ts';
+import { OperatorError } from '../src/base/fault.ts';
+import type { PayConfig } from '../src/config/pay-config.ts';
+import { wrongAnswers } from '../src/crypto/known-answers.ts';
+import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
+import { ControlSocket } from '../src/node-io/control-socket.ts';
+import { openDataDirectory } from '../src/node-io/data-directory.ts';
+import { FileStore } from '../src/node-io/file-store.ts';
+import { openJsonLog } from '../src/node-io/json-log.ts';
+import { SystemClock } from '../src/node-io/system-clock.ts';
+import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import { TcpStreams } from '../src/node-io/tcp-streams.ts';
+import { TlsLinks } from '../src/node-io/tls-links.ts';
+import type { PaymentScheme } from '../src/payment/scheme.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent, ChainPort, Endpoint } from '../src/ports.ts';
+import { type BitcoinChannelScheme, bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
+import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
+import { ChannelCare } from './channel-care.ts';
+import { ChannelMoney } from './channel-money.ts';
+import { ClientCore, type ClientHooks } from './client-core.ts';
+import type { ClientConfig } from './config.ts';
+import { ControlService } from './control-service.ts';
+
+/** A client that serves. */
+export interface RunningClient {
+  readonly core: ClientCore;
+  /** HOST:PORT of each SOCKS listener. */
+  readonly socks: readonly string[];
+  /** Path of the control socket. */
+  readonly control: string;
+  /** Resolves once a circuit was built through the network. */
+  readonly ready: Promise<void>;
+  /** What it has counted so far. */
+  counters(): Readonly<Record<string, number>>;
+  /** Closes circuits and channels in order, writes out what is under way, frees ports and the data directory. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Wires a client's core to sockets, disk and chain. Throws OperatorError for what a person can mend.
+ * @param version told by the control socket.
+ */
+export async function startClient(config: ClientConfig, version: string): Promise<RunningClient> {
+  const wrong = wrongAnswers();
+  if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
+  const wired = new WiredClient(config);
+  try {
+    await wired.listen(version);
+  } catch (error) {
+    await wired.stopPorts();
+    throw error;
+  }
+  wired.start();
+  return wired;
+}
+
+/** The core with its ports and services, and who tells whom. */
+class WiredClient implements RunningClient, AnswerHandler {
+  readonly core: ClientCore;
+  readonly socks: string[] = [];
+  readonly control: string;
+  readonly ready: Promise<void>;
+  readonly #config: ClientConfig;
+  readonly #log;
+  readonly #clock = new SystemClock();
+  readonly #store: FileStore;
+  readonly #links = new TlsLinks();
+  readonly #streams = new TcpStreams();
+  readonly #controlSocket = new ControlSocket();
+  readonly #chain: BitcoindChain | undefined;
+  readonly #care: ChannelCare;
+  readonly #money: ChannelMoney | undefined;
+  readonly #stored = new Map<AskId, () => void>();
+  #service: ControlService | undefined;
+  #tellReady = (): void => {};
+
+  constructor(config: ClientConfig) {
+    this.#config = config;
+    this.control = config.control;
+    const directory = openDataDirectory(config.dataDirectory);
+    this.#log = openJsonLog({ name: 'client', ...config.log });
+    this.#store = new FileStore({
+      directory,
+      onAnswer: answer => this.onAnswer(answer),
+      onFailure: error => endAtOnce(`the store cannot be written: ${error.message}`),
+    });
+    const { chain } = config.pay;
+    const observer = this.#log;
+    if (chain !== undefined) {
+      this.#chain = new BitcoindChain({ url: chain.rpc, cookieFile: chain.cookie, observer });
+    }
+    this.ready = new Promise(resolve => {
+      this.#tellReady = resolve;
+    });
+    const schemes = schemesOf(config.pay, config.settings.payment.schemes);
+    const ports = {
+      links: this.#links,
+      streams: this.#streams,
+      clock: this.#clock,
+      entropy: new SystemEntropy(),
+      store: this.#store,
+      chain: this.#chain ?? noChain,
+      observer,
+    };
+    this.core = new ClientCore(config.settings, ports, schemes.all, this.#hooks());
+    this.#care = new ChannelCare(this.core, this.#clock, observer);
+    this.#money = schemes.channels && this.#moneyOf(schemes.channels);
+    this.#links.attach(this.core.linkHandler);
+    this.#streams.attach(this.core);
+  }
+
+  /** Opens the listeners. */
+  async listen(version: string): Promise<void> {
+    for (const at of this.#config.socks) this.socks.push(await listenAt(this.#streams, at));
+    const ports = { streams: this.#controlSocket, clock: this.#clock, observer: this.#log };
+    const facts = { version, socks: this.socks[0] ?? '' };
+    this.#service = new ControlService(this.core, this.#money, ports, facts);
+    this.#controlSocket.attach(this.#service);
+    await this.#controlSocket.listen(this.control);
+  }
+
+  start(): void {
+    this.#chain?.attach(this);
+    this.core.start();
+    if (this.#money !== undefined) this.#care.start(this.#money);
+    for (const option of this.#config.unused) this.#log.log('warn', 'option without effect', { option });
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.#log.counters();
+  }
+
+  async stop(): Promise<void> {
+    this.#care.stop();
+    await new Promise<void>(done => this.core.stop(done));
+    await this.stopPorts();
+  }
+
+  async stopPorts(): Promise<void> {
+    await Promise.all([
+      this.#links.stop(),
+      this.#streams.stop(),
+      this.#controlSocket.stop(),
+      this.#chain?.stop(),
+    ]);
+    this.#clock.stop();
+    await this.#store.close();
+    this.#log.close();
+  }
+
+  onAnswer(answer: Answer): void {
+    const run = this.#stored.get(answer.ask);
+    this.#stored.delete(answer.ask);
+    if (run === undefined) this.core.onAnswer(answer);
+    else run();
+  }
+
+  onChain(event: ChainEvent): void {
+    this.core.onChain(event);
+  }
+
+  #hooks(): ClientHooks {
+    return {
+      onReady: () => this.#tellReady(),
+      onCircuitOpen: circuit => {
+        this.#service?.onCircuitOpen(circuit);
+        this.#care.onCircuitOpen(circuit);
+      },
+      onCircuitPaid: circuit => this.#service?.onCircuitPaid(circuit),
+      onCircuitEnded: (circuit, fault) => {
+        this.#service?.onCircuitEnded(circuit, fault);
+        this.#care.onCircuitEnded(circuit, fault);
+      },
+    };
+  }
+
+  #moneyOf(channels: BitcoinChannelScheme): ChannelMoney {
+    const money = new ChannelMoney(channels.desk, {
+      store: this.#store,
+      newAsk: () => this.core.newAsk(),
+      whenStored: (ask, run) => this.#stored.set(ask, run),
+      closeOver: (peer, answer) => this.#care.closeOver(peer, answer),
+      nicknameOf: peer =>
+        this.core.planner.view?.relays.find(relay => toHex(relay.ed25519) === peer)?.nickname,
+    });
+    this.core.payments.contractOf = session => money.contractOf(session);
+    return money;
+  }
+}
+
+/** The schemes that pay.yaml names. */
+function schemesOf(
+  pay: PayConfig,
+  names: readonly string[],
+): { all: readonly PaymentScheme[]; channels: BitcoinChannelScheme | undefined } {
+  let channels: BitcoinChannelScheme | undefined;
+  const all = names.map((name): PaymentScheme => {
+    switch (name) {
+      case 'bitcoin-channel': {
+        const rules = pay.refund_blocks === undefined ? {} : { refundBlocks: pay.refund_blocks };
+        channels = bitcoinChannel({ network: 'regtest', variant: pay.variant, rules });
+        return channels;
+      }
+      case 'memory-credit':
+        return memoryCredit({ purseMsat: 2n ** 50n, limitMsat: 0n });
+      default:
+        throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: scheme: there is no scheme "${name}"`, 2);
+    }
+  });
+  return { all, channels };
+}
+
+async function listenAt(streams: TcpStreams, at: Endpoint): Promise<string> {
+  try {
+    const bound = await streams.listen(at, 'socks');
+    return `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new OperatorError('PORT_UNAVAILABLE', `SocksPort ${at.host}:${at.port}: ${why}`, 3);
+  }
+}
+
+/** What a client that watches no chain is given; its schemes have nothing to ask. */
+const noChain: ChainPort = {
+  broadcast: noQuestion,
+  output: noQuestion,
+  feerate: noQuestion,
+  watch: noQuestion,
+};
+
+function noQuestion(): never {
+  throw new BrokenInvariant('a client without a chain asks it nothing');
+}
+
+/** What was promised can no longer be kept, so nothing more may be promised. */
+function endAtOnce(message: string): never {
+  process.stderr.write(`naulon client: ${message}\n`);
+  process.exit(70);
+}
