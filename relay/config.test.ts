@@ -1,0 +1,103 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OperatorError } from '../src/base/fault.ts';
+import { parseIp } from '../src/base/ip.ts';
+import { readRelayConfig } from './config.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'naulon-config-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const fingerprint = 'AB'.repeat(20);
+const base = `Nickname ours
+ORPort 127.0.0.1:9001
+DataDirectory /tmp/ours
+DirAuthority auth orport=5001 v3ident=${fingerprint} 127.0.0.1:7001 ${fingerprint}
+`;
+
+function read(torrc: string, pay?: string) {
+  const file = join(root, 'torrc');
+  writeFileSync(file, torrc);
+  if (pay !== undefined) writeFileSync(join(root, 'pay.yaml'), pay);
+  return readRelayConfig(file, pay === undefined ? undefined : join(root, 'pay.yaml'));
+}
+
+function refusal(torrc: string, pay?: string): string {
+  try {
+    read(torrc, pay);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    expect(error.exitCode).toBe(2);
+    return `${error.code} ${error.message.replaceAll(`${root}/`, '')}`;
+  }
+}
+
+describe('relay configuration', () => {
+  it('reads the least that a relay needs', () => {
+    const config = read(base);
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 9001 });
+    expect(config.settings).toMatchObject({
+      nickname: 'ours',
+      address: { host: '127.0.0.1' },
+      priceMsatPer2Pow20: 0n,
+    });
+    expect(config.settings.exitPolicy.exits).toBe(false);
+    expect(config.settings.extendPrivate).toBe(false);
+  });
+
+  it('reads a lab exit with a price, which never reaches its own bitcoind', () => {
+    const torrc = `${base}TestingTorNetwork 1
+ExitRelay 1
+ExitPolicyRejectPrivate 0
+ExitPolicy accept *:*
+SafeLogging 0`;
+    const chain = 'chain: { rpc: "http://127.0.0.1:18443", cookie: /tmp/.cookie }';
+    const config = read(torrc, `price: 100000 sat/GiB\n${chain}\nlink_protocols: 3-4\n`);
+    expect(config.settings.priceMsatPer2Pow20).toBe(50_000_000n);
+    expect(config.settings.linkProtocols).toEqual([3, 4]);
+    expect(config.settings.extendPrivate).toBe(true);
+    expect(config.unused).toEqual(['SafeLogging']);
+    const allows = (port: number) => config.settings.exitPolicy.allows(parseIp('127.0.0.1')!, port);
+    expect([allows(8080), allows(18443), allows(9001)]).toEqual([true, false, false]);
+  });
+
+  it.each([
+    ['Nickname not_a_name', 'CONFIG_BAD_VALUE torrc:5: Nickname: must be 1 to 19 letters and digits'],
+    ['ExitRelai 1', 'CONFIG_UNKNOWN_OPTION torrc:5: unknown option ExitRelai; did you mean ExitRelay?'],
+    [
+      'ExitRelay 1\nExitPolicy accept nowhere:80',
+      'CONFIG_BAD_VALUE torrc:6: ExitPolicy: cannot read "accept nowhere:80"',
+    ],
+    ['DirAuthority nonsense', 'CONFIG_BAD_VALUE torrc:5: DirAuthority: no IPv4:port in it'],
+    ['Address example.com', 'CONFIG_BAD_VALUE torrc:5: Address: must be an IPv4 address, not "example.com"'],
+    ['Log loud', 'CONFIG_BAD_VALUE torrc:5: Log: "loud" is no level'],
+  ])('refuses %j', (line, expected) => expect(refusal(`${base}${line}`)).toBe(expected));
+
+  it.each([
+    [
+      'DataDirectory',
+      'CONFIG_MISSING torrc: DataDirectory is missing: keys and money need a place of their own',
+    ],
+    ['DirAuthority', 'CONFIG_MISSING torrc: DirAuthority is missing: a relay must know who lists it'],
+    ['ORPort', 'CONFIG_MISSING torrc: ORPort is missing: a relay takes links at an IPv4 port'],
+  ])('wants %s', (option, expected) => {
+    const torrc = base
+      .split('\n')
+      .filter(line => !line.startsWith(option))
+      .join('\n');
+    expect(refusal(torrc)).toBe(expected);
+  });
+
+  it('wants a chain for a price, and files that can be read', () => {
+    expect(refusal(base, 'price: 1 sat/GiB')).toBe(
+      'CONFIG_MISSING pay.yaml: chain is missing: a priced relay watches it',
+    );
+    chmodSync(root, 0o700);
+    expect(() => readRelayConfig(join(root, 'absent'), undefined)).toThrow('cannot read');
+  });
+});

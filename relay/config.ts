@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { OperatorError, type Result } from '../src/base/fault.ts';
+import { parseIp } from '../src/base/ip.ts';
+import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
+import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import type { PortLine } from '../src/config/torrc-values.ts';
+import { type DirectoryAuthority, parseDirAuthority } from '../src/directory/directory-authority.ts';
+import type { LogLevel } from '../src/node-io/json-log.ts';
+import { levelOfTorName } from '../src/node-io/json-log.ts';
+import type { Endpoint } from '../src/ports.ts';
+import { isPrivateAddress, makeExitPolicy } from './exit-policy.ts';
+import { defaultRelaySettings, type RelaySettings } from './relay-settings.ts';
+
+/** A relay program's configuration. The port in `settings.address` may be 0: whatever port is bound. */
+export interface RelayConfig {
+  readonly settings: RelaySettings;
+  readonly listen: Endpoint;
+  readonly dataDirectory: string;
+  readonly log: { readonly level: LogLevel; readonly file: string | undefined };
+  readonly pay: PayConfig;
+  /** Options that are set and have no effect. */
+  readonly unused: readonly string[];
+}
+
+/** Reads torrc and pay.yaml. Throws OperatorError (exit code 2) naming file, line and option. */
+export function readRelayConfig(torrcFile: string, payFile: string | undefined): RelayConfig {
+  const torrc = unwrap(parseTorrc(readText(torrcFile), torrcFile));
+  const pay = payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readText(payFile), payFile));
+  return relayConfig(torrc, pay, payFile ?? 'pay.yaml');
+}
+
+export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): RelayConfig {
+  const nickname = torrc.text('Nickname') ?? 'Unnamed';
+  // spec: dir-spec/server-descriptor-format (nickname)
+  if (!/^[A-Za-z0-9]{1,19}$/.test(nickname))
+    throw refused(torrc.fault('Nickname', 'must be 1 to 19 letters and digits'));
+  const dataDirectory = torrc.text('DataDirectory');
+  if (dataDirectory === undefined)
+    throw refused(torrc.missing('DataDirectory', 'keys and money need a place of their own'));
+  const { listen, ipv6 } = orPorts(torrc);
+  const address = { host: ownAddress(torrc, listen), port: listen.port };
+  const authorities = torrc.lines('DirAuthority').map(({ value, line }) => authorityOf(torrc, value, line));
+  if (authorities.length === 0)
+    throw refused(torrc.missing('DirAuthority', 'a relay must know who lists it'));
+  if (pay.price > 0n && pay.scheme.includes('bitcoin-channel') && pay.chain === undefined)
+    throw refused({
+      code: 'CONFIG_MISSING',
+      detail: `${payFile}: chain is missing: a priced relay watches it`,
+    });
+  const testing = torrc.flag('TestingTorNetwork') ?? false;
+  const settings: RelaySettings = {
+    ...defaultRelaySettings,
+    nickname,
+    address,
+    ipv6,
+    contact: torrc.text('ContactInfo'),
+    family: torrc.lines('MyFamily').flatMap(each => each.value.split(/[\s,]+/)),
+    authorities,
+    linkProtocols: linkProtocols(pay.link_protocols),
+    exitPolicy: exitPolicyOf(torrc, pay, address),
+    extendPrivate: torrc.flag('ExtendAllowPrivateAddresses') ?? testing,
+    publishes: torrc.text('PublishServerDescriptor') !== '0',
+    bandwidthRate: torrc.bytes('BandwidthRate') ?? defaultRelaySettings.bandwidthRate,
+    bandwidthBurst: torrc.bytes('BandwidthBurst') ?? defaultRelaySettings.bandwidthBurst,
+    priceMsatPer2Pow20: pay.price,
+    directoryRetryMs: testing ? [250, 2_000] : defaultRelaySettings.directoryRetryMs,
+  };
+  const unused = [...torrc.unused(), ...(torrc.has('DirPort') ? ['DirPort'] : [])];
+  return { settings, listen, dataDirectory, log: logOf(torrc), pay, unused };
+}
+
+function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined } {
+  const ports = torrc.ports('ORPort').filter(each => each.port !== 0);
+  const numbered = (each: PortLine): number => (each.port === 'auto' ? 0 : each.port);
+  const first = ports.find(each => each.host === undefined || isIP(each.host) === 4);
+  if (first === undefined) throw refused(torrc.missing('ORPort', 'a relay takes links at an IPv4 port'));
+  const six = ports.find(each => each.host !== undefined && isIP(each.host) === 6);
+  const ipv6 = six?.host === undefined ? undefined : { host: six.host, port: numbered(six) };
+  return { listen: { host: first.host ?? '0.0.0.0', port: numbered(first) }, ipv6 };
+}
+
+function ownAddress(torrc: Torrc, listen: Endpoint): string {
+  const stated = torrc.text('Address');
+  if (stated !== undefined && isIP(stated) !== 4)
+    throw refused(torrc.fault('Address', `must be an IPv4 address, not "${stated}"`));
+  if (stated === undefined && listen.host === '0.0.0.0')
+    throw refused(torrc.missing('Address', 'others must know where to reach this relay'));
+  return stated ?? listen.host;
+}
+
+function authorityOf(torrc: Torrc, value: string, line: number): DirectoryAuthority {
+  const parsed = parseDirAuthority(value);
+  if (parsed.ok) return parsed.value;
+  throw refused(torrc.fault('DirAuthority', parsed.fault.detail ?? parsed.fault.code, line));
+}
+
+/** An exit reaches neither itself nor the bitcoind that it trusts. */
+function exitPolicyOf(torrc: Torrc, pay: PayConfig, address: Endpoint): RelaySettings['exitPolicy'] {
+  const never: { ip: Uint8Array; port: number | undefined }[] = [];
+  const own = parseIp(address.host);
+  if (own !== undefined) never.push({ ip: own, port: isPrivateAddress(own) ? address.port : undefined });
+  if (pay.chain !== undefined) {
+    const { hostname, port } = new URL(pay.chain.rpc);
+    const chain = parseIp(hostname === 'localhost' ? '127.0.0.1' : hostname);
+    if (chain !== undefined) never.push({ ip: chain, port: Number(port) || undefined });
+  }
+  const made = makeExitPolicy({
+    exitRelay: torrc.flag('ExitRelay'),
+    lines: torrc.lines('ExitPolicy').map(each => each.value),
+    rejectPrivate: torrc.flag('ExitPolicyRejectPrivate') ?? true,
+    ipv6Exit: torrc.flag('IPv6Exit') ?? false,
+    never,
+  });
+  if (made.ok) return made.value;
+  throw refused(torrc.fault('ExitPolicy', made.fault.detail ?? made.fault.code));
+}
+
+/** `Log notice file /path`, `Log info stderr`; the last line counts. */
+function logOf(torrc: Torrc): RelayConfig['log'] {
+  const last = torrc.lines('Log').at(-1);
+  if (last === undefined) return { level: 'info', file: undefined };
+  const [severity, kind, ...path] = last.value.split(/\s+/);
+  const level = levelOfTorName(severity.split('-')[0].toLowerCase());
+  if (level === undefined) throw refused(torrc.fault('Log', `"${severity}" is no level`, last.line));
+  if (kind === 'file' && path.length > 0) return { level, file: path.join(' ') };
+  if (kind === undefined || kind === 'stderr' || kind === 'stdout') return { level, file: undefined };
+  throw refused(torrc.fault('Log', `logs go to stderr or to a file, not to "${kind}"`, last.line));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
+  }
+}
+
+function unwrap<T>(result: Result<T, ConfigFault>): T {
+  if (result.ok) return result.value;
+  throw refused(result.fault);
+}
+
+function refused(fault: ConfigFault): OperatorError {
+  return new OperatorError(fault.code, fault.detail ?? fault.code, 2);
+}

@@ -1,0 +1,459 @@
+import { describe, expect, it } from 'vitest';
+import { utf8 } from '../src/base/bytes.ts';
+import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../src/cell/commands.ts';
+import {
+  decodeCreated2,
+  decodeCreatedFast,
+  encodeCreate2,
+  encodeCreateFast,
+} from '../src/cell/link-messages.ts';
+import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../src/cell/relay-cell.ts';
+import {
+  decodeExtended2,
+  decodeResolved,
+  encodeBegin,
+  encodeExtend2,
+  encodeResolve,
+} from '../src/cell/relay-messages.ts';
+import { createFastKeys } from '../src/crypto/circuit-keys.ts';
+import { makeNodeKeys, type NodeKeys } from '../src/crypto/node-keys.ts';
+import {
+  type NtorClientState,
+  ntorClientFinish,
+  ntorClientRequest,
+  ntorClientStart,
+} from '../src/crypto/ntor.ts';
+import { RsaKey } from '../src/crypto/rsa.ts';
+import { makeTlsCertificate } from '../src/link/link-certificates.ts';
+import type { LinkFault } from '../src/link/link-faults.ts';
+import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import { ClientLayers } from '../src/onion/client-layers.ts';
+import type { LinkId } from '../src/ports.ts';
+import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
+import { BulkServer } from '../src/sim/bulk-server.ts';
+import { type RsaFixture, rsaFixture } from '../src/sim/rsa-fixtures.ts';
+import { SimChain } from '../src/sim/sim-chain.ts';
+import { SimChainPort } from '../src/sim/sim-chain-port.ts';
+import type { SimHost } from '../src/sim/sim-host.ts';
+import { SimNetwork } from '../src/sim/sim-network.ts';
+import { SimStore } from '../src/sim/sim-store.ts';
+import { VirtualClock } from '../src/sim/virtual-clock.ts';
+import { World } from '../src/sim/world.ts';
+import { makeExitPolicy, noExit } from './exit-policy.ts';
+import { RelayCore } from './relay-core.ts';
+import { defaultRelaySettings, type RelaySettings } from './relay-settings.ts';
+
+const orPort = 9001;
+const serverIp = '93.184.216.34';
+
+interface TestRelay {
+  readonly host: SimHost;
+  readonly keys: NodeKeys;
+  readonly core: RelayCore;
+}
+
+const openExit = (() => {
+  const made = makeExitPolicy({
+    exitRelay: true,
+    lines: [],
+    rejectPrivate: true,
+    ipv6Exit: false,
+    never: [],
+  });
+  return made.ok ? made.value : noExit;
+})();
+
+class Lab {
+  readonly world = new World({ seed: 'relay core' });
+  readonly network = new SimNetwork(this.world);
+  readonly server: BulkServer;
+  #relays = 0;
+
+  constructor() {
+    const host = this.network.host('server', { ip: serverIp });
+    this.server = new BulkServer(host.streams);
+    host.streams.attach(this.server);
+    host.streams.listen(80, 'http');
+    this.network.name('example.com', [{ kind: 'ipv4', value: serverIp, ttlSeconds: 60 }]);
+    this.network.name('inside.example', [{ kind: 'ipv4', value: '10.0.0.1', ttlSeconds: 60 }]);
+  }
+
+  relay(settings: Partial<RelaySettings> = {}): TestRelay {
+    const index = this.#relays++;
+    const ip = `11.0.0.${index + 1}`;
+    const host = this.network.host(`relay${index}`, { ip });
+    const { node } = host;
+    const rsa = (kind: RsaFixture, at: number) => new RsaKey(rsaFixture(kind, at));
+    const keys = makeNodeKeys(node.entropy, {
+      rsaIdentity: rsa('identity', index),
+      tls: rsa('tls', 0),
+      tap: rsa('tap', 0),
+    });
+    const all: RelaySettings = {
+      ...defaultRelaySettings,
+      nickname: `relay${index}`,
+      address: { host: ip, port: orPort },
+      authorities: [],
+      extendPrivate: true,
+      ...settings,
+    };
+    const clock = new VirtualClock(node);
+    const store = new SimStore(node);
+    const chain = new SimChainPort(node, new SimChain());
+    const ports = { links: host.links, streams: host.streams, clock, entropy: node.entropy, store, chain };
+    const schemes = [memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 40n })];
+    const core = node.turn(() => new RelayCore(all, keys, { ...ports, observer: node.observer }, schemes));
+    host.links.attach(core.linkHandler);
+    host.streams.attach(core);
+    store.attach(core);
+    host.links.listen(
+      orPort,
+      node.turn(() => makeTlsCertificate(keys, clock.wallMs())),
+    );
+    node.turn(() => core.start());
+    return { host, keys, core };
+  }
+
+  client(ip = '11.1.0.1', protocols: readonly (3 | 4 | 5)[] = [3, 4, 5]): TestClient {
+    return new TestClient(this, ip, protocols);
+  }
+}
+
+interface Reply {
+  readonly hop: number;
+  readonly command: number;
+  readonly stream: number;
+  readonly body: Uint8Array;
+}
+
+/** A client that does what the test tells it, with no rules of its own. */
+class TestClient implements LinkUser {
+  readonly lost: LinkFault[] = [];
+  readonly replies: Reply[] = [];
+  destroyed: number | undefined;
+  readonly host: SimHost;
+  readonly mux: LinkMux;
+  readonly layers = new ClientLayers();
+  #lab: Lab;
+  #link: LinkId = 0;
+  #circuit = 0;
+  #ready = false;
+  #created: Uint8Array | undefined;
+
+  constructor(lab: Lab, ip: string, protocols: readonly (3 | 4 | 5)[]) {
+    this.#lab = lab;
+    this.host = lab.network.host(`client ${ip}`, { ip });
+    const { node } = this.host;
+    this.mux = new LinkMux({
+      port: this.host.links,
+      clock: new VirtualClock(node),
+      entropy: node.entropy,
+      observer: node.observer,
+      identity: undefined,
+      protocols,
+      ownAddresses: [],
+      user: this,
+    });
+    this.host.links.attach(this.mux);
+  }
+
+  onLinkReady(): void {
+    this.#ready = true;
+  }
+
+  onLinkLost(_link: LinkId, fault: LinkFault): void {
+    this.lost.push(fault);
+  }
+
+  onCircuitWritable(): void {}
+
+  onCell(_link: LinkId, _circuit: number, command: number, bytes: Uint8Array, at: number): void {
+    if (command === cellCommand.destroy) this.destroyed = bytes[at];
+    else if (command !== cellCommand.relay) this.#created = bytes.slice(at, at + 509);
+    else {
+      const hop = this.layers.open(bytes, at);
+      expect(hop).toBeDefined();
+      const body = bodyOf(bytes, at)!.slice();
+      this.replies.push({
+        hop: hop!,
+        command: relayCommandOf(bytes, at),
+        stream: streamIdOf(bytes, at),
+        body,
+      });
+    }
+  }
+
+  #until(done: () => boolean): void {
+    expect(this.#lab.world.runUntil(done, { virtualMs: 60_000 })).toBe('done');
+  }
+
+  connect(relay: TestRelay): void {
+    const { fingerprint } = relay.keys.rsaIdentity;
+    const to = { host: relay.host.ip, port: orPort };
+    this.#link = this.host.node.turn(() => this.mux.open(to, { rsaId: fingerprint }));
+    this.#until(() => this.#ready);
+  }
+
+  /** A new circuit to the relay of the link. */
+  create(relay: TestRelay, how: 'fast' | 'ntor'): void {
+    this.#created = undefined;
+    const x = this.host.node.entropy.bytes(20);
+    const state = this.#ntor(relay);
+    this.host.node.turn(() => {
+      this.#circuit = this.mux.allocateCircuit(this.#link)!;
+      if (how === 'fast')
+        this.mux.send(this.#link, this.#circuit, cellCommand.createFast, encodeCreateFast(x), 0);
+      else {
+        const payload = encodeCreate2(2, ntorClientRequest(state));
+        this.mux.send(this.#link, this.#circuit, cellCommand.create2, payload, 0);
+      }
+    });
+    this.#until(() => this.#created !== undefined);
+    if (how === 'fast') {
+      const { y, verify } = decodeCreatedFast(this.#created!, 0);
+      const made = createFastKeys(x, y);
+      expect(made.verify).toEqual(verify);
+      this.layers.push(made.keys);
+    } else {
+      this.#finish(state, decodeCreated2(this.#created!, 0)!);
+    }
+  }
+
+  extend(to: TestRelay): void {
+    const state = this.#ntor(to);
+    const body = this.extendBody(to, ntorClientRequest(state));
+    const last = this.layers.hops - 1;
+    this.send(relayCommand.extend2, 0, body, last, true);
+    this.#finish(state, decodeExtended2(this.next(relayCommand.extended2).body)!);
+  }
+
+  extendBody(to: TestRelay, handshake: Uint8Array, port = orPort): Uint8Array {
+    return encodeExtend2({
+      target: {
+        ipv4: { host: to.host.ip, port },
+        ipv6: undefined,
+        rsaId: to.keys.rsaIdentity.fingerprint,
+        ed25519: to.keys.identity.publicKey,
+      },
+      handshakeType: 2,
+      handshake,
+    });
+  }
+
+  #ntor(relay: TestRelay): NtorClientState {
+    return ntorClientStart(
+      this.host.node.entropy,
+      relay.keys.rsaIdentity.fingerprint,
+      relay.keys.ntor.publicKey,
+    );
+  }
+
+  #finish(state: NtorClientState, reply: Uint8Array): void {
+    const finished = ntorClientFinish(state, reply);
+    expect(finished.ok).toBe(true);
+    if (finished.ok) this.layers.push(finished.value);
+  }
+
+  send(command: number, stream: number, body: Uint8Array, hop = this.layers.hops - 1, early = false): void {
+    const bytes = new Uint8Array(509);
+    writeRelayCell(bytes, 0, command, stream, body, this.host.node.entropy);
+    this.layers.seal(bytes, 0, hop);
+    const cell = early ? cellCommand.relayEarly : cellCommand.relay;
+    this.host.node.turn(() => this.mux.send(this.#link, this.#circuit, cell, bytes, 0));
+  }
+
+  /** The next reply, which must be of that command. */
+  next(command: number): Reply {
+    this.#until(() => this.replies.length > 0 || this.destroyed !== undefined);
+    const reply = this.replies.shift();
+    expect(reply?.command).toBe(command);
+    return reply!;
+  }
+
+  /** Destroyed, within a virtual minute. */
+  end(): number {
+    this.#until(() => this.destroyed !== undefined);
+    return this.destroyed!;
+  }
+}
+
+const nothing = new Uint8Array(0);
+const begin = (host: string, port = 80) => encodeBegin({ host, port, flags: 0 });
+const request = utf8('GET /100000 HTTP/1.0\r\n\r\n');
+
+describe('a relay', () => {
+  it.each([
+    [3, 'fast'],
+    [4, 'fast'],
+    [5, 'ntor'],
+  ] as const)('serves a stream over link protocol %i with CREATE_%s', (protocol, how) => {
+    const lab = new Lab();
+    const relay = lab.relay({ exitPolicy: openExit });
+    const client = lab.client('11.1.0.1', [protocol]);
+    client.connect(relay);
+    client.create(relay, how);
+    client.send(relayCommand.begin, 1, begin('example.com'));
+    client.send(relayCommand.data, 1, request);
+    expect(client.next(relayCommand.connected).stream).toBe(1);
+    let bytes = 0;
+    for (let reply = client.next(relayCommand.data); ; ) {
+      bytes += reply.body.length;
+      lab.world.runUntil(() => client.replies.length > 0, { virtualMs: 10_000 });
+      if (client.replies[0].command !== relayCommand.data) break;
+      reply = client.next(relayCommand.data);
+    }
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(client.next(relayCommand.end).body).toEqual(Uint8Array.of(endReason.done));
+  });
+
+  it('extends over one link for each pair, whoever dials first', () => {
+    const lab = new Lab();
+    const [a, b, c] = [lab.relay(), lab.relay(), lab.relay({ exitPolicy: openExit })];
+    for (let i = 0; i < 3; i++) {
+      const client = lab.client(`11.1.0.${i + 1}`);
+      client.connect(a);
+      client.create(a, 'ntor');
+      client.extend(b);
+      client.extend(c);
+      client.send(relayCommand.resolve, 9, encodeResolve('example.com'));
+      const answer = client.next(relayCommand.resolved);
+      expect([answer.hop, answer.stream]).toEqual([2, 9]);
+      expect(decodeResolved(answer.body)?.addresses).toEqual([
+        { kind: 'ipv4', value: serverIp, ttlSeconds: 60 },
+      ]);
+    }
+    const back = lab.client('11.1.0.9');
+    back.connect(c);
+    back.create(c, 'fast');
+    back.extend(b);
+    back.extend(a);
+    const links = (relay: TestRelay) => relay.host.node.counters.get('naulon_links_opened_total');
+    // a: three clients and b; b: a and c; c: a client and b.
+    expect([links(a), links(b), links(c)]).toEqual([4, 2, 2]);
+  });
+
+  it('refuses exits that its policy forbids, also by a name that leads inside', () => {
+    const lab = new Lab();
+    const relay = lab.relay({ exitPolicy: openExit });
+    const client = lab.client();
+    client.connect(relay);
+    client.create(relay, 'fast');
+    for (const [id, body] of [
+      begin('inside.example'),
+      begin('127.0.0.1'),
+      begin('::ffff:127.0.0.1'),
+      begin('example.com', 25),
+    ].entries()) {
+      client.send(relayCommand.begin, id + 1, body);
+      expect(client.next(relayCommand.end).body[0]).toBe(endReason.exitPolicy);
+    }
+    client.send(relayCommand.begin, 9, begin('nowhere.example'));
+    expect(client.next(relayCommand.end).body[0]).toBe(endReason.resolveFailed);
+    client.send(relayCommand.begin, 10, begin('93.184.216.35'));
+    expect(client.next(relayCommand.end).body[0]).toBe(endReason.noRoute);
+    client.send(relayCommand.begin, 11, begin('example.com', 81));
+    expect(client.next(relayCommand.end).body[0]).toBe(endReason.connectRefused);
+  });
+
+  it('serves no exit on free cells, and cuts off at zero, not before', () => {
+    const lab = new Lab();
+    const relay = lab.relay({ exitPolicy: openExit, priceMsatPer2Pow20: 1_000_000n });
+    const client = lab.client();
+    client.connect(relay);
+    client.create(relay, 'fast');
+    client.send(relayCommand.begin, 1, begin('example.com'));
+    expect(client.next(relayCommand.end).body).toEqual(Uint8Array.of(endUnpaid));
+    // BEGIN and END have cost two of the 64 free cells.
+    for (let i = 0; i < 62; i++) client.send(relayCommand.drop, 0, nothing);
+    lab.world.runFor(1_000);
+    expect(client.destroyed).toBeUndefined();
+    client.send(relayCommand.drop, 0, nothing);
+    expect(client.end()).toBe(destroyReason.resourceLimit);
+    expect(lab.server.served).toBe(0);
+    expect(relay.core.circuits.size).toBe(0);
+  });
+
+  it('answers an empty REDEEM with its price', () => {
+    const lab = new Lab();
+    const relay = lab.relay({ priceMsatPer2Pow20: 1_000_000n });
+    const client = lab.client();
+    client.connect(relay);
+    client.create(relay, 'fast');
+    client.send(relayCommand.redeem, 0, Uint8Array.of(0, 1, 0, 1, 0, 0));
+    expect(client.next(relayCommand.receipt).hop).toBe(0);
+  });
+
+  it('serves its descriptor over BEGIN_DIR without cost', () => {
+    const lab = new Lab();
+    const relay = lab.relay({ priceMsatPer2Pow20: 1_000_000n });
+    const client = lab.client();
+    client.connect(relay);
+    client.create(relay, 'fast');
+    client.send(relayCommand.beginDir, 1, nothing);
+    client.send(relayCommand.data, 1, utf8('GET /tor/server/authority HTTP/1.0\r\n\r\n'));
+    client.next(relayCommand.connected);
+    let text = '';
+    while (!text.includes('router-signature'))
+      text += Buffer.from(client.next(relayCommand.data).body).toString();
+    expect(text).toContain('naulon-price 1000000');
+    expect(text).toContain(`router relay0 ${relay.host.ip} ${orPort}`);
+  });
+
+  it('tells the client which hop cannot go on', () => {
+    const lab = new Lab();
+    const [a, b] = [lab.relay(), lab.relay()];
+    const client = lab.client();
+    client.connect(a);
+    client.create(a, 'ntor');
+    client.send(relayCommand.extend2, 0, client.extendBody(b, new Uint8Array(84), 9_999), 0, true);
+    expect(client.next(relayCommand.truncated)).toMatchObject({
+      hop: 0,
+      body: Uint8Array.of(destroyReason.connectFailed),
+    });
+    // A handshake that is not for b's key: b destroys what it never made.
+    client.send(relayCommand.extend2, 0, client.extendBody(b, new Uint8Array(84)), 0, true);
+    expect(client.next(relayCommand.truncated).body).toEqual(Uint8Array.of(destroyReason.protocol));
+    client.extend(b);
+    expect(client.layers.hops).toBe(2);
+    b.host.crash();
+    expect(client.next(relayCommand.truncated)).toMatchObject({ hop: 0 });
+  });
+
+  it('takes a relay for who it is, not for who it should be', () => {
+    const lab = new Lab();
+    const [a, b] = [lab.relay(), lab.relay()];
+    const client = lab.client();
+    client.connect(a);
+    client.create(a, 'ntor');
+    const wrong = { ...b, keys: { ...b.keys, identity: a.keys.identity } };
+    client.send(relayCommand.extend2, 0, client.extendBody(wrong, new Uint8Array(84)), 0, true);
+    expect(client.next(relayCommand.truncated).body).toEqual(Uint8Array.of(destroyReason.orIdentity));
+  });
+
+  it('never extends back or to itself', () => {
+    const lab = new Lab();
+    const [a, b] = [lab.relay(), lab.relay()];
+    for (const [ip, target] of [
+      ['11.1.0.1', a],
+      ['11.1.0.2', b],
+    ] as const) {
+      const client = lab.client(ip);
+      client.connect(a);
+      client.create(a, 'fast');
+      if (target === b) client.extend(b);
+      client.send(relayCommand.extend2, 0, client.extendBody(a, new Uint8Array(84)), undefined, true);
+      if (target === a) expect(client.end()).toBe(destroyReason.protocol);
+      else expect(client.next(relayCommand.truncated).hop).toBe(0);
+    }
+  });
+
+  it('destroys its circuits when it stops', () => {
+    const lab = new Lab();
+    const relay = lab.relay();
+    const client = lab.client();
+    client.connect(relay);
+    client.create(relay, 'fast');
+    relay.host.node.turn(() => relay.core.stop());
+    expect(client.end()).toBe(destroyReason.hibernating);
+  });
+});

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import { BrokenInvariant } from '../src/base/assert.ts';
+import { toHex } from '../src/base/bytes.ts';
+import { OperatorError } from '../src/base/fault.ts';
+import { scriptOfAddress } from '../src/bitcoin/wallet.ts';
+import type { PayConfig } from '../src/config/pay-config.ts';
+import { wrongAnswers } from '../src/crypto/known-answers.ts';
+import {
+  decodeNodeKeys,
+  encodeNodeKeys,
+  generateNodeRsaKeys,
+  makeNodeKeys,
+  type NodeKeys,
+} from '../src/crypto/node-keys.ts';
+import { makeTlsCertificate } from '../src/link/link-certificates.ts';
+import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
+import { openDataDirectory, readSecretFile, writeSecretFile } from '../src/node-io/data-directory.ts';
+import { FileStore } from '../src/node-io/file-store.ts';
+import { openJsonLog } from '../src/node-io/json-log.ts';
+import { SystemClock } from '../src/node-io/system-clock.ts';
+import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import { TcpStreams } from '../src/node-io/tcp-streams.ts';
+import { TlsLinks } from '../src/node-io/tls-links.ts';
+import type { PaymentScheme } from '../src/payment/scheme.ts';
+import type { ChainPort, Endpoint, Entropy } from '../src/ports.ts';
+import { bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
+import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
+import type { RelayConfig } from './config.ts';
+import { RelayCore } from './relay-core.ts';
+
+/** A relay that serves. */
+export interface RunningRelay {
+  readonly core: RelayCore;
+  /** Where it takes links. */
+  readonly orPort: Endpoint;
+  /** RSA identity, 40 hex digits in upper case. */
+  readonly fingerprint: string;
+  /** What it has counted so far. */
+  counters(): Readonly<Record<string, number>>;
+  /** Ends circuits, writes out what is under way, frees ports and the data directory. */
+  stop(): Promise<void>;
+}
+
+/** Wires a relay's core to sockets, disk and chain. Throws OperatorError for what a person can mend. */
+export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
+  const wrong = wrongAnswers();
+  if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
+  const directory = openDataDirectory(config.dataDirectory);
+  const log = openJsonLog({ name: config.settings.nickname, ...config.log });
+  const clock = new SystemClock();
+  const entropy = new SystemEntropy();
+  const keys = nodeKeysIn(directory, entropy);
+  const store = new FileStore({
+    directory,
+    onAnswer: answer => core.onAnswer(answer),
+    onFailure: error => endAtOnce(`the store cannot be written: ${error.message}`),
+  });
+  const certificate = makeTlsCertificate(keys, clock.wallMs());
+  const links = new TlsLinks({ privateKeyPem: keys.tls.pem, certificate });
+  const streams = new TcpStreams();
+  const { chain: chainAccess } = config.pay;
+  const chain =
+    chainAccess === undefined
+      ? undefined
+      : new BitcoindChain({ url: chainAccess.rpc, cookieFile: chainAccess.cookie, observer: log });
+  const stopPorts = async (): Promise<void> => {
+    await Promise.all([links.stop(), streams.stop(), chain?.stop()]);
+    clock.stop();
+    await store.close();
+    log.close();
+  };
+  let orPort: Endpoint;
+  try {
+    orPort = await listen(links, config.listen);
+    const { ipv6 } = config.settings;
+    if (ipv6 !== undefined) await listen(links, ipv6);
+  } catch (error) {
+    await stopPorts();
+    throw error;
+  }
+  const settings = { ...config.settings, address: { host: config.settings.address.host, port: orPort.port } };
+  const ports = { links, streams, clock, entropy, store, chain: chain ?? noChain, observer: log };
+  const core: RelayCore = new RelayCore(settings, keys, ports, schemesOf(config.pay));
+  links.attach(core.linkHandler);
+  streams.attach(core);
+  chain?.attach(core);
+  core.start();
+  for (const option of config.unused) log.log('warn', 'option without effect', { option });
+  return {
+    core,
+    orPort,
+    fingerprint: toHex(keys.rsaIdentity.fingerprint).toUpperCase(),
+    counters: () => log.counters(),
+    async stop() {
+      core.stop();
+      await stopPorts();
+    },
+  };
+}
+
+/** The schemes that pay.yaml names, if the relay asks for anything. */
+function schemesOf(pay: PayConfig): readonly PaymentScheme[] {
+  if (pay.price === 0n) return [];
+  return pay.scheme.map(name => {
+    switch (name) {
+      case 'bitcoin-channel':
+        return bitcoinChannel({
+          network: 'regtest',
+          variant: pay.variant,
+          rules: { minConfirmations: pay.min_confirmations },
+          payoutScript: payoutScript(pay.payout),
+        });
+      case 'memory-credit':
+        return memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 50n });
+      default:
+        throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: scheme: there is no scheme "${name}"`, 2);
+    }
+  });
+}
+
+function payoutScript(payout: string | undefined): Uint8Array | undefined {
+  const script = payout === undefined ? undefined : scriptOfAddress(payout);
+  if (payout !== undefined && script === undefined)
+    throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: payout: "${payout}" is no regtest address`, 2);
+  return script;
+}
+
+/** The keys of an earlier start, or fresh ones. */
+function nodeKeysIn(directory: string, entropy: Entropy): NodeKeys {
+  const file = join(directory, 'keys.json');
+  const text = readSecretFile(file);
+  if (text === undefined) {
+    const keys = makeNodeKeys(entropy, generateNodeRsaKeys());
+    writeSecretFile(file, encodeNodeKeys(keys));
+    return keys;
+  }
+  const keys = decodeNodeKeys(text);
+  if (keys.ok) return keys.value;
+  throw new OperatorError(
+    'KEYS_MALFORMED',
+    `${file} is damaged: ${keys.fault.detail}; restore it from a backup`,
+    3,
+  );
+}
+
+async function listen(links: TlsLinks, at: Endpoint): Promise<Endpoint> {
+  try {
+    return await links.listen(at);
+  } catch (error) {
+    throw new OperatorError(
+      'PORT_UNAVAILABLE',
+      `cannot take links at ${at.host}:${at.port}: ${(error as Error).message}`,
+      3,
+    );
+  }
+}
+
+/** What a relay that watches no chain is given; its schemes have nothing to ask. */
+const noChain: ChainPort = {
+  broadcast: noQuestion,
+  output: noQuestion,
+  feerate: noQuestion,
+  watch: noQuestion,
+};
+
+function noQuestion(): never {
+  throw new BrokenInvariant('a relay without a chain asks it nothing');
+}
+
+/** Promises that were made can no longer be kept, so nothing more may be promised. */
+function endAtOnce(message: string): never {
+  process.stderr.write(`naulon relay: ${message}\n`);
+  process.exit(3);
+}
