@@ -1,0 +1,98 @@
+import { type Fault, ok, type Result } from '../src/base/fault.ts';
+import type { Torrc } from '../src/config/torrc.ts';
+import type { PortLine } from '../src/config/torrc-values.ts';
+import { isNickname } from '../src/directory/consensus-entry.ts';
+import { labFlagRules, publicFlagRules } from '../src/directory/flag-rules.ts';
+import type { AuthoritySettings } from './authority-core.ts';
+
+/** What an authority's torrc says; ports may still be `auto`. */
+export interface AuthorityConfig extends Omit<AuthoritySettings, 'orPort' | 'dirPort'> {
+  readonly dataDirectory: string;
+  readonly orPort: Required<PortLine>;
+  readonly dirPort: Required<PortLine>;
+  readonly bandwidthsFile: string | undefined;
+}
+
+const hourMs = 3_600_000;
+/** A lab's consensus is made this often unless told otherwise: soon enough to see relays come and go. */
+const labIntervalMs = 20_000;
+const labSettleMs = 500;
+/** Clients refuse consensuses that are fresh for less. spec: dir-spec/voting */
+const intervalMsMin = { lab: 10_000, public: 300_000 };
+
+export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
+  const fault = (each: Fault): { ok: false; fault: Fault } => ({ ok: false, fault: each });
+  if (torrc.flag('AuthoritativeDirectory') !== true)
+    return fault(torrc.missing('AuthoritativeDirectory', 'an authority says: AuthoritativeDirectory 1'));
+  if (torrc.flag('V3AuthoritativeDirectory') !== true)
+    return fault(torrc.missing('V3AuthoritativeDirectory', 'an authority says: V3AuthoritativeDirectory 1'));
+  const dataDirectory = torrc.text('DataDirectory');
+  if (dataDirectory === undefined)
+    return fault(torrc.missing('DataDirectory', 'the folder that keeps keys and descriptors'));
+  const nickname = torrc.text('Nickname');
+  if (nickname === undefined) return fault(torrc.missing('Nickname', 'the name of this authority'));
+  if (!isNickname(nickname)) return fault(torrc.fault('Nickname', '1 to 19 letters and digits are needed'));
+  const orPort = torrc.ports('ORPort')[0];
+  if (orPort === undefined || orPort.port === 0)
+    return fault(torrc.missing('ORPort', 'clients ask an authority over its OR port'));
+  const dirPort = torrc.ports('DirPort')[0];
+  if (dirPort === undefined || dirPort.port === 0)
+    return fault(torrc.missing('DirPort', 'relays upload to an authority over its directory port'));
+  const address = torrc.text('Address') ?? orPort.host ?? dirPort.host;
+  if (address === undefined)
+    return fault(torrc.missing('Address', 'the IPv4 address that others reach it by'));
+  if (!/^[0-9.]+$/.test(address)) return fault(torrc.fault('Address', 'an IPv4 address is needed'));
+  const times = scheduleOf(torrc);
+  if (!times.ok) return times;
+  const params = paramsOf(torrc.text('ConsensusParams') ?? '');
+  if (params === undefined) return fault(torrc.fault('ConsensusParams', 'name=number pairs are needed'));
+  const lab = torrc.flag('TestingTorNetwork') ?? false;
+  return ok({
+    nickname,
+    contact: torrc.text('ContactInfo'),
+    address,
+    lab,
+    assumeReachable: torrc.flag('AssumeReachable') ?? false,
+    ...times.value,
+    params,
+    flagRules: lab ? labFlagRules : publicFlagRules,
+    protocols: [3, 4, 5],
+    dataDirectory,
+    orPort,
+    dirPort,
+    bandwidthsFile: torrc.text('V3BandwidthsFile'),
+  });
+}
+
+function scheduleOf(torrc: Torrc): Result<Pick<AuthoritySettings, 'schedule' | 'votingDelay'>, Fault> {
+  const lab = torrc.flag('TestingTorNetwork') ?? false;
+  const intervalMs =
+    torrc.intervalMs('V3AuthVotingInterval') ??
+    torrc.intervalMs('TestingV3AuthInitialVotingInterval') ??
+    (lab ? labIntervalMs : hourMs);
+  const least = lab ? intervalMsMin.lab : intervalMsMin.public;
+  if (intervalMs < least || intervalMs > 24 * hourMs) {
+    const why = `${least / 1000} seconds to 24 hours are possible`;
+    return { ok: false, fault: torrc.fault('V3AuthVotingInterval', why) };
+  }
+  const seconds = (ms: number | undefined): number =>
+    Math.max(2, Math.floor((ms ?? (lab ? 2_000 : 300_000)) / 1_000));
+  return ok({
+    schedule: {
+      intervalMs,
+      intervalsValid: Math.max(2, torrc.count('V3AuthNIntervalsValid') ?? 3),
+      settleMs: lab ? labSettleMs : undefined,
+    },
+    votingDelay: [seconds(torrc.intervalMs('V3AuthVoteDelay')), seconds(torrc.intervalMs('V3AuthDistDelay'))],
+  });
+}
+
+function paramsOf(text: string): ReadonlyMap<string, number> | undefined {
+  const params = new Map<string, number>();
+  for (const pair of text.split(/\s+/).filter(each => each !== '')) {
+    const match = /^([A-Za-z0-9_-]{1,100})=(-?[0-9]{1,9})$/.exec(pair);
+    if (match === null) return undefined;
+    params.set(match[1], Number(match[2]));
+  }
+  return params;
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { OperatorError } from '../src/base/fault.ts';
+import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import { type JsonLogOptions, levelOfTorName, openJsonLog } from '../src/node-io/json-log.ts';
+import { authorityConfig } from './config.ts';
+import { startAuthority } from './start-authority.ts';
+
+/**
+ * Runs an authority in the foreground until it is told to stop. Prints one line of JSON on standard output once it serves.
+ * @param argv options alone, without program and command names.
+ */
+export async function dirauthMain(argv: readonly string[]): Promise<number> {
+  try {
+    const torrc = readTorrc(optionsOf(argv).file);
+    const config = authorityConfig(torrc);
+    if (!config.ok) throw new OperatorError(config.fault.code, config.fault.detail ?? '', 2);
+    const log = openJsonLog({ name: config.value.nickname, ...logOf(torrc) });
+    for (const option of torrc.unused()) log.log('warn', 'option without effect', { file: option });
+    const authority = await startAuthority(config.value, log, error => {
+      log.log('error', 'the store failed', { reason: error.message });
+      process.exit(4);
+    });
+    const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
+    const { nickname } = config.value;
+    console.log(
+      JSON.stringify({ event: 'ready', nickname, orPort, dirPort, fingerprint, v3Ident, dirAuthority }),
+    );
+    await told();
+    await authority.stop();
+    log.close();
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof OperatorError)) throw error;
+    console.error(`naulon dirauth: ${error.message} [${error.code}]`);
+    return error.exitCode;
+  }
+}
+
+function optionsOf(argv: readonly string[]): { readonly file: string } {
+  const command = new Command('naulon dirauth')
+    .description('Run a directory authority in the foreground.')
+    .requiredOption('-f, --file <torrc>', "configuration, in C tor's option names")
+    .exitOverride();
+  command.parse([...argv], { from: 'user' });
+  return command.opts();
+}
+
+function readTorrc(file: string): Torrc {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
+  }
+  const torrc = parseTorrc(text, file);
+  if (!torrc.ok) throw new OperatorError(torrc.fault.code, torrc.fault.detail ?? '', 2);
+  return torrc.value;
+}
+
+/** `Log notice file PATH`, `Log debug stderr`; the last line counts. */
+function logOf(torrc: Torrc): Pick<JsonLogOptions, 'level' | 'file'> {
+  const line = torrc.lines('Log').at(-1);
+  if (line === undefined) return { level: 'info' };
+  const [level, kind, ...rest] = line.value.split(/\s+/);
+  const known = levelOfTorName(level);
+  if (known === undefined) {
+    const { code, detail } = torrc.fault(
+      'Log',
+      `${level} is none of debug, info, notice, warn, err`,
+      line.line,
+    );
+    throw new OperatorError(code, detail ?? '', 2);
+  }
+  if (kind !== 'file') return { level: known };
+  return { level: known, file: join(rest.join(' ')) };
+}
+
+/** Resolves when somebody wants the program to end: a signal, or the end of the process that started it. */
+function told(): Promise<void> {
+  return new Promise(resolve => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+    process.once('disconnect', () => resolve());
+  });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  process.exit(await dirauthMain(process.argv.slice(2)));
