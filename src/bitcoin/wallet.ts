@@ -64,6 +64,7 @@ export class Wallet {
   readonly #birthHeight: number;
   #chain: ChainPort | undefined;
   #next = 0;
+  #tip = 0;
   #scripts: Uint8Array[] = [];
   #indexes = new Map<string, number>();
   #keys = new Map<number, KeyPair>();
@@ -78,7 +79,7 @@ export class Wallet {
     this.#birthHeight = options.birthHeight ?? 0;
     const record = store.get(`${options.prefix}next`);
     if (record !== undefined) this.#next = new ByteReader(record).u32();
-    this.#extend();
+    this.#extend(this.#birthHeight);
   }
 
   /** Begins to look for coins. */
@@ -97,7 +98,8 @@ export class Wallet {
     assert(this.#next < walletAddressesMax, 'addresses are left');
     const taken = this.#addressAt(this.#next);
     this.#next += 1;
-    this.#extend();
+    // Keys that are new to a wallet in use have received nothing yet.
+    this.#extend(this.#tip);
     return { ...taken, writes: this.#nextWrites() };
   }
 
@@ -181,6 +183,7 @@ export class Wallet {
   }
 
   onChain(event: ChainEvent): void {
+    if (event.kind === 'block' || event.kind === 'reorg') this.#tip = event.height;
     if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
     if (event.kind === 'spent') {
       const coin = this.#coins.get(outpointKey(event.outpoint));
@@ -200,7 +203,7 @@ export class Wallet {
     // An address that received is not shown again; after a restore from the seed this finds all that were used.
     if (addressIndex >= this.#next) {
       this.#next = addressIndex + 1;
-      this.#extend();
+      this.#extend(height < this.#tip ? this.#birthHeight : height);
     }
   }
 
@@ -249,13 +252,13 @@ export class Wallet {
   }
 
   /** Keys exist a gap beyond the last address handed out, so that a restored wallet finds its coins. */
-  #extend(): void {
+  #extend(fromHeight: number): void {
     while (this.#scripts.length < this.#next + walletAddressGap) {
       const index = this.#scripts.length;
       const script = keyOutputScript(this.#keyAt(index).publicKey);
       this.#scripts.push(script);
       this.#indexes.set(toHex(script), index);
-      this.#chain?.watch(script, this.#birthHeight);
+      this.#chain?.watch(script, fromHeight);
     }
   }
 

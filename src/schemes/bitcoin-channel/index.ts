@@ -9,10 +9,9 @@ import { setUpRole } from './role-setup.ts';
 export type { ChannelDesk, ChannelRow } from './desk.ts';
 export {
   type ChainFact,
-  checkLedger,
+  type Ledger,
   type LedgerFinding,
   type LedgerRow,
-  ledgerTransactions,
   readLedger,
 } from './ledger.ts';
 export { schemeId as bitcoinChannelId } from './messages.ts';

@@ -50,9 +50,23 @@ export interface LedgerFinding {
   readonly problems: readonly string[];
 }
 
+/** What a store held at one moment. */
+export interface Ledger {
+  readonly rows: readonly LedgerRow[];
+  /** Ids of the transactions whose facts `check` wants. */
+  readonly transactions: readonly string[];
+  /** Verifies every signature again, and every channel against what the chain says of its transactions. */
+  check(facts: ReadonlyMap<string, ChainFact>): readonly LedgerFinding[];
+}
+
 /** All channels of both roles that a store holds. */
-export function readLedger(store: StorePort, network: Network): readonly LedgerRow[] {
-  return entries(store).map(({ role, record, best }) => ledgerRow(role, network, record, best));
+export function readLedger(store: StorePort, network: Network): Ledger {
+  const entries = readEntries(store, network);
+  return {
+    rows: entries.map(({ row }) => row),
+    transactions: entries.flatMap(({ row }) => [row.contractTxid, ...(row.ending ? [row.ending.txid] : [])]),
+    check: facts => entries.map(entry => checkEntry(entry, facts)),
+  };
 }
 
 export function ledgerRow(role: Role, network: Network, record: ChannelRecord, best: BestPayment): LedgerRow {
@@ -75,41 +89,31 @@ export function ledgerRow(role: Role, network: Network, record: ChannelRecord, b
   };
 }
 
-/** Ids of the transactions whose facts `checkLedger` wants. */
-export function ledgerTransactions(rows: readonly LedgerRow[]): readonly string[] {
-  return rows.flatMap(row => [row.contractTxid, ...(row.ending === undefined ? [] : [row.ending.txid])]);
-}
-
-/** Verifies every signature again, and every channel against what the chain says of its transactions. */
-export function checkLedger(
-  store: StorePort,
-  network: Network,
-  facts: ReadonlyMap<string, ChainFact>,
-): readonly LedgerFinding[] {
-  return entries(store).map(({ role, record, best, damaged }) => {
-    const row = ledgerRow(role, network, record, best);
-    const problems = [
-      ...(damaged ? ['the record is damaged'] : []),
-      ...signatureProblems(role, record, best),
-      ...contractProblems(record, facts.get(row.contractTxid)),
-      ...(row.ending === undefined ? [] : endingProblems(role, record, best, facts.get(row.ending.txid))),
-    ];
-    return { row, problems };
-  });
-}
-
 interface Entry {
-  readonly role: Role;
+  readonly row: LedgerRow;
   readonly record: ChannelRecord;
   readonly best: BestPayment;
   readonly damaged: boolean;
 }
 
-function entries(store: StorePort): readonly Entry[] {
+function readEntries(store: StorePort, network: Network): readonly Entry[] {
   const roles: readonly Role[] = ['payer', 'payee'];
-  return roles
-    .flatMap(role => readChannels(store, role).map(entry => ({ role, ...entry })))
-    .filter(({ record }) => record !== undefined);
+  return roles.flatMap(role =>
+    readChannels(store, role)
+      .filter(({ record }) => record !== undefined)
+      .map(entry => ({ ...entry, row: ledgerRow(role, network, entry.record, entry.best) })),
+  );
+}
+
+function checkEntry(entry: Entry, facts: ReadonlyMap<string, ChainFact>): LedgerFinding {
+  const { row, record, best, damaged } = entry;
+  const problems = [
+    ...(damaged ? ['the record is damaged'] : []),
+    ...signatureProblems(row.role, record, best),
+    ...contractProblems(record, facts.get(row.contractTxid)),
+    ...(row.ending === undefined ? [] : endingProblems(row.role, record, best, facts.get(row.ending.txid))),
+  ];
+  return { row, problems };
 }
 
 function signatureProblems(role: Role, record: ChannelRecord, best: BestPayment): string[] {

@@ -1,0 +1,193 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { assert } from '../base/assert.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent, ChainPort, Observer, Outpoint } from '../ports.ts';
+import {
+  BitcoindRpc,
+  BitcoindRpcError,
+  type BitcoindRpcOptions,
+  satoshiOfBitcoin,
+} from './bitcoind-rpc-client.ts';
+import { type BlockFollower, followBlocks } from './block-follower.ts';
+
+export interface BitcoindChainOptions extends BitcoindRpcOptions {
+  readonly observer: Observer;
+  /** Answered when bitcoind cannot estimate, and never gone below. */
+  readonly floorSatPerKvb?: bigint;
+}
+
+const floorSatPerKvbDefault = 2_000n;
+const retryMsMin = 100;
+const retryMsMax = 5_000;
+
+/**
+ * The chain as one bitcoind sees it. Answers and news come one at a time, in order, never inside a call. While bitcoind
+ * cannot be reached, questions are answered with a fault, and news waits.
+ */
+export class BitcoindChain implements ChainPort {
+  readonly #rpc: BitcoindRpc;
+  readonly #poll: BitcoindRpc;
+  readonly #options: BitcoindChainOptions;
+  readonly #follower: BlockFollower;
+  #handler: AnswerHandler | undefined;
+  #news: (() => void)[] = [];
+  #stopped = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: BitcoindChainOptions) {
+    this.#options = options;
+    this.#rpc = new BitcoindRpc(options);
+    this.#poll = new BitcoindRpc({ ...options, connectionsMax: 1 });
+    this.#follower = followBlocks(
+      (method, parameters, timeoutMs) => this.#rpc.call(method, parameters, timeoutMs),
+      (method, parameters, timeoutMs) => this.#poll.call(method, parameters, timeoutMs),
+      event => this.#tell(event),
+    );
+  }
+
+  /** The first news is the tip. */
+  attach(handler: AnswerHandler): void {
+    assert(this.#handler === undefined, 'one handler');
+    this.#handler = handler;
+    this.#running = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#news = [];
+    this.#rpc.close();
+    this.#poll.close();
+    await this.#running;
+  }
+
+  broadcast(transactions: readonly Uint8Array[], ask: AskId): void {
+    const hexes = transactions.map(toHex);
+    void this.#offer(hexes).then(
+      () => this.#answer({ kind: 'broadcast', ask }),
+      error => this.#answer({ kind: 'broadcast', ask, fault: faultOf(error) }),
+    );
+  }
+
+  output(outpoint: Outpoint, ask: AskId): void {
+    const txid = toHex(outpoint.txid.slice().reverse());
+    void this.#rpc.call<TxOut | null>('gettxout', [txid, outpoint.index, true]).then(
+      found => {
+        if (found === null) return this.#answer({ kind: 'output', ask });
+        const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
+        const { confirmations } = found;
+        this.#answer({
+          kind: 'output',
+          ask,
+          output: { script, valueSat: satoshiOfBitcoin(found.value), confirmations },
+        });
+      },
+      error => this.#answer({ kind: 'output', ask, fault: faultOf(error) }),
+    );
+  }
+
+  feerate(ask: AskId): void {
+    void this.#estimate().then(
+      satPerKvb => this.#answer({ kind: 'feerate', ask, satPerKvb }),
+      error => this.#answer({ kind: 'feerate', ask, fault: faultOf(error) }),
+    );
+  }
+
+  watch(script: Uint8Array, fromHeight: number): void {
+    this.#follower.watch(script.slice(), fromHeight);
+  }
+
+  /** One alone first by itself; a package, parents first, together and, when that fails, one by one. */
+  async #offer(hexes: readonly string[]): Promise<void> {
+    if (hexes.length > 1 && (await this.#offerPackage(hexes))) return;
+    for (const hex of hexes) {
+      try {
+        await this.#rpc.call('sendrawtransaction', [hex]);
+      } catch (error) {
+        if (!isKnownAlready(error)) throw error;
+      }
+    }
+  }
+
+  /** False when bitcoind does not take it whole, as when the parent is in a block by now. */
+  async #offerPackage(hexes: readonly string[]): Promise<boolean> {
+    try {
+      const { package_msg } = await this.#rpc.call<{ package_msg: string }>('submitpackage', [hexes]);
+      return package_msg === 'success';
+    } catch (error) {
+      if (error instanceof BitcoindRpcError) return false;
+      throw error;
+    }
+  }
+
+  async #estimate(): Promise<bigint> {
+    const floor = this.#options.floorSatPerKvb ?? floorSatPerKvbDefault;
+    const [estimate, mempool] = await Promise.all([
+      this.#rpc.call<{ feerate?: number }>('estimatesmartfee', [2]),
+      this.#rpc.call<{ mempoolminfee: number }>('getmempoolinfo', []),
+    ]);
+    const rates = [floor, satoshiOfBitcoin(mempool.mempoolminfee)];
+    if (estimate.feerate !== undefined) rates.push(satoshiOfBitcoin(estimate.feerate));
+    return rates.reduce((highest, rate) => (rate > highest ? rate : highest));
+  }
+
+  async #follow(): Promise<void> {
+    let retryMs = retryMsMin;
+    while (!this.#stopped) {
+      try {
+        await this.#follower.next();
+        retryMs = retryMsMin;
+      } catch (error) {
+        if (this.#stopped) return;
+        if (retryMs === retryMsMax) {
+          this.#options.observer.log('warn', 'chain_unreachable', { fault: faultOf(error) });
+        }
+        this.#options.observer.count('naulon_chain_faults_total');
+        await pause(retryMs, undefined, { ref: false });
+        retryMs = Math.min(retryMs * 2, retryMsMax);
+      }
+    }
+  }
+
+  #answer(answer: Answer): void {
+    this.#later(() => this.#handler?.onAnswer(answer));
+  }
+
+  #tell(event: ChainEvent): void {
+    this.#later(() => this.#handler?.onChain(event));
+  }
+
+  /** One at a time, each from the event loop, so that a handler's failure is not swallowed by a promise. */
+  #later(run: () => void): void {
+    if (this.#stopped) return;
+    this.#news.push(run);
+    if (this.#news.length === 1) setImmediate(() => this.#drain());
+  }
+
+  #drain(): void {
+    const run = this.#news[0];
+    if (run === undefined || this.#stopped) return;
+    try {
+      run();
+    } finally {
+      this.#news.shift();
+      if (this.#news.length > 0) setImmediate(() => this.#drain());
+    }
+  }
+}
+
+interface TxOut {
+  readonly value: number;
+  readonly confirmations: number;
+  readonly scriptPubKey: { readonly hex: string };
+}
+
+/** In the mempool or in a block already: what was wanted. */
+function isKnownAlready(error: unknown): boolean {
+  if (!(error instanceof BitcoindRpcError)) return false;
+  if (error.code === -27) return true;
+  return /txn-already-in-mempool|txn-already-known|txn-same-nonwitness-data-in-mempool/.test(error.message);
+}
+
+function faultOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
