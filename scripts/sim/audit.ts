@@ -1,4 +1,5 @@
 import { toHex } from '../../src/base/bytes.ts';
+import type { CircuitSide } from '../../src/circuit/relay-circuit.ts';
 import type { CellBalance } from '../../src/payment/cell-balance.ts';
 import type {
   Outcome,
@@ -15,7 +16,9 @@ import type { SeenCircuit } from './wire-tap.ts';
 export interface AuditedCircuit {
   readonly relay: string;
   readonly balance: CellBalance;
-  /** Undefined until the tap is asked, when the circuit's cells are counted. */
+  /** The side from which the client reaches the relay. */
+  readonly previous: CircuitSide;
+  /** The same side from outside; undefined when the tap missed it. */
   readonly seen: SeenCircuit | undefined;
 }
 

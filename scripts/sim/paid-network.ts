@@ -50,6 +50,8 @@ export interface SimRelay {
   readonly machine: Machine;
   readonly core: RelayCore;
   readonly tap: WireTap;
+  /** Its Ed25519 identity, 32 bytes. */
+  readonly identity: Uint8Array;
 }
 
 export interface SimClient {
@@ -177,14 +179,15 @@ export class PaidNetwork {
     };
     const tap = new WireTap();
     host.links.tap = tap;
+    const keys = simNodeKeys(ports.entropy, index + 1);
     const core = host.node.turn(() => {
-      const keys = simNodeKeys(ports.entropy, index + 1);
       const scheme = audited(schemeFor('payee', index), this.audit);
       const made = new RelayCore(settings, keys, ports, [scheme]);
       made.onCircuit = ({ previous }, balance) =>
         this.audit.circuits.push({
           relay: settings.nickname,
           balance,
+          previous,
           seen: tap.find(previous.link, previous.id),
         });
       host.links.attach(made.linkHandler);
@@ -194,7 +197,7 @@ export class PaidNetwork {
       made.start();
       return made;
     });
-    return { machine, core, tap };
+    return { machine, core, tap, identity: keys.identity.publicKey };
   }
 
   #startClient(index: number): SimClient {

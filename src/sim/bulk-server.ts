@@ -1,4 +1,4 @@
-import type { StreamHandler, StreamId, StreamPort } from '../ports.ts';
+import type { Endpoint, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 
 /** Bytes of the answer; equal at every server, so that a reader can check what it got. */
 export function bulkByte(at: number): number {
@@ -15,26 +15,37 @@ interface Download {
   sent: number;
 }
 
+interface Visitor {
+  readonly host: string;
+  request: string;
+}
+
 /** A web server of the simulated internet: `GET /N` is answered with N bytes, as fast as the reader takes them. */
 export class BulkServer implements StreamHandler {
-  served = 0;
+  /** Body bytes written, by the address that asked for them. */
+  readonly servedTo = new Map<string, number>();
   readonly #port: StreamPort;
-  #requests = new Map<StreamId, string>();
+  #visitors = new Map<StreamId, Visitor>();
   #downloads = new Map<StreamId, Download>();
 
   constructor(port: StreamPort) {
     this.#port = port;
   }
 
-  onStreamAccepted(stream: StreamId): void {
-    this.#requests.set(stream, '');
+  get served(): number {
+    return [...this.servedTo.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  onStreamAccepted(stream: StreamId, _listener: string, from: Endpoint): void {
+    this.#visitors.set(stream, { host: from.host, request: '' });
   }
 
   onStreamBytes(stream: StreamId, bytes: Uint8Array): void {
-    const request = (this.#requests.get(stream) ?? '') + Buffer.from(bytes).toString('latin1');
-    this.#requests.set(stream, request);
-    if (!request.includes('\r\n\r\n') || this.#downloads.has(stream)) return;
-    const length = Number(/^GET \/(\d+) /.exec(request)?.[1] ?? 0);
+    const visitor = this.#visitors.get(stream);
+    if (visitor === undefined || this.#downloads.has(stream)) return;
+    visitor.request += Buffer.from(bytes).toString('latin1');
+    if (!visitor.request.includes('\r\n\r\n')) return;
+    const length = Number(/^GET \/(\d+) /.exec(visitor.request)?.[1] ?? 0);
     this.#downloads.set(stream, { length, sent: 0 });
     const head = `HTTP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
     this.#port.write(stream, Buffer.from(head, 'latin1'));
@@ -48,7 +59,7 @@ export class BulkServer implements StreamHandler {
   onStreamEnd(): void {}
 
   onStreamClosed(stream: StreamId): void {
-    this.#requests.delete(stream);
+    this.#visitors.delete(stream);
     this.#downloads.delete(stream);
   }
 
@@ -58,12 +69,13 @@ export class BulkServer implements StreamHandler {
 
   #send(stream: StreamId): void {
     const download = this.#downloads.get(stream);
-    if (download === undefined) return;
+    const visitor = this.#visitors.get(stream);
+    if (download === undefined || visitor === undefined) return;
     while (download.sent < download.length) {
       const at = download.sent % bodyPeriod;
       const size = Math.min(writeBytes, download.length - download.sent);
       download.sent += size;
-      this.served += size;
+      this.servedTo.set(visitor.host, (this.servedTo.get(visitor.host) ?? 0) + size);
       if (!this.#port.write(stream, body.subarray(at, at + size))) return;
     }
     this.#downloads.delete(stream);
