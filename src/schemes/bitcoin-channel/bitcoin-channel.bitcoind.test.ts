@@ -176,6 +176,18 @@ class Lab {
   /** Mines, and waits until both sides heard of it. */
   async mine(blocks = 1): Promise<void> {
     await funds.mine(blocks);
+    await this.#heard();
+  }
+
+  /** Blocks that hold nothing of the mempool. */
+  async mineWithout(blocks: number): Promise<void> {
+    for (let i = 0; i < blocks; i++) {
+      await bitcoind.rpc('generateblock', await funds.address(), []);
+      await this.#heard();
+    }
+  }
+
+  async #heard(): Promise<void> {
     const height = await bitcoind.rpc<number>('getblockcount');
     for (const [host, scheme] of [
       [this.payerHost, this.payerScheme],
@@ -190,7 +202,7 @@ class Lab {
       if ((await bitcoind.rpc<string[]>('getrawmempool')).length >= count) return;
       await pause(10);
     }
-    throw new Error('it did not reach the mempool');
+    throw new Error(`it did not reach the mempool: ${faults.join(', ')}`);
   }
 
   talk(budget = 20_000_000n): Conversation {
@@ -356,15 +368,13 @@ describe.each(['spillman', 'cltv'] as const)('bitcoin-channel on bitcoind, %s', 
     const talk = await lab.open(8_000_000n);
     await talk.close();
     await lab.inMempool(1);
-    const parent = lab.row('payee').settlementTxid;
-    // A miner that leaves the settlement out.
-    await bitcoind.rpc('prioritisetransaction', parent, 0, -1_000_000);
-    await lab.mine();
-    await lab.mine();
-    await lab.mine();
-    for (let blocks = 0; blocks < 8; blocks++) await lab.mine();
+    // Miners leave the settlement out, until its child pays.
+    await lab.mineWithout(3);
     await lab.inMempool(2);
-    await bitcoind.rpc('prioritisetransaction', parent, 0, 1_000_000);
+    const mempool = await bitcoind.rpc<Record<string, { ancestorcount: number }>>('getrawmempool', true);
+    expect(mempool[lab.row('payee').settlementTxid]).toMatchObject({ descendantcount: 2 });
+    await lab.mineWithout(6);
+    expect(lab.row('payee').phase).toBe('closing');
     await lab.mine();
     await lab.phase('payee', 'closed');
     await lab.checkLedgers();
