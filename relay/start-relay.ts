@@ -52,9 +52,9 @@ export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
   const keys = nodeKeysIn(directory, entropy);
   const store = new FileStore({
     directory,
-    onAnswer: answer => core.onAnswer(answer),
-    onFailure: error => endAtOnce(`the store cannot be written: ${error.message}`),
+    onBroken: why => endAtOnce(why.message),
   });
+  store.attach({ onAnswer: answer => core.onAnswer(answer) });
   const certificate = makeTlsCertificate(keys, clock.wallMs());
   const links = new TlsLinks({ privateKeyPem: keys.tls.pem, certificate });
   const streams = new TcpStreams();

@@ -4,14 +4,16 @@ import { FileStore } from './file-store.ts';
 
 /** Writes numbered records for ever, a few at a time, and prints each number once it is durable. */
 let next = 0;
-const store: FileStore = new FileStore({
+const store = new FileStore({
   directory: process.argv[2],
-  onAnswer: answer => {
+  onBroken: error => {
+    throw error;
+  },
+});
+store.attach({
+  onAnswer(answer) {
     writeSync(1, `${answer.ask}\n`);
     writeNext();
-  },
-  onFailure: error => {
-    throw error;
   },
 });
 

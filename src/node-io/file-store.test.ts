@@ -19,16 +19,19 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function openStore(): FileStore {
-  return new FileStore({
+  const store = new FileStore({
     directory,
-    onAnswer: answer => {
-      answers.push(answer);
-      answered();
-    },
-    onFailure: error => {
+    onBroken: error => {
       throw error;
     },
   });
+  store.attach({
+    onAnswer(answer) {
+      answers.push(answer);
+      answered();
+    },
+  });
+  return store;
 }
 
 const untilAnswers = (count: number) =>

@@ -1,43 +1,66 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/fault.ts';
 import type { Answer, AskId, StorePort, StoreWrite } from '../ports.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** Room in the address space, not on the disk; the file grows as it is filled. */
 const mapBytes = 64 * 2 ** 30;
 const folder = 'store';
-const file = 'records.mdb';
+const fileName = 'records.mdb';
+/** Raised when another naulon would misread the records. */
+const formatVersion = 1;
+const headKey = 'head';
 
-type Records = RootDatabase<Buffer, string>;
+/** What the file says of itself. */
+interface Head {
+  readonly format: number;
+  /** The process that writes; absent after an orderly end. */
+  readonly owner?: ProcessIdentity;
+}
+
+type Records = Database<Buffer, string>;
 
 export interface FileStoreOptions {
   /** The node's data directory; the store lives in a folder of it. */
   readonly directory: string;
-  readonly onAnswer: (answer: Answer) => void;
   /** A write failed. What was promised can no longer be kept: the process must end at once. */
-  readonly onFailure: (error: Error) => void;
+  readonly onBroken: (why: OperatorError) => void;
 }
 
-/** Durable records in lmdb: commits that wait share one sync of the disk, which runs on lmdb's own thread. */
+/**
+ * Durable records in lmdb: commits that wait share one sync of the disk, which runs on lmdb's own thread. One process
+ * writes; others may look (readFileStore).
+ */
 export class FileStore implements StorePort {
+  readonly #root: RootDatabase;
+  readonly #head: Database<Head, string>;
   readonly #records: Records;
   readonly #options: FileStoreOptions;
-  readonly #unlock: () => void;
-  #failed = false;
+  #handler: { onAnswer(answer: Answer): void } | undefined;
+  #broken = false;
   #underWay: Promise<unknown> = Promise.resolve();
 
-  /** Throws OperatorError (STORE_LOCKED) when another process has the directory. */
+  /** Throws OperatorError: another process has the store (STORE_LOCKED), or it is none that we can use. */
   constructor(options: FileStoreOptions) {
     this.#options = options;
     const path = join(options.directory, folder);
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    this.#unlock = lockDirectory(path);
-    this.#records = openRecords(path, false);
-    for (const name of [file, `${file}-lock`])
-      if (existsSync(join(path, name))) chmodSync(join(path, name), 0o600);
+    this.#root = openRoot(path, false);
+    for (const name of [fileName, `${fileName}-lock`]) chmodSync(join(path, name), 0o600);
+    this.#head = this.#root.openDB({ name: 'head', encoding: 'json' });
+    this.#records = openRecords(this.#root);
+    const refusal = this.#own(path);
+    if (refusal === undefined) return;
+    void this.#root.close();
+    throw refusal;
+  }
+
+  /** Who hears of what is stored; before the first commit. */
+  attach(handler: { onAnswer(answer: Answer): void }): void {
+    this.#handler = handler;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -49,30 +72,56 @@ export class FileStore implements StorePort {
   }
 
   commit(writes: readonly StoreWrite[], ask: AskId): void {
+    const handler = this.#handler;
+    assert(handler !== undefined, 'somebody hears of what is stored');
     assert(writes.length > 0, 'a commit writes something');
-    const written = this.#records.transaction(() => {
+    const written = this.#records.batch(() => {
       for (const { key, value } of writes) {
-        if (value === undefined) this.#records.removeSync(key);
-        else this.#records.putSync(key, Buffer.from(value));
+        if (value === undefined) void this.#records.remove(key);
+        // A copy, since lmdb takes the bytes later, on its own thread.
+        else void this.#records.put(key, Buffer.from(value));
       }
     });
-    // With overlappingSync off the transaction ends when its data has reached the disk.
+    // With overlappingSync off a batch ends when its data has reached the disk.
     this.#underWay = written.then(
       () => {
-        if (!this.#failed) this.#options.onAnswer({ kind: 'stored', ask });
+        if (!this.#broken) handler.onAnswer({ kind: 'stored', ask });
       },
-      (error: Error) => {
-        if (!this.#failed) this.#options.onFailure(error);
-        this.#failed = true;
-      },
+      (error: Error) => this.#break(error),
     );
   }
 
-  /** Waits for what is under way, then gives the directory back. */
+  /** Waits for what is under way, then gives the store back. */
   async close(): Promise<void> {
     await this.#underWay;
-    await this.#records.close();
-    this.#unlock();
+    if (!this.#broken) await this.#head.put(headKey, { format: formatVersion });
+    await this.#root.close();
+  }
+
+  /** Reads who writes, and says who we are, in one transaction: lmdb lets one process at a time into it. */
+  #own(path: string): OperatorError | undefined {
+    return this.#head.transactionSync(() => {
+      const head = this.#head.get(headKey);
+      if (head !== undefined && head.format !== formatVersion)
+        return unusable(`${path} has format ${head.format}; run the naulon that wrote it`);
+      if (head?.owner !== undefined && isRunning(head.owner)) {
+        const what = `${path} is in use by process ${head.owner.pid}; stop it first`;
+        return new OperatorError('STORE_LOCKED', what, 3);
+      }
+      this.#head.putSync(headKey, { format: formatVersion, owner: identityOf(process.pid) });
+      return undefined;
+    });
+  }
+
+  #break(error: Error & { readonly commitError?: Promise<unknown> }): void {
+    // Lmdb tells the reason by another promise, too late for a process that must end now.
+    error.commitError?.catch(() => {});
+    if (this.#broken) return;
+    this.#broken = true;
+    const what = `the disk does not take what must be stored in ${this.#options.directory}`;
+    this.#options.onBroken(
+      new OperatorError('STORE_BROKEN', `${what}; make room there, then start again`, 3),
+    );
   }
 }
 
@@ -84,30 +133,47 @@ export interface StoreReader extends Pick<StorePort, 'get' | 'list'> {
 /** @param directory a node's data directory. */
 export function readFileStore(directory: string): StoreReader {
   const path = join(directory, folder);
-  if (!existsSync(join(path, file)))
+  if (!existsSync(join(path, fileName)))
     throw new OperatorError(
       'STORE_ABSENT',
       `${directory} holds no records of a node; name its data directory`,
       2,
     );
-  const records = openRecords(path, true);
+  const root = openRoot(path, true);
+  const records = openRecords(root);
   return {
     get: key => copyOf(records.get(key)),
     list: prefix => listRecords(records, prefix),
-    close: () => records.close(),
+    close: () => root.close(),
   };
 }
 
-function openRecords(path: string, readOnly: boolean): Records {
-  return open<Buffer, string>({
-    path: join(path, file),
-    encoding: 'binary',
-    mapSize: mapBytes,
-    overlappingSync: false,
-    readOnly,
-    noSubdir: true,
-    keyEncoding: 'ordered-binary',
-  });
+function openRoot(path: string, readOnly: boolean): RootDatabase {
+  const file = join(path, fileName);
+  refuseForeign(file);
+  return open({ path: file, mapSize: mapBytes, overlappingSync: false, readOnly, noSubdir: true });
+}
+
+function openRecords(root: RootDatabase): Records {
+  return root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'ordered-binary' });
+}
+
+/** Lmdb maps a file into memory as it is, and takes the process down with it if it is none of its own. */
+function refuseForeign(file: string): void {
+  if (!existsSync(file)) return;
+  const start = new Uint8Array(28);
+  const handle = openSync(file, 'r');
+  const { size } = fstatSync(handle);
+  readSync(handle, start);
+  closeSync(handle);
+  if (size === 0) return;
+  // Two pages at the least, each with a header of 24 bytes and MDB_MAGIC. Source: mdb.c.
+  const magic = new DataView(start.buffer).getUint32(24, true);
+  if (size < 8192 || magic !== 0xbeefc0de) throw unusable(`${file} is damaged; restore it from a backup`);
+}
+
+function unusable(what: string): OperatorError {
+  return new OperatorError('STORE_UNUSABLE', what, 3);
 }
 
 function listRecords(
@@ -115,7 +181,7 @@ function listRecords(
   prefix: string,
 ): readonly (readonly [key: string, value: Uint8Array])[] {
   const found: [string, Uint8Array][] = [];
-  for (const { key, value } of records.getRange({ start: prefix })) {
+  for (const { key, value } of records.getRange(prefix === '' ? {} : { start: prefix })) {
     if (!key.startsWith(prefix)) break;
     found.push([key, new Uint8Array(value)]);
   }
