@@ -1,0 +1,189 @@
+import type { Socket } from 'node:net';
+import { socketAnswerMsMax, socketBlockBytes, socketBlocksSpareMax } from '../base/limits.ts';
+import type { CloseReason } from '../ports.ts';
+
+/** Blocks that carry bytes to sockets, used again and again by all connections of a port. */
+export class BlockPool {
+  readonly #spare: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(socketBlockBytes);
+  }
+
+  give(block: Buffer): void {
+    if (this.#spare.length < socketBlocksSpareMax) this.#spare.push(block);
+  }
+}
+
+/** What a port hears of one of its sockets. */
+export interface SocketUser {
+  bytes(bytes: Uint8Array): void;
+  writable(): void;
+  /** The other side sends no more. */
+  ended(): void;
+  /** Never for a socket that we closed. */
+  closed(why: CloseReason): void;
+  /** The last of all, however it ended: the socket holds nothing of the machine any more. */
+  gone(): void;
+}
+
+/** Blocks that are less full than this are copied to their size, so that a slow reader does not hold many nearly empty blocks. */
+const blockShareMin = socketBlockBytes / 4;
+
+/**
+ * One connection of a port, TCP or TLS. Gathers what is written within one event into one write, and says full by the
+ * bytes that the kernel has not taken. Node emits all events of sockets from its event loop, never inside a call, which is
+ * the ports' first rule.
+ */
+export class PortSocket {
+  readonly #socket: Socket;
+  readonly #pool: BlockPool;
+  readonly #writeBytesHigh: number;
+  readonly #user: SocketUser;
+  #block: Buffer | undefined;
+  #used = 0;
+  #flushWaits = false;
+  #full = false;
+  /** Closed by us or gone: nothing more is told. */
+  #silent = false;
+  #why: CloseReason = 'done';
+
+  constructor(socket: Socket, pool: BlockPool, writeBytesHigh: number, user: SocketUser) {
+    this.#socket = socket;
+    this.#pool = pool;
+    this.#writeBytesHigh = writeBytesHigh;
+    this.#user = user;
+    socket.setNoDelay(true);
+    socket.on('data', bytes => {
+      if (!this.#silent) user.bytes(bytes);
+    });
+    socket.on('end', () => {
+      if (!this.#silent) user.ended();
+    });
+    socket.on('error', error => {
+      this.#why = closeReasonOf(error);
+    });
+    socket.on('close', () => {
+      const tell = !this.#silent;
+      this.#silent = true;
+      this.#dropBlock();
+      user.gone();
+      if (tell) user.closed(this.#why);
+    });
+  }
+
+  /** Copies all of `bytes`. False: full, `writable` follows. A connection that is lost takes everything and sends nothing. */
+  write(bytes: Uint8Array): boolean {
+    if (this.#silent || !this.#socket.writable) return true;
+    let at = 0;
+    while (at < bytes.length) {
+      this.#block ??= this.#pool.take();
+      const take = Math.min(bytes.length - at, this.#block.length - this.#used);
+      this.#block.set(bytes.subarray(at, at + take), this.#used);
+      this.#used += take;
+      at += take;
+      if (this.#used === this.#block.length) this.#flush();
+    }
+    if (this.#used > 0 && !this.#flushWaits) {
+      this.#flushWaits = true;
+      process.nextTick(this.#flushLater);
+    }
+    this.#full ||= this.#pendingBytes > this.#writeBytesHigh;
+    return !this.#full;
+  }
+
+  pause(): void {
+    if (!this.#silent) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#silent) this.#socket.resume();
+  }
+
+  /** No more bytes from us. */
+  end(): void {
+    if (this.#silent) return;
+    this.#flush();
+    this.#socket.end();
+  }
+
+  /** Sends what was written, for at most `lingerMs`, then closes. The user hears no more of it but `gone`. */
+  close(lingerMs: number): void {
+    if (this.#silent) return;
+    this.#flush();
+    this.#silent = true;
+    const socket = this.#socket;
+    if (socket.connecting) {
+      socket.destroy();
+      return;
+    }
+    let timer = setTimeout(() => socket.destroy(), lingerMs);
+    const awaitAnswer = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => socket.destroy(), Math.min(lingerMs, socketAnswerMsMax));
+    };
+    if (socket.writableFinished) awaitAnswer();
+    else socket.once('finish', awaitAnswer);
+    socket.once('close', () => clearTimeout(timer));
+    socket.end();
+    // Bytes left unread would make the kernel reset the connection, and the peer lose what it has not read yet.
+    socket.resume();
+  }
+
+  /** At once, whatever was written. */
+  destroy(why: CloseReason): void {
+    this.#why = why;
+    this.#socket.destroy();
+  }
+
+  get #pendingBytes(): number {
+    return this.#socket.writableLength + this.#used;
+  }
+
+  readonly #flushLater = (): void => {
+    this.#flushWaits = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    const block = this.#block;
+    if (block === undefined || this.#used === 0) return;
+    const filled = block.subarray(0, this.#used);
+    this.#block = undefined;
+    this.#used = 0;
+    if (filled.length < blockShareMin) {
+      this.#socket.write(Buffer.from(filled), this.#onWritten);
+      this.#pool.give(block);
+      return;
+    }
+    this.#socket.write(filled, error => {
+      // After a failure the kernel may still read the block: it is left to the garbage collector.
+      if (!error) this.#pool.give(block);
+      this.#onWritten(error);
+    });
+  }
+
+  readonly #onWritten = (error: Error | null | undefined): void => {
+    if (error || !this.#full || this.#silent || this.#pendingBytes > this.#writeBytesHigh / 2) return;
+    this.#full = false;
+    this.#user.writable();
+  };
+
+  #dropBlock(): void {
+    if (this.#block !== undefined) this.#pool.give(this.#block);
+    this.#block = undefined;
+    this.#used = 0;
+  }
+}
+
+/** What an error of a socket means to a core. */
+function closeReasonOf(error: Error): CloseReason {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (code === 'ETIMEDOUT' || code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout';
+  if (/^(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL|EACCES|EPERM|EINVAL)$/.test(code))
+    return 'unreachable';
+  if (/^(EMFILE|ENFILE|ENOBUFS|ENOMEM)$/.test(code)) return 'overload';
+  if (/^(ERR_SSL|ERR_TLS|EPROTO)/.test(code)) return 'protocol';
+  return 'reset';
+}

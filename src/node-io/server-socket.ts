@@ -1,0 +1,29 @@
+import type { Server } from 'node:net';
+import { assert } from '../base/assert.ts';
+import type { Endpoint } from '../ports.ts';
+
+/** Rejects with the error of the system when the address cannot be bound. */
+export function listenAt(server: Server, at: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, () => {
+      server.off('error', reject);
+      // From now on an error concerns one connection that could not be taken, and its peer sees it fail.
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+export function boundEndpoint(server: Server): Endpoint {
+  const bound = server.address();
+  assert(bound !== null && typeof bound === 'object', 'a server that listens on TCP');
+  return { host: bound.address, port: bound.port };
+}
+
+/** Resolves once nobody is connected any more. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve());
+  });
+}

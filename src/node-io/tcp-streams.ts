@@ -1,0 +1,146 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { assert } from '../base/assert.ts';
+import { parseIp } from '../base/ip.ts';
+import {
+  socksConnectionsMax,
+  stopLingerMsMax,
+  streamLingerMsMax,
+  streamWriteBytesHigh,
+} from '../base/limits.ts';
+import type { AskId, Endpoint, StreamHandler, StreamId, StreamPort } from '../ports.ts';
+import { NameLookup, type NameLookupOptions } from './name-lookup.ts';
+import { BlockPool, PortSocket } from './port-socket.ts';
+import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
+
+/** The TCP connections of one node that are no links, and its name lookups. */
+export class TcpStreams implements StreamPort {
+  readonly #names: NameLookup;
+  readonly #pool = new BlockPool();
+  readonly #servers = new Set<Server>();
+  readonly #streams = new Map<StreamId, PortSocket>();
+  /** Streams that hold a socket, closed ones that still send included. */
+  readonly #held = new Set<PortSocket>();
+  #whenEmpty: (() => void) | undefined;
+  #stopped = false;
+  #handler: StreamHandler | undefined;
+  #lastId = 0;
+  #lastAsk = 0;
+
+  constructor(names: NameLookupOptions = {}) {
+    this.#names = new NameLookup(names);
+  }
+
+  /** The core that hears of streams; set before any is opened. */
+  attach(handler: StreamHandler): void {
+    this.#handler = handler;
+  }
+
+  /**
+   * Takes connections at an address; port 0 takes any free one. Resolves to what was bound, rejects when it cannot be.
+   * @param listener the name under which the core hears of them.
+   */
+  async listen(at: Endpoint, listener: string): Promise<Endpoint> {
+    const server = createServer({ allowHalfOpen: true });
+    server.maxConnections = socksConnectionsMax;
+    server.on('connection', socket => this.#accept(socket, listener));
+    await listenAt(server, at);
+    this.#servers.add(server);
+    return boundEndpoint(server);
+  }
+
+  resolve(name: string, reverse: boolean): AskId {
+    this.#lastAsk += 1;
+    const ask = this.#lastAsk;
+    void this.#names.find(name, reverse).then(found => {
+      if (!this.#stopped) this.#to.onResolved(ask, found);
+    });
+    return ask;
+  }
+
+  connect(to: Endpoint): StreamId {
+    assert(parseIp(to.host) !== undefined, 'connect is given an IP literal');
+    const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true });
+    const id = this.#add(socket);
+    socket.once('connect', () => {
+      if (this.#streams.has(id)) this.#to.onConnected(id, to);
+    });
+    return id;
+  }
+
+  write(stream: StreamId, bytes: Uint8Array): boolean {
+    return this.#find(stream)?.write(bytes) ?? true;
+  }
+
+  pause(stream: StreamId): void {
+    this.#find(stream)?.pause();
+  }
+
+  resume(stream: StreamId): void {
+    this.#find(stream)?.resume();
+  }
+
+  end(stream: StreamId): void {
+    this.#find(stream)?.end();
+  }
+
+  close(stream: StreamId): void {
+    this.#find(stream)?.close(streamLingerMsMax);
+    this.#streams.delete(stream);
+  }
+
+  /** Takes no more streams, lets each send its last bytes for a moment, and ends with no socket left. The core hears nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#names.stop();
+    const closing = [...this.#servers].map(closeServer);
+    this.#streams.clear();
+    const empty = new Promise<void>(done => {
+      this.#whenEmpty = done;
+    });
+    for (const output of this.#held) output.close(stopLingerMsMax);
+    this.#tellIfEmpty();
+    await empty;
+    await Promise.all(closing);
+  }
+
+  get #to(): StreamHandler {
+    assert(this.#handler !== undefined, 'a stream handler is attached');
+    return this.#handler;
+  }
+
+  #accept(socket: Socket, listener: string): void {
+    const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    if (this.#handler === undefined || this.#stopped || from.host === '') socket.destroy();
+    else this.#to.onStreamAccepted(this.#add(socket), listener, from);
+  }
+
+  #add(socket: Socket): StreamId {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const output = new PortSocket(socket, this.#pool, streamWriteBytesHigh, {
+      bytes: bytes => this.#to.onStreamBytes(id, bytes),
+      writable: () => this.#to.onStreamWritable(id),
+      ended: () => this.#to.onStreamEnd(id),
+      closed: why => {
+        if (this.#streams.delete(id)) this.#to.onStreamClosed(id, why);
+      },
+      gone: () => {
+        this.#held.delete(output);
+        this.#tellIfEmpty();
+      },
+    });
+    this.#held.add(output);
+    this.#streams.set(id, output);
+    return id;
+  }
+
+  /** Undefined: closed by either side; a call that crosses the news of it does nothing. */
+  #find(stream: StreamId): PortSocket | undefined {
+    assert(stream > 0 && stream <= this.#lastId, 'a stream that this port gave out');
+    return this.#streams.get(stream);
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#held.size === 0) this.#whenEmpty?.();
+  }
+}

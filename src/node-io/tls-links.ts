@@ -1,0 +1,202 @@
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { connect, createServer, type SecureVersion, type Server, type TLSSocket } from 'node:tls';
+import { assert } from '../base/assert.ts';
+import {
+  linkHandshakeMsMax,
+  linkLingerMsMax,
+  linksMax,
+  linkWriteBytesHigh,
+  stopLingerMsMax,
+} from '../base/limits.ts';
+import type { CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId, LinkPort } from '../ports.ts';
+import { BlockPool, PortSocket } from './port-socket.ts';
+import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
+
+/** What a node shows in TLS. */
+export interface TlsIdentity {
+  /** PKCS#8 PEM of the RSA-2048 link key. */
+  readonly privateKeyPem: string;
+  /** DER, self-signed. */
+  readonly certificate: Uint8Array;
+}
+
+interface Link {
+  readonly socket: TLSSocket;
+  readonly output: PortSocket;
+  readonly accepted: boolean;
+}
+
+const noCertificate = new Uint8Array(0);
+const exporterBytes = 32;
+
+/**
+ * What both sides ask of TLS. Certificates are not verified here: CERTS proves, inside the link, whose certificate it is.
+ * spec: tor-spec/negotiating-channels
+ */
+const tlsTerms = {
+  minVersion: 'TLSv1.2' as SecureVersion,
+  ecdhCurve: 'P-256:X25519',
+  // A resumed session would show no certificate, and tickets tell who came back.
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+};
+
+/** The TLS connections of one node. */
+export class TlsLinks implements LinkPort {
+  readonly #identity: TlsIdentity | undefined;
+  readonly #pool = new BlockPool();
+  readonly #servers = new Set<Server>();
+  /** TCP connections whose TLS is not up yet, and those below the links. */
+  readonly #raw = new Set<Socket>();
+  readonly #links = new Map<LinkId, Link>();
+  /** Links that hold a socket, closed ones that still send included. */
+  readonly #held = new Set<PortSocket>();
+  #whenEmpty: (() => void) | undefined;
+  #stopped = false;
+  #handler: LinkHandler | undefined;
+  #lastId = 0;
+
+  /** @param identity absent: a client, which only dials. */
+  constructor(identity?: TlsIdentity) {
+    this.#identity = identity;
+  }
+
+  /** The core that hears of links; set before any is opened. */
+  attach(handler: LinkHandler): void {
+    this.#handler = handler;
+  }
+
+  /** Takes links at an address; port 0 takes any free one. Resolves to what was bound, rejects when it cannot be. */
+  async listen(at: Endpoint): Promise<Endpoint> {
+    const identity = this.#identity;
+    assert(identity !== undefined, 'who listens shows a certificate');
+    const server = createServer({
+      ...tlsTerms,
+      key: identity.privateKeyPem,
+      cert: pemOf(identity.certificate),
+      requestCert: false,
+      handshakeTimeout: linkHandshakeMsMax,
+    });
+    server.maxConnections = linksMax;
+    server.on('connection', (raw: Socket) => {
+      this.#raw.add(raw);
+      raw.once('close', () => this.#raw.delete(raw));
+    });
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.on('secureConnection', socket => this.#accept(socket));
+    await listenAt(server, at);
+    this.#servers.add(server);
+    return boundEndpoint(server);
+  }
+
+  open(to: Endpoint): LinkId {
+    const socket = connect({ ...tlsTerms, host: to.host, port: to.port, rejectUnauthorized: false });
+    const id = this.#add(socket, false);
+    const tooLate = setTimeout(() => this.#links.get(id)?.output.destroy('timeout'), linkHandshakeMsMax);
+    socket.once('close', () => clearTimeout(tooLate));
+    socket.once('secureConnect', () => {
+      clearTimeout(tooLate);
+      if (this.#links.has(id)) this.#to.onOpen(id);
+    });
+    return id;
+  }
+
+  write(link: LinkId, bytes: Uint8Array): boolean {
+    return this.#find(link)?.output.write(bytes) ?? true;
+  }
+
+  pause(link: LinkId): void {
+    this.#find(link)?.output.pause();
+  }
+
+  resume(link: LinkId): void {
+    this.#find(link)?.output.resume();
+  }
+
+  close(link: LinkId, _why: CloseReason): void {
+    this.#find(link)?.output.close(linkLingerMsMax);
+    this.#links.delete(link);
+  }
+
+  facts(link: LinkId): LinkFacts {
+    const found = this.#find(link);
+    assert(found !== undefined, 'facts are asked of an open link');
+    const { socket, accepted } = found;
+    const own = this.#identity?.certificate;
+    return {
+      peerCertificate: accepted
+        ? noCertificate
+        : new Uint8Array(socket.getPeerX509Certificate()?.raw ?? noCertificate),
+      ownCertificate: (accepted ? own : undefined) ?? noCertificate,
+      exporter: (label, context) =>
+        new Uint8Array(socket.exportKeyingMaterial(exporterBytes, label, Buffer.from(context))),
+    };
+  }
+
+  /** Takes no more links, lets each send its last bytes for a moment, and ends with no socket left. The core hears nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const closing = [...this.#servers].map(closeServer);
+    this.#links.clear();
+    const empty = new Promise<void>(done => {
+      this.#whenEmpty = done;
+    });
+    for (const output of this.#held) output.close(stopLingerMsMax);
+    this.#tellIfEmpty();
+    await empty;
+    for (const raw of this.#raw) raw.destroy();
+    await Promise.all(closing);
+  }
+
+  get #to(): LinkHandler {
+    assert(this.#handler !== undefined, 'a link handler is attached');
+    return this.#handler;
+  }
+
+  #accept(socket: TLSSocket): void {
+    const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    // Gone since its handshake, before the core is there or after it has stopped, or one too many: it never hears of it.
+    const unheard = this.#handler === undefined || this.#stopped || from.host === '';
+    if (unheard || this.#links.size >= linksMax) socket.destroy();
+    else this.#to.onAccepted(this.#add(socket, true), from);
+  }
+
+  #add(socket: TLSSocket, accepted: boolean): LinkId {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const output = new PortSocket(socket, this.#pool, linkWriteBytesHigh, {
+      bytes: bytes => this.#to.onBytes(id, bytes),
+      writable: () => this.#to.onWritable(id),
+      // An end of the peer's bytes is the end of the link: Node answers it, and `closed` follows.
+      ended: () => {},
+      closed: why => {
+        if (this.#links.delete(id)) this.#to.onClosed(id, why);
+      },
+      gone: () => {
+        this.#held.delete(output);
+        this.#tellIfEmpty();
+      },
+    });
+    this.#held.add(output);
+    this.#links.set(id, { socket, output, accepted });
+    return id;
+  }
+
+  /** Undefined: closed by either side; a call that crosses the news of it does nothing. */
+  #find(link: LinkId): Link | undefined {
+    assert(link > 0 && link <= this.#lastId, 'a link that this port gave out');
+    return this.#links.get(link);
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#held.size === 0) this.#whenEmpty?.();
+  }
+}
+
+function pemOf(der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
+}
