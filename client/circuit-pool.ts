@@ -277,5 +277,5 @@ export class CircuitPool {
   }
 }
 
-/** Most streams are for the web. */
-const anyExit: ExitGoal = { host: 'preemptive.invalid', port: 443 };
+/** Which port a stream to come will want is not known: any exit at all. */
+const anyExit: ExitGoal = { host: 'preemptive.invalid', port: 0 };

@@ -80,11 +80,8 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.control = config.control;
     const directory = openDataDirectory(config.dataDirectory);
     this.#log = openJsonLog({ name: 'client', ...config.log });
-    this.#store = new FileStore({
-      directory,
-      onAnswer: answer => this.onAnswer(answer),
-      onFailure: error => endAtOnce(`the store cannot be written: ${error.message}`),
-    });
+    this.#store = new FileStore({ directory, onBroken: error => endAtOnce(error.message) });
+    this.#store.attach(this);
     const { chain } = config.pay;
     const observer = this.#log;
     if (chain !== undefined) {
