@@ -2,12 +2,13 @@ import { writeSync } from 'node:fs';
 import { utf8 } from '../base/bytes.ts';
 import { FileStore } from './file-store.ts';
 
-/** Writes numbered records for ever, a few at a time, and prints each number once it is durable. */
+/** Writes numbered pairs of records for ever, a few at a time, and prints each number once its pair is durable. */
 let next = 0;
 const store = new FileStore({
   directory: process.argv[2],
-  onBroken: error => {
-    throw error;
+  onBroken: why => {
+    writeSync(2, `${why.message}\n`);
+    process.exit(3);
   },
 });
 store.attach({
@@ -19,7 +20,14 @@ store.attach({
 
 function writeNext(): void {
   const number = next++;
-  store.commit([{ key: `n/${number}`, value: utf8(`record ${number}`) }], number);
+  const value = utf8(`record ${number}`);
+  store.commit(
+    [
+      { key: `left/${number}`, value },
+      { key: `right/${number}`, value },
+    ],
+    number,
+  );
 }
 
 for (let i = 0; i < 16; i++) writeNext();

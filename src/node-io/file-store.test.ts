@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { utf8 } from '../base/bytes.ts';
+import { equalBytes, utf8 } from '../base/bytes.ts';
 import type { Answer } from '../ports.ts';
 import { FileStore, readFileStore } from './file-store.ts';
 
@@ -94,28 +94,87 @@ test('a directory without records is named as such', () => {
   expect(() => readFileStore(directory)).toThrow(/holds no records/);
 });
 
-test('what was answered survives kill -9 of the process that wrote it', async () => {
-  const writer = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, 'file-store.fixture.ts'), directory],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let text = '';
-  await new Promise<void>(resolve => {
-    writer.stdout.on('data', chunk => {
-      text += chunk;
-      if (text.split('\n').length > 500) resolve();
-    });
+/** A process that writes pairs of records until it ends, with what it said. */
+function startWriter(through: readonly string[] = []) {
+  const fixture = join(import.meta.dirname, 'file-store.fixture.ts');
+  const [file, ...args] = [...through, process.execPath, '--import', 'tsx', fixture, directory];
+  const writer = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  writer.stdout.on('data', chunk => {
+    said.stdout += chunk;
   });
-  const gone = new Promise(resolve => writer.on('exit', resolve));
-  writer.kill('SIGKILL');
-  await gone;
-  const acknowledged = text.split('\n').slice(0, -1).map(Number);
+  writer.stderr.on('data', chunk => {
+    said.stderr += chunk;
+  });
+  const gone = new Promise<number | null>(resolve => writer.on('close', resolve));
+  /** Resolves once so many pairs were acknowledged. */
+  const acknowledged = (count: number) =>
+    new Promise<void>(resolve => {
+      writer.stdout.on('data', () => {
+        if (said.stdout.split('\n').length > count) resolve();
+      });
+    });
+  return { writer, said, gone, acknowledged };
+}
+
+/** Opens what a writer left: every acknowledged pair must be there, and no half of any. */
+async function expectKept(stdout: string): Promise<void> {
   const store = openStore();
-  const kept = new Set(store.list('n/').map(([key]) => Number(key.slice(2))));
-  expect(acknowledged.filter(number => !kept.has(number))).toEqual([]);
-  expect(acknowledged.length).toBeGreaterThanOrEqual(500);
+  const [left, right] = ['left/', 'right/'].map(prefix =>
+    store.list(prefix).map(([key]) => key.slice(prefix.length)),
+  );
   await store.close();
+  expect(right).toEqual(left);
+  const kept = new Set(left);
+  const said = stdout.split('\n').slice(0, -1);
+  expect(said.filter(number => !kept.has(number))).toEqual([]);
+}
+
+test.each([1, 300, 600])(
+  'what was answered survives kill -9 after %i answers, and no half commit',
+  async count => {
+    const { writer, said, gone, acknowledged } = startWriter();
+    await acknowledged(count);
+    writer.kill('SIGKILL');
+    await gone;
+    await expectKept(said.stdout);
+  },
+);
+
+test('a disk that takes no more ends the process with one line, and keeps what was answered', async () => {
+  const { said, gone } = startWriter(['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh']);
+  expect(await gone).toBe(3);
+  const lines = said.stderr.trim().split('\n');
+  expect(lines.at(-1)).toBe(
+    `the disk does not take what must be stored in ${directory}; make room there, then start again`,
+  );
+  expect(said.stdout.length).toBeGreaterThan(0);
+  await expectKept(said.stdout);
+});
+
+test('of processes that start at once on one directory, one writes', async () => {
+  const first = startWriter();
+  await first.acknowledged(1);
+  first.writer.kill('SIGKILL');
+  await first.gone;
+  const writers = Array.from({ length: 4 }, () => startWriter());
+  const winner = await Promise.race(writers.map(each => each.acknowledged(10).then(() => each)));
+  const losers = writers.filter(each => each !== winner);
+  expect(await Promise.all(losers.map(each => each.gone))).toEqual([1, 1, 1]);
+  for (const { said } of losers) expect(said.stderr).toContain(`is in use by process ${winner.writer.pid}`);
+  winner.writer.kill('SIGKILL');
+  await winner.gone;
+});
+
+test.each([
+  ['another file', () => new Uint8Array(20_000).fill(7)],
+  ['the start of a store', (whole: Uint8Array) => whole.subarray(0, 5_000)],
+])('%s is refused, and left as it is', async (_name, damaged) => {
+  await openStore().close();
+  const file = join(directory, 'store', 'records.mdb');
+  const bytes = damaged(readFileSync(file));
+  writeFileSync(file, bytes);
+  expect(openStore).toThrow(/is damaged; restore it/);
+  expect(() => readFileStore(directory)).toThrow(/is damaged; restore it/);
+  expect(equalBytes(readFileSync(file), bytes)).toBe(true);
 });
