@@ -52,11 +52,12 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
     async (...given: unknown[]) => {
       const command = given.at(-1) as Command;
       const options = command.optsWithGlobals() as O & GlobalOptions;
-      const args = command.processedArgs.flat().map(String);
+      const args = command.processedArgs.flat().map(arg => (arg === undefined ? '' : String(arg)));
       setExitCode((await (await work())(options, openTerminal(options), args)) ?? 0);
     };
   addStart(program, does);
   addNet(program, does);
+  addNode(program, does);
   addUse(program, does);
   addLab(program, does);
   return program;
@@ -148,6 +149,24 @@ function addNet(program: Command, does: Does): void {
     .command('down')
     .description('stop everything, keep data and results')
     .action(does(async () => (await import('./network-commands.ts')).down));
+}
+
+function addNode(program: Command, does: Does): void {
+  program.commandsGroup('Node:');
+  const node = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .requiredOption('-f, --torrc <file>', "configuration, in C tor's option names");
+  node('relay', 'run one relay in the foreground')
+    .option('--pay <file>', 'pay.yaml: price, scheme, chain')
+    .action(does(async () => (await import('./node-commands.ts')).relay));
+  node('dirauth', 'run one directory authority in the foreground').action(
+    does(async () => (await import('./node-commands.ts')).dirauth),
+  );
+  node('client', 'run one client in the foreground: SOCKS5 proxy and control socket')
+    .option('--pay <file>', 'pay.yaml: schemes, chain, limits')
+    .action(does(async () => (await import('./node-commands.ts')).client));
 }
 
 function addUse(program: Command, does: Does): void {
