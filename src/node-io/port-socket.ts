@@ -54,8 +54,9 @@ export class PortSocket {
     this.#writeBytesHigh = writeBytesHigh;
     this.#user = user;
     socket.setNoDelay(true);
-    socket.on('data', bytes => {
-      if (!this.#silent) user.bytes(bytes);
+    socket.on('data', (chunk: Buffer) => {
+      // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
+      if (!this.#silent) user.bytes(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
     });
     socket.on('end', () => {
       if (!this.#silent) user.ended();

@@ -1,0 +1,190 @@
+import { connect, createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { expect, test } from 'vitest';
+import { generateRsaKey } from '../crypto/rsa.ts';
+import { selfSignedCertificate } from '../crypto/x509.ts';
+import type { Endpoint, LinkHandler, LinkPort, StreamHandler, StreamId, StreamPort } from '../ports.ts';
+import { linkPortKit, type PortWorld, streamPortKit } from '../sim/port-kits.ts';
+import { TcpStreams } from './tcp-streams.ts';
+import { type TlsIdentity, TlsLinks } from './tls-links.ts';
+
+const localhost: Endpoint = { host: '127.0.0.1', port: 0 };
+const key = generateRsaKey(2048);
+const identity: TlsIdentity = {
+  privateKeyPem: key.pem,
+  certificate: selfSignedCertificate({
+    privateKeyPem: key.pem,
+    commonName: 'www.example.net',
+    notBeforeMs: Date.now() - 86_400_000,
+    notAfterMs: Date.now() + 86_400_000,
+    serial: Uint8Array.of(1),
+  }),
+};
+const nextTurn = () => new Promise<void>(done => setTimeout(done, 1));
+
+async function until(holds: () => boolean, each: () => void = () => {}): Promise<void> {
+  while (!holds()) {
+    each();
+    await nextTurn();
+  }
+}
+
+/** Many turns of the event loop, in which loopback delivers all it has. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 100; i++) await nextTurn();
+}
+
+/** A port on loopback that was free a moment ago and that nobody listens at. */
+async function nowhere(): Promise<Endpoint> {
+  const server = createServer();
+  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as { port: number };
+  await new Promise(closed => server.close(closed));
+  return { host: '127.0.0.1', port };
+}
+
+linkPortKit('TlsLinks', async (): Promise<PortWorld<LinkPort, LinkHandler>> => {
+  const [near, far] = [new TlsLinks(), new TlsLinks(identity)];
+  const side = (links: TlsLinks) => ({
+    port: links,
+    attach: (handler: LinkHandler) => links.attach(handler),
+    turn: <T>(run: () => T) => run(),
+  });
+  return {
+    dialler: side(near),
+    listener: side(far),
+    at: await far.listen(localhost),
+    nowhere: await nowhere(),
+    until,
+    settle,
+    stop: async () => void (await Promise.all([near.stop(), far.stop()])),
+  };
+});
+
+/**
+ * TCP tells a close as an end of bytes, so a side hears `closed` once it has answered with an end of its own, as every core
+ * does. The world answers for sides that are waited for in vain.
+ */
+streamPortKit('TcpStreams', async (): Promise<PortWorld<StreamPort, StreamHandler>> => {
+  const unanswered: (() => void)[] = [];
+  const side = (streams: TcpStreams) => ({
+    port: streams,
+    attach: (handler: StreamHandler) =>
+      streams.attach({
+        onResolved: (ask, found) => handler.onResolved(ask, found),
+        onStreamAccepted: (stream, listener, from) => handler.onStreamAccepted(stream, listener, from),
+        onConnected: (stream, remote) => handler.onConnected(stream, remote),
+        onStreamBytes: (stream, bytes) => handler.onStreamBytes(stream, bytes),
+        onStreamWritable: stream => handler.onStreamWritable(stream),
+        onStreamEnd: (stream: StreamId) => {
+          unanswered.push(() => streams.end(stream));
+          handler.onStreamEnd(stream);
+        },
+        onStreamClosed: (stream, why) => handler.onStreamClosed(stream, why),
+      }),
+    turn: <T>(run: () => T) => run(),
+  });
+  const [near, far] = [new TcpStreams(), new TcpStreams()];
+  return {
+    dialler: side(near),
+    listener: side(far),
+    at: await far.listen(localhost, 'test'),
+    nowhere: await nowhere(),
+    until: holds => {
+      let turns = 0;
+      return until(holds, () => {
+        turns += 1;
+        if (turns === 200) for (const answer of unanswered.splice(0)) answer();
+      });
+    },
+    settle,
+    stop: async () => void (await Promise.all([near.stop(), far.stop()])),
+  };
+});
+
+/** Counts what happens on links; nothing is expected but what the test names. */
+function ear(events: string[]): LinkHandler {
+  return {
+    onAccepted: () => void events.push('accepted'),
+    onOpen: () => void events.push('open'),
+    onBytes: () => void events.push('bytes'),
+    onWritable: () => void events.push('writable'),
+    onClosed: (_link, why) => void events.push(`closed ${why}`),
+  };
+}
+
+test('TLS 1.2 and 1.3 are taken, anything older or that is no TLS is not', async () => {
+  const links = new TlsLinks(identity);
+  const events: string[] = [];
+  links.attach(ear(events));
+  const at = await links.listen(localhost);
+  const protocolOf = (maxVersion: 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3') =>
+    new Promise<string>(answer => {
+      const socket = connectTls({ ...at, maxVersion, minVersion: 'TLSv1', rejectUnauthorized: false });
+      socket.once('secureConnect', () => {
+        answer(socket.getProtocol() ?? '');
+        socket.end();
+      });
+      socket.once('error', () => answer('refused'));
+    });
+  expect([await protocolOf('TLSv1.3'), await protocolOf('TLSv1.2'), await protocolOf('TLSv1.1')]).toEqual([
+    'TLSv1.3',
+    'TLSv1.2',
+    'refused',
+  ]);
+  await until(() => events.length === 4);
+  const noTls = connect(at.port, at.host).on('error', () => {});
+  noTls.write('GET / HTTP/1.0\r\n\r\n');
+  await until(
+    () => noTls.closed,
+    () => noTls.resume(),
+  );
+  expect(events).toHaveLength(4);
+  await links.stop();
+});
+
+test('a dialler tells a listener that speaks no TLS from one that is not there', async () => {
+  const server = createServer(socket => socket.on('error', () => {}).end('220 mail ready\r\n'));
+  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
+  const links = new TlsLinks();
+  const events: string[] = [];
+  links.attach(ear(events));
+  links.open({ host: '127.0.0.1', port: (server.address() as { port: number }).port });
+  await until(() => events.length > 0);
+  expect(['closed protocol', 'closed reset']).toContain(events[0]);
+  await links.stop();
+  server.close();
+});
+
+test('stop ends listeners, links and connections still without TLS, and frees the port', async () => {
+  const [near, far] = [new TlsLinks(), new TlsLinks(identity)];
+  const events: string[] = [];
+  near.attach(ear(events));
+  far.attach(ear(events));
+  const at = await far.listen(localhost);
+  near.open(at);
+  const halfway = connect(at.port, at.host).on('error', () => {});
+  await until(() => events.length === 2 && halfway.readyState === 'open');
+  await Promise.all([near.stop(), far.stop()]);
+  await until(
+    () => halfway.destroyed,
+    () => halfway.resume(),
+  );
+  const again = new TlsLinks(identity);
+  expect(await again.listen(at)).toEqual(at);
+  await expect(new TlsLinks(identity).listen(at)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await again.stop();
+});
+
+test('a link that nobody attached for yet is turned away, and the listener lives', async () => {
+  const [near, far] = [new TlsLinks(), new TlsLinks(identity)];
+  const events: string[] = [];
+  near.attach(ear(events));
+  const at = await far.listen(localhost);
+  near.open(at);
+  await until(() => events.some(event => event.startsWith('closed')));
+  far.attach(ear(events));
+  near.open(at);
+  await until(() => events.includes('accepted'));
+  await Promise.all([near.stop(), far.stop()]);
+});
