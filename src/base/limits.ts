@@ -90,6 +90,8 @@ export const pendingRedeemsMax = 4;
 export const refusalsMax = 4;
 /** Least window that is chosen from the measured rate: 2 MiB. */
 export const autoWindowCellsMin = 4_096;
+/** Cells above what must stay prepaid at which the next window is bought; covers a payment's way before its time is known. */
+export const topUpMarginCells = 2_048;
 /** Channels a relay keeps open or opening at once. */
 export const channelsMax = 100_000;
 
@@ -121,7 +123,7 @@ export const socksHandshakeMsMax = 30_000;
  * How long a stream whose program sends no more waits for the far side, from the last byte it received. Tor's END closes
  * both directions, so it is sent only when nothing more is expected.
  */
-export const halfOpenMsMax = 30_000;
+export const halfOpenMsMax = 10_000;
 /** Connections to a client's control socket. */
 export const controlConnectionsMax = 100;
 /** One line of the control protocol. */

@@ -1,4 +1,4 @@
-import { autoWindowCellsMin, paymentReserveCells } from '../base/limits.ts';
+import { autoWindowCellsMin, paymentReserveCells, topUpMarginCells } from '../base/limits.ts';
 
 /** Cells that one payment buys: a number, or as many as pass in 10 s at the measured rate (paper 004, section 5). */
 export type WindowChoice = number | 'auto';
@@ -9,7 +9,7 @@ const rateStretchMs = 200;
 
 /**
  * When to pay and for how many cells. Keeps prepaid what the far ends may send without asking, and one bandwidth-delay
- * product, and a window on top of it.
+ * product, and buys a window on top of it whenever little more is left.
  */
 export class TopUp {
   readonly #choice: WindowChoice;
@@ -33,9 +33,9 @@ export class TopUp {
     return Math.max(this.#needs, Math.ceil(this.#cellsPerMs * this.#roundTripMs)) + paymentReserveCells;
   }
 
-  /** A payment is due below this. */
+  /** A payment is due below this: early enough for it to arrive before `keepCells` are reached. */
   get lowCells(): number {
-    return this.keepCells + this.windowCells;
+    return this.keepCells + Math.min(this.windowCells, topUpMarginCells);
   }
 
   needs(cells: number): void {
