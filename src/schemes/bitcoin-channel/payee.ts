@@ -344,9 +344,6 @@ export class ChannelPayee implements Payee {
     if (!payments.signedByPayer(close.paidSat, close.signature)) {
       return this.#refuse(session, 'badSignature');
     }
-    // An amount above the best would be credit; it counts only where a payment would.
-    const counts = close.paidSat > best.paidSat && session.channel === channel && !this.#stop(channel);
-    const value = counts ? (close.paidSat - best.paidSat) * satMsat : 0n;
     const persist = [...this.#keep(channel, close), ...this.book.change(channel, { closeAsked: true })];
     const txid = payments.txid(close.paidSat);
     const reply = closingMessage.encode({
@@ -357,7 +354,8 @@ export class ChannelPayee implements Payee {
       txid,
     });
     this.book.step(channel, { kind: 'closeAsked' });
-    return { kind: 'added', value, persist, reply };
+    // What it adds to the best payment is settled, but the circuit is over: no credit.
+    return { kind: 'added', value: 0n, persist, reply };
   }
 
   #keep(channel: Channel, pay: Pay): readonly StoreWrite[] {
