@@ -91,7 +91,7 @@ export function splitCertificates(text: string, countMax: number): string[] {
   if (text.startsWith(head)) starts.push(0);
   for (
     let at = text.indexOf(`\n${head}`);
-    at >= 0 && starts.length < countMax;
+    at >= 0 && starts.length <= countMax;
     at = text.indexOf(`\n${head}`, at + 1)
   )
     starts.push(at + 1);

@@ -5,13 +5,13 @@ import type { RelayPrice } from './relay-info.ts';
  * msat per 2^20 cells, and the numbers of the payment schemes taken, between commas, dearest wish first.
  */
 export function formatPrice(price: RelayPrice): string {
-  return `${price.priceMsatPer2Pow20} ${price.paySchemes.join(',')}`;
+  return `${price.priceMsatPer2Pow20} ${price.paySchemes.join(',')}`.trimEnd();
 }
 
 const schemesMax = 16;
 
 export function parsePrice(text: string): RelayPrice | undefined {
-  const match = /^(0|[1-9][0-9]{0,19})(?: ((?:[0-9]{1,5}(?:,|$))+))?$/.exec(text);
+  const match = /^(0|[1-9][0-9]{0,19})(?: ([0-9]{1,5}(?:,[0-9]{1,5})*))?$/.exec(text);
   if (match === null) return undefined;
   const priceMsatPer2Pow20 = BigInt(match[1]);
   if (priceMsatPer2Pow20 >= 1n << 64n) return undefined;

@@ -1,0 +1,303 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toHex } from '../base/bytes.ts';
+import {
+  bandwidthTotals,
+  computeBandwidthWeights,
+  type PathPosition,
+  relayWeight,
+  weightScale,
+} from './bandwidth-weights.ts';
+import type { Consensus } from './consensus.ts';
+import { GuardSet } from './guard-set.ts';
+import { NetworkView } from './network-view.ts';
+import { choosePath, mayShareCircuit } from './path-choice.ts';
+import { parsePortPolicy, rejectsAllPorts } from './port-policy.ts';
+import type { RelayInfo } from './relay-info.ts';
+import { must, seeded, wallMs } from './small-network.fixture.ts';
+import { chooseWeighted, randomBelow } from './weighted-choice.ts';
+
+function relay(index: number, flags: string, bandwidth: number, change: Partial<RelayInfo> = {}): RelayInfo {
+  const id = seeded(`relay ${index}`);
+  return {
+    nickname: `relay${index}`,
+    rsaId: id.bytes(20),
+    ed25519: id.bytes(32),
+    ntorKey: id.bytes(32),
+    address: { host: `10.${index}.0.1`, port: 9001 },
+    ipv6: undefined,
+    dirPort: 0,
+    flags: new Set(['V2Dir', ...flags.split(' ')]),
+    bandwidth,
+    exitPolicy: flags.includes('Exit') ? parsePortPolicy('accept 80,443,8000-9000')! : rejectsAllPorts,
+    exitPolicyIpv6: rejectsAllPorts,
+    version: '',
+    protocols: new Map(),
+    family: [],
+    microdescriptorDigest: id.bytes(32),
+    priceMsatPer2Pow20: 0n,
+    paySchemes: [],
+    ...change,
+  };
+}
+
+function viewOf(relays: readonly RelayInfo[], weights: ReadonlyMap<string, number> = new Map()): NetworkView {
+  const consensus = {
+    relays: relays as unknown as Consensus['relays'],
+    validAfterMs: wallMs,
+    freshUntilMs: wallMs + 1,
+    validUntilMs: wallMs + 2,
+    params: new Map(),
+    bandwidthWeights: weights,
+  };
+  return new NetworkView(consensus as unknown as Consensus, relays);
+}
+
+const relays = [
+  relay(1, 'Guard', 3000),
+  relay(2, 'Guard', 1000),
+  relay(3, 'Fast', 2000),
+  relay(4, 'Fast', 500),
+  relay(5, 'Exit', 4000),
+  relay(6, 'Exit Guard', 1500),
+  relay(7, 'Exit BadExit', 9000),
+];
+const totals = bandwidthTotals(relays.slice(0, 6));
+const weights = computeBandwidthWeights(totals);
+const exitTo = { host: 'example.com', port: 443 };
+const lab = { distinctSubnets: false };
+
+describe('weighted choice', () => {
+  test('takes each item as often as its weight says', () => {
+    const entropy = seeded('weights');
+    const items = [1, 0, 5, 94];
+    const counts = new Map<number, number>();
+    const draws = 20_000;
+    for (let i = 0; i < draws; i++) {
+      const item = chooseWeighted(items, weight => weight, entropy)!;
+      counts.set(item, (counts.get(item) ?? 0) + 1);
+    }
+    expect(counts.get(0)).toBeUndefined();
+    for (const item of [1, 5, 94]) {
+      const expected = (draws * item) / 100;
+      const sigma = Math.sqrt((expected * (100 - item)) / 100);
+      expect(Math.abs(counts.get(item)! - expected)).toBeLessThan(5 * sigma);
+    }
+  });
+
+  test('takes any when all weights are 0, and none of none', () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 100; i++) seen.add(chooseWeighted(['a', 'b'], () => 0, seeded(`zero ${i}`))!);
+    expect([...seen].sort()).toEqual(['a', 'b']);
+    expect(chooseWeighted([], () => 1, seeded('none'))).toBeUndefined();
+  });
+
+  test('draws below any limit', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), fc.string(), (limit, seed) => {
+        const value = randomBelow(limit, seeded(seed));
+        expect(Number.isInteger(value) && value >= 0 && value < limit).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('bandwidth weights', () => {
+  test('balance guards, middles and exits where they can be, and always add up', () => {
+    const bandwidth = fc.integer({ min: 1, max: 10_000_000 });
+    let solved = 0;
+    fc.assert(
+      fc.property(bandwidth, bandwidth, bandwidth, bandwidth, (g, m, e, d) => {
+        const found = computeBandwidthWeights({ g, m, e, d });
+        if (found.size === 0) return;
+        solved += 1;
+        const w = (name: string) => found.get(name)!;
+        for (const [, value] of found) {
+          expect(Number.isInteger(value)).toBe(true);
+          expect(value).toBeGreaterThanOrEqual(0);
+          expect(value).toBeLessThanOrEqual(weightScale);
+        }
+        expect(Math.abs(w('Wgg') + w('Wmg') - weightScale)).toBeLessThanOrEqual(10);
+        expect(Math.abs(w('Wee') + w('Wme') - weightScale)).toBeLessThanOrEqual(10);
+        expect(Math.abs(w('Wgd') + w('Wmd') + w('Wed') - weightScale)).toBeLessThanOrEqual(10);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(solved).toBeGreaterThan(1_500);
+  });
+
+  test('are the specification’s in each of its cases', () => {
+    const of = (g: number, m: number, e: number, d: number) => {
+      const found = computeBandwidthWeights({ g, m, e, d });
+      return ['Wgg', 'Wgd', 'Wmg', 'Wme', 'Wmd', 'Wee', 'Wed'].map(name => found.get(name));
+    };
+    // 1: neither is scarce
+    expect(of(300, 100, 300, 100)).toEqual([7778, 3333, 2222, 2223, 3333, 7777, 3333]);
+    // 2a: both are scarce, and exits more so than relays that are both can mend
+    expect(of(300, 690, 10, 20)).toEqual([10_000, 0, 0, 0, 0, 10_000, 10_000]);
+    // 3a: exits alone are scarce
+    expect(of(500, 300, 10, 20)).toEqual([8000, 0, 2000, 0, 0, 10_000, 10_000]);
+    expect(of(10, 300, 500, 20)).toEqual([10_000, 10_000, 0, 2000, 0, 8000, 0]);
+  });
+});
+
+describe('path choice', () => {
+  const view = viewOf(relays, weights);
+  const wish = { view, hops: 3, exitTo, ...lab };
+
+  test('gives an exit that may, a guard, a middle, all different', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 5 }), (seed, hops) => {
+        const path = must(choosePath({ ...wish, hops, entropy: seeded(seed) }));
+        expect(path).toHaveLength(hops);
+        expect(new Set(path.map(each => toHex(each.rsaId))).size).toBe(hops);
+        const exit = path[hops - 1];
+        expect(exit.flags.has('Exit') && !exit.flags.has('BadExit')).toBe(true);
+        if (hops > 1) expect(path[0].flags.has('Guard')).toBe(true);
+      }),
+    );
+  });
+
+  test.each<[PathPosition, number]>([
+    ['exit', 2],
+    ['guard', 0],
+    ['middle', 1],
+  ])('takes %s relays as their weights say', (position, hop) => {
+    const entropy = seeded(`statistics ${position}`);
+    const draws = 6_000;
+    const counts = new Map<string, number>();
+    for (let i = 0; i < draws; i++) {
+      // A single place to fill: the others are fixed to relays that are no candidates there.
+      const fixed = new Map<number, RelayInfo>();
+      if (hop !== 2) fixed.set(2, relays[4]);
+      if (hop === 1) fixed.set(0, relays[0]);
+      const path = must(choosePath({ ...wish, fixed, entropy }));
+      const name = path[hop].nickname;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    const candidates = relays.filter(each => {
+      if (position === 'exit') return each.flags.has('Exit') && !each.flags.has('BadExit');
+      if (position === 'guard') return each.flags.has('Guard') && each !== relays[4];
+      return each !== relays[4] && each !== relays[0];
+    });
+    const weigh = (each: RelayInfo) => relayWeight(each, position, weights);
+    const total = candidates.reduce((sum, each) => sum + weigh(each), 0);
+    for (const each of candidates) {
+      const share = weigh(each) / total;
+      const sigma = Math.sqrt(draws * share * (1 - share));
+      expect(Math.abs((counts.get(each.nickname) ?? 0) - draws * share), each.nickname).toBeLessThanOrEqual(
+        5 * sigma,
+      );
+    }
+  });
+
+  test('honours exit policies by port and family, and port 0 for look-ups', () => {
+    const entropy = seeded('policy');
+    expect(choosePath({ ...wish, exitTo: { host: 'a.b', port: 25 }, entropy })).toMatchObject({
+      fault: { code: 'PATH_NO_EXIT' },
+    });
+    expect(choosePath({ ...wish, exitTo: { host: '::1', port: 443 }, entropy })).toMatchObject({
+      fault: { code: 'PATH_NO_EXIT' },
+    });
+    expect(choosePath({ ...wish, exitTo: { host: 'a.b', port: 0 }, entropy }).ok).toBe(true);
+    expect(choosePath({ ...wish, fixed: new Map([[2, relays[0]]]), entropy })).toMatchObject({
+      fault: { code: 'PATH_NO_EXIT' },
+    });
+  });
+
+  test('without destination the last hop may be any relay', () => {
+    const path = must(choosePath({ view, hops: 1, ...lab, entropy: seeded('any') }));
+    expect(path).toHaveLength(1);
+  });
+
+  test('takes the first guard that fits', () => {
+    const guards = [relays[5], relays[1], relays[0]].map(each => each.rsaId);
+    for (let i = 0; i < 30; i++) {
+      const path = must(choosePath({ ...wish, guards, entropy: seeded(`guard ${i}`) }));
+      expect(path[0]).toBe(path[2] === relays[5] ? relays[1] : relays[5]);
+    }
+    expect(choosePath({ ...wish, guards: [], entropy: seeded('g') })).toMatchObject({
+      fault: { code: 'PATH_NO_GUARD' },
+    });
+  });
+
+  test('leaves out what is excluded or not accepted', () => {
+    const exclude = new Set([toHex(relays[4].rsaId), toHex(relays[5].rsaId)]);
+    expect(choosePath({ ...wish, exclude, entropy: seeded('x') })).toMatchObject({
+      fault: { code: 'PATH_NO_EXIT' },
+    });
+    const accepts = (each: RelayInfo) => each !== relays[4];
+    for (let i = 0; i < 20; i++)
+      expect(must(choosePath({ ...wish, accepts, entropy: seeded(`x ${i}`) }))[2]).toBe(relays[5]);
+  });
+
+  test('never puts two relays of a subnet or a family into one path', () => {
+    const near = relay(8, 'Fast', 1, { address: { host: '10.1.9.9', port: 1 } });
+    expect(mayShareCircuit(relays[0], near, true)).toBe(false);
+    expect(mayShareCircuit(relays[0], near, false)).toBe(true);
+    const six = (host: string) => ({ ipv6: { host, port: 1 } });
+    expect(
+      mayShareCircuit(relay(1, '', 1, six('2001:db8::1')), relay(2, '', 1, six('2001:db8:1::1')), true),
+    ).toBe(false);
+    const one = relay(11, '', 1, { family: ['RELAY12'] });
+    const named = `$${toHex(one.rsaId)}`;
+    expect(mayShareCircuit(one, relay(12, '', 1, { family: [named] }), true)).toBe(false);
+    expect(mayShareCircuit(one, relay(12, '', 1), true)).toBe(true);
+    const only = viewOf([relays[0], relays[4], near]);
+    expect(choosePath({ ...wish, view: only, distinctSubnets: true, entropy: seeded('s') })).toMatchObject({
+      fault: { code: 'PATH_NO_MIDDLE' },
+    });
+  });
+
+  test('refuses wishes that cannot be meant', () => {
+    for (const hops of [0, -1, 1.5, 99])
+      expect(choosePath({ ...wish, hops, entropy: seeded('h') })).toMatchObject({
+        fault: { code: 'PATH_BAD_WISH' },
+      });
+    const twice = new Map([
+      [0, relays[4]],
+      [2, relays[4]],
+    ]);
+    expect(choosePath({ ...wish, fixed: twice, entropy: seeded('h') })).toMatchObject({
+      fault: { code: 'PATH_CONFLICT' },
+    });
+  });
+});
+
+describe('guards', () => {
+  const view = viewOf(relays, weights);
+
+  test('are kept across restarts, in their order', () => {
+    const set = new GuardSet({ sampleSize: 3 });
+    expect(set.refresh(view, wallMs, seeded('guards'))).toBe(true);
+    expect(set.refresh(view, wallMs + 1000, seeded('other'))).toBe(false);
+    expect(set.size).toBe(3);
+    const again = new GuardSet({ sampleSize: 3 });
+    again.decode(set.encode());
+    expect(again.usable(wallMs)).toEqual(set.usable(wallMs));
+    again.decode('junk\n\0\n');
+    expect(again.size).toBe(0);
+  });
+
+  test('that failed come last for a while', () => {
+    const set = new GuardSet({ retryMs: 1000 });
+    set.refresh(view, wallMs, seeded('guards'));
+    const [first, ...others] = set.usable(wallMs);
+    set.markFailed(first, wallMs);
+    expect(set.usable(wallMs)).toEqual([...others, first]);
+    expect(set.usable(wallMs + 1000)[0]).toEqual(first);
+    set.markFailed(first, wallMs);
+    set.markWorking(first);
+    expect(set.usable(wallMs)[0]).toEqual(first);
+  });
+
+  test('are replaced when they are old, or listed no more', () => {
+    const set = new GuardSet({ sampleSize: 1, lifetimeMs: 1000 });
+    set.refresh(view, wallMs, seeded('a'));
+    const before = set.encode();
+    expect(set.refresh(view, wallMs + 1000, seeded('b'))).toBe(true);
+    expect(set.encode()).not.toBe(before);
+    set.refresh(viewOf([relays[3]]), wallMs + 1000, seeded('c'));
+    expect(set.size).toBe(0);
+  });
+});

@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toHex } from '../base/bytes.ts';
+import {
+  formatPolicyRule,
+  type PolicyRule,
+  parsePolicyRule,
+  ruleMatches,
+  summarisePolicy,
+} from './address-policy.ts';
+import { parseBandwidthFile } from './bandwidth-file.ts';
+import { consensusEntries, labFlagRules, publicFlagRules, type RelayStanding } from './flag-rules.ts';
+import { allowsAnyPort, allowsPort, formatPortPolicy, parsePortPolicy } from './port-policy.ts';
+import { formatPrice, parsePrice } from './price-line.ts';
+import { formatProtocols, parseProtocols, supportsProtocol } from './protocols.ts';
+import { makeRelays, must } from './small-network.fixture.ts';
+
+const rulesOf = (...lines: string[]): PolicyRule[] =>
+  lines.map(line => {
+    const [keyword, pattern] = line.split(' ');
+    const rule = parsePolicyRule(keyword, pattern);
+    if (rule === undefined) throw new Error(line);
+    return rule;
+  });
+const summary = (...lines: string[]) => formatPortPolicy(summarisePolicy(rulesOf(...lines)));
+
+describe('address policy', () => {
+  test.each([
+    ['accept *:*', 'accept *:*'],
+    ['reject 10.0.0.0/8:1-65535', 'reject 10.0.0.0/8:*'],
+    ['accept 1.2.3.4:80', 'accept 1.2.3.4:80'],
+    ['reject 1.2.3.0/255.255.255.0:80-90', 'reject 1.2.3.0/24:80-90'],
+    ['reject 0.0.0.0/0:25', 'reject *:25'],
+  ])('reads %s', (text, formatted) => {
+    expect(formatPolicyRule(rulesOf(text)[0])).toBe(formatted);
+  });
+
+  test.each([
+    'accept',
+    'accept x:1',
+    'accept 1.2.3.4',
+    'accept 1.2.3.4/33:1',
+    'accept *:0',
+    'accept *:70000',
+    'accept */8:1',
+    'accept 1.2.3.4/255.0.255.0:1',
+  ])('refuses %s', text => {
+    const [keyword, pattern = ''] = text.split(' ');
+    expect(parsePolicyRule(keyword, pattern)).toBeUndefined();
+  });
+
+  test('is summed up in ports as C tor sums it up', () => {
+    expect(summary('reject *:*')).toBe('reject 1-65535');
+    expect(summary('accept *:*')).toBe('accept 1-65535');
+    expect(summary('accept *:80', 'accept *:443', 'reject *:*')).toBe('accept 80,443');
+    expect(summary('reject *:25', 'accept *:*')).toBe('reject 25');
+    // Private networks, and networks up to two /8, hide no port.
+    expect(summary('reject 10.0.0.0/8:*', 'reject 192.168.0.0/16:*', 'accept *:80', 'reject *:*')).toBe(
+      'accept 80',
+    );
+    expect(summary('reject 11.0.0.0/8:*', 'accept *:80', 'reject *:*')).toBe('accept 80');
+    expect(summary('reject 12.0.0.0/6:*', 'accept *:80', 'reject *:*')).toBe('reject 1-65535');
+    // What is accepted at some addresses alone does not count.
+    expect(summary('accept 127.0.0.1:8080', 'reject *:*')).toBe('reject 1-65535');
+    expect(summary('accept 127.0.0.1:8080', 'reject 127.0.0.0/8:*', 'accept *:*')).toBe('accept 1-65535');
+  });
+
+  test('a summary accepts a port just when the first rule for all addresses does', () => {
+    const port = fc.integer({ min: 1, max: 65535 });
+    const rule = fc.tuple(fc.boolean(), port, port).map(([accept, a, b]): PolicyRule => {
+      return { accept, network: undefined, ports: { low: Math.min(a, b), high: Math.max(a, b) } };
+    });
+    fc.assert(
+      fc.property(fc.array(rule, { maxLength: 12 }), fc.array(port, { maxLength: 20 }), (rules, ports) => {
+        const summed = summarisePolicy(rules);
+        const edges = rules.flatMap(each => [each.ports.low, each.ports.high]);
+        for (const one of [...ports, ...edges]) {
+          const first = rules.find(each => one >= each.ports.low && one <= each.ports.high);
+          expect(allowsPort(summed, one)).toBe(first?.accept ?? false);
+        }
+        expect(parsePortPolicy(formatPortPolicy(summed))).toEqual(summed);
+      }),
+    );
+  });
+
+  test('rules match by leading bits', () => {
+    const [rule] = rulesOf('accept 10.16.0.0/12:80');
+    expect(ruleMatches(rule, Uint8Array.of(10, 31, 255, 1), 80)).toBe(true);
+    expect(ruleMatches(rule, Uint8Array.of(10, 32, 0, 1), 80)).toBe(false);
+    expect(ruleMatches(rule, Uint8Array.of(10, 16, 0, 1), 81)).toBe(false);
+  });
+});
+
+describe('port policy', () => {
+  test('knows when it lets nothing through', () => {
+    expect(allowsAnyPort(parsePortPolicy('reject 1-65535')!)).toBe(false);
+    expect(allowsAnyPort(parsePortPolicy('reject 1-100,101-65535')!)).toBe(false);
+    expect(allowsAnyPort(parsePortPolicy('reject 2-65535')!)).toBe(true);
+    expect(allowsAnyPort(parsePortPolicy('reject 1-65534')!)).toBe(true);
+  });
+
+  test.each([
+    'accept',
+    'accept 0',
+    'accept 5-3',
+    'accept 65536',
+    'accept 1,,2',
+    'allow 1',
+    'accept 1 2',
+    'accept -1',
+  ])('refuses %s', text => {
+    expect(parsePortPolicy(text)).toBeUndefined();
+  });
+});
+
+describe('small lines', () => {
+  test('prices come back', () => {
+    const price = { priceMsatPer2Pow20: 123n, paySchemes: [1, 9] };
+    expect(parsePrice(formatPrice(price))).toEqual(price);
+    const free = { priceMsatPer2Pow20: 0n, paySchemes: [] };
+    expect(parsePrice('0')).toEqual(free);
+    expect(parsePrice(formatPrice(free))).toEqual(free);
+    for (const bad of ['', '1', '-1 1', '01 1', '18446744073709551616 1', '1 1,', '1 99999', '1 a', '1  1'])
+      expect(parsePrice(bad), bad).toBeUndefined();
+  });
+
+  test('protocols come back, sorted', () => {
+    const protocols = parseProtocols('Link=3-5 Pay=1 Cons=1,2')!;
+    expect(formatProtocols(protocols)).toBe('Cons=1,2 Link=3-5 Pay=1');
+    expect(supportsProtocol(protocols, 'Link', 4)).toBe(true);
+    expect(supportsProtocol(protocols, 'Link', 6)).toBe(false);
+    expect(supportsProtocol(protocols, 'Nope', 1)).toBe(false);
+    for (const bad of ['Link', 'Link=5-3', 'Link=64', 'Li nk=1', 'Link=a'])
+      expect(parseProtocols(bad)).toBeUndefined();
+  });
+
+  test('bandwidth files name relays by fingerprint', () => {
+    const id = 'AB'.repeat(20);
+    const text = `1790000000\nversion=1.4.0\n=====\nbw=760 node_id=$${id} nick=x\nbw=9 node_id=$${'CD'.repeat(20)} vote=0\nnonsense\n`;
+    const file = must(parseBandwidthFile(text));
+    expect([...file.bandwidths]).toEqual([[id.toLowerCase(), 760]]);
+    expect(parseBandwidthFile('hello').ok).toBe(false);
+  });
+});
+
+describe('flags', () => {
+  const relays = makeRelays();
+  const standing = (index: number, change: Partial<RelayStanding> = {}): RelayStanding => ({
+    descriptor: relays[index],
+    running: true,
+    measuredKBps: undefined,
+    authority: false,
+    ...change,
+  });
+
+  test('in a lab every running relay is a guard, and exits are those with open web ports', () => {
+    const entries = consensusEntries(
+      [standing(2), standing(0), standing(1, { running: false })],
+      labFlagRules,
+    );
+    expect(entries.map(each => each.nickname).sort()).toEqual(['relay0', 'relay2']);
+    expect(entries.map(each => toHex(each.rsaId))).toEqual(entries.map(each => toHex(each.rsaId)).sort());
+    const exit = entries.find(each => each.nickname === 'relay2')!;
+    expect([...exit.flags].sort()).toEqual(['Exit', 'Fast', 'Guard', 'Running', 'Stable', 'V2Dir', 'Valid']);
+    expect([exit.bandwidth, exit.unmeasured]).toEqual([30_000, false]);
+  });
+
+  test('outside a lab claims of bandwidth are capped until somebody measures', () => {
+    const claims = consensusEntries([standing(0)], publicFlagRules)[0];
+    expect([claims.bandwidth, claims.unmeasured]).toEqual([20, true]);
+    const measured = consensusEntries([standing(0, { measuredKBps: 5_000 })], publicFlagRules)[0];
+    expect([measured.bandwidth, measured.unmeasured]).toEqual([5_000, false]);
+  });
+
+  test('follow from what is known, in any order', () => {
+    const all = [0, 1, 2].map(index => standing(index));
+    expect(consensusEntries([...all].reverse(), publicFlagRules)).toEqual(
+      consensusEntries(all, publicFlagRules),
+    );
+  });
+});
