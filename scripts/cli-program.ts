@@ -60,6 +60,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addNode(program, does);
   addUse(program, does);
   addLab(program, does);
+  addBench(program, does);
   return program;
 }
 
@@ -212,4 +213,33 @@ function addLab(program: Command, does: Does): void {
     .argument('<address>')
     .option('--sat <amount>', 'satoshi', wholeNumber(1_000, 100_000_000_000), 10_000_000)
     .action(does(async () => (await import('./regtest-commands.ts')).faucet));
+}
+
+function windowList(text: string): number[] {
+  return text.split(',').map(wholeNumber(1, 1_048_576));
+}
+
+function addBench(program: Command, does: Does): void {
+  program.commandsGroup('Lab:');
+  program
+    .command('bench')
+    .description('measure, with repeats, spread and pictures')
+    .command('window')
+    .description('throughput over payment window, one hop and three, against a control without payments')
+    .option(
+      '--size <bytes>',
+      'how much each transfer streams',
+      wholeNumber(100_000, 10_000_000_000),
+      105_000_000,
+    )
+    .option('--repeat <times>', 'transfers of each kind', wholeNumber(1, 100), 3)
+    .option(
+      '--windows <cells>',
+      'payment windows, with commas between',
+      windowList,
+      [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536],
+    )
+    .option('--out <dir>', 'where results go', 'results')
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('../bench/payment-window.ts')).benchWindow));
 }

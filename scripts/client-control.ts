@@ -10,7 +10,7 @@ export interface ClientControl {
    * Builds a circuit over these relays, by nickname, with a channel opened at each priced hop; waits until streams can
    * be opened. SOCKS connections of that user go there and nowhere else.
    */
-  openCircuit(path: readonly string[], user: string): Promise<CircuitReport>;
+  openCircuit(path: readonly string[], user: string, windowCells?: number): Promise<CircuitReport>;
   circuit(id: number): Promise<CircuitReport>;
   /** Ends a circuit in order, so that its channels may be settled: what it came to. */
   closeCircuit(id: number): Promise<CircuitReport>;
@@ -23,7 +23,7 @@ export async function controlOf(path: string): Promise<ClientControl> {
   return {
     walletAddress: async () => (await call<{ address: string }>('wallet.address')).address,
     walletSat: async () => BigInt((await call<{ confirmedSat: string }>('wallet.balance')).confirmedSat),
-    openCircuit: async (path, user) => report(await call('open-circuit', { path, user })),
+    openCircuit: async (path, user, window) => report(await call('open-circuit', { path, user, window })),
     circuit: async id => report(await call('circuit', { circuit: id })),
     closeCircuit: async id => report(await call('close-circuit', { circuit: id })),
     close,
