@@ -151,7 +151,7 @@ class Lab {
   #sessions = 0;
 
   constructor(options: Partial<BitcoinChannelOptions>) {
-    this.options = { network: 'regtest', ...options };
+    this.options = { network: 'regtest', rules: { refundBlocks: 40 }, ...options };
     this.startPayer();
     this.startPayee();
   }

@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { address as addressCodec, networks } from 'bitcoinjs-lib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Bitcoind, startBitcoind } from '../../regtest/bitcoind.ts';
+import { type Funds, openFunds } from '../../regtest/funds.ts';
+import { fromHex, toHex } from '../base/bytes.ts';
+import type { Answer, ChainEvent } from '../ports.ts';
+import { BitcoindChain } from './bitcoind-chain.ts';
+
+const observer = { log() {}, count() {} };
+
+/** A chain port with all that it told. */
+class Listener {
+  readonly chain: BitcoindChain;
+  readonly events: ChainEvent[] = [];
+  readonly answers = new Map<number, Answer>();
+  #waiters: (() => void)[] = [];
+
+  constructor(bitcoind: Pick<Bitcoind, 'rpcUrl' | 'cookieFile'>) {
+    this.chain = new BitcoindChain({ url: bitcoind.rpcUrl, cookieFile: bitcoind.cookieFile, observer });
+    this.chain.attach({
+      onAnswer: answer => {
+        this.answers.set(answer.ask, answer);
+        this.#wake();
+      },
+      onChain: event => {
+        this.events.push(event);
+        this.#wake();
+      },
+    });
+  }
+
+  async until(done: () => boolean): Promise<void> {
+    while (!done()) await new Promise<void>(resolve => this.#waiters.push(resolve));
+  }
+
+  async answer(ask: number): Promise<Answer> {
+    await this.until(() => this.answers.has(ask));
+    return this.answers.get(ask)!;
+  }
+
+  get height(): number {
+    return this.events.findLast(event => event.kind === 'block' || event.kind === 'reorg')?.height ?? -1;
+  }
+
+  kinds(): string[] {
+    return this.events.map(event => `${event.kind} ${event.height}`);
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+}
+
+let dataDir: string;
+let bitcoind: Bitcoind;
+let funds: Funds;
+const listeners: Listener[] = [];
+
+function listen(): Listener {
+  const listener = new Listener(bitcoind);
+  listeners.push(listener);
+  return listener;
+}
+
+const height = () => bitcoind.rpc<number>('getblockcount');
+const scriptOf = (text: string) => addressCodec.toOutputScript(text, networks.regtest);
+const wireId = (text: string) => fromHex(text)!.reverse();
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'naulon-chain-test-'));
+  bitcoind = await startBitcoind({ dataDir });
+  funds = await openFunds(bitcoind);
+});
+afterEach(async () => {
+  for (const listener of listeners.splice(0)) await listener.chain.stop();
+});
+afterAll(async () => {
+  await bitcoind.stop();
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 3 });
+});
+
+describe('bitcoind chain', () => {
+  it('tells the tip, then each block', async () => {
+    const listener = listen();
+    const start = await height();
+    await listener.until(() => listener.height === start);
+    await funds.mine(3);
+    await listener.until(() => listener.height === start + 3);
+    expect(listener.kinds()).toEqual([0, 1, 2, 3].map(by => `block ${start + by}`));
+  });
+
+  it('tells what pays a watched script and what spends it, later and before', async () => {
+    const address = await funds.address();
+    const early = listen();
+    early.chain.watch(scriptOf(address), await height());
+    const txid = await funds.faucet(address, 50_000n);
+    await funds.mine(1);
+    await early.until(() => early.events.some(event => event.kind === 'paid'));
+    const paid = early.events.find(event => event.kind === 'paid')!;
+    expect(paid).toMatchObject({ valueSat: 50_000n, height: await height() });
+    expect(toHex(paid.outpoint.txid)).toBe(toHex(wireId(txid)));
+
+    const wallet = bitcoind.walletRpc('faucet');
+    const inputs = [{ txid, vout: paid.outpoint.index }];
+    const raw = await bitcoind.rpc<string>('createrawtransaction', inputs, [
+      { [await funds.address()]: 0.0004 },
+    ]);
+    const { hex } = await wallet<{ hex: string }>('signrawtransactionwithwallet', raw);
+    early.chain.broadcast([fromHex(hex)!], 1);
+    expect(await early.answer(1)).toEqual({ kind: 'broadcast', ask: 1 });
+    early.chain.broadcast([fromHex(hex)!], 2);
+    expect(await early.answer(2)).toEqual({ kind: 'broadcast', ask: 2 });
+    await funds.mine(1);
+    early.chain.broadcast([fromHex(hex)!], 3);
+    expect(await early.answer(3)).toEqual({ kind: 'broadcast', ask: 3 });
+    await early.until(() => early.events.some(event => event.kind === 'spent'));
+    expect(toHex(early.events.find(event => event.kind === 'spent')!.transaction)).toBe(hex);
+
+    const late = listen();
+    late.chain.watch(scriptOf(address), 0);
+    await late.until(() => late.events.some(event => event.kind === 'spent'));
+    expect(late.events.filter(event => event.kind === 'paid')).toEqual([paid]);
+  });
+
+  it('answers for outputs and feerates', async () => {
+    const listener = listen();
+    const address = await funds.address();
+    const txid = await funds.faucet(address, 70_000n);
+    const { vout } = await bitcoind.rpc<{ vout: { n: number; value: number }[] }>(
+      'getrawtransaction',
+      txid,
+      true,
+    );
+    const index = vout.find(({ value }) => value === 0.0007)!.n;
+    const outpoint = { txid: wireId(txid), index };
+    listener.chain.output(outpoint, 1);
+    expect(await listener.answer(1)).toMatchObject({ output: { valueSat: 70_000n, confirmations: 0 } });
+    await funds.mine(2);
+    listener.chain.output(outpoint, 2);
+    expect(await listener.answer(2)).toEqual({
+      kind: 'output',
+      ask: 2,
+      output: { script: scriptOf(address), valueSat: 70_000n, confirmations: 2 },
+    });
+    listener.chain.output({ txid: new Uint8Array(32), index: 0 }, 3);
+    expect(await listener.answer(3)).toEqual({ kind: 'output', ask: 3 });
+    listener.chain.feerate(4);
+    expect(await listener.answer(4)).toMatchObject({ kind: 'feerate', satPerKvb: 2_000n });
+    listener.chain.broadcast([Uint8Array.of(1, 2, 3)], 5);
+    expect((await listener.answer(5)) as { fault?: string }).toHaveProperty('fault');
+  });
+
+  it('tells a reorganisation, and the blocks that replace the old ones', async () => {
+    const listener = listen();
+    await funds.mine(3);
+    const tip = await height();
+    await listener.until(() => listener.height === tip);
+    const address = await funds.address();
+    listener.chain.watch(scriptOf(address), tip);
+    listener.events.length = 0;
+    await bitcoind.rpc('invalidateblock', await bitcoind.rpc<string>('getblockhash', tip - 1));
+    await listener.until(() => listener.events.length > 0);
+    await funds.mine(3, address);
+    await listener.until(() => listener.height === tip + 1);
+    await listener.until(() => listener.events.filter(({ kind }) => kind === 'paid').length === 3);
+    const blocks = listener.kinds().filter(kind => !kind.startsWith('paid'));
+    expect(blocks.filter(kind => kind.startsWith('reorg')).at(-1)).toBe(`reorg ${tip - 2}`);
+    expect(blocks.slice(-3)).toEqual([`block ${tip - 1}`, `block ${tip}`, `block ${tip + 1}`]);
+  });
+
+  it('says that bitcoind is gone, and goes on when it is back with another cookie', async () => {
+    const listener = listen();
+    const start = await height();
+    await listener.until(() => listener.height === start);
+    const { rpcPort } = bitcoind;
+    await bitcoind.kill();
+    listener.chain.feerate(1);
+    expect(await listener.answer(1)).toHaveProperty('fault');
+    listener.chain.output({ txid: new Uint8Array(32), index: 0 }, 2);
+    expect(await listener.answer(2)).toHaveProperty('fault');
+    bitcoind = await startBitcoind({ dataDir, rpcPort });
+    funds = await openFunds(bitcoind);
+    await funds.mine(2);
+    const now = await height();
+    await listener.until(() => listener.height === now);
+    listener.chain.feerate(3);
+    expect(await listener.answer(3)).toMatchObject({ satPerKvb: 2_000n });
+  });
+});
