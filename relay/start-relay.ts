@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BrokenInvariant } from '../src/base/assert.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { OperatorError } from '../src/base/fault.ts';
@@ -45,6 +46,7 @@ export interface RunningRelay {
 export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
+  const schemes = schemesOf(config.pay);
   const directory = openDataDirectory(config.dataDirectory);
   const log = openJsonLog({ name: config.settings.nickname, ...config.log });
   const clock = new SystemClock();
@@ -80,7 +82,7 @@ export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
   }
   const settings = { ...config.settings, address: { host: config.settings.address.host, port: orPort.port } };
   const ports = { links, streams, clock, entropy, store, chain: chain ?? noChain, observer: log };
-  const core: RelayCore = new RelayCore(settings, keys, ports, schemesOf(config.pay));
+  const core: RelayCore = new RelayCore(settings, keys, ports, schemes);
   links.attach(core.linkHandler);
   streams.attach(core);
   chain?.attach(core);
@@ -93,6 +95,8 @@ export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
     counters: () => log.counters(),
     async stop() {
       core.stop();
+      // What neighbours are told is written as soon as this turn is over.
+      await nextTurn();
       await stopPorts();
     },
   };
