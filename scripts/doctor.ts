@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { access, mkdtemp, open, rm, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { versionFloor } from '../regtest/bitcoind-program.ts';
 import { findBitcoind } from '../regtest/find-bitcoind.ts';
 import { OperatorError } from '../src/base/fault.ts';
-import { type GlobalOptions, packageVersion } from './cli-program.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { portIsFree } from './network-ports.ts';
+import { packageVersion } from './package-version.ts';
 import { colour, type Terminal } from './terminal.ts';
 
 /** `missing`: naulon cannot do its work without it. `note`: worth knowing, nothing to fix. */
@@ -175,15 +176,6 @@ async function checkPort(port: number, use: string): Promise<Check> {
   return (await portIsFree(port))
     ? { name, state: 'ok', found: `free (${use})` }
     : { name, state: 'note', found: 'taken, by a running tor perhaps', fix: '`naulon up` picks another' };
-}
-
-/** Whether a TCP port of the loopback address can be listened on now. */
-export function portIsFree(port: number): Promise<boolean> {
-  return new Promise(answer => {
-    const server = createServer();
-    server.once('error', () => answer(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => answer(true)));
-  });
 }
 
 async function checkBitcoind(asked: string | undefined): Promise<Check> {

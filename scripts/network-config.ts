@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { OperatorError } from '../src/base/fault.ts';
@@ -13,7 +13,7 @@ import type { NodeCommand } from './node-process.ts';
 
 /** A node's command and what of it the state file tells. */
 export interface ConfiguredNode extends NodeCommand {
-  readonly listens: Readonly<Record<string, string>>;
+  readonly torrc: string;
   readonly price?: string;
   readonly exit?: boolean;
 }
@@ -23,31 +23,59 @@ interface NodePlace {
   readonly dir: string;
 }
 
+/** What the system takes as the path of a socket. Source: unix(7), sun_path, less its final zero. */
+const socketPathBytesMax = process.platform === 'linux' ? 107 : 103;
+
 /** What every program prints once it serves: one line of JSON on standard output. */
 const readyLine = /"event":"ready"/;
 const readyMsMax = 60_000;
 
-export function writeAuthority(
-  node: NodePlace & { readonly nickname: string; readonly orPort: number; readonly dirPort: number },
-): ConfiguredNode {
-  const { dir, nickname, orPort, dirPort } = node;
+export function writeAuthority(node: NodePlace & { readonly nickname: string }): ConfiguredNode {
+  const { dir, nickname } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
-    `ORPort 127.0.0.1:${orPort}`,
-    `DirPort 127.0.0.1:${dirPort}`,
+    'ORPort 127.0.0.1:auto',
+    'DirPort 127.0.0.1:auto',
     'AuthoritativeDirectory 1',
     'V3AuthoritativeDirectory 1',
   ]);
-  const listens = { or: `127.0.0.1:${orPort}`, dir: `127.0.0.1:${dirPort}` };
   return {
     name: nickname,
     args: ['dirauth', '-f', torrc],
     log: join(dir, 'log'),
     readyLine,
     readyMsMax,
-    listens,
+    torrc,
   };
+}
+
+/** Where a node listens, by what for, as its ready line tells it. */
+export function listensOf(ready: string): Record<string, string> {
+  const told = JSON.parse(ready) as {
+    or?: string;
+    orPort?: number;
+    dirPort?: number;
+    socks?: readonly string[];
+  };
+  const listens = {
+    or: told.or ?? (told.orPort === undefined ? undefined : `127.0.0.1:${told.orPort}`),
+    dir: told.dirPort === undefined ? undefined : `127.0.0.1:${told.dirPort}`,
+    socks: told.socks?.[0],
+  };
+  return Object.fromEntries(Object.entries(listens).filter(([, at]) => at !== undefined)) as Record<
+    string,
+    string
+  >;
+}
+
+/** Writes the ports that a node was given into its torrc, so that it has them again when it is started by hand. */
+export function keepPorts(torrc: string, listens: Readonly<Record<string, string>>): void {
+  const options: Record<string, string> = { or: 'ORPort', dir: 'DirPort', socks: 'SocksPort' };
+  let text = readFileSync(torrc, 'utf8');
+  for (const [use, at] of Object.entries(listens))
+    text = text.replace(`\n${options[use]} 127.0.0.1:auto\n`, `\n${options[use]} ${at}\n`);
+  writeFileSync(torrc, text, { mode: 0o600 });
 }
 
 /** The DirAuthority line that makes other nodes trust this authority, as its ready line tells it. */
@@ -61,26 +89,24 @@ export function authorityLine(ready: string): string {
 export function writeRelay(
   node: NodePlace &
     PlannedRelay & {
-      readonly orPort: number;
       readonly authority: string;
       readonly exitTo: readonly string[];
       readonly chain: ChainAccess;
       readonly pay: NetPlan['pay'];
     },
 ): ConfiguredNode {
-  const { dir, nickname, orPort, authority, exit, price } = node;
+  const { dir, nickname, authority, exit, price } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
-    `ORPort 127.0.0.1:${orPort}`,
+    'ORPort 127.0.0.1:auto',
     `DirAuthority ${authority}`,
     'AssumeReachable 1',
     ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
   ]);
   const args = ['relay', '-f', torrc];
   if (price !== undefined) args.push('--pay', writePay(dir, { ...paySettings(node), price }));
-  const listens = { or: `127.0.0.1:${orPort}` };
-  return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, listens, price, exit };
+  return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, price, exit };
 }
 
 /** A lab's exit reaches loopback servers that are named, and nothing else on this machine. */
@@ -96,7 +122,7 @@ function exitLines(exitTo: readonly string[]): string[] {
 
 export function writeClient(
   node: NodePlace & {
-    readonly socks: number;
+    readonly socks: number | 'auto';
     readonly authority: string;
     readonly chain: ChainAccess;
     readonly pay: NetPlan['pay'];
@@ -104,6 +130,12 @@ export function writeClient(
 ): ConfiguredNode & { readonly control: string } {
   const { dir, socks, authority, pay } = node;
   const control = join(dir, 'control');
+  if (Buffer.byteLength(control) > socketPathBytesMax)
+    throw new OperatorError(
+      'DATA_DIR_LONG',
+      `${control} is too long a path for a socket; choose a shorter --data-dir`,
+      2,
+    );
   const torrc = writeTorrc(dir, [
     `SocksPort 127.0.0.1:${socks}`,
     `DirAuthority ${authority}`,
@@ -113,8 +145,7 @@ export function writeClient(
   ]);
   const args = ['client', '-f', torrc];
   if (pay.scheme !== 'none') args.push('--pay', writePay(dir, { ...paySettings(node), ...spending(pay) }));
-  const listens = { socks: `127.0.0.1:${socks}` };
-  return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, listens, control };
+  return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, control };
 }
 
 function writeTorrc(dir: string, lines: readonly string[]): string {

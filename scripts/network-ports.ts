@@ -1,27 +1,19 @@
-import { createServer, type Server } from 'node:net';
-import { portIsFree } from './doctor.ts';
+import { createServer } from 'node:net';
 
-/** So many TCP ports of the loopback address, all free at one moment and all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  const ports = servers.map(server => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map(server => new Promise(closed => server.close(closed))));
-  return ports;
+/** Tor's own port, where programs look for a SOCKS proxy. */
+const torSocksPort = 9050;
+
+/** Tor's own port when nobody has it; otherwise any. */
+export async function socksPort(): Promise<number | 'auto'> {
+  return (await portIsFree(torSocksPort)) ? torSocksPort : 'auto';
 }
 
-/** Tor's own port when nobody has it, since that is where programs look; otherwise `other`. */
-export async function socksPort(other: number): Promise<number> {
-  return (await portIsFree(9050)) ? 9050 : other;
-}
-
-function listenAnywhere(): Promise<Server> {
-  return new Promise((listening, failed) => {
+/** Whether a TCP port of the loopback address can be listened on now. */
+export function portIsFree(port: number): Promise<boolean> {
+  return new Promise(answer => {
     const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => listening(server));
+    server.once('error', () => answer(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => answer(true)));
   });
 }
 

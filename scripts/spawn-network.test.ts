@@ -18,7 +18,7 @@ if (readFileSync(torrc, 'utf8').includes('Nickname guard1') && process.env.NAULO
 }
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));
-console.log(JSON.stringify({ event: 'ready', role, dirAuthority: 'auth1 orport=1 127.0.0.1:2 ABCD' }));
+console.log(JSON.stringify({ event: 'ready', role, or: '127.0.0.1:4711', socks: ['127.0.0.1:4712'], dirAuthority: 'auth1 orport=1 127.0.0.1:2 ABCD' }));
 setInterval(() => {}, 1_000);
 `;
 
@@ -82,6 +82,9 @@ describe('a local network', () => {
     const torrc = readFileSync(join(dir, 'exit1', 'torrc'), 'utf8');
     expect(torrc).toContain('ExitPolicy accept 127.0.0.1:8080\n');
     expect(torrc).toContain('DirAuthority auth1 orport=1 127.0.0.1:2 ABCD\n');
+    // The ports that were given are kept for a start by hand.
+    expect(torrc).toContain('ORPort 127.0.0.1:4711\n');
+    expect(network.state.socks).toBe('127.0.0.1:4712');
     await network.stop();
     expect(nodes.some(node => isRunning(node.process))).toBe(false);
     expect(readNetworkState(dir)).toBeUndefined();

@@ -13,11 +13,13 @@ import { type NetPlan, relaysOf } from './net-file.ts';
 import {
   authorityLine,
   type ConfiguredNode,
+  keepPorts,
+  listensOf,
   writeAuthority,
   writeClient,
   writeRelay,
 } from './network-config.ts';
-import { freePorts, socksPort } from './network-ports.ts';
+import { portIsFree, socksPort } from './network-ports.ts';
 import {
   type ChainAccess,
   makeNetworkDir,
@@ -158,25 +160,23 @@ export class NetworkStart {
     this.#stages.push([() => lab.close()]);
     this.#lab = `127.0.0.1:${lab.port}`;
     const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
-    const ports = await freePorts(relays.length + 4);
     const nodeDir = (name: string) => {
       const made = join(dir, name);
       mkdirSync(made, { recursive: true, mode: 0o700 });
       return made;
     };
-    const [orPort, dirPort, socksOther, ...relayPorts] = ports;
     const authorityDir = nodeDir('auth1');
-    const authority = writeAuthority({ dir: authorityDir, nickname: 'auth1', orPort, dirPort });
+    const authority = writeAuthority({ dir: authorityDir, nickname: 'auth1' });
     this.#stages.push([]);
     const trusted = authorityLine(await this.#start('authority', authorityDir, authority));
     this.#stages.push([]);
-    await Promise.all(
-      relays.map((relay, at) => {
+    // All of them have started or failed before anything is stopped again.
+    const started = await Promise.allSettled(
+      relays.map(relay => {
         const relayDir = nodeDir(relay.nickname);
         const command = writeRelay({
           ...relay,
           dir: relayDir,
-          orPort: relayPorts[at],
           authority: trusted,
           exitTo,
           chain: this.#chain,
@@ -185,19 +185,19 @@ export class NetworkStart {
         return this.#start('relay', relayDir, command);
       }),
     );
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
     this.#stages.push([]);
     const clientDir = nodeDir('client');
-    const socks = await socksPort(socksOther);
-    const client = writeClient({
-      dir: clientDir,
-      socks,
-      authority: trusted,
-      chain: this.#chain,
-      pay: plan.pay,
-    });
-    this.#socks = `127.0.0.1:${socks}`;
+    const written = { dir: clientDir, authority: trusted, chain: this.#chain, pay: plan.pay };
+    const socks = await socksPort();
+    const client = writeClient({ ...written, socks });
     this.#control = client.control;
-    await this.#start('client', clientDir, client);
+    const ready = await this.#start('client', clientDir, client).catch(async error => {
+      // Somebody else was faster to take Tor's port.
+      if (socks === 'auto' || (await portIsFree(socks))) throw error;
+      return this.#start('client', clientDir, writeClient({ ...written, socks: 'auto' }));
+    });
+    this.#socks = listensOf(ready).socks;
     this.#ready = true;
     this.#write();
   }
@@ -238,7 +238,9 @@ export class NetworkStart {
     this.#options.signal?.throwIfAborted();
     const node = await startNode({ ...command, program: this.#options.program });
     this.#stages.at(-1)?.push(() => node.stop());
-    const { name, listens, log, price, exit } = command;
+    const { name, log, price, exit, torrc } = command;
+    const listens = listensOf(node.readyLine);
+    keepPorts(torrc, listens);
     this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price, exit });
     this.#watch(node);
     this.#write();

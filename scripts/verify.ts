@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { connectThrough } from '../client/socks-connect.ts';
-import type { GlobalOptions } from './cli-program.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import { download } from './download.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
 import { splitAddress } from './network-ports.ts';
@@ -31,7 +31,7 @@ export async function verify(options: GlobalOptions & { size: number }, terminal
   const state = runningNetwork(resolve(options.dataDir));
   const stopping = interruption();
   const control = await controlOf(state.control);
-  const verdicts: Verdict[] = [];
+  const verdicts: Verdict[] = crashedIn(state);
   try {
     for (const path of coveringPaths(relaysIn(state))) {
       if (stopping.signal.aborted) return 130;
@@ -60,6 +60,13 @@ function relaysIn(state: NetworkState): VerifiedRelay[] {
   return state.nodes
     .filter(({ role, end }) => role === 'relay' && end === undefined)
     .map(({ name, exit = false }) => ({ nickname: name, exit }));
+}
+
+/** A relay that crashed can carry nothing, and is told as what it is. */
+function crashedIn(state: NetworkState): Verdict[] {
+  return state.nodes
+    .filter(({ role, end }) => role === 'relay' && end !== undefined)
+    .map(({ name }) => ({ path: [name], ok: false, fault: 'crashed; see: naulon status' }));
 }
 
 async function tryPath(
