@@ -1,14 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { GlobalOptions } from './global-options.ts';
+import { packageVersion } from './package-version.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-
-/** Options that every command takes, before or after its name. */
-export interface GlobalOptions {
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
-  readonly dataDir: string;
-}
 
 /** A command's work: its answer is the exit code, 0 when it says nothing. */
 type Work<O> = (
@@ -16,17 +9,6 @@ type Work<O> = (
   terminal: Terminal,
   args: string[],
 ) => Promise<number | undefined>;
-
-/** The version in package.json, which lies one folder above this file, and two above its compiled form. */
-export function packageVersion(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
-      if (name === 'naulon') return version;
-    } catch {}
-  }
-  return 'unknown';
-}
 
 /**
  * All commands with their options. Each command's code is imported when it is run, so that `naulon --help` does not

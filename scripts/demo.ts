@@ -7,7 +7,6 @@ import type { CircuitReport, HopReport } from '../client/circuit-report.ts';
 import { connectThrough } from '../client/socks-connect.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { OperatorError } from '../src/base/fault.ts';
-import type { GlobalOptions } from './cli-program.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import {
   accountLines,
@@ -17,6 +16,7 @@ import {
   relayAccount,
 } from './demo-accounts.ts';
 import { type Downloaded, download } from './download.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
 import { planOf, relaysOf } from './net-file.ts';

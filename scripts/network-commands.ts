@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
-import type { GlobalOptions } from './cli-program.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { type NetPlan, planOf, readNetFile } from './net-file.ts';
 import {

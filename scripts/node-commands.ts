@@ -1,4 +1,4 @@
-import type { GlobalOptions } from './cli-program.ts';
+import type { GlobalOptions } from './global-options.ts';
 
 interface NodeOptions extends GlobalOptions {
   readonly torrc: string;

@@ -6,7 +6,7 @@ import { findBitcoind } from '../regtest/find-bitcoind.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
-import type { GlobalOptions } from './cli-program.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { type ChainAccess, makeNetworkDir, readNetworkState } from './network-state.ts';
 import type { Terminal } from './terminal.ts';

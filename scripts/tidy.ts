@@ -24,7 +24,11 @@ export function breachesOf(file: string, text: string): Breach[] {
   const lines = text.split('\n');
   if (lines.length > fileLinesMax + 1)
     report(lines.length, `a file holds at most ${fileLinesMax} lines: find the owner hiding in it`);
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz\.test|sim\.test|bench|d))?\.ts$/.test(basename(file)))
+  if (
+    !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz\.test|sim\.test|bitcoind\.test|fixture|bench|config|d))?\.ts$/.test(
+      basename(file),
+    )
+  )
     report(1, 'file names are kebab-case');
   if (pileNames.test(basename(file))) report(1, 'a file is called by what it holds');
   lines.forEach((line, at) => {

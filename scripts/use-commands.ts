@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { getCommand } from '../client/get-command.ts';
 import { streamCommand } from '../client/stream-command.ts';
-import type { GlobalOptions } from './cli-program.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { runningNetwork } from './network-state.ts';
 import type { Terminal } from './terminal.ts';

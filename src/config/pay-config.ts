@@ -53,11 +53,11 @@ const paySchema = z.strictObject({
     .default({}),
   /** The highest price worth paying. */
   max_price: price.optional(),
-  /** `3`, `3-5` or `4-5`. */
+  /** `3`, `3-5` or `4-5`. Version 3 alone, by default: its cells are 512 bytes, and C tor takes it in every role. */
   link_protocols: z
     .string()
     .regex(/^[345](-[345])?$/)
-    .default('3-5'),
+    .default('3'),
 });
 
 export type PayConfig = z.output<typeof paySchema>;
