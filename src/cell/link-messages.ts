@@ -31,15 +31,12 @@ export function decodeVersions(payload: Uint8Array): readonly number[] | undefin
 export const certsMessage = struct({
   certificates: countedList(u8, struct({ type: u8, certificate: sizedBytes(u16) })),
 });
-export type CertsMessage = Holds<typeof certsMessage>;
 
 /** spec: tor-spec/negotiating-channels (AUTH_CHALLENGE) */
 export const authChallengeMessage = struct({ challenge: fixedBytes(32), methods: countedList(u16, u16) });
-export type AuthChallengeMessage = Holds<typeof authChallengeMessage>;
 
 /** spec: tor-spec/negotiating-channels (AUTHENTICATE) */
 export const authenticateMessage = struct({ method: u16, authentication: sizedBytes(u16) });
-export type AuthenticateMessage = Holds<typeof authenticateMessage>;
 
 /** spec: tor-spec/negotiating-channels (NETINFO) */
 const netinfoAddress = struct({ type: u8, value: sizedBytes(u8) });

@@ -12,7 +12,6 @@ import { cellPayloadBytes } from './link-codec.ts';
  */
 export const relayHeaderBytes = 11;
 export const digestOffset = 5;
-export const digestBytes = 4;
 
 export function relayCommandOf(bytes: Uint8Array, at: number): number {
   return bytes[at];

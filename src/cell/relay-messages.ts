@@ -221,4 +221,3 @@ export function decodeSendme(body: Uint8Array): Uint8Array | undefined {
 
 /** TRUNCATED: one byte of reason. spec: tor-spec/tearing-down-circuits */
 export const truncatedMessage = struct({ reason: u8 });
-export type TruncatedMessage = Holds<typeof truncatedMessage>;

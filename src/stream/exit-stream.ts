@@ -1,5 +1,5 @@
 import { concatBytes } from '../base/bytes.ts';
-import { relayBodyBytesMax } from '../base/limits.ts';
+import { relayBodyBytesMax, streamBufferBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeConnected, encodeEnd } from '../cell/relay-messages.ts';
 import { DeliverWindow, StreamPackageWindow, type WindowFault } from '../flow/sendme-window.ts';
@@ -117,7 +117,8 @@ export class ExitStream implements RelayStream {
     if (this.#state !== 'open') return;
     if (this.#waiting.length > 0) {
       // A read that was under way when the connection was paused.
-      this.#waiting = concatBytes(this.#waiting, bytes);
+      if (this.#waiting.length + bytes.length > streamBufferBytesMax) this.end(endReason.resourceLimit);
+      else this.#waiting = concatBytes(this.#waiting, bytes);
       return;
     }
     const sent = this.#send(bytes, Number.POSITIVE_INFINITY);
