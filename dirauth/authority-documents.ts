@@ -1,7 +1,8 @@
 import { toHex } from '../src/base/bytes.ts';
 import { sha256 } from '../src/crypto/sha.ts';
 import type { AuthorityCertificate } from '../src/directory/authority-certificate.ts';
-import type { Consensus, ConsensusFlavor } from '../src/directory/consensus.ts';
+import type { Consensus } from '../src/directory/consensus.ts';
+import type { ConsensusFlavor } from '../src/directory/consensus-entry.ts';
 import type { DirectoryDocuments } from '../src/directory/directory-documents.ts';
 import { documentBytes } from '../src/directory/document-lines.ts';
 import { microdescriptorOf, type ServerDescriptor } from '../src/directory/server-descriptor.ts';

@@ -3,7 +3,8 @@ import type { RsaKey } from '../crypto/rsa.ts';
 import { sha1, sha256 } from '../crypto/sha.ts';
 import { bandwidthTotals, computeBandwidthWeights } from './bandwidth-weights.ts';
 import { formatDocumentTime } from './calendar.ts';
-import type { Consensus, ConsensusAuthority, ConsensusFlavor } from './consensus.ts';
+import type { Consensus, ConsensusAuthority } from './consensus.ts';
+import type { ConsensusFlavor } from './consensus-entry.ts';
 import { type ConsensusEntry, formatEntry } from './consensus-entry.ts';
 import { documentBytes, formatObject } from './document-lines.ts';
 

@@ -2,13 +2,15 @@ import { fromBase64, toBase64 } from '../base/bytes.ts';
 import { parseIpv4 } from '../base/ip.ts';
 import type { Endpoint } from '../ports.ts';
 import { formatDocumentTime, parseDocumentTime } from './calendar.ts';
-import type { ConsensusFlavor } from './consensus.ts';
 import { argumentsOf, type DocumentLine, LineIndex } from './document-lines.ts';
 import { formatEndpoint, parseBracketedEndpoint, parseCount, parsePort } from './endpoint-text.ts';
 import { formatPortPolicy, type PortPolicy, parsePortPolicy } from './port-policy.ts';
 import { formatPrice, parsePrice } from './price-line.ts';
 import { formatProtocols, type Protocols, parseProtocols } from './protocols.ts';
 import type { RelayPrice } from './relay-info.ts';
+
+/** `ns` names server descriptors and is read by relays and authorities, `microdesc` names microdescriptors, for clients. */
+export type ConsensusFlavor = 'ns' | 'microdesc';
 
 /** One relay in a consensus. spec: dir-spec/consensus-formats (r, a, s, v, pr, w, p, m) */
 export interface ConsensusEntry {

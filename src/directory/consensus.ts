@@ -3,7 +3,7 @@ import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { consensusBytesMax, consensusRelaysMax } from '../base/limits.ts';
 import { sha1, sha256 } from '../crypto/sha.ts';
 import { parseDocumentTime } from './calendar.ts';
-import { type ConsensusEntry, readEntry } from './consensus-entry.ts';
+import { type ConsensusEntry, type ConsensusFlavor, readEntry } from './consensus-entry.ts';
 import {
   argumentsOf,
   type DocumentFault,
@@ -13,9 +13,6 @@ import {
   parseLines,
 } from './document-lines.ts';
 import { parseCount, parsePort } from './endpoint-text.ts';
-
-/** `ns` names server descriptors and is read by relays and authorities, `microdesc` names microdescriptors, for clients. */
-export type ConsensusFlavor = 'ns' | 'microdesc';
 
 /** One authority's signature under a consensus. */
 export interface ConsensusSignature {

@@ -1,7 +1,8 @@
 import { fromBase64, fromHex, toHex } from '../base/bytes.ts';
 import type { Clock } from '../ports.ts';
 import type { AuthorityCertificate } from './authority-certificate.ts';
-import { type Consensus, type ConsensusFlavor, isReasonablyLive } from './consensus.ts';
+import { type Consensus, isReasonablyLive } from './consensus.ts';
+import type { ConsensusFlavor } from './consensus-entry.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
 import { documentBytes } from './document-lines.ts';
 import {

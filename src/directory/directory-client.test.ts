@@ -225,6 +225,20 @@ describe('directory client', () => {
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
   });
 
+  test('looks for a newer consensus when the caller lacks a relay', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    run(client, serve(authorities, relays.slice(1)), clock);
+    expect(client.next()).toBeUndefined();
+    clock.pass(2_000);
+    client.wantNewer();
+    expect(run(client, serve(authorities, relays.slice(1)), clock)).toEqual(['consensus none']);
+    expect(client.next()).toBeUndefined();
+    client.wantNewer();
+    run(client, serve(authorities, relays, clock.wall), clock);
+    expect(client.view?.relays.length).toBe(3);
+  });
+
   test('comes back from its records', () => {
     const clock = new ManualClock();
     const client = newClient(clock);

@@ -7,7 +7,8 @@ import {
   parseAuthorityCertificate,
   splitCertificates,
 } from './authority-certificate.ts';
-import { type Consensus, type ConsensusFlavor, isReasonablyLive, parseConsensus } from './consensus.ts';
+import { type Consensus, isReasonablyLive, parseConsensus } from './consensus.ts';
+import type { ConsensusFlavor } from './consensus-entry.ts';
 import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
 import { DescriptorShelf } from './descriptor-shelf.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
@@ -29,15 +30,6 @@ export interface DirectoryRequest {
   /** What is asked for: a flavour, or digests in hex. */
   readonly wanted: readonly string[];
 }
-
-export type DirectoryFault = Fault<
-  | 'DIRECTORY_STATUS'
-  | 'DIRECTORY_USELESS_ANSWER'
-  | 'CONSENSUS_NOT_LIVE'
-  | 'CONSENSUS_OLDER'
-  | 'CONSENSUS_TOO_FEW_SIGNATURES'
-  | 'CONSENSUS_NO_AUTHORITIES'
->;
 
 export interface DirectoryClientOptions {
   readonly authorities: readonly DirectoryAuthority[];
@@ -136,6 +128,16 @@ export class DirectoryClient implements DirectoryDocuments {
   failed(request: DirectoryRequest): void {
     this.#underWay.delete(request);
     this.#scheduleFor(retryKey(request)).fail(this.#options.clock.monotonicMs());
+  }
+
+  /** The view lacks what the caller needs: looks for a newer consensus before it is time to. */
+  wantNewer(): void {
+    const nowMs = this.#options.clock.wallMs();
+    for (const flavor of this.#flavors()) {
+      const current = this.#current.get(flavor);
+      // A consensus is a second newer than another at least, so asking more often finds nothing.
+      if (current !== undefined && nowMs - current.validAfterMs > 1_000) this.#refetchMs.set(flavor, nowMs);
+    }
   }
 
   /** Something of `documents` changed since the last call: persist it. */

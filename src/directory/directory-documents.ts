@@ -1,5 +1,6 @@
 import type { AuthorityCertificate } from './authority-certificate.ts';
-import type { Consensus, ConsensusFlavor } from './consensus.ts';
+import type { Consensus } from './consensus.ts';
+import type { ConsensusFlavor } from './consensus-entry.ts';
 
 /** The documents that a mirror or an authority has to give away; keys are lower-case hex. */
 export interface DirectoryDocuments {

@@ -1,7 +1,6 @@
 import type { StorePort, StoreWrite } from '../ports.ts';
 import type { DirectoryClient } from './directory-client.ts';
 import { documentBytes, documentText } from './document-lines.ts';
-import type { GuardSet } from './guard-set.ts';
 
 const keys = {
   certificates: 'directory/certificates',
@@ -9,7 +8,6 @@ const keys = {
   ns: 'directory/consensus-ns',
   microdescriptors: 'directory/microdescriptors',
   descriptors: 'directory/descriptors',
-  guards: 'directory/guards',
 } as const;
 
 /** The records that bring a directory client back after a restart; they are verified again when read. */
@@ -44,13 +42,4 @@ export function restoreDirectory(client: DirectoryClient, store: StorePort): voi
     microdescriptors: read(keys.microdescriptors),
     descriptors: read(keys.descriptors),
   });
-}
-
-export function guardRecord(guards: GuardSet): StoreWrite {
-  return { key: keys.guards, value: documentBytes(guards.encode()) };
-}
-
-export function restoreGuards(guards: GuardSet, store: StorePort): void {
-  const value = store.get(keys.guards);
-  if (value !== undefined) guards.decode(documentText(value));
 }

@@ -8,8 +8,6 @@ export interface RelayPrice {
   readonly paySchemes: readonly number[];
 }
 
-export const freeOfCharge: RelayPrice = { priceMsatPer2Pow20: 0n, paySchemes: [] };
-
 /** A relay as a client sees it: its consensus entry joined with its microdescriptor. */
 export interface RelayInfo extends RelayPrice {
   readonly nickname: string;

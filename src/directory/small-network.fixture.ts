@@ -9,8 +9,9 @@ import {
   buildAuthorityCertificate,
   parseAuthorityCertificate,
 } from './authority-certificate.ts';
-import type { ConsensusAuthority, ConsensusFlavor } from './consensus.ts';
+import type { ConsensusAuthority } from './consensus.ts';
 import { formatConsensus, signConsensus } from './consensus-builder.ts';
+import type { ConsensusFlavor } from './consensus-entry.ts';
 import { buildServerDescriptor, parseServerDescriptor } from './descriptor.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
 import { consensusEntries, labFlagRules } from './flag-rules.ts';
