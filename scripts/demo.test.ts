@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { naulonFile } from './node-process.ts';
+import { processesNaming } from './processes.fixture.ts';
+
+const timeoutMs = 120_000;
+let temp: string;
+beforeEach(() => {
+  temp = mkdtempSync(join(tmpdir(), 'naulon-demo-test-'));
+});
+afterEach(() => rmSync(temp, { recursive: true, force: true }));
+
+function startDemo(...args: string[]) {
+  const child = spawn(process.execPath, [naulonFile(), 'demo', '--size', '3000000', ...args], {
+    env: { ...process.env, TMPDIR: temp, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', chunk => {
+    out += chunk;
+  });
+  child.stderr.on('data', chunk => {
+    err += chunk;
+  });
+  const ended = new Promise<{ code: number | null; out: string; err: string }>(done =>
+    child.once('close', code => done({ code, out, err })),
+  );
+  const says = (wanted: RegExp) =>
+    new Promise<void>(said =>
+      createInterface(child.stderr).on('line', line => {
+        if (wanted.test(line)) said();
+      }),
+    );
+  return { child, ended, says };
+}
+
+const nothingLeft = () => readdirSync(temp).length === 0 && processesNaming(temp).length === 0;
+
+describe('the demo', () => {
+  it(
+    'streams over three paid hops and settles to the satoshi',
+    async () => {
+      const { code, out, err } = await startDemo('--json').ended;
+      expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+      const { ok, stream, relays, wrong } = JSON.parse(out);
+      expect({ ok, wrong, bytes: stream.bytes }).toEqual({ ok: true, wrong: [], bytes: 3_000_000 });
+      expect(relays.map(({ relay }: { relay: string }) => relay)).toEqual(['guard1', 'middle1', 'exit1']);
+      for (const relay of relays) {
+        const { paidMsat, earnedSat, returnedSat, anchorSat, lockedSat, settlement } = relay;
+        expect(BigInt(earnedSat)).toBeGreaterThan(0n);
+        expect(BigInt(paidMsat)).toBe(BigInt(earnedSat) * 1_000n);
+        const sum = [earnedSat, returnedSat, anchorSat, settlement.feeSat].map(BigInt);
+        expect(sum.reduce((total, each) => total + each)).toBe(BigInt(lockedSat));
+        expect(settlement.confirmations).toBeGreaterThan(0);
+        expect(relay.cells).toBeGreaterThan(6_000);
+      }
+      expect(nothingLeft()).toBe(true);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'prints its steps as plain lines when piped, and ends on Ctrl-C with nothing left',
+    async () => {
+      const { child, ended, says } = startDemo();
+      await says(/✔ channels/);
+      child.kill('SIGINT');
+      const { code, out, err } = await ended;
+      expect(code).toBe(130);
+      expect(err).toMatch(/1\/6 option.*\n.*2\/6 PATH/);
+      expect(err).toMatch(/✔ wallet/);
+      expect(`${out}${err}`).not.toContain('\x1b');
+      expect(nothingLeft()).toBe(true);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'leaves nothing when it is killed',
+    async () => {
+      const { child, ended, says } = startDemo();
+      await says(/✔ network/);
+      child.kill('SIGKILL');
+      await ended;
+      while (!nothingLeft()) await pause(50);
+    },
+    timeoutMs,
+  );
+});
