@@ -99,7 +99,7 @@ export class ChannelBook {
       assert(!damaged, 'the records of a channel can be read');
       const channel = this.#make(record, best);
       this.#index(channel);
-      host.chain.watch(channel.contractScript, record.openedHeight);
+      this.#watch(channel);
     }
   }
 
@@ -107,8 +107,14 @@ export class ChannelBook {
   add(record: ChannelRecord): Channel {
     const channel = this.#make(record, noPayment);
     this.#index(channel);
-    this.#options.host.chain.watch(channel.contractScript, record.openedHeight);
+    this.#watch(channel);
     return channel;
+  }
+
+  /** A reorganisation may confirm the contract in a block below the tip at which it was opened. */
+  #watch({ contractScript, record }: Channel): void {
+    const { host, rules } = this.#options;
+    host.chain.watch(contractScript, Math.max(0, record.openedHeight - rules.finalBlocks));
   }
 
   /** As if it had never been. */
