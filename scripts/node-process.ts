@@ -69,8 +69,8 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
     await ended;
     const how =
       outcome === undefined ? `was not ready within ${command.readyMsMax / 1000} s` : 'ended at start';
-    const last = readFileSync(command.log, 'utf8').trim().split('\n').slice(-3).join('\n  ');
-    throw new OperatorError('NODE_START', `${command.name} ${how}; see ${command.log}:\n  ${last}`, 4);
+    const last = lastWords(command.log);
+    throw new OperatorError('NODE_START', `${command.name} ${how}; see ${command.log}: ${last}`, 4);
   }
   const stop = async () => {
     asked = true;
@@ -80,6 +80,12 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
     await ended;
   };
   return { name: command.name, identity, readyLine: outcome, ended, stop };
+}
+
+/** The line of a log that says most about an end: the last that names an error, or just the last. */
+function lastWords(log: string): string {
+  const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-50);
+  return lines.findLast(line => /^\w*Error\b|^naulon/.test(line)) ?? lines.at(-1) ?? '';
 }
 
 function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => void): Promise<string> {
