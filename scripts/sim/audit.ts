@@ -28,19 +28,30 @@ export class Audit {
   /** Value that payments promised, by the hex identity of the relay that they were for. */
   readonly sentMsat = new Map<string, bigint>();
   readonly redeemedMsat = new Map<string, bigint>();
+  /** Value for which payers had a RECEIPT when their circuits ended. */
+  readonly receiptedMsat = new Map<string, bigint>();
   payments = 0;
   redeems = 0;
   refusals = 0;
 
   sent(relay: string, msat: bigint): void {
     this.payments += 1;
-    this.sentMsat.set(relay, (this.sentMsat.get(relay) ?? 0n) + msat);
+    add(this.sentMsat, relay, msat);
   }
 
   redeemed(relay: string, msat: bigint): void {
     this.redeems += 1;
-    this.redeemedMsat.set(relay, (this.redeemedMsat.get(relay) ?? 0n) + msat);
+    add(this.redeemedMsat, relay, msat);
   }
+
+  receipted(relay: string, msat: bigint): void {
+    add(this.receiptedMsat, relay, msat);
+  }
+}
+
+/** Adds `msat` to what stands at `relay`. */
+function add(sums: Map<string, bigint>, relay: string, msat: bigint): void {
+  sums.set(relay, (sums.get(relay) ?? 0n) + msat);
 }
 
 /** The same scheme, with what its payers send and its payees take written down. */

@@ -62,11 +62,12 @@ export function checkExits({ audit, relays, web }: PaidNetwork): Finding[] {
 /** Credit is never above what was redeemed, and that never above what payers sent. */
 export function checkCredit({ audit, relays }: PaidNetwork): Finding[] {
   const findings: Finding[] = [];
-  for (const { core, identity } of relays) {
+  for (const { core, keys } of relays) {
+    const identity = toHex(keys.identity.publicKey);
     const { nickname } = core.settings;
     const credited = sumCredit(audit.circuits.filter(({ relay }) => relay === nickname));
-    const redeemed = audit.redeemedMsat.get(toHex(identity)) ?? 0n;
-    const sent = audit.sentMsat.get(toHex(identity)) ?? 0n;
+    const redeemed = audit.redeemedMsat.get(identity) ?? 0n;
+    const sent = audit.sentMsat.get(identity) ?? 0n;
     if (credited > redeemed) findings.push(`${nickname} credited ${credited} msat of ${redeemed} redeemed`);
     if (redeemed > sent) findings.push(`${nickname} redeemed ${redeemed} msat of ${sent} sent`);
   }

@@ -14,7 +14,7 @@ import { rsaFixture } from '../../src/sim/rsa-fixtures.ts';
 import type { SimChain } from '../../src/sim/sim-chain.ts';
 import { SimChainPort } from '../../src/sim/sim-chain-port.ts';
 import type { SimHost } from '../../src/sim/sim-host.ts';
-import { SimStore, type StoreOptions } from '../../src/sim/sim-store.ts';
+import type { SimStore } from '../../src/sim/sim-store.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
 /** All ports of one simulated node. */
@@ -28,36 +28,40 @@ export interface SimPorts {
   readonly observer: Observer;
 }
 
-/** A host with a disk and a view of the chain: all that a node's core runs on. */
+/** A host with a disk and a view of the chain: all that a node's core runs on, for one life of its process. */
 export class Machine {
   readonly host: SimHost;
   readonly store: SimStore;
   readonly chain: SimChainPort;
   readonly clock: VirtualClock;
   readonly ports: SimPorts;
+  readonly #world: SimChain;
+  readonly #wallSkewMs: number;
 
-  constructor(host: SimHost, chain: SimChain, store: Partial<StoreOptions>, wallSkewMs: number) {
+  constructor(host: SimHost, chain: SimChain, store: SimStore, wallSkewMs: number) {
     const { node, links, streams } = host;
     this.host = host;
-    this.store = new SimStore(node, store);
+    this.store = store;
     this.chain = new SimChainPort(node, chain);
     this.clock = new VirtualClock(node, wallSkewMs);
+    this.#world = chain;
+    this.#wallSkewMs = wallSkewMs;
     const { entropy, observer } = node;
-    this.ports = {
-      links,
-      streams,
-      clock: this.clock,
-      entropy,
-      store: this.store,
-      chain: this.chain,
-      observer,
-    };
+    this.ports = { links, streams, clock: this.clock, entropy, store, chain: this.chain, observer };
   }
 
   /** Leads the answers of disk and chain to the core. */
   attachAnswers(core: AnswerHandler): void {
     this.store.attach(core);
     this.chain.attach(core);
+  }
+
+  /** The process dies, as by kill -9 and a power cut at once. The next life begins with what was durable. */
+  crash(): Machine {
+    this.host.crash();
+    this.store.crash();
+    this.chain.forget();
+    return new Machine(this.host, this.#world, this.store, this.#wallSkewMs);
   }
 }
 

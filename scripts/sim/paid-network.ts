@@ -1,11 +1,14 @@
 import { ClientCore } from '../../client/client-core.ts';
 import { type ClientSettings, defaultClientSettings } from '../../client/client-settings.ts';
+import type { ManagedCircuit } from '../../client/managed-circuit.ts';
 import { AuthorityCore, type AuthoritySettings } from '../../dirauth/authority-core.ts';
 import { withCertificate } from '../../dirauth/authority-keys.ts';
 import { type ExitPolicy, makeExitPolicy, noExit } from '../../relay/exit-policy.ts';
 import { RelayCore } from '../../relay/relay-core.ts';
 import { defaultRelaySettings, type RelaySettings } from '../../relay/relay-settings.ts';
 import { assert } from '../../src/base/assert.ts';
+import { toHex } from '../../src/base/bytes.ts';
+import type { NodeKeys } from '../../src/crypto/node-keys.ts';
 import { RsaKey } from '../../src/crypto/rsa.ts';
 import type { DirectoryAuthority } from '../../src/directory/directory-authority.ts';
 import { labFlagRules } from '../../src/directory/flag-rules.ts';
@@ -18,6 +21,7 @@ import { rsaFixture } from '../../src/sim/rsa-fixtures.ts';
 import { SimChain } from '../../src/sim/sim-chain.ts';
 import { SimNetwork } from '../../src/sim/sim-network.ts';
 import type { LoggedLine } from '../../src/sim/sim-node.ts';
+import { SimStore } from '../../src/sim/sim-store.ts';
 import type { TraceLine } from '../../src/sim/trace-hash.ts';
 import { World } from '../../src/sim/world.ts';
 import { Audit, audited } from './audit.ts';
@@ -47,14 +51,15 @@ export interface PaidNetworkOptions {
 }
 
 export interface SimRelay {
+  readonly index: number;
+  readonly keys: NodeKeys;
   readonly machine: Machine;
   readonly core: RelayCore;
   readonly tap: WireTap;
-  /** Its Ed25519 identity, 32 bytes. */
-  readonly identity: Uint8Array;
 }
 
 export interface SimClient {
+  readonly index: number;
   readonly machine: Machine;
   readonly core: ClientCore;
   readonly socks: Endpoint;
@@ -77,8 +82,8 @@ export class PaidNetwork {
   readonly chain: SimChain;
   readonly audit = new Audit();
   readonly authority: AuthorityCore;
-  readonly relays: readonly SimRelay[];
-  readonly clients: readonly SimClient[];
+  readonly relays: SimRelay[];
+  readonly clients: SimClient[];
   readonly users: SocksUsers;
   readonly web: BulkServer;
   readonly faults: FaultInjector;
@@ -93,8 +98,8 @@ export class PaidNetwork {
     this.web = this.#startWeb();
     this.users = new SocksUsers(this.network.host('users', { ip: usersAddress }));
     this.authority = this.#startAuthority();
-    this.relays = Array.from({ length: options.relays }, (_, index) => this.#startRelay(index));
-    this.clients = Array.from({ length: options.clients }, (_, index) => this.#startClient(index));
+    this.relays = Array.from({ length: options.relays }, (_, index) => this.#newRelay(index));
+    this.clients = Array.from({ length: options.clients }, (_, index) => this.#newClient(index));
     this.faults = new FaultInjector(this.network, faults);
   }
 
@@ -126,6 +131,17 @@ export class PaidNetwork {
     this.world.runFor(5_000);
   }
 
+  /** The relay dies at once and starts again with what was durable. */
+  restartRelay(index: number): void {
+    const { keys, machine } = this.relays[index];
+    this.relays[index] = this.#startRelay(index, keys, machine.crash());
+  }
+
+  /** The client dies at once and starts again with what was durable. */
+  restartClient(index: number): void {
+    this.clients[index] = this.#startClient(index, this.clients[index].machine.crash());
+  }
+
   #machine(name: string, ip: string): Machine {
     const { faults = noFaults, onLog } = this.#options;
     const draw = this.world.entropy.fork(`machine/${name}`);
@@ -133,7 +149,7 @@ export class PaidNetwork {
     const skewMs = wallSkewMsMax === 0 ? 0 : draw.between(-wallSkewMsMax, wallSkewMsMax);
     const host = this.network.host(name, { ip });
     host.node.onLog = onLog;
-    return new Machine(host, this.chain, faults.store, skewMs);
+    return new Machine(host, this.chain, new SimStore(host.node, faults.store), skewMs);
   }
 
   #startWeb(): BulkServer {
@@ -164,9 +180,13 @@ export class PaidNetwork {
     });
   }
 
-  #startRelay(index: number): SimRelay {
-    const { relays, exits, priceMsatPer2Pow20, schemeFor, linkProtocols } = this.#options;
+  #newRelay(index: number): SimRelay {
     const machine = this.#machine(`relay${index}`, `${11 + index}.1.0.1`);
+    return this.#startRelay(index, simNodeKeys(machine.ports.entropy, index + 1), machine);
+  }
+
+  #startRelay(index: number, keys: NodeKeys, machine: Machine): SimRelay {
+    const { relays, exits, priceMsatPer2Pow20, schemeFor, linkProtocols } = this.#options;
     const { host, ports } = machine;
     const settings: RelaySettings = {
       ...defaultRelaySettings,
@@ -179,7 +199,6 @@ export class PaidNetwork {
     };
     const tap = new WireTap();
     host.links.tap = tap;
-    const keys = simNodeKeys(ports.entropy, index + 1);
     const core = host.node.turn(() => {
       const scheme = audited(schemeFor('payee', index), this.audit);
       const made = new RelayCore(settings, keys, ports, [scheme]);
@@ -197,12 +216,15 @@ export class PaidNetwork {
       made.start();
       return made;
     });
-    return { machine, core, tap, identity: keys.identity.publicKey };
+    return { index, keys, machine, core, tap };
   }
 
-  #startClient(index: number): SimClient {
+  #newClient(index: number): SimClient {
+    return this.#startClient(index, this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`));
+  }
+
+  #startClient(index: number, machine: Machine): SimClient {
     const { schemeFor, linkProtocols, window = 'auto', penniless } = this.#options;
-    const machine = this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`);
     const { host, ports } = machine;
     const core = host.node.turn(() => {
       const scheme = audited(schemeFor('payer', index), this.audit);
@@ -213,7 +235,9 @@ export class PaidNetwork {
         ...(linkProtocols === undefined ? {} : { linkProtocols }),
         payment: { ...defaultClientSettings.payment, schemes: [scheme.name], window, circuitMsatMax },
       };
-      const made = new ClientCore(settings, ports, [scheme]);
+      const made = new ClientCore(settings, ports, [scheme], {
+        onCircuitEnded: each => this.#noteReceipts(each),
+      });
       host.links.attach(made.linkHandler);
       host.streams.attach(made);
       machine.attachAnswers(made);
@@ -221,7 +245,14 @@ export class PaidNetwork {
       made.start();
       return made;
     });
-    return { machine, core, socks: { host: host.ip, port: socksPort } };
+    return { index, machine, core, socks: { host: host.ip, port: socksPort } };
+  }
+
+  #noteReceipts({ path, payments }: ManagedCircuit): void {
+    for (const [hop, { paidMsat }] of (payments?.hops() ?? []).entries()) {
+      const { relay } = path[hop];
+      if (relay !== undefined) this.audit.receipted(toHex(relay.ed25519), paidMsat);
+    }
   }
 
   #trusted(): readonly DirectoryAuthority[] {
@@ -237,7 +268,7 @@ const authoritySettings: AuthoritySettings = {
   dirPort,
   lab: false,
   assumeReachable: false,
-  schedule: { intervalMs: 3_600_000, intervalsValid: 3, settleMs: 2_000 },
+  schedule: { intervalMs: 60_000, intervalsValid: 3, settleMs: 2_000 },
   votingDelay: [300, 300],
   params: new Map(),
   flagRules: labFlagRules,
