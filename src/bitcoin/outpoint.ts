@@ -1,4 +1,4 @@
-import { ByteReader, concatBytes, toHex } from '../base/bytes.ts';
+import { concatBytes, toHex } from '../base/bytes.ts';
 import type { Outpoint } from '../ports.ts';
 
 /** As serialized in a transaction: 32 bytes of id, then the index in little endian. */
@@ -17,12 +17,4 @@ export function outpointKey({ txid, index }: Outpoint): string {
 /** An id as people and bitcoind write it: bytes in reverse, in hex. */
 export function txidText(txid: Uint8Array): string {
   return toHex(txid.slice().reverse());
-}
-
-/** The outpoint that 36 serialized bytes spell. */
-export function outpointFromBytes(bytes: Uint8Array): Outpoint {
-  const reader = new ByteReader(bytes);
-  const txid = reader.bytes(32).slice();
-  const index = reader.bytes(4).reduceRight((value, byte) => value * 256 + byte, 0);
-  return { txid, index };
 }

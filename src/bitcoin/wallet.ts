@@ -289,12 +289,3 @@ export function scriptOfAddress(text: string): Uint8Array | undefined {
     return undefined;
   }
 }
-
-/** The regtest address of an output script, or undefined for a script that has none. */
-export function addressOfScript(script: Uint8Array): string | undefined {
-  try {
-    return addressCodec.fromOutputScript(script, networks.regtest);
-  } catch {
-    return undefined;
-  }
-}

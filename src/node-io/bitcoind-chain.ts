@@ -8,7 +8,7 @@ import {
   type BitcoindRpcOptions,
   satoshiOfBitcoin,
 } from './bitcoind-rpc-client.ts';
-import { type BlockFollower, followBlocks } from './block-follower.ts';
+import { BlockFollower } from './block-follower.ts';
 
 export interface BitcoindChainOptions extends BitcoindRpcOptions {
   readonly observer: Observer;
@@ -38,7 +38,7 @@ export class BitcoindChain implements ChainPort {
     this.#options = options;
     this.#rpc = new BitcoindRpc(options);
     this.#poll = new BitcoindRpc({ ...options, connectionsMax: 1 });
-    this.#follower = followBlocks(
+    this.#follower = new BlockFollower(
       (method, parameters, timeoutMs) => this.#rpc.call(method, parameters, timeoutMs),
       (method, parameters, timeoutMs) => this.#poll.call(method, parameters, timeoutMs),
       event => this.#tell(event),
@@ -96,7 +96,7 @@ export class BitcoindChain implements ChainPort {
     this.#follower.watch(script.slice(), fromHeight);
   }
 
-  /** One alone first by itself; a package, parents first, together and, when that fails, one by one. */
+  /** A package, parents first, together; when that fails, as when its parent is in a block by now, one by one. */
   async #offer(hexes: readonly string[]): Promise<void> {
     if (hexes.length > 1 && (await this.#offerPackage(hexes))) return;
     for (const hex of hexes) {
@@ -108,7 +108,7 @@ export class BitcoindChain implements ChainPort {
     }
   }
 
-  /** False when bitcoind does not take it whole, as when the parent is in a block by now. */
+  /** False when bitcoind does not take it whole. */
   async #offerPackage(hexes: readonly string[]): Promise<boolean> {
     try {
       const { package_msg } = await this.#rpc.call<{ package_msg: string }>('submitpackage', [hexes]);

@@ -4,11 +4,10 @@ import { BitcoindRpcError, satoshiOfBitcoin } from './bitcoind-rpc-client.ts';
 
 type Call = <T>(method: string, parameters: readonly unknown[], timeoutMs?: number) => Promise<T>;
 
-/** Turns what bitcoind says of its best chain into news. */
-export interface BlockFollower {
-  watch(script: Uint8Array, fromHeight: number): void;
-  /** Tells what is new, then waits a while for more. */
-  next(): Promise<void>;
+interface Tip {
+  /** In bitcoind's spelling. */
+  readonly hash: string;
+  readonly height: number;
 }
 
 interface Header {
@@ -25,159 +24,177 @@ interface Block {
   }[];
 }
 
-/** How long one long poll lasts; a stop or a new script to look for ends the wait at the latest then. */
+/** How long one long poll lasts. */
 const pollMs = 10_000;
 /** Without the tip's hash in the poll, a block of equal height would go unseen until its end. */
 const shortPollMs = 2_000;
 /** Hashes kept below the tip, to see where a reorganisation forked. */
 const hashesKept = 1_000;
+const hashesAtStart = 100;
 const parallelBlocks = 4;
 
-export function followBlocks(call: Call, poll: Call, tell: (event: ChainEvent) => void): BlockFollower {
+/** Turns what bitcoind says of its best chain into news. */
+export class BlockFollower {
+  readonly #call: Call;
+  readonly #poll: Call;
+  readonly #tell: (event: ChainEvent) => void;
   /** Hash in bitcoind's spelling, by height. */
-  const hashes = new Map<number, string>();
-  const watched = new Map<string, Uint8Array>();
+  #hashes = new Map<number, string>();
+  #watched = new Map<string, Uint8Array>();
   /** Outputs that pay a watched script, so that their spending is seen. */
-  const outputs = new Map<string, Outpoint>();
-  const toScan = new Map<string, number>();
-  let tip: { readonly hash: string; readonly height: number } | undefined;
-  let pollsByHash = true;
-  let wake = (): void => {};
+  #outputs = new Map<string, Outpoint>();
+  /** Scripts to be looked for in past blocks, and from which height. */
+  #toScan = new Map<string, number>();
+  #tip: Tip | undefined;
+  #pollsByHash = true;
   /** The long poll under way; it outlives a wait that a new script ended. */
-  let polling: Promise<unknown> | undefined;
+  #polling: Promise<unknown> | undefined;
+  #wake = (): void => {};
 
-  async function begin(): Promise<void> {
-    const hash = await call<string>('getbestblockhash', []);
-    const { height } = await call<Header>('getblockheader', [hash]);
-    const first = Math.max(0, height - hashesKept / 10);
-    for (let at = first; at <= height; at++) hashes.set(at, await call<string>('getblockhash', [at]));
-    // The chain moved while it was read: the next round sorts it out.
-    hashes.set(height, hash);
-    tip = { hash, height };
-    tell({ kind: 'block', height, hash: hashBytes(hash) });
+  /** @param poll carries the long polls, on a connection of their own. */
+  constructor(call: Call, poll: Call, tell: (event: ChainEvent) => void) {
+    this.#call = call;
+    this.#poll = poll;
+    this.#tell = tell;
+  }
+
+  watch(script: Uint8Array, fromHeight: number): void {
+    const key = toHex(script);
+    this.#watched.set(key, script);
+    this.#toScan.set(key, Math.min(fromHeight, this.#toScan.get(key) ?? fromHeight));
+    this.#wake();
+  }
+
+  /** Tells what is new, then waits a while for more. After a failure it can be called again. */
+  async next(): Promise<void> {
+    this.#tip ??= await this.#begin();
+    await this.#catchUp(this.#tip);
+    await this.#scan(this.#tip.height);
+    await this.#waitForNews(this.#tip);
+  }
+
+  async #begin(): Promise<Tip> {
+    const hash = await this.#call<string>('getbestblockhash', []);
+    const height = await this.#heightOf(hash);
+    for (let at = Math.max(0, height - hashesAtStart); at < height; at++) {
+      this.#hashes.set(at, await this.#call<string>('getblockhash', [at]));
+    }
+    // If the chain moved while it was read, the next round sorts it out.
+    this.#hashes.set(height, hash);
+    this.#tell({ kind: 'block', height, hash: hashBytes(hash) });
+    return { hash, height };
   }
 
   /** Walks back from the best block to one that is known, then tells what follows it. */
-  async function catchUp(from: { readonly hash: string; readonly height: number }): Promise<void> {
-    const best = await call<string>('getbestblockhash', []);
+  async #catchUp(from: Tip): Promise<void> {
+    const best = await this.#call<string>('getbestblockhash', []);
     if (best === from.hash) return;
-    const path: { hash: string; height: number }[] = [];
-    let hash = best;
-    for (;;) {
-      const header = await call<Header>('getblockheader', [hash]);
-      if (hashes.get(header.height) === hash) break;
-      path.push({ hash, height: header.height });
-      if (header.previousblockhash === undefined) break;
-      hash = header.previousblockhash;
-    }
-    const last = path.at(-1);
-    const forkHeight = last === undefined ? await heightOf(best) : last.height - 1;
+    const path = await this.#pathTo(best);
+    const forkHeight = path.length === 0 ? await this.#heightOf(best) : path[0].height - 1;
     if (forkHeight < from.height) {
-      for (const height of [...hashes.keys()]) if (height > forkHeight) hashes.delete(height);
-      tip = { hash: hashes.get(forkHeight) ?? '', height: forkHeight };
-      tell({ kind: 'reorg', height: forkHeight });
+      for (const height of [...this.#hashes.keys()]) if (height > forkHeight) this.#hashes.delete(height);
+      this.#tip = { hash: this.#hashes.get(forkHeight) ?? '', height: forkHeight };
+      this.#tell({ kind: 'reorg', height: forkHeight });
     }
-    for (const block of path.reverse()) {
-      const found = await call<Block>('getblock', [block.hash, 2]);
-      hashes.set(block.height, block.hash);
-      hashes.delete(block.height - hashesKept);
-      tip = block;
-      tell({ kind: 'block', height: block.height, hash: hashBytes(block.hash) });
-      tellMoney(found, block.height, () => true);
+    for (const tip of path) {
+      const block = await this.#call<Block>('getblock', [tip.hash, 2]);
+      this.#hashes.set(tip.height, tip.hash);
+      this.#hashes.delete(tip.height - hashesKept);
+      this.#tip = tip;
+      this.#tell({ kind: 'block', height: tip.height, hash: hashBytes(tip.hash) });
+      this.#tellMoney(block, tip.height, () => true);
     }
   }
 
-  async function heightOf(hash: string): Promise<number> {
-    return (await call<Header>('getblockheader', [hash])).height;
+  /** Blocks after the last known one, up to `best`. */
+  async #pathTo(best: string): Promise<Tip[]> {
+    const path: Tip[] = [];
+    for (let hash: string | undefined = best; hash !== undefined; ) {
+      const header: Header = await this.#call<Header>('getblockheader', [hash]);
+      if (this.#hashes.get(header.height) === hash) break;
+      path.push({ hash, height: header.height });
+      hash = header.previousblockhash;
+    }
+    return path.reverse();
+  }
+
+  async #heightOf(hash: string): Promise<number> {
+    return (await this.#call<Header>('getblockheader', [hash])).height;
   }
 
   /** Looks through past blocks for scripts that are new; all that wait are looked for together. */
-  async function scan(upTo: number): Promise<void> {
-    if (toScan.size === 0) return;
-    const wanted = new Map(toScan);
-    toScan.clear();
+  async #scan(upTo: number): Promise<void> {
+    if (this.#toScan.size === 0) return;
+    const wanted = this.#toScan;
+    this.#toScan = new Map();
     try {
       const from = Math.max(0, Math.min(...wanted.values()));
       for (let at = from; at <= upTo; at += parallelBlocks) {
         const heights = Array.from({ length: Math.min(parallelBlocks, upTo - at + 1) }, (_, i) => at + i);
-        const blocks = await Promise.all(heights.map(readBlock));
+        const blocks = await Promise.all(heights.map(height => this.#readBlock(height)));
         blocks.forEach((block, i) => {
-          tellMoney(block, heights[i], script => wanted.has(script));
+          this.#tellMoney(block, heights[i], script => wanted.has(script));
         });
       }
     } catch (error) {
-      for (const [script, from] of wanted) if (!toScan.has(script)) toScan.set(script, from);
+      for (const [script, from] of wanted) {
+        this.#toScan.set(script, Math.min(from, this.#toScan.get(script) ?? from));
+      }
       throw error;
     }
   }
 
-  async function readBlock(height: number): Promise<Block> {
-    const hash = hashes.get(height) ?? (await call<string>('getblockhash', [height]));
-    return call<Block>('getblock', [hash, 2]);
+  async #readBlock(height: number): Promise<Block> {
+    const hash = this.#hashes.get(height) ?? (await this.#call<string>('getblockhash', [height]));
+    return this.#call<Block>('getblock', [hash, 2]);
   }
 
-  function tellMoney(block: Block, height: number, wanted: (script: string) => boolean): void {
+  #tellMoney(block: Block, height: number, wanted: (script: string) => boolean): void {
     for (const transaction of block.tx) {
       for (const { txid, vout } of transaction.vin) {
-        const spent = outputs.get(`${txid}:${vout}`);
+        const spent = this.#outputs.get(`${txid}:${vout}`);
         if (spent === undefined) continue;
-        tell({ kind: 'spent', outpoint: spent, transaction: hexBytes(transaction.hex), height });
+        this.#tell({ kind: 'spent', outpoint: spent, transaction: hexBytes(transaction.hex), height });
       }
       transaction.vout.forEach(({ value, scriptPubKey }, index) => {
-        const script = watched.get(scriptPubKey.hex);
+        const script = this.#watched.get(scriptPubKey.hex);
         if (script === undefined || !wanted(scriptPubKey.hex)) return;
         const outpoint = { txid: hashBytes(transaction.txid), index };
-        outputs.set(`${transaction.txid}:${index}`, outpoint);
-        tell({ kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height });
+        this.#outputs.set(`${transaction.txid}:${index}`, outpoint);
+        this.#tell({ kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height });
       });
     }
   }
 
   /** Until the tip changes, a script is added, or a while has passed. */
-  async function waitForNews(from: { readonly hash: string; readonly height: number }): Promise<void> {
+  async #waitForNews(from: Tip): Promise<void> {
     const woken = new Promise<void>(resolve => {
-      wake = resolve;
+      this.#wake = resolve;
     });
-    if (toScan.size > 0) return;
-    polling ??= startPoll(from).then(
+    if (this.#toScan.size > 0) return;
+    this.#polling ??= this.#startPoll(from).then(
       () => undefined,
-      (error: unknown) => error ?? new Error('poll'),
+      (error: unknown) => error,
     );
-    const ended = polled(polling);
-    const error = await Promise.race([ended, woken]);
-    if (error === undefined || error === null) return;
+    const error = await Promise.race([this.#pollEnd(this.#polling), woken]);
+    if (error === undefined) return;
     // Before version 29 the poll knows no hash.
-    if (pollsByHash && error instanceof BitcoindRpcError && (error.code === -1 || error.code === -8)) {
-      pollsByHash = false;
-    } else throw error;
+    const unknownArgument = error instanceof BitcoindRpcError && (error.code === -1 || error.code === -8);
+    if (!this.#pollsByHash || !unknownArgument) throw error;
+    this.#pollsByHash = false;
   }
 
-  function startPoll(from: { readonly hash: string; readonly height: number }): Promise<unknown> {
-    return pollsByHash
-      ? poll('waitfornewblock', [pollMs, from.hash], pollMs * 2)
-      : poll('waitforblockheight', [from.height + 1, shortPollMs], pollMs);
-  }
-
-  async function polled(under: Promise<unknown>): Promise<unknown> {
-    const error = await under;
-    polling = undefined;
+  async #pollEnd(polling: Promise<unknown>): Promise<unknown> {
+    const error = await polling;
+    this.#polling = undefined;
     return error;
   }
 
-  return {
-    watch(script, fromHeight) {
-      const key = toHex(script);
-      watched.set(key, script);
-      toScan.set(key, Math.min(fromHeight, toScan.get(key) ?? fromHeight));
-      wake();
-    },
-    async next() {
-      if (tip === undefined) await begin();
-      if (tip !== undefined) await catchUp(tip);
-      if (tip !== undefined) await scan(tip.height);
-      if (tip !== undefined) await waitForNews(tip);
-    },
-  };
+  #startPoll(from: Tip): Promise<unknown> {
+    return this.#pollsByHash
+      ? this.#poll('waitfornewblock', [pollMs, from.hash], pollMs * 2)
+      : this.#poll('waitforblockheight', [from.height + 1, shortPollMs], pollMs);
+  }
 }
 
 /** Wire order of a hash that bitcoind writes in reverse. */

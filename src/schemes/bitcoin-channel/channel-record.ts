@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, toHex } from '../../base/bytes.ts';
+import { toHex } from '../../base/bytes.ts';
 import { fixedBytes, type Holds, sizedBytes, struct, u8, u16, u32, u64 } from '../../base/struct.ts';
 import type { ChannelTerms } from '../../bitcoin/contract-tx.ts';
 import type { StorePort, StoreWrite } from '../../ports.ts';
@@ -110,15 +110,6 @@ export function readChannels(
     const best = bestBytes === undefined ? noPayment : bestStruct.decode(bestBytes);
     return { record: record as ChannelRecord, best: best ?? noPayment, damaged: !record || !best };
   });
-}
-
-export function readCounter(store: StorePort, key: string): number {
-  const bytes = store.get(key);
-  return bytes === undefined ? 0 : new ByteReader(bytes).u32();
-}
-
-export function counterWrite(key: string, value: number): StoreWrite {
-  return { key, value: new ByteWriter().u32(value).finish() };
 }
 
 function channelKey(role: Role, id: Uint8Array): string {

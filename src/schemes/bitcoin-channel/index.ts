@@ -14,7 +14,6 @@ export {
   type LedgerRow,
   readLedger,
 } from './ledger.ts';
-export { schemeId as bitcoinChannelId } from './messages.ts';
 export type { BitcoinChannelOptions } from './options.ts';
 
 /** One-way payment channels on Bitcoin: a contract, a refund locked until T, and payments that only grow. */

@@ -1,13 +1,7 @@
 import { equalBytes } from '../../base/bytes.ts';
-import {
-  channelsMax,
-  channelsOpeningMax,
-  firstPaymentSatMin,
-  offerBlocks,
-  refundBlocksMax,
-} from '../../base/limits.ts';
+import { channelsMax, channelsOpeningMax, firstPaymentSatMin, offerBlocks } from '../../base/limits.ts';
 import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
-import { type HdKey, isPublicKey, signDigest, verifyDigest } from '../../bitcoin/keys.ts';
+import { signDigest, verifyDigest } from '../../bitcoin/keys.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
 import type {
   Outcome,
@@ -23,7 +17,6 @@ import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
 import { Asks } from './asks.ts';
 import { ChainHealth } from './chain-health.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
-import type { ChannelRecord } from './channel-record.ts';
 import {
   acceptedMessage,
   channelId,
@@ -31,11 +24,9 @@ import {
   claimMessage,
   closingMessage,
   fundedMessage,
-  networkByte,
   type Offer,
   type Open,
   offerDigest,
-  offerHead,
   offerMessage,
   openMessage,
   type Pay,
@@ -44,8 +35,8 @@ import {
   schemeId,
   statusMessage,
   targetOp,
-  variantByte,
 } from './messages.ts';
+import { offerTerms, openFault, recordOf } from './payee-terms.ts';
 import type { RoleSetup } from './role-setup.ts';
 import { Settlement } from './settlement.ts';
 
@@ -66,7 +57,6 @@ export class ChannelPayee implements Payee {
   readonly #host: SchemeHost;
   readonly #signer: PayeeSigner;
   readonly #setup: RoleSetup;
-  readonly #keyRoot: HdKey;
   readonly #asks: Asks<Redeemed>;
   readonly #health: ChainHealth;
   readonly #settlement: Settlement;
@@ -76,7 +66,6 @@ export class ChannelPayee implements Payee {
     this.#host = host;
     this.#signer = signer;
     this.#setup = setup;
-    this.#keyRoot = setup.keyRoot;
     this.#asks = new Asks(() => host.newAsk());
     this.#health = new ChainHealth(host.clock);
     const commit = (writes: readonly StoreWrite[]) =>
@@ -164,11 +153,11 @@ export class ChannelPayee implements Payee {
     }
     const tip = this.book.tip as number;
     if (tip > offer.expiryHeight) return this.#refuse(session, 'targetOld', 'the offer expired');
-    const wrong = this.#termsFault(open, offer, tip);
+    const wrong = openFault(open, offer, tip);
     if (wrong !== undefined) return this.#refuse(session, 'badTerms', wrong);
     if (this.#isFull()) return this.#refuse(session, 'busy', 'too many channels');
 
-    const record = this.#recordOf(open, offer, tip);
+    const record = recordOf(open, offer, tip, this.#setup);
     if (this.book.knows(record.terms.outpoint)) return this.#refuse(session, 'badTerms', 'outpoint known');
     if (this.book.get(channelId(this.#setup.network, record.terms.outpoint)) !== undefined) {
       return this.#refuse(session, 'badTerms', 'channel known');
@@ -188,47 +177,6 @@ export class ChannelPayee implements Payee {
       refundSignature,
     });
     return { ...added(reply), persist: [...this.book.change(channel, {}), ...payout] };
-  }
-
-  #termsFault(open: Open, offer: Offer, tip: number): string | undefined {
-    if (open.capacitySat < offer.capacitySatMin) return 'contract too small';
-    if (open.capacitySat > offer.capacitySatMax) return 'contract too large';
-    if (open.feeSat !== offer.feeSat) return 'fee';
-    if (open.refundHeight < tip + offer.refundBlocksMin) return 'T too near';
-    if (open.refundHeight > tip + offer.refundBlocksMax) return 'T too far';
-    if (!isPublicKey(open.payerKey) || equalBytes(open.payerKey, offer.payeeKey)) return 'payer key';
-    // Only P2WPKH, whose size the fee counts on and whose dust limit the template knows.
-    if (open.refundScript.length !== 22 || open.refundScript[0] !== 0 || open.refundScript[1] !== 20) {
-      return 'refund script';
-    }
-    if (equalBytes(open.refundScript, offer.payoutScript)) return 'refund script';
-    return undefined;
-  }
-
-  #recordOf(open: Open, offer: Offer, tip: number): ChannelRecord {
-    return {
-      terms: {
-        variant: this.#setup.variant,
-        outpoint: { txid: open.txid, index: open.index },
-        capacitySat: open.capacitySat,
-        refundHeight: open.refundHeight,
-        feeSat: BigInt(open.feeSat),
-        payerKey: open.payerKey,
-        payeeKey: offer.payeeKey,
-        refundScript: open.refundScript,
-        payoutScript: offer.payoutScript,
-      },
-      keyName: offer.nonce,
-      peer: new Uint8Array(0),
-      minConfirmations: this.#setup.rules.minConfirmations,
-      openedHeight: tip,
-      stored: true,
-      accepted: false,
-      closeAsked: false,
-      refundSignature: new Uint8Array(0),
-      contract: new Uint8Array(0),
-      ending: undefined,
-    };
   }
 
   #onFunded(session: Session, id: Uint8Array | undefined): Redeemed {
@@ -398,23 +346,7 @@ export class ChannelPayee implements Payee {
     if (session.offer !== undefined && tip <= session.offer.expiryHeight - offerBlocks / 2) {
       return session.offer;
     }
-    const { setup, nonce } = { setup: this.#setup, nonce: this.#host.entropy.bytes(16) };
-    const terms = {
-      ...offerHead,
-      network: networkByte[setup.network],
-      variant: variantByte(setup.variant),
-      relayId: this.#signer.ed25519,
-      payeeKey: this.#keyRoot.named(nonce).keyPair().publicKey,
-      payoutScript: setup.payoutScript ?? setup.wallet.address.script,
-      nonce,
-      capacitySatMin: setup.capacitySatMin,
-      capacitySatMax: setup.capacitySatMax,
-      minConfirmations: setup.rules.minConfirmations,
-      refundBlocksMin: setup.rules.acceptMarginBlocks * 2,
-      refundBlocksMax,
-      feeSat: Number(setup.feeSat),
-      expiryHeight: tip + offerBlocks,
-    };
+    const terms = offerTerms(this.#setup, this.#signer.ed25519, this.#host.entropy.bytes(16), tip);
     session.offer = { ...terms, signature: this.#signer.sign(offerDigest(terms)) };
     return session.offer;
   }

@@ -1,12 +1,8 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equalBytes } from '../../base/bytes.ts';
-import { fail, ok, type Result } from '../../base/fault.ts';
-import { channelSatMax, channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
+import { channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
-import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
 import { signDigest } from '../../bitcoin/keys.ts';
-import { anchorSat } from '../../bitcoin/payment-tx.ts';
-import type { FundedContract } from '../../bitcoin/wallet.ts';
 import type {
   Outcome,
   Paid,
@@ -21,7 +17,7 @@ import type {
 import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
 import { Asks } from './asks.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
-import type { ChannelRecord } from './channel-record.ts';
+import { makeContract, openPayment } from './contract-maker.ts';
 import {
   acceptedMessage,
   claimDigest,
@@ -29,13 +25,11 @@ import {
   fundedMessage,
   type Offer,
   offerMessage,
-  openMessage,
   payMessage,
   paymentOp,
   schemeId,
   statusMessage,
   targetOp,
-  variantOf,
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
 import type { RoleSetup } from './role-setup.ts';
@@ -268,77 +262,20 @@ export class ChannelPayer implements Payer {
   #open(session: Session, offer: Offer, answer: Answer): Paid {
     const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
     if (satPerKvb === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no feerate');
-    const capacitySat = this.#capacity(session.budget, offer);
-    if (capacitySat === undefined)
-      return refused('PAY_BAD_TARGET', 'the payee takes no contract of this size');
-    const funded = this.#fund(offer, capacitySat, satPerKvb);
-    if (!funded.ok) return refused('PAY_NO_FUNDS', funded.fault.detail);
-    const { record, contract, writes } = funded.value;
+    const made = makeContract(
+      { offer, budget: session.budget, tip: this.book.tip as number, satPerKvb },
+      this.#setup,
+      this.#host.entropy,
+    );
+    if (!made.ok) return { kind: 'refused', fault: made.fault };
+    const { record, writes } = made.value;
     const channel = this.book.add(record);
     this.#attach(session, channel);
     session.refused = false;
     session.sent = 'open';
     this.#host.observer.count('naulon_channels_opened_total');
-    const { terms } = record;
-    const payment = openMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.open,
-      nonce: offer.nonce,
-      txid: contract.outpoint.txid,
-      index: contract.outpoint.index,
-      capacitySat,
-      refundHeight: terms.refundHeight,
-      feeSat: offer.feeSat,
-      payerKey: terms.payerKey,
-      refundScript: terms.refundScript,
-    });
+    const payment = openPayment(offer, record.terms);
     return { kind: 'send', payment, value: 0n, persist: [...writes, ...this.book.change(channel, {})] };
-  }
-
-  #capacity(budget: Value, offer: Offer): bigint | undefined {
-    const budgetSat = max((budget + satMsat - 1n) / satMsat, firstPaymentSatMin);
-    const wanted = max(budgetSat + BigInt(offer.feeSat) + anchorSat, offer.capacitySatMin);
-    const limit = min(min(offer.capacitySatMax, this.#setup.capacitySatMax), channelSatMax);
-    const capacitySat = min(max(wanted, this.#setup.capacitySatMin), limit);
-    return capacitySat < offer.capacitySatMin ? undefined : capacitySat;
-  }
-
-  #fund(
-    offer: Offer,
-    capacitySat: bigint,
-    satPerKvb: bigint,
-  ): Result<{ record: ChannelRecord; contract: FundedContract; writes: readonly StoreWrite[] }> {
-    const { wallet, keyRoot, rules } = this.#setup;
-    const keyName = this.#host.entropy.bytes(16);
-    const tip = this.book.tip as number;
-    const terms = {
-      variant: variantOf(offer.variant) as 'spillman' | 'cltv',
-      capacitySat,
-      refundHeight: tip + rules.refundBlocks,
-      feeSat: BigInt(offer.feeSat),
-      payerKey: keyRoot.named(keyName).keyPair().publicKey,
-      payeeKey: offer.payeeKey,
-      payoutScript: offer.payoutScript,
-    };
-    const funded = wallet.fund(contractOutputScript(terms), capacitySat, satPerKvb);
-    if (!funded.ok) return fail(funded.fault.code, funded.fault.detail);
-    const contract = funded.value;
-    // Taken after the change's address, so that one record holds both.
-    const refund = wallet.takeAddress();
-    const record: ChannelRecord = {
-      terms: { ...terms, outpoint: contract.outpoint, refundScript: refund.script },
-      keyName,
-      peer: offer.relayId,
-      minConfirmations: Math.max(offer.minConfirmations, 1),
-      openedHeight: tip,
-      stored: false,
-      accepted: false,
-      closeAsked: false,
-      refundSignature: new Uint8Array(0),
-      contract: contract.transaction.toBuffer(),
-      ending: undefined,
-    };
-    return ok({ record, contract, writes: [...contract.writes, ...refund.writes] });
   }
 
   /** The refund is ours: keep it, only then send the contract, and wait until it is deep enough. */
@@ -517,8 +454,4 @@ function refused(code: PayFault['code'], detail?: string): Paid {
 
 function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

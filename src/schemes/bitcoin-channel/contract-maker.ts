@@ -1,0 +1,98 @@
+import { fail, ok, type Result } from '../../base/fault.ts';
+import { channelSatMax, firstPaymentSatMin } from '../../base/limits.ts';
+import { type ChannelTerms, contractOutputScript } from '../../bitcoin/contract-tx.ts';
+import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import type { PayFault, Value } from '../../payment/scheme.ts';
+import type { Entropy, StoreWrite } from '../../ports.ts';
+import type { ChannelRecord } from './channel-record.ts';
+import { type Offer, openMessage, paymentOp, schemeId, variantOf } from './messages.ts';
+import type { RoleSetup } from './role-setup.ts';
+
+/** What a payer wants a contract for. */
+export interface ContractWish {
+  /** Checked already. */
+  readonly offer: Offer;
+  /** msat that the session may ever pay. */
+  readonly budget: Value;
+  readonly tip: number;
+  readonly satPerKvb: bigint;
+}
+
+export interface MadeContract {
+  readonly record: ChannelRecord;
+  /** Of the wallet: the addresses that the contract uses. */
+  readonly writes: readonly StoreWrite[];
+}
+
+/** Builds and signs a contract that fits the offer; its coins are reserved, nothing is sent. */
+export function makeContract(
+  { offer, budget, tip, satPerKvb }: ContractWish,
+  setup: RoleSetup,
+  entropy: Entropy,
+): Result<MadeContract, PayFault> {
+  const capacitySat = capacityFor(offer, budget, setup);
+  if (capacitySat === undefined) return fail('PAY_BAD_TARGET', 'the payee takes no contract of this size');
+  const { wallet, keyRoot, rules } = setup;
+  const keyName = entropy.bytes(16);
+  const terms = {
+    variant: variantOf(offer.variant) as ChannelTerms['variant'],
+    capacitySat,
+    refundHeight: tip + rules.refundBlocks,
+    feeSat: BigInt(offer.feeSat),
+    payerKey: keyRoot.named(keyName).keyPair().publicKey,
+    payeeKey: offer.payeeKey,
+    payoutScript: offer.payoutScript,
+  };
+  const funded = wallet.fund(contractOutputScript(terms), capacitySat, satPerKvb);
+  if (!funded.ok) return fail('PAY_NO_FUNDS', funded.fault.detail);
+  const { transaction, outpoint, writes } = funded.value;
+  // Taken after the change's address, so that its record counts both.
+  const refund = wallet.takeAddress();
+  const record: ChannelRecord = {
+    terms: { ...terms, outpoint, refundScript: refund.script },
+    keyName,
+    peer: offer.relayId,
+    minConfirmations: Math.max(offer.minConfirmations, 1),
+    openedHeight: tip,
+    stored: false,
+    accepted: false,
+    closeAsked: false,
+    refundSignature: new Uint8Array(0),
+    contract: transaction.toBuffer(),
+    ending: undefined,
+  };
+  return ok({ record, writes: [...writes, ...refund.writes] });
+}
+
+/** OPEN: the contract's outpoint and terms, the answer to an offer. */
+export function openPayment(offer: Offer, terms: ChannelTerms): Uint8Array {
+  return openMessage.encode({
+    scheme: schemeId,
+    op: paymentOp.open,
+    nonce: offer.nonce,
+    txid: terms.outpoint.txid,
+    index: terms.outpoint.index,
+    capacitySat: terms.capacitySat,
+    refundHeight: terms.refundHeight,
+    feeSat: Number(terms.feeSat),
+    payerKey: terms.payerKey,
+    refundScript: terms.refundScript,
+  });
+}
+
+/** So large that the whole budget can be paid, within what both sides take. */
+function capacityFor(offer: Offer, budget: Value, setup: RoleSetup): bigint | undefined {
+  const budgetSat = max((budget + 999n) / 1_000n, firstPaymentSatMin);
+  const wanted = max(budgetSat + BigInt(offer.feeSat) + anchorSat, offer.capacitySatMin);
+  const limit = min(min(offer.capacitySatMax, setup.capacitySatMax), channelSatMax);
+  const capacitySat = min(max(wanted, setup.capacitySatMin), limit);
+  return capacitySat < offer.capacitySatMin ? undefined : capacitySat;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
