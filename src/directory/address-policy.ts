@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import { formatIp, parseIpv4 } from '../base/ip.ts';
 import {
   allowsAnyPort,
@@ -116,15 +116,4 @@ function appendRange(ranges: PortRange[], range: PortRange): void {
 /** Whether the rules refuse every destination. */
 export function refusesAll(rules: readonly PolicyRule[]): boolean {
   return !rules.some(rule => rule.accept) || !allowsAnyPort(summarisePolicy(rules));
-}
-
-/** True when a rule is about this address and port. */
-export function ruleMatches(rule: PolicyRule, address: Uint8Array, port: number): boolean {
-  if (port < rule.ports.low || port > rule.ports.high) return false;
-  if (rule.network === undefined) return true;
-  const { bits } = rule.network;
-  const whole = bits >> 3;
-  if (!equalBytes(address.subarray(0, whole), rule.network.address.subarray(0, whole))) return false;
-  const mask = (0xff00 >> (bits & 7)) & 0xff;
-  return (bits & 7) === 0 || (address[whole] & mask) === (rule.network.address[whole] & mask);
 }

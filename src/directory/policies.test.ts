@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../base/bytes.ts';
-import {
-  formatPolicyRule,
-  type PolicyRule,
-  parsePolicyRule,
-  ruleMatches,
-  summarisePolicy,
-} from './address-policy.ts';
+import { formatPolicyRule, type PolicyRule, parsePolicyRule, summarisePolicy } from './address-policy.ts';
 import { parseBandwidthFile } from './bandwidth-file.ts';
 import { consensusEntries, labFlagRules, publicFlagRules, type RelayStanding } from './flag-rules.ts';
 import { allowsAnyPort, allowsPort, formatPortPolicy, parsePortPolicy } from './port-policy.ts';
@@ -81,13 +75,6 @@ describe('address policy', () => {
         expect(parsePortPolicy(formatPortPolicy(summed))).toEqual(summed);
       }),
     );
-  });
-
-  test('rules match by leading bits', () => {
-    const [rule] = rulesOf('accept 10.16.0.0/12:80');
-    expect(ruleMatches(rule, Uint8Array.of(10, 31, 255, 1), 80)).toBe(true);
-    expect(ruleMatches(rule, Uint8Array.of(10, 32, 0, 1), 80)).toBe(false);
-    expect(ruleMatches(rule, Uint8Array.of(10, 16, 0, 1), 81)).toBe(false);
   });
 });
 
