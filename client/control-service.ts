@@ -1,5 +1,5 @@
 import { type Fault, fail, type Result } from '../src/base/fault.ts';
-import { controlConnectionsMax, hopsMax } from '../src/base/limits.ts';
+import { controlConnectionsMax, endedReportsMax, hopsMax } from '../src/base/limits.ts';
 import type { Clock, Observer, StreamId, StreamPort } from '../src/ports.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { circuitReport } from './circuit-report.ts';
@@ -50,6 +50,8 @@ export class ControlService implements StreamService {
   readonly #facts: ControlFacts;
   readonly #connections = new Map<StreamId, LineReader>();
   #openings: Opening[] = [];
+  /** What became of the circuits that ended last. */
+  readonly #ended = new Map<number, CircuitReport>();
   #closings: { readonly circuit: ManagedCircuit; readonly answer: Answer }[] = [];
 
   constructor(core: ClientCore, money: MoneyDesk | undefined, ports: ControlPorts, facts: ControlFacts) {
@@ -110,6 +112,9 @@ export class ControlService implements StreamService {
   }
 
   onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    this.#ended.set(circuit.id, this.#report(circuit));
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > endedReportsMax && oldest !== undefined) this.#ended.delete(oldest);
     const openings = this.#openings.filter(each => each.circuit === circuit);
     this.#openings = this.#openings.filter(each => each.circuit !== circuit);
     for (const { answer } of openings) answer({ ok: false, fault });
@@ -144,16 +149,26 @@ export class ControlService implements StreamService {
         answer({ ok: true, value: [...this.#core.pool.circuits].map(each => this.#report(each)) });
         break;
       case 'circuit':
-        this.#withCircuit(given, answer, circuit => answer({ ok: true, value: this.#report(circuit) }));
+        this.#withCircuit(
+          given,
+          answer,
+          circuit => answer({ ok: true, value: this.#report(circuit) }),
+          report => answer({ ok: true, value: report }),
+        );
         break;
       case 'open-circuit':
         this.#open(given, answer, tell);
         break;
       case 'close-circuit':
-        this.#withCircuit(given, answer, circuit => {
-          this.#closings.push({ circuit, answer });
-          circuit.close();
-        });
+        this.#withCircuit(
+          given,
+          answer,
+          circuit => {
+            this.#closings.push({ circuit, answer });
+            circuit.close();
+          },
+          report => answer({ ok: true, value: report }),
+        );
         break;
       case 'connect-stream':
         this.#withCircuit(given, answer, circuit => {
@@ -226,7 +241,13 @@ export class ControlService implements StreamService {
     if (circuit.state === 'open') this.onCircuitOpen(circuit);
   }
 
-  #withCircuit(given: ControlParams, answer: Answer, act: (circuit: ManagedCircuit) => void): void {
+  #withCircuit(
+    given: ControlParams,
+    answer: Answer,
+    act: (circuit: ManagedCircuit) => void,
+    whenEnded: (report: CircuitReport) => void = ({ id }) =>
+      answer(fail('CIRCUIT_ENDED', `circuit ${id} has ended`)),
+  ): void {
     const id = given.require('circuit', given.integer('circuit', 1, Number.MAX_SAFE_INTEGER));
     const read = given.result(id);
     if (!read.ok) {
@@ -234,7 +255,9 @@ export class ControlService implements StreamService {
       return;
     }
     const circuit = this.#core.pool.get(read.value ?? 0);
-    if (circuit === undefined) answer(fail('CIRCUIT_UNKNOWN', `there is no circuit ${read.value}`));
+    const ended = this.#ended.get(read.value ?? 0);
+    if (circuit === undefined && ended !== undefined) whenEnded(ended);
+    else if (circuit === undefined) answer(fail('CIRCUIT_UNKNOWN', `there is no circuit ${read.value}`));
     else act(circuit);
   }
 

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { OperatorError } from '../src/base/fault.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, grouped, satText } from './command-output.ts';
-import { type ControlClient, exitCode, openControl } from './control-client.ts';
+import { type ControlClient, exitCode, exitCodeOf, openControl } from './control-client.ts';
 import { connectThrough, type StreamTicket } from './socks-connect.ts';
 
 /** How a command's circuit is to be. */
@@ -105,9 +105,20 @@ async function fetchOver(
     const body = await download(control, id, socket, url, options, out);
     return { ...body, url: url.href, circuit: await closed() };
   } catch (error) {
-    await closed().catch(() => {});
-    throw error;
+    const report = await closed().catch(() => undefined);
+    throw circuitError(report) ?? error;
   }
+}
+
+/** What a transfer broke off for, when its circuit ended by itself. */
+export function circuitError(report: CircuitReport | undefined): OperatorError | undefined {
+  const { code, detail } = report?.fault ?? {};
+  if (code === undefined || code === 'CIRCUIT_CLOSED') return undefined;
+  return new OperatorError(
+    code,
+    `the circuit ended: ${code}${detail ? `: ${detail}` : ''}`,
+    exitCodeOf(code),
+  );
 }
 
 async function download(

@@ -3,7 +3,7 @@ import { OperatorError } from '../src/base/fault.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, satText } from './command-output.ts';
 import { exitCode, openControl } from './control-client.ts';
-import { type CircuitOptions, openPaidCircuit } from './get-command.ts';
+import { type CircuitOptions, circuitError, openPaidCircuit } from './get-command.ts';
 import { connectThrough, type StreamTicket } from './socks-connect.ts';
 
 export interface StreamOptions extends CircuitOptions {
@@ -31,6 +31,8 @@ export async function streamCommand(
     await join(socket);
     const report = await control.call<CircuitReport>('close-circuit', { circuit: id });
     const paidMsat = report.hops.reduce((sum, hop) => sum + BigInt(hop.paidMsat), 0n);
+    const broken = circuitError(report);
+    if (broken !== undefined) throw broken;
     out.say(`${report.bytesOut} bytes sent, ${report.bytesIn} received, ${satText(paidMsat)} sat`);
     return options.signal?.aborted ? exitCode.interrupted : exitCode.ok;
   } finally {

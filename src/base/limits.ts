@@ -126,6 +126,8 @@ export const socksHandshakeMsMax = 30_000;
 export const halfOpenMsMax = 10_000;
 /** Connections to a client's control socket. */
 export const controlConnectionsMax = 100;
+/** Circuits that ended, of which a client's control socket still tells. */
+export const endedReportsMax = 100;
 /** One line of the control protocol. */
 export const controlLineBytesMax = 65_536;
 

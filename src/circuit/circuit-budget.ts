@@ -69,12 +69,17 @@ export class CircuitBudget {
     return room;
   }
 
-  /** Streams were opened or closed: tells each payer what it must keep prepaid so that nothing stalls. */
+  /**
+   * Streams were opened or closed: tells each payer what it must keep prepaid so that nothing stalls. A circuit is
+   * always good for one stream to its end, so that the first does not wait for a payment of its own.
+   */
   exposureChanged(): void {
     const now = this.#clock.monotonicMs();
+    const last = this.#hops.length - 1;
     let cells = 2 * paymentReserveCells;
-    for (let i = this.#hops.length - 1; i >= 0; i--) {
-      const { openStreams, payer } = this.#hops[i];
+    for (let i = last; i >= 0; i--) {
+      const { payer } = this.#hops[i];
+      const openStreams = Math.max(this.#hops[i].openStreams, i === last ? 1 : 0);
       const permitted = Math.min(openStreams * streamWindowCells, circuitWindowCells);
       cells += Math.max(permitted, this.#hops[i].exposure(now)) + (openStreams > 0 ? circuitWindowStep : 0);
       payer?.needs(cells);
