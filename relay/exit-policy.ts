@@ -46,7 +46,9 @@ export class ExitPolicy {
   ipv6Ports(): PortPolicy | undefined {
     const ranges: PortRange[] = [];
     let start: number | undefined;
-    for (let port = 1; port <= 65_536; port++) {
+    // The answer changes where a rule begins or ends, and nowhere else.
+    const edges = new Set([1, 65_536, ...this.#rules.flatMap(({ low, high }) => [low, high + 1])]);
+    for (const port of [...edges].sort((a, b) => a - b)) {
       const open = this.allows(publicIpv6, port);
       if (open) start ??= port;
       else if (start !== undefined) {
