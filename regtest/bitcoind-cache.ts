@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { identityOf, isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 import type { Launch } from './bitcoind-program.ts';
 import { compareVersions } from './bitcoind-program.ts';
-import { identityOf, isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 /** Written last into an unpacked bitcoind, before it is renamed into place: how to run it, relative to its folder. */
 interface Manifest {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { identityOf, isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import { type Bitcoind, startBitcoind } from './bitcoind.ts';
 import { bitcoinOf, RpcFault, satoshiOf } from './bitcoind-rpc.ts';
 import { type Funds, openFunds } from './funds.ts';
-import { identityOf, isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 
 const somebody = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
 
