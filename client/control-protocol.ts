@@ -16,7 +16,7 @@ export interface ControlRequest {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-export interface ControlError {
+interface ControlError {
   readonly code: string;
   readonly message: string;
 }

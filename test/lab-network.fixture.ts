@@ -10,95 +10,90 @@ import { type NodeProcess, startNode } from '../scripts/node-process.ts';
 import { NetworkStart } from '../scripts/spawn-network.ts';
 
 /** A network of real processes on a real bitcoind, for one test file. */
-export interface LabNetwork {
-  readonly state: NetworkState;
-  readonly control: ClientControl;
+export class LabNetwork {
   readonly rpc: RpcCall;
-  node(name: string): NodeState;
+  readonly #start: NetworkStart;
+  readonly #network: ReturnType<NetworkStart['network']>;
+  readonly #again: NodeProcess[] = [];
+  readonly #dir: string;
+  #control: ClientControl;
+
+  constructor(dir: string, start: NetworkStart, control: ClientControl) {
+    this.#dir = dir;
+    this.#start = start;
+    this.#network = start.network();
+    this.#control = control;
+    const { rpcUrl, cookieFile } = this.state.chain;
+    this.rpc = regtestRpc(rpcUrl, cookieFile);
+  }
+
+  get state(): NetworkState {
+    return this.#network.state;
+  }
+
+  get control(): ClientControl {
+    return this.#control;
+  }
+
+  node(name: string): NodeState {
+    const found = this.state.nodes.find(each => each.name === name);
+    if (found === undefined) throw new Error(`no node ${name}`);
+    return found;
+  }
+
   /** kill -9, and waits until the process is gone. */
-  kill(name: string): Promise<void>;
+  async kill(name: string): Promise<void> {
+    process.kill(this.node(name).process.pid, 'SIGKILL');
+    await until(() => this.node(name).end !== undefined, `${name} is dead`);
+  }
+
   /** Starts a node again with the files it was started with before. */
-  restart(name: string): Promise<void>;
+  async restart(name: string): Promise<void> {
+    const { role, dataDir } = this.node(name);
+    const args = [role, '-f', join(dataDir, 'torrc'), '--pay', join(dataDir, 'pay.yaml')];
+    const log = join(dataDir, 'log');
+    this.#again.push(await startNode({ name, args, log, readyLine: /"event":"ready"/, readyMsMax: 60_000 }));
+  }
+
   /** A new connection to the client's control socket, after its restart. */
-  reconnect(): Promise<ClientControl>;
-  mine(blocks: number): Promise<void>;
-  stop(): Promise<void>;
+  async reconnect(): Promise<ClientControl> {
+    this.#control.close();
+    this.#control = await controlOf(this.state.control);
+    return this.#control;
+  }
+
+  async mine(blocks: number): Promise<void> {
+    await this.#network.funds?.mine(blocks);
+  }
+
+  async stop(): Promise<void> {
+    this.#control.close();
+    await Promise.all(this.#again.map(node => node.stop()));
+    await this.#start.stop();
+    await removeFolder(this.#dir);
+  }
 }
 
+/** Starts what `netYaml` plans, with the client's wallet funded, in a folder that goes when the network stops. */
 export async function startLabNetwork(netYaml: string): Promise<LabNetwork> {
   const dir = await mkdtemp(join(tmpdir(), 'naulon-test-'));
-  const start = new NetworkStart({
-    dir,
-    plan: parseNetFile('test', netYaml),
-    exitTo: [],
-    say: () => {},
-    removeWhenOrphaned: dir,
-  });
-  const again: NodeProcess[] = [];
-  const stop = async () => {
-    await Promise.all(again.map(node => node.stop()));
-    await start.stop();
-    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  };
+  const plan = parseNetFile('test', netYaml);
+  const start = new NetworkStart({ dir, plan, exitTo: [], say: () => {}, removeWhenOrphaned: dir });
   try {
     await start.chain();
     await start.nodes();
-    const network = start.network();
-    const { state } = network;
-    let control = await controlOf(state.control);
+    const control = await controlOf(start.network().state.control);
     await start.fund(control);
-    const rpc = regtestRpc(state.chain.rpcUrl, state.chain.cookieFile);
-    const node = (name: string) => {
-      const found = network.state.nodes.find(each => each.name === name);
-      if (found === undefined) throw new Error(`no node ${name}`);
-      return found;
-    };
-    return {
-      get state() {
-        return network.state;
-      },
-      get control() {
-        return control;
-      },
-      rpc,
-      node,
-      async kill(name) {
-        process.kill(node(name).process.pid, 'SIGKILL');
-        await until(
-          () => network.state.nodes.find(each => each.name === name)?.end !== undefined,
-          `${name} is dead`,
-        );
-      },
-      async restart(name) {
-        const { role, dataDir } = node(name);
-        const files = ['-f', join(dataDir, 'torrc'), '--pay', join(dataDir, 'pay.yaml')];
-        again.push(
-          await startNode({
-            name,
-            args: [role, ...files],
-            log: join(dataDir, 'log'),
-            readyLine: /"event":"ready"/,
-            readyMsMax: 60_000,
-          }),
-        );
-      },
-      async reconnect() {
-        control.close();
-        control = await controlOf(network.state.control);
-        return control;
-      },
-      async mine(blocks) {
-        await network.funds?.mine(blocks);
-      },
-      async stop() {
-        control.close();
-        await stop();
-      },
-    };
+    return new LabNetwork(dir, start, control);
   } catch (error) {
-    await stop();
+    await start.stop();
+    await removeFolder(dir);
     throw error;
   }
+}
+
+function removeFolder(dir: string): Promise<void> {
+  return rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
 /** Waits for what will happen; the bound only ends a test that hangs. */

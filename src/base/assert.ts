@@ -7,8 +7,3 @@ export class BrokenInvariant extends Error {
 export function assert(holds: unknown, what: string): asserts holds {
   if (!holds) throw new BrokenInvariant(what);
 }
-
-/** Closes a switch over a union, so that the compiler points at each switch when the union grows. */
-export function unreachable(value: never): never {
-  throw new BrokenInvariant(`no case for ${JSON.stringify(value)}`);
-}

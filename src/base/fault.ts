@@ -23,9 +23,6 @@ export function fail<Code extends string>(
   return { ok: false, fault: detail === undefined ? { code } : { code, detail } };
 }
 
-/** Who has to act: the peer misbehaved, the local configuration or machine is at fault, or naulon has a bug. */
-export type Blame = 'peer' | 'local' | 'bug';
-
 /**
  * An error that ends a whole program or command, for a person: one line, an exit code (README, exit codes).
  * Never used between peers.

@@ -41,7 +41,6 @@ export const relayEarlyCellsMax = 8;
 export const hopsMax = 8;
 /** Cells a relay holds for a circuit whose next link is still being opened. */
 export const extendWaitMsMax = 30_000;
-export const circuitBuildMsMax = 60_000;
 /** Circuits that may wait for one link that is being opened. */
 export const extendsPerLinkMax = 500;
 

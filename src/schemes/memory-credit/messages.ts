@@ -15,7 +15,7 @@ export const paymentMessage = struct({
   cumulative: u64,
   signature: fixedBytes(64),
 });
-export type PaymentMessage = Holds<typeof paymentMessage>;
+type PaymentMessage = Holds<typeof paymentMessage>;
 
 /** What the signature covers, apart from every other use of the key. */
 export function signedPart(nonce: Uint8Array, cumulative: bigint): Uint8Array {
