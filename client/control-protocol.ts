@@ -16,11 +16,6 @@ export interface ControlRequest {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-interface ControlError {
-  readonly code: string;
-  readonly message: string;
-}
-
 /** One line; amounts become decimal strings. */
 export function encodeControlLine(message: Readonly<Record<string, unknown>>): Uint8Array {
   const text = JSON.stringify(message, (_, value) => (typeof value === 'bigint' ? String(value) : value));

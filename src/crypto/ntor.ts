@@ -18,8 +18,6 @@ const server = utf8('Server');
 export const ntorRequestBytes = 84;
 export const ntorReplyBytes = 64;
 
-type NtorFault = 'NTOR_BAD_LENGTH' | 'NTOR_NOT_OUR_KEY' | 'NTOR_BAD_POINT' | 'NTOR_BAD_AUTH';
-
 /** What a client keeps between its request and the reply. */
 export interface NtorClientState {
   readonly ephemeral: X25519KeyPair;

@@ -1,5 +1,5 @@
 import { concatBytes, utf8 } from '../../base/bytes.ts';
-import { fixedBytes, type Holds, struct, u8, u64 } from '../../base/struct.ts';
+import { fixedBytes, struct, u8, u64 } from '../../base/struct.ts';
 
 /** First byte of every payment and target of this scheme. */
 export const schemeId = 127;
@@ -15,7 +15,6 @@ export const paymentMessage = struct({
   cumulative: u64,
   signature: fixedBytes(64),
 });
-type PaymentMessage = Holds<typeof paymentMessage>;
 
 /** What the signature covers, apart from every other use of the key. */
 export function signedPart(nonce: Uint8Array, cumulative: bigint): Uint8Array {
