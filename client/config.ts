@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import { type DirectoryAuthority, parseDirAuthority } from '../src/directory/directory-authority.ts';
@@ -28,7 +28,6 @@ export interface ClientConfig {
   readonly unused: readonly string[];
 }
 
-const exitCode = 2;
 const socksPortDefault = 9050;
 
 /** Reads torrc and pay.yaml; what is wrong is one OperatorError that names file and line. */
@@ -130,10 +129,10 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new OperatorError('CONFIG_FILE', `${file}: cannot be read (${code})`, exitCode);
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file} (${code})`, exitCode.usage);
   }
 }
 
 function configError(fault: { readonly code: string; readonly detail?: string }): OperatorError {
-  return new OperatorError(fault.code, fault.detail ?? fault.code, exitCode);
+  return new OperatorError(fault.code, fault.detail ?? fault.code, exitCode.usage);
 }

@@ -1,18 +1,6 @@
 import { connect } from 'node:net';
-import { OperatorError } from '../src/base/fault.ts';
+import { type ExitCode, exitCode, OperatorError } from '../src/base/fault.ts';
 import { LineReader } from './control-protocol.ts';
-
-/** Exit codes of commands (README). */
-export const exitCode = {
-  ok: 0,
-  badAnswer: 1,
-  usage: 2,
-  missing: 3,
-  timeout: 4,
-  unpaid: 5,
-  cheated: 6,
-  interrupted: 130,
-} as const;
 
 export type ControlEvent = Readonly<Record<string, unknown>> & { readonly event: string };
 
@@ -85,7 +73,7 @@ function onLine(message: Record<string, unknown>, pending: Map<number, Pending>)
 }
 
 /** Which exit code a client's refusal is. */
-export function exitCodeOf(code: string): number {
+export function exitCodeOf(code: string): ExitCode {
   if (code === 'CIRCUIT_UNPAID' || code.startsWith('PAY_') || code.startsWith('WALLET_'))
     return exitCode.unpaid;
   if (code === 'CIRCUIT_CHEATED') return exitCode.cheated;

@@ -3,10 +3,10 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, grouped, satText } from './command-output.ts';
-import { type ControlClient, exitCode, exitCodeOf, openControl } from './control-client.ts';
+import { type ControlClient, exitCodeOf, openControl } from './control-client.ts';
 import { connectThrough, type StreamTicket } from './socks-connect.ts';
 
 /** How a command's circuit is to be. */

@@ -1,9 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { concatBytes, utf8 } from '../src/base/bytes.ts';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { formatIp, parseIp } from '../src/base/ip.ts';
 import { socksReply } from '../src/socks/socks5.ts';
-import { exitCode } from './control-client.ts';
 
 /** What a command got from connect-stream. */
 export interface StreamTicket {

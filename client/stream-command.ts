@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, satText } from './command-output.ts';
-import { exitCode, openControl } from './control-client.ts';
+import { openControl } from './control-client.ts';
 import { type CircuitOptions, circuitError, openPaidCircuit } from './get-command.ts';
 import { connectThrough, type StreamTicket } from './socks-connect.ts';
 

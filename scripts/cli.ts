@@ -1,18 +1,15 @@
 import { CommanderError } from 'commander';
 import { BrokenInvariant } from '../src/base/assert.ts';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { buildProgram } from './cli-program.ts';
 import { toJson } from './terminal.ts';
-
-/** What a program ends with (README, exit codes). */
-const exitCodes = { ok: 0, badAnswer: 1, usage: 2, interrupted: 130 } as const;
 
 /** Runs one command line and ends with its exit code. Errors of people are one line; our own come with their trace. */
 export async function main(args: readonly string[]): Promise<void> {
   process.stdout.on('error', leaveOnClosedPipe);
   process.stderr.on('error', leaveOnClosedPipe);
   endWithOwner();
-  let code: number = exitCodes.ok;
+  let code: number = exitCode.ok;
   const program = buildProgram(given => {
     code = given;
   });
@@ -31,9 +28,9 @@ export async function main(args: readonly string[]): Promise<void> {
 export function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) {
     // Help and version were asked for; everything else is a usage error, which commander has printed.
-    if (error.exitCode === 0) return exitCodes.ok;
+    if (error.exitCode === 0) return exitCode.ok;
     if (json) process.stdout.write(`${toJson({ error: { code: 'USAGE', message: error.message } })}\n`);
-    return exitCodes.usage;
+    return exitCode.usage;
   }
   if (error instanceof OperatorError) {
     if (json) process.stdout.write(`${toJson({ error: { code: error.code, message: error.message } })}\n`);
@@ -43,12 +40,12 @@ export function report(error: unknown, json: boolean): number {
   const kind = error instanceof BrokenInvariant ? 'a bug in naulon' : 'unexpected';
   if (json) process.stdout.write(`${toJson({ error: { code: 'UNEXPECTED', message: String(error) } })}\n`);
   process.stderr.write(`naulon: ${kind}: ${error instanceof Error ? error.stack : String(error)}\n`);
-  return exitCodes.badAnswer;
+  return exitCode.badAnswer;
 }
 
 /** Whoever reads us may stop reading, as `head` does; that is no error. */
 function leaveOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+  if (error.code === 'EPIPE') process.exit(exitCode.ok);
   throw error;
 }
 

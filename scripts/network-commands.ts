@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { OperatorError } from '../src/base/fault.ts';
+import { type ExitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
@@ -37,7 +37,7 @@ type SupervisorMessage =
 interface Fault {
   readonly code: string;
   readonly message: string;
-  readonly exitCode: number;
+  readonly exitCode: ExitCode;
 }
 
 /** Starts a network: in the foreground until interrupted, or (-d) leaving it to a supervisor of its own. */

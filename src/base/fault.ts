@@ -23,16 +23,35 @@ export function fail<Code extends string>(
   return { ok: false, fault: detail === undefined ? { code } : { code, detail } };
 }
 
+/** What a command or program ends with. */
+export const exitCode = {
+  ok: 0,
+  /** It ran, and the answer is bad. */
+  badAnswer: 1,
+  /** The command line or a configuration is wrong. */
+  usage: 2,
+  /** Something is not there: a file, a program, a running network. */
+  missing: 3,
+  timeout: 4,
+  /** A payment was refused, or there is nothing to pay with. */
+  unpaid: 5,
+  /** A relay was caught cheating. */
+  cheated: 6,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+
 /**
- * An error that ends a whole program or command, for a person: one line, an exit code (README, exit codes).
+ * An error that ends a whole program or command, for a person: one line, an exit code.
  * Never used between peers.
  */
 export class OperatorError extends Error {
   override name = 'OperatorError';
-  readonly exitCode: number;
+  readonly exitCode: ExitCode;
   readonly code: string;
   /** @param code listed in ERRORS.md. @param message one line: what, where, what to do. */
-  constructor(code: string, message: string, exitCode: number) {
+  constructor(code: string, message: string, exitCode: ExitCode) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
