@@ -68,7 +68,7 @@ describe('the command line', () => {
     const wrong = await naulon(['up', file, '--json']);
     expect(wrong.code).toBe(2);
     expect(wrong.err).toBe(`naulon: ${file}:2: there is no option relays.0.prise; did you mean price?\n`);
-    expect(JSON.parse(wrong.out)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
+    expect(JSON.parse(wrong.out)).toMatchObject({ error: { code: 'CONFIG_UNKNOWN_OPTION' } });
     expect((await naulon(['up', file, '--relays', '3'])).code).toBe(2);
     expect((await naulon(['up', 'absent.yaml'])).code).toBe(2);
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { OperatorError } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
 import { formatPrice, parsePrice } from '../src/payment/price.ts';
 
@@ -105,7 +105,7 @@ export function readNetFile(file: string): NetPlan {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    throw new OperatorError('CONFIG_FILE', `${file} cannot be read`, 2);
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}`, exitCode.usage);
   }
   return parseNetFile(file, text);
 }
@@ -114,23 +114,29 @@ export function readNetFile(file: string): NetPlan {
 export function parseNetFile(file: string, text: string): NetPlan {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const wrong = (line: number, what: string) =>
-    new OperatorError('CONFIG_INVALID', `${file}:${line}: ${what}`, 2);
+  const wrong = (code: string, line: number, what: string) =>
+    new OperatorError(code, `${file}:${line}: ${what}`, exitCode.usage);
   const [broken] = document.errors;
-  if (broken !== undefined) throw wrong(lines.linePos(broken.pos[0]).line, broken.message.split('\n')[0]);
+  if (broken !== undefined)
+    throw wrong('CONFIG_BAD_LINE', lines.linePos(broken.pos[0]).line, broken.message.split('\n')[0]);
   const parsed = netSchema.safeParse(document.toJS() ?? {});
   if (parsed.success) {
     if (!relaysOf(parsed.data).some(({ exit }) => exit))
-      throw wrong(lineAt(document, lines, ['relays']), 'relays: none of them is an exit');
+      throw wrong('CONFIG_BAD_VALUE', lineAt(document, lines, ['relays']), 'relays: none of them is an exit');
     return parsed.data;
   }
   const [issue] = parsed.error.issues;
   const path = issue.path.filter(part => typeof part !== 'symbol');
   if (issue.code !== 'unrecognized_keys')
-    throw wrong(lineAt(document, lines, path), `${path.join('.') || 'the file'}: ${issue.message}`);
+    throw wrong(
+      'CONFIG_BAD_VALUE',
+      lineAt(document, lines, path),
+      `${path.join('.') || 'the file'}: ${issue.message}`,
+    );
   const [key] = issue.keys;
   const nearest = nearestName(key, knownKeys(path));
   throw wrong(
+    'CONFIG_UNKNOWN_OPTION',
     lineAt(document, lines, [...path, key]),
     `there is no option ${[...path, key].join('.')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
   );
