@@ -16,7 +16,6 @@ describe('net.yaml', () => {
     const plan = parseNetFile(
       'net.yaml',
       `
-seed: 7
 relays:
   - {count: 2, flags: [guard], price: 2 msat/cell}
   - {count: 1, price: 50000 sat/GiB}
@@ -26,7 +25,6 @@ chain: {kind: regtest}
 `,
     );
     expect(plan).toMatchObject({
-      seed: 7,
       pay: { window: 2048, max_spend: 100_000 },
       chain: { kind: 'regtest' },
     });

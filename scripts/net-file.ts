@@ -27,7 +27,6 @@ const relayGroup = z.strictObject({
 });
 
 const netSchema = z.strictObject({
-  seed: z.number().int().nonnegative().optional(),
   authorities: z.literal(1).default(1),
   relays: z.array(relayGroup).min(1),
   exit_to: z
