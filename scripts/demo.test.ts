@@ -31,11 +31,12 @@ function startDemo(...args: string[]) {
     child.once('close', code => done({ code, out, err })),
   );
   const says = (wanted: RegExp) =>
-    new Promise<void>(said =>
+    new Promise<void>((said, failed) => {
       createInterface(child.stderr).on('line', line => {
         if (wanted.test(line)) said();
-      }),
-    );
+      });
+      void ended.then(({ code }) => failed(new Error(`ended with ${code}, never said ${wanted}:\n${err}`)));
+    });
   return { child, ended, says };
 }
 

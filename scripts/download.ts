@@ -17,6 +17,7 @@ export async function download(
 ): Promise<Downloaded> {
   const { host, pathname, search } = new URL(url);
   const hash = createHash('sha256');
+  signal?.throwIfAborted();
   const abort = () => socket.destroy(new Error('interrupted'));
   signal?.addEventListener('abort', abort, { once: true });
   const start = performance.now();
