@@ -65,6 +65,7 @@ describe('a network of the command line', () => {
       const { code, out, err } = await naulon('get', labUrl(state().lab, file), ...args);
       expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
       const { circuit, payments } = JSON.parse(out);
+      expect(circuit.fault.code).toBe('CIRCUIT_CLOSED');
       expect(circuit.hops.map(({ relay }: { relay: string }) => relay).join()).toBe(path);
       // The first payment must be worth claiming and buys some 13,000 cells; the windows come after it.
       expect(payments).toBeGreaterThan(3 * 9);

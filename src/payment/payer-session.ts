@@ -95,6 +95,8 @@ export class PayerSession {
   #failed: PayerFault | undefined;
   #exhausted: PayFault | undefined;
   #finish: (() => void) | undefined;
+  /** The scheme has given its last message; what follows the answer to it is the end. */
+  #lastGiven = false;
   #alive = true;
 
   constructor(options: PayerSessionOptions) {
@@ -263,7 +265,8 @@ export class PayerSession {
 
   #close(done: () => void): void {
     const { payer, id } = this.#options;
-    const paid = payer.finish(id);
+    const paid = this.#lastGiven ? undefined : payer.finish(id);
+    this.#lastGiven = true;
     if (paid === undefined || paid.kind === 'refused') {
       this.#finish = undefined;
       this.#failed ??= { code: 'PAY_REFUSED', detail: 'closed' };

@@ -11,6 +11,7 @@ import type { PayeeSession } from './payee-session.ts';
 import { PayerDesk } from './payer-desk.ts';
 import type { PayerFault, PayerSession } from './payer-session.ts';
 import { msatFor } from './price.ts';
+import type { PaymentScheme } from './scheme.ts';
 import { CircuitAllowance, type SpendingLimits } from './spending.ts';
 import type { WindowChoice } from './top-up.ts';
 
@@ -18,6 +19,18 @@ const price = 3n << 20n;
 const seedOf = (fill: number) => new Uint8Array(32).fill(fill);
 const observer: Observer = { log() {}, count() {} };
 const noChain = {} as ChainPort;
+
+/** A scheme that says goodbye in a message of its own, as one does that closes channels. */
+function endingWith(scheme: PaymentScheme, payment: Uint8Array): PaymentScheme {
+  return {
+    ...scheme,
+    payer: host => {
+      const payer = scheme.payer(host);
+      payer.finish = () => ({ kind: 'send', payment, value: 0n, persist: [] });
+      return payer;
+    },
+  };
+}
 
 /** Both ends of one paid hop with a first-in first-out line each way; nothing moves until the test says so. */
 class PaidHopWorld {
@@ -39,9 +52,16 @@ class PaidHopWorld {
 
   constructor(
     window: WindowChoice,
-    options: { purseMsat?: bigint; limits?: SpendingLimits; circuitMsat?: bigint } = {},
+    options: {
+      purseMsat?: bigint;
+      limits?: SpendingLimits;
+      circuitMsat?: bigint;
+      lastMessage?: Uint8Array;
+    } = {},
   ) {
-    const scheme = memoryCredit({ purseMsat: options.purseMsat ?? 10n ** 12n, limitMsat: 10n ** 15n });
+    const credit = memoryCredit({ purseMsat: options.purseMsat ?? 10n ** 12n, limitMsat: 10n ** 15n });
+    const { lastMessage } = options;
+    const scheme = lastMessage === undefined ? credit : endingWith(credit, lastMessage);
     const clock = {
       monotonicMs: () => this.#now,
       wallMs: () => 1_790_000_000_000 + this.#now,
@@ -267,6 +287,21 @@ test('limits are kept, and a payer that reaches one says so', () => {
   poor.payer.start();
   poor.settle();
   expect(poor.failed?.code).toBe('PAY_NO_FUNDS');
+});
+
+test('a session that ends in order says its last message once, whatever the hop answers, and fails nobody', () => {
+  const world = new PaidHopWorld(1024, { lastMessage: seedOf(9) });
+  world.payer.needs(100);
+  world.payer.start();
+  world.settle();
+  world.events.length = 0;
+  let ends = 0;
+  world.payer.finish(() => {
+    ends += 1;
+  });
+  world.settle();
+  expect({ ends, failed: world.failed }).toEqual({ ends: 1, failed: undefined });
+  expect(world.events.filter(event => event === 'redeem')).toEqual(['redeem']);
 });
 
 test('a hop that takes cells from the balance, or counts value it was not paid, is blamed', () => {
