@@ -50,6 +50,9 @@ module.exports = {
       path: '^src/(node-io|sim)/',
       pathNot: '^src/$1/',
     }),
+    forbid('the-package-opens-nothing', '^src/index\\.ts', {
+      path: '^(src/node-io/|scripts/|regtest/|bench/|[^/]+/(main|config|start-[^/]*)\\.ts)',
+    }),
     forbid('cores-do-no-io', '^(relay|client|dirauth)/[^/]*-core\\.ts$', {
       path: '^src/(node-io|sim|schemes)/',
     }),

@@ -38,6 +38,7 @@ import { PaymentPlan } from './payment-plan.ts';
 import { RequestedStream, type RequestUser, type StreamRequest } from './requested-stream.ts';
 import { SocksService } from './socks-service.ts';
 
+/** All that a client needs of the world. */
 export interface ClientPorts {
   readonly links: LinkPort;
   readonly streams: StreamPort;

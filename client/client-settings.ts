@@ -46,6 +46,7 @@ export const defaultPoolSettings: PoolSettings = {
 /** A GiB of traffic at 100,000 sat/GiB, the price that labs use. */
 export const defaultChannelMsat = 100_000_000n;
 
+/** What a client does when its configuration says nothing: it pays nobody and uses free relays. */
 export const defaultClientSettings: Omit<ClientSettings, 'authorities'> = {
   linkProtocols: [3, 4, 5],
   hops: 3,

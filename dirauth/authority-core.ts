@@ -41,6 +41,7 @@ import { OrResponder } from './or-responder.ts';
 import { probeEveryMs, ReachabilityProbe } from './reachability-probe.ts';
 import { consensusTimes, nextDueMs, type VoteSchedule } from './vote-clock.ts';
 
+/** What an authority's configuration comes down to; its torrc is read in config.ts. */
 export interface AuthoritySettings {
   readonly nickname: string;
   readonly contact: string | undefined;
@@ -60,6 +61,7 @@ export interface AuthoritySettings {
   readonly protocols: readonly LinkProtocol[];
 }
 
+/** All that an authority needs of the world. */
 export interface AuthorityPorts {
   readonly links: LinkPort;
   readonly streams: StreamPort;

@@ -29,7 +29,7 @@ const certificateMs = 365 * 86_400_000;
 /** A certificate is made anew, over the same keys, when less than this is left of it. */
 const renewMs = 60 * 86_400_000;
 
-/** @param lab keys that are quick to make. */
+/** Keys and certificate of a new authority; takes seconds. @param lab keys that are quick to make. */
 export function generateAuthorityKeys(entropy: Entropy, wallMs: number, lab: boolean): AuthorityKeys {
   const identity = generateRsaKey(lab ? 2048 : 3072);
   const signing = generateRsaKey(2048);

@@ -54,6 +54,7 @@ import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
 import type { RelaySettings } from './relay-settings.ts';
 
+/** All that a relay needs of the world. */
 export interface RelayPorts {
   readonly links: LinkPort;
   readonly streams: StreamPort;

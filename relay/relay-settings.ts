@@ -30,6 +30,7 @@ export interface RelaySettings {
 /** C tor's default of BandwidthRate. */
 const gibibyte = 2 ** 30;
 
+/** What a relay does when its configuration says nothing: it is free, and no exit. */
 export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 'authorities'> = {
   ipv6: undefined,
   contact: undefined,

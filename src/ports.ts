@@ -22,6 +22,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Time that passes, time of day, and timers. */
 export interface Clock {
   /** Milliseconds since some start; never jumps. For timers, rates and windows. */
   monotonicMs(): number;
@@ -30,11 +31,13 @@ export interface Clock {
   after(ms: number, run: () => void): Cancel;
 }
 
+/** Randomness, for keys and for choices alike. */
 export interface Entropy {
   /** Fresh unpredictable bytes. */
   bytes(length: number): Uint8Array;
 }
 
+/** Why a connection ended, as far as it is known. */
 export type CloseReason = 'done' | 'refused' | 'timeout' | 'reset' | 'unreachable' | 'protocol' | 'overload';
 
 /** What the Tor link handshake must know of the TLS connection below it. */
@@ -46,6 +49,7 @@ export interface LinkFacts {
   exporter(label: string, context: Uint8Array): Uint8Array;
 }
 
+/** TLS connections to other nodes, by either side's wish. */
 export interface LinkPort {
   /** Answers later with onOpen or onClosed. */
   open(to: Endpoint): LinkId;
@@ -57,6 +61,7 @@ export interface LinkPort {
   facts(link: LinkId): LinkFacts;
 }
 
+/** What a core is told of its links. */
 export interface LinkHandler {
   /** A peer connected to us and TLS is up. */
   onAccepted(link: LinkId, from: Endpoint): void;
@@ -75,6 +80,7 @@ export interface ResolvedAddress {
   readonly ttlSeconds: number;
 }
 
+/** TCP connections to the rest of the world, and its names. */
 export interface StreamPort {
   /** Looks a name up (or, for an IP literal with `reverse`, its names); answers later with onResolved. */
   resolve(name: string, reverse: boolean): AskId;
@@ -88,6 +94,7 @@ export interface StreamPort {
   close(stream: StreamId): void;
 }
 
+/** What a core is told of its streams and lookups. */
 export interface StreamHandler {
   /** Empty: the name does not exist, or could not be looked up. */
   onResolved(ask: AskId, addresses: readonly ResolvedAddress[]): void;
@@ -117,6 +124,7 @@ export interface StorePort {
   commit(writes: readonly StoreWrite[], ask: AskId): void;
 }
 
+/** Names an output of a transaction. */
 export interface Outpoint {
   /** Transaction id in internal (wire) byte order, 32 bytes. */
   readonly txid: Uint8Array;
@@ -170,6 +178,7 @@ export type Answer =
     }
   | { readonly kind: 'feerate'; readonly ask: AskId; readonly fault?: string; readonly satPerKvb?: bigint };
 
+/** What a core is told by store and chain. */
 export interface AnswerHandler {
   onAnswer(answer: Answer): void;
   onChain(event: ChainEvent): void;

@@ -7,6 +7,7 @@ import { type BitcoinChannelScheme, bitcoinChannel } from '../../src/schemes/bit
 import type { Finding } from './checkers.ts';
 import { PaidNetwork, type PaidNetworkOptions } from './paid-network.ts';
 
+/** A paid network's options, with those of the channels in place of a scheme. */
 export type ChannelNetworkOptions = Omit<PaidNetworkOptions, 'schemeFor'> & {
   readonly variant?: ContractVariant;
   /** Between blocks. */

@@ -33,6 +33,7 @@ import { WireTap } from './wire-tap.ts';
 /** A scheme for one node, made anew for each: they keep their state. */
 export type SchemeFor = (role: 'payer' | 'payee', index: number) => PaymentScheme;
 
+/** What a network is made of; with equal options two networks do the same to the last byte. */
 export interface PaidNetworkOptions {
   readonly seed: string | number;
   readonly relays: number;
@@ -50,6 +51,7 @@ export interface PaidNetworkOptions {
   readonly onLog?: (line: LoggedLine) => void;
 }
 
+/** A relay in its present life. */
 export interface SimRelay {
   readonly index: number;
   readonly keys: NodeKeys;
@@ -58,6 +60,7 @@ export interface SimRelay {
   readonly tap: WireTap;
 }
 
+/** A client in its present life. */
 export interface SimClient {
   readonly index: number;
   readonly machine: Machine;
@@ -72,8 +75,8 @@ const authorityAddress = '9.9.9.9';
 const webAddress = '93.184.216.34';
 const usersAddress = '81.1.1.1';
 /** A name of the simulated internet that a BulkServer stands behind. */
-export const bulkHost = 'bulk.example';
-export const bulkPort = 80;
+const bulkHost = 'bulk.example';
+const bulkPort = 80;
 
 /** An authority, relays, clients, and programs that use them, in one process and in virtual time. */
 export class PaidNetwork {

@@ -12,10 +12,12 @@ export type Result<T, F extends Fault = Fault> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly fault: F };
 
+/** The result of what went well. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
+/** The result of what went wrong. `detail` is safe to log. */
 export function fail<Code extends string>(
   code: Code,
   detail?: string,

@@ -16,6 +16,7 @@ export interface Field<T> {
 /** What a field, or a struct, holds: `type Begin = Holds<typeof begin>`. */
 export type Holds<F> = F extends Field<infer T> ? T : never;
 
+/** A message that is declared: a field, and bytes in both directions. */
 export interface Struct<T> extends Field<T> {
   encode(value: T): Uint8Array;
   /** All of `bytes` must be used. */
@@ -27,20 +28,25 @@ export interface Struct<T> extends Field<T> {
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = { readonly [K in keyof F]: Holds<F[K]> };
 
+/** One byte. */
 export const u8: Field<number> = { read: reader => reader.u8(), write: (writer, value) => writer.u8(value) };
+/** Two bytes, big-endian. */
 export const u16: Field<number> = {
   read: reader => reader.u16(),
   write: (writer, value) => writer.u16(value),
 };
+/** Four bytes, big-endian. */
 export const u32: Field<number> = {
   read: reader => reader.u32(),
   write: (writer, value) => writer.u32(value),
 };
+/** Eight bytes, big-endian. */
 export const u64: Field<bigint> = {
   read: reader => reader.u64(),
   write: (writer, value) => writer.u64(value),
 };
 
+/** So many bytes, no more and no less. */
 export function fixedBytes(length: number): Field<Uint8Array> {
   return {
     read: reader => reader.bytes(length).slice(),
@@ -67,6 +73,7 @@ export function sizedBytes(size: Field<number>, lengthMax = 65_535): Field<Uint8
   };
 }
 
+/** All bytes that are left. */
 export const restBytes: Field<Uint8Array> = {
   read: reader => reader.rest().slice(),
   write: (writer, value) => writer.bytes(value),

@@ -87,13 +87,16 @@ const receiptBody = struct({
   creditedMsat: u64,
   target: sizedBytes(u16),
 });
+/** A RECEIPT once its fragments are together. */
 export type Receipt = Omit<Holds<typeof receiptBody>, 'version'>;
 const receiptVersion = 1;
 
+/** The message that goes into fragments. */
 export function encodeReceipt(receipt: Receipt): Uint8Array {
   return receiptBody.encode({ version: receiptVersion, ...receipt });
 }
 
+/** Undefined for bytes that are no receipt. */
 export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   const body = receiptBody.decode(bytes);
   return body?.version === receiptVersion ? body : undefined;

@@ -23,11 +23,12 @@ export interface NodeKeys {
 /** The RSA keys of a node, which cannot be seeded. */
 export type NodeRsaKeys = Pick<NodeKeys, 'rsaIdentity' | 'tls' | 'tap'>;
 
+/** Takes a second or so: RSA keys cannot be drawn from an Entropy. */
 export function generateNodeRsaKeys(): NodeRsaKeys {
   return { rsaIdentity: generateRsaKey(1024), tls: generateRsaKey(2048), tap: generateRsaKey(1024) };
 }
 
-/** @param rsa fresh ones from generateNodeRsaKeys, or fixtures in a simulated world. */
+/** A node's keys, new but for RSA. @param rsa fresh ones from generateNodeRsaKeys, or fixtures in a simulated world. */
 export function makeNodeKeys(entropy: Entropy, rsa: NodeRsaKeys): NodeKeys {
   return {
     ...rsa,

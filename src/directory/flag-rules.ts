@@ -27,6 +27,7 @@ export interface FlagRules {
   readonly fastKBps: number;
 }
 
+/** What C tor's authorities ask of relays. */
 export const publicFlagRules: FlagRules = {
   lab: false,
   unmeasuredKBpsMax: 20,

@@ -15,6 +15,7 @@ import type {
   Value,
 } from './scheme.ts';
 
+/** The two sides of a scheme. */
 export type SideName = 'payer' | 'payee';
 
 /** A process that runs one side of a scheme: its ports, and what becomes of it. */

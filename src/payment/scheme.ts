@@ -57,6 +57,7 @@ export const paymentStatus = {
   busy: 13,
 } as const;
 
+/** The names of the statuses that a RECEIPT carries as numbers. */
 export type PaymentStatusName = keyof typeof paymentStatus;
 
 /** Why a payment was refused; `code` travels as its number in the RECEIPT. */
@@ -73,6 +74,7 @@ export type PayFault = Fault<
   | 'PAY_BAD_REFUND_SIGNATURE'
 >;
 
+/** What became of a payment at its payee. */
 export type Redeemed =
   /** Worth `value` more than before (0 for a set-up step). `reply` is the next target, sent in the RECEIPT. */
   | {
@@ -85,6 +87,7 @@ export type Redeemed =
   | { readonly kind: 'pending'; readonly ask: AskId }
   | { readonly kind: 'refused'; readonly fault: PaymentFault; readonly reply?: Uint8Array };
 
+/** What a payer answers when it is asked to pay. */
 export type Paid =
   /** Send this payment after persisting; when it is receipted the payee has `value` more (0 for a set-up step). */
   | {
@@ -155,6 +158,7 @@ export interface PayeeSigner {
   sign(message: Uint8Array): Uint8Array;
 }
 
+/** A payment system, as relays and clients are given it: one object for each side. */
 export interface PaymentScheme {
   /** First byte of every payment and target. */
   readonly id: number;

@@ -1,8 +1,8 @@
-import { SimProcess } from '../../../test/sim-process.ts';
 import { Wallet } from '../../bitcoin/wallet.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
 import { type SchemeWorld, type SideName, schemeCompliance } from '../../payment/compliance.ts';
 import { SimChain } from '../../sim/sim-chain.ts';
+import { SimProcess } from '../../sim/sim-process.ts';
 import { World } from '../../sim/world.ts';
 import { rolePrefix } from './channel-record.ts';
 import { bitcoinChannel, readLedger } from './index.ts';

@@ -21,6 +21,7 @@ export interface BitcoinChannelScheme extends PaymentScheme {
   readonly desk: ChannelDesk;
 }
 
+/** Payments over channels on a private Bitcoin chain; keys and channels are kept in the host's store. */
 export function bitcoinChannel(options: BitcoinChannelOptions): BitcoinChannelScheme {
   let payer:
     | { readonly side: ChannelPayer; readonly wallet: ReturnType<typeof setUpRole>['wallet'] }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { SimProcess } from '../../../test/sim-process.ts';
 import { ByteReader } from '../../base/bytes.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
 import { complianceCases, schemeCompliance } from '../../payment/compliance.ts';
 import type { SchemeWorld } from '../../payment/compliance-talk.ts';
 import type { Payee, Payer, PaymentScheme, Redeemed } from '../../payment/scheme.ts';
 import { SimChain } from '../../sim/sim-chain.ts';
+import { SimProcess } from '../../sim/sim-process.ts';
 import { World } from '../../sim/world.ts';
 import { memoryCredit } from './index.ts';
 import { creditRecord } from './messages.ts';

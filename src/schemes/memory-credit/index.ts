@@ -3,6 +3,7 @@ import { schemeId } from './messages.ts';
 import { MemoryCreditPayee } from './payee.ts';
 import { MemoryCreditPayer } from './payer.ts';
 
+/** How much may be promised. */
 export interface MemoryCreditOptions {
   /** What a payer may spend in all. */
   readonly purseMsat: bigint;

@@ -1,0 +1,62 @@
+import type { SchemeProcess } from '../payment/compliance-talk.ts';
+import type { SchemeHost } from '../payment/scheme.ts';
+import type { AnswerHandler } from '../ports.ts';
+import type { SimChain } from './sim-chain.ts';
+import { SimChainPort } from './sim-chain-port.ts';
+import { SimNode } from './sim-node.ts';
+import { SimStore } from './sim-store.ts';
+import { VirtualClock } from './virtual-clock.ts';
+import type { World } from './world.ts';
+
+/** A process of a simulated world that runs one side of a payment scheme: a disk and a view of the chain, no network. */
+export class SimProcess implements SchemeProcess {
+  readonly store: SimStore;
+  readonly chain: SimChainPort;
+  readonly host: SchemeHost;
+  readonly #node: SimNode;
+  readonly #chain: SimChain;
+
+  private constructor(node: SimNode, store: SimStore, chain: SimChain) {
+    this.#node = node;
+    this.#chain = chain;
+    this.store = store;
+    this.chain = new SimChainPort(node, chain);
+    this.host = hostOf(node, store, this.chain);
+  }
+
+  static start(world: World, name: string, chain: SimChain): SimProcess {
+    const node = new SimNode(world, name);
+    return new SimProcess(node, new SimStore(node), chain);
+  }
+
+  /** Leads answers and news to `handler` from now on. */
+  attach(handler: AnswerHandler): void {
+    this.store.attach(handler);
+    this.turn(() => this.chain.attach(handler));
+  }
+
+  /** Does `run` as the one thing that happens now. */
+  turn<T>(run: () => T): T {
+    return this.#node.turn(run);
+  }
+
+  /** Dies at once and starts again with what was durable. */
+  restart(): SimProcess {
+    this.#node.die();
+    this.store.crash();
+    this.chain.forget();
+    return new SimProcess(this.#node, this.store, this.#chain);
+  }
+}
+
+function hostOf(node: SimNode, store: SimStore, chain: SimChainPort): SchemeHost {
+  let lastAsk = 0;
+  return {
+    clock: new VirtualClock(node),
+    entropy: node.entropy,
+    chain,
+    store,
+    observer: node.observer,
+    newAsk: () => ++lastAsk,
+  };
+}
