@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { type ExitCode, exitCode, OperatorError } from '../src/base/fault.ts';
+import { type ExitCode, exitCode, type Fault, OperatorError } from '../src/base/fault.ts';
+import { adviceOn } from './advice.ts';
 import { LineReader } from './control-protocol.ts';
 
 export type ControlEvent = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -67,13 +68,17 @@ function onLine(message: Record<string, unknown>, pending: Map<number, Pending>)
     return;
   }
   pending.delete(message.id as number);
-  const error = message.error as { code: string; message: string } | undefined;
-  if (error === undefined) waiting.resolve(message.result);
-  else waiting.reject(new OperatorError(error.code, error.message, exitCodeOf(error.code)));
+  const fault = message.error as Fault | undefined;
+  if (fault === undefined) waiting.resolve(message.result);
+  else waiting.reject(errorOf(fault));
 }
 
-/** Which exit code a client's refusal is. */
-export function exitCodeOf(code: string): ExitCode {
+/** A client's fault as the end of a command. */
+export function errorOf({ code, detail }: Fault): OperatorError {
+  return new OperatorError(code, adviceOn(code, detail), exitCodeOf(code));
+}
+
+function exitCodeOf(code: string): ExitCode {
   if (code === 'CIRCUIT_UNPAID' || code.startsWith('PAY_') || code.startsWith('WALLET_'))
     return exitCode.unpaid;
   if (code === 'CIRCUIT_CHEATED') return exitCode.cheated;

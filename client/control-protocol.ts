@@ -5,7 +5,7 @@ import { controlLineBytesMax } from '../src/base/limits.ts';
  * The client's control socket: one JSON object a line, both ways, for the commands of the same user.
  *
  *     > {"id": 1, "method": "circuits", "params": {}}
- *     < {"id": 1, "result": [...]}         or  {"id": 1, "error": {"code": "...", "message": "..."}}
+ *     < {"id": 1, "result": [...]}         or  {"id": 1, "error": {"code": "...", "detail": "..."}}
  *     < {"id": 1, "event": "built", ...}   any number of them before the result
  *
  * Amounts (msat, sat) are decimal strings, since they outgrow what JSON numbers hold.

@@ -79,7 +79,7 @@ export class ControlService implements StreamService {
     for (const line of lines) {
       const request = parseControlRequest(line);
       if (request === undefined) {
-        this.#send(stream, { error: { code: 'CONTROL_MALFORMED', message: 'not a request' } });
+        this.#send(stream, { error: { code: 'CONTROL_MALFORMED', detail: 'not a request' } });
         this.#close(stream);
         return;
       }
@@ -134,7 +134,7 @@ export class ControlService implements StreamService {
   #handle(stream: StreamId, { id, method, params }: ControlRequest): void {
     const answer: Answer = result => {
       if (result.ok) this.#send(stream, { id, result: result.value ?? null });
-      else this.#send(stream, { id, error: { code: result.fault.code, message: messageOf(result.fault) } });
+      else this.#send(stream, { id, error: told(result.fault) });
     };
     const tell: Tell = (event, fields) => this.#send(stream, { id, event, ...fields });
     const given = new ControlParams(params);
@@ -278,6 +278,6 @@ function isPaid(circuit: ManagedCircuit): boolean {
   return circuit.payments?.ready ?? true;
 }
 
-function messageOf(fault: Fault): string {
-  return fault.detail === undefined ? fault.code : `${fault.code}: ${fault.detail}`;
+function told({ code, detail }: Fault): Fault {
+  return { code, detail };
 }

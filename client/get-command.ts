@@ -1,12 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, grouped, satText } from './command-output.ts';
-import { type ControlClient, exitCodeOf, openControl } from './control-client.ts';
+import { type ControlClient, errorOf, openControl } from './control-client.ts';
 import { connectThrough, type StreamTicket } from './socks-connect.ts';
 
 /** How a command's circuit is to be. */
@@ -62,6 +63,7 @@ export function openPaidCircuit(
 /** `naulon get URL`: one HTTP GET over a paid circuit of its own. */
 export async function getCommand(url: string, options: GetOptions, out: CommandOutput): Promise<number> {
   const target = parseUrl(url);
+  if (options.output !== undefined) requireFolder(options.output);
   const control = await openControl(options.control);
   const abort = (): void => control.close();
   options.signal?.addEventListener('abort', abort, { once: true });
@@ -89,6 +91,12 @@ function parseUrl(text: string): URL {
   throw new OperatorError('URL_UNSUPPORTED', `${text}: ${why}`, exitCode.usage);
 }
 
+/** Before anything is paid for. */
+function requireFolder(output: string): void {
+  if (existsSync(dirname(output))) return;
+  throw new OperatorError('OUTPUT_NO_FOLDER', `${output}: its folder does not exist`, exitCode.missing);
+}
+
 async function fetchOver(
   control: ControlClient,
   url: URL,
@@ -112,13 +120,8 @@ async function fetchOver(
 
 /** What a transfer broke off for, when its circuit ended by itself. */
 export function circuitError(report: CircuitReport | undefined): OperatorError | undefined {
-  const { code, detail } = report?.fault ?? {};
-  if (code === undefined || code === 'CIRCUIT_CLOSED') return undefined;
-  return new OperatorError(
-    code,
-    `the circuit ended: ${code}${detail ? `: ${detail}` : ''}`,
-    exitCodeOf(code),
-  );
+  const fault = report?.fault;
+  return fault === undefined || fault.code === 'CIRCUIT_CLOSED' ? undefined : errorOf(fault);
 }
 
 async function download(
