@@ -137,7 +137,7 @@ function closedStreams(streams: TcpStreams): StreamHandler {
 function cannotListen(error: Error): Error {
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') return error;
-  return new OperatorError('CANNOT_LISTEN', `cannot listen at ${address}:${port}: ${code}`, 2);
+  return new OperatorError('PORT_UNAVAILABLE', `cannot listen at ${address}:${port}: ${code}`, 3);
 }
 
 /** Reads the bandwidth file now, and again each interval, since scanners replace it. */

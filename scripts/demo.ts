@@ -6,6 +6,7 @@ import { Listr, ListrLogger, ProcessOutput } from 'listr2';
 import type { CircuitReport, HopReport } from '../client/circuit-report.ts';
 import { connectThrough } from '../client/socks-connect.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
+import { assert } from '../src/base/assert.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import {
@@ -240,8 +241,8 @@ class DemoRun {
   }
 
   #running(): { network: Network; control: ClientControl } {
-    if (this.#network === undefined) throw new OperatorError('DEMO', 'the network does not run', 1);
-    return { network: this.#network, control: this.#control as ClientControl };
+    assert(this.#network !== undefined && this.#control !== undefined, 'the steps before have started both');
+    return { network: this.#network, control: this.#control };
   }
 
   async #until(holds: () => Promise<boolean>, what: string): Promise<void> {

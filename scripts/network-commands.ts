@@ -111,7 +111,7 @@ async function detach(options: UpOptions, terminal: Terminal, file: string | und
       else failed(new OperatorError(message.fault.code, message.fault.message, message.fault.exitCode));
     });
     child.once('exit', () =>
-      failed(new OperatorError('SUPERVISOR', `the network ended; see ${dir}/supervisor.log`, 4)),
+      failed(new OperatorError('NETWORK_ENDED', `the network ended; see ${dir}/supervisor.log`, 4)),
     );
   });
   child.unref();

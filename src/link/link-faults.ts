@@ -12,8 +12,7 @@ export type LinkFaultCode =
   | 'LINK_MALFORMED'
   | 'LINK_BAD_CERTIFICATE'
   | 'LINK_WRONG_IDENTITY'
-  | 'LINK_BAD_AUTHENTICATION'
-  | 'LINK_OVERLOAD';
+  | 'LINK_BAD_AUTHENTICATION';
 
 export type LinkFault = Fault<LinkFaultCode>;
 
@@ -33,6 +32,5 @@ export type LinkProtocol = 3 | 4 | 5;
 /** How a connection is closed for a fault. */
 export function closeReasonOf(fault: LinkFault): CloseReason {
   if (fault.code === 'LINK_TIMEOUT') return 'timeout';
-  if (fault.code === 'LINK_IDLE' || fault.code === 'LINK_CLOSED') return 'done';
-  return fault.code === 'LINK_OVERLOAD' ? 'overload' : 'protocol';
+  return fault.code === 'LINK_IDLE' || fault.code === 'LINK_CLOSED' ? 'done' : 'protocol';
 }
