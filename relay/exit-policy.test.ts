@@ -21,6 +21,14 @@ function policy(settings: Partial<ExitPolicySettings>): ExitPolicy {
 const allows = (policy: ExitPolicy, ip: string, port: number) => policy.allows(parseIp(ip)!, port);
 
 describe('exit policy', () => {
+  it('reaches a server of this machine that a lab names, in either address family', () => {
+    const lines = ['accept [::1]:8080', 'accept 127.0.0.1:8080', 'reject private:*', 'accept *:*'];
+    const lab = policy({ lines, rejectPrivate: false });
+    for (const ip of ['::1', '127.0.0.1'])
+      expect([8080, 8081].map(port => allows(lab, ip, port))).toEqual([true, false]);
+    expect(allows(lab, '::ffff:127.0.0.1', 8081)).toBe(false);
+  });
+
   it.each([
     '0.0.0.0',
     '10.1.2.3',

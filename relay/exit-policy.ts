@@ -238,8 +238,10 @@ function carriedIpv4(ip: Uint8Array): Uint8Array | undefined {
   const nat64 = ip[0] === 0 && ip[1] === 0x64 && ip[2] === 0xff && ip[3] === 0x9b;
   const zeros = (from: number, to: number): boolean => ip.subarray(from, to).every(byte => byte === 0);
   if (nat64 && zeros(4, 12)) return ip.subarray(12);
-  const mapped = zeros(0, 10) && ((ip[10] === 0xff && ip[11] === 0xff) || (ip[10] === 0 && ip[11] === 0));
-  return mapped ? ip.subarray(12) : undefined;
+  const mapped = zeros(0, 10) && ip[10] === 0xff && ip[11] === 0xff;
+  // :: and ::1 carry nothing: they are the unspecified address and this machine's own.
+  const compatible = zeros(0, 12) && !zeros(12, 15);
+  return mapped || compatible ? ip.subarray(12) : undefined;
 }
 
 const publicOnly = new ExitPolicy([

@@ -109,10 +109,11 @@ export function writeRelay(
   return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, price, exit };
 }
 
-/** A lab's exit reaches loopback servers that are named, and nothing else on this machine. */
+/** A lab's exit reaches loopback servers that are named, of either address family, and nothing else on this machine. */
 function exitLines(exitTo: readonly string[]): string[] {
   return [
     'ExitRelay 1',
+    'IPv6Exit 1',
     'ExitPolicyRejectPrivate 0',
     ...exitTo.map(target => `ExitPolicy accept ${target}`),
     'ExitPolicy reject private:*',
