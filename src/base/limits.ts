@@ -10,9 +10,9 @@ export const circuitQueueCellsMax = 2_500;
 /** Below this many queued cells a circuit asks its sources to go on. */
 export const circuitQueueCellsLow = 50;
 /** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
+export const linkWriteBytesHigh = 262_144;
 /** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */
 export const linkWriteBatchBytes = 65_536;
-export const linkWriteBytesHigh = 262_144;
 /** Cells queued over all circuits of a node; beyond it a circuit that would add one dies. 100,000 cells are 50 MiB. */
 export const nodeQueueCellsMax = 100_000;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
