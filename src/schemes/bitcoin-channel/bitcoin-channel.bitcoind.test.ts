@@ -1,132 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bitcoind, startBitcoind } from '../../../regtest/bitcoind.ts';
 import { type Funds, openFunds } from '../../../regtest/funds.ts';
+import { BitcoindHost } from '../../../test/bitcoind-host.fixture.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
-import { BitcoindChain } from '../../node-io/bitcoind-chain.ts';
-import type { Payee, Payer, SchemeHost } from '../../payment/scheme.ts';
-import type { AnswerHandler, AskId, StorePort, StoreWrite } from '../../ports.ts';
+import type { Payee, Payer } from '../../payment/scheme.ts';
 import { type BitcoinChannelScheme, bitcoinChannel, type ChainFact, readLedger } from './index.ts';
 import type { BitcoinChannelOptions } from './options.ts';
-import { Conversation, type TestHost, TestSide } from './test-world.ts';
-
-/** Records in memory, durable after a turn of the event loop. */
-class MemoryStore implements StorePort {
-  readonly durable: Map<string, Uint8Array>;
-  handler: AnswerHandler | undefined;
-  dead = false;
-
-  constructor(durable = new Map<string, Uint8Array>()) {
-    this.durable = durable;
-  }
-
-  get(key: string): Uint8Array | undefined {
-    return this.durable.get(key)?.slice();
-  }
-
-  list(prefix: string): readonly (readonly [string, Uint8Array])[] {
-    return [...this.durable].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
-  }
-
-  commit(writes: readonly StoreWrite[], ask: AskId): void {
-    const kept = writes.map(({ key, value }) => ({ key, value: value?.slice() }));
-    setImmediate(() => {
-      if (this.dead) return;
-      for (const { key, value } of kept) {
-        if (value === undefined) this.durable.delete(key);
-        else this.durable.set(key, value);
-      }
-      this.handler?.onAnswer({ kind: 'stored', ask });
-    });
-  }
-}
-
-const faults: string[] = [];
-
-class RealHost implements TestHost {
-  readonly host: SchemeHost;
-  readonly store: MemoryStore;
-  readonly chain: BitcoindChain;
-  readonly #bitcoind: Bitcoind;
-  #waiters: (() => void)[] = [];
-
-  constructor(bitcoind: Bitcoind, store = new MemoryStore()) {
-    this.#bitcoind = bitcoind;
-    this.store = store;
-    const observer: SchemeHost['observer'] = {
-      log: (level, event, fields) => {
-        if (level !== 'debug') faults.push(`${event} ${JSON.stringify(fields)}`);
-      },
-      count: () => {},
-    };
-    this.chain = new BitcoindChain({ url: bitcoind.rpcUrl, cookieFile: bitcoind.cookieFile, observer });
-    let asks = 0;
-    this.host = {
-      clock: {
-        monotonicMs: () => performance.now(),
-        wallMs: () => Date.now(),
-        after: (ms, run) => {
-          const timer = setTimeout(run, ms);
-          return () => clearTimeout(timer);
-        },
-      },
-      entropy: { bytes: length => new Uint8Array(randomBytes(length)) },
-      chain: this.chain,
-      store,
-      observer,
-      newAsk: () => ++asks,
-    };
-  }
-
-  attach(handler: AnswerHandler): void {
-    const told: AnswerHandler = {
-      onAnswer: answer => {
-        handler.onAnswer(answer);
-        this.#wake();
-      },
-      onChain: event => {
-        handler.onChain(event);
-        this.#wake();
-      },
-    };
-    this.store.handler = told;
-    this.chain.attach(told);
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters.splice(0)) waiter();
-  }
-
-  turn<T>(run: () => T): T {
-    return run();
-  }
-
-  /** Looks at the condition after each event; waits as long as events may come. */
-  async until(done: () => boolean, withinMs = 10_000): Promise<boolean> {
-    const giveUp = new AbortController();
-    const late = pause(withinMs, 'late' as const, { signal: giveUp.signal, ref: false }).catch(
-      () => 'late' as const,
-    );
-    while (!done()) {
-      const news = new Promise<'news'>(resolve => {
-        this.#waiters.push(() => resolve('news'));
-      });
-      if ((await Promise.race([news, late])) === 'late') break;
-    }
-    giveUp.abort();
-    return done();
-  }
-
-  async stop(): Promise<void> {
-    this.store.dead = true;
-    await this.chain.stop();
-  }
-
-  restart(): RealHost {
-    return new RealHost(this.#bitcoind, new MemoryStore(this.store.durable));
-  }
-}
+import { Conversation, TestSide } from './test-world.ts';
 
 const identity = new Ed25519Key(new Uint8Array(32).fill(9));
 const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
@@ -142,8 +23,8 @@ afterAll(() => bitcoind.stop());
 
 class Lab {
   readonly options: BitcoinChannelOptions;
-  payerHost = new RealHost(bitcoind);
-  payeeHost = new RealHost(bitcoind);
+  payerHost = new BitcoindHost(bitcoind);
+  payeeHost = new BitcoindHost(bitcoind);
   payerScheme!: BitcoinChannelScheme;
   payeeScheme!: BitcoinChannelScheme;
   payer!: TestSide<Payer>;
@@ -202,6 +83,7 @@ class Lab {
       if ((await bitcoind.rpc<string[]>('getrawmempool')).length >= count) return;
       await pause(10);
     }
+    const faults = [...this.payerHost.faults, ...this.payeeHost.faults];
     throw new Error(`it did not reach the mempool: ${faults.join(', ')}`);
   }
 
@@ -225,7 +107,7 @@ class Lab {
   async phase(side: 'payer' | 'payee', phase: string): Promise<void> {
     const host = side === 'payer' ? this.payerHost : this.payeeHost;
     const came = await host.until(() => this.row(side).phase === phase);
-    expect([this.row(side).phase, came, ...faults]).toEqual([phase, true]);
+    expect([this.row(side).phase, came, ...host.faults]).toEqual([phase, true]);
   }
 
   /** Everything in both stores, against what bitcoind says. */
@@ -257,7 +139,6 @@ class Lab {
 describe.each(['spillman', 'cltv'] as const)('bitcoin-channel on bitcoind, %s', variant => {
   let lab: Lab;
   beforeEach(async () => {
-    faults.length = 0;
     lab = new Lab({ variant });
     await lab.fund();
   });
