@@ -80,7 +80,7 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.control = config.control;
     const directory = openDataDirectory(config.dataDirectory);
     this.#log = openJsonLog({ name: 'client', ...config.log });
-    this.#store = new FileStore({ directory, onBroken: error => endAtOnce(error.message) });
+    this.#store = new FileStore({ directory, onBroken: endAtOnce });
     this.#store.attach(this);
     const { chain } = config.pay;
     const observer = this.#log;
@@ -231,7 +231,7 @@ function noQuestion(): never {
 }
 
 /** What was promised can no longer be kept, so nothing more may be promised. */
-function endAtOnce(message: string): never {
-  process.stderr.write(`naulon client: ${message}\n`);
-  process.exit(70);
+function endAtOnce(why: OperatorError): never {
+  process.stderr.write(`naulon client: ${why.message}\n`);
+  process.exit(why.exitCode);
 }

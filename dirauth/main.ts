@@ -19,9 +19,9 @@ export async function dirauthMain(argv: readonly string[]): Promise<number> {
     if (!config.ok) throw new OperatorError(config.fault.code, config.fault.detail ?? '', 2);
     const log = openJsonLog({ name: config.value.nickname, ...logOf(torrc) });
     for (const option of torrc.unused()) log.log('warn', 'option without effect', { file: option });
-    const authority = await startAuthority(config.value, log, error => {
-      log.log('error', 'the store failed', { reason: error.message });
-      process.exit(4);
+    const authority = await startAuthority(config.value, log, why => {
+      log.log('error', 'the store failed', { reason: why.message });
+      process.exit(why.exitCode);
     });
     const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
     const { nickname } = config.value;
@@ -35,7 +35,7 @@ export async function dirauthMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof OperatorError)) throw error;
-    console.error(`naulon dirauth: ${error.message} [${error.code}]`);
+    console.error(`naulon dirauth: ${error.message}`);
     return error.exitCode;
   }
 }

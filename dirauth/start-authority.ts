@@ -43,7 +43,7 @@ const lineFile = 'dir-authority-line';
 export async function startAuthority(
   config: AuthorityConfig,
   observer: Observer,
-  onFailure: (error: Error) => void,
+  onFailure: (why: OperatorError) => void,
 ): Promise<RunningAuthority> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);

@@ -54,7 +54,7 @@ export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
   const keys = nodeKeysIn(directory, entropy);
   const store = new FileStore({
     directory,
-    onBroken: why => endAtOnce(why.message),
+    onBroken: endAtOnce,
   });
   store.attach({ onAnswer: answer => core.onAnswer(answer) });
   const certificate = makeTlsCertificate(keys, clock.wallMs());
@@ -172,7 +172,7 @@ function noQuestion(): never {
 }
 
 /** Promises that were made can no longer be kept, so nothing more may be promised. */
-function endAtOnce(message: string): never {
-  process.stderr.write(`naulon relay: ${message}\n`);
-  process.exit(3);
+function endAtOnce(why: OperatorError): never {
+  process.stderr.write(`naulon relay: ${why.message}\n`);
+  process.exit(why.exitCode);
 }
