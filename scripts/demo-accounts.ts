@@ -94,15 +94,13 @@ export function accountLines(accounts: readonly RelayAccount[]): string[] {
     'fee+anchor',
     'locked sat',
   ];
-  const transactions = accounts.map(({ relay, contract, settlement }) => [
-    relay,
-    contract.txid,
-    settlement.txid,
-    `${settlement.confirmations}`,
+  const transactions = accounts.flatMap(({ relay, contract, settlement }) => [
+    [relay, 'contract', contract.txid, ''],
+    ['', 'settlement', settlement.txid, `${settlement.confirmations}`],
   ]);
   return [
     ...table(headings, rows),
     '',
-    ...table(['relay', 'contract', 'settlement', 'confirmations'], transactions),
+    ...table(['relay', 'transaction', 'id', 'confirmations'], transactions),
   ];
 }

@@ -96,6 +96,8 @@ class DemoRun {
   readonly #file: SeededFile;
   readonly #sha256: Promise<string>;
   #say: (line: string) => void = () => {};
+  /** How bitcoind is looked for. */
+  #sayWay: (line: string) => void = () => {};
   #network: Network | undefined;
   #control: ClientControl | undefined;
   #circuit: CircuitReport | undefined;
@@ -114,7 +116,7 @@ class DemoRun {
       plan: { ...plan, pay: { ...plan.pay, window } },
       bitcoind: options.bitcoind,
       exitTo: [],
-      onStep: ({ step, way, text }) => this.#say(`${step}/6 ${way}: ${text}`),
+      onStep: ({ step, way, text }) => this.#sayWay(`${step}/6 ${way}: ${text}`),
       say: line => this.#say(line),
       signal,
       removeWhenOrphaned: dir,
@@ -122,13 +124,13 @@ class DemoRun {
   }
 
   async startChain(step: Step): Promise<void> {
-    let last = '';
-    this.#say = line => {
-      last = line;
+    this.#sayWay = line => {
       step.output = line;
     };
+    this.#say = line => {
+      step.title = line;
+    };
     await this.#start.chain();
-    step.title = last;
   }
 
   async startNodes(step: Step): Promise<void> {
