@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
+import { createWriteStream, existsSync, statSync, type WriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -97,6 +97,11 @@ function requireFolder(output: string): void {
   throw new OperatorError('OUTPUT_NO_FOLDER', `${output}: its folder does not exist`, exitCode.missing);
 }
 
+/** A file has its name once it is whole; a device or a pipe is written to as it is, and must not be replaced. */
+function writtenFirst(output: string): string {
+  return existsSync(output) && !statSync(output).isFile() ? output : `${output}.part`;
+}
+
 async function fetchOver(
   control: ControlClient,
   url: URL,
@@ -137,21 +142,22 @@ async function download(
     socket.destroy(new Error('interrupted'));
   };
   options.signal?.addEventListener('abort', abort, { once: true });
-  const partial = options.output === undefined ? undefined : `${options.output}.part`;
+  const { output } = options;
+  const written = output === undefined ? undefined : writtenFirst(output);
   const progress = new Progress(control, circuit, out, start);
   try {
     const response = await requestOver(socket, url);
-    const sink = partial === undefined ? process.stdout : createWriteStream(partial);
+    const sink = written === undefined ? process.stdout : createWriteStream(written);
     const hash = createHash('sha256');
     const bytes = await pour(response, sink, hash, progress);
-    if (partial !== undefined) {
+    if (written !== undefined && output !== undefined) {
       await new Promise<void>((done, failed) => (sink as WriteStream).on('error', failed).end(done));
-      await rename(partial, options.output as string);
+      if (written !== output) await rename(written, output);
     }
     const seconds = (performance.now() - start) / 1_000;
     return { status: response.statusCode ?? 0, bytes, seconds, sha256: hash.digest('hex') };
   } catch (error) {
-    if (partial !== undefined) await rm(partial, { force: true });
+    if (written !== undefined && written !== output) await rm(written, { force: true });
     if (error instanceof OperatorError) throw error;
     const what = error instanceof Error ? error.message : String(error);
     throw new OperatorError('GET_FAILED', `${url.href}: ${what}`, exitCode.badAnswer);

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -71,6 +72,23 @@ describe('a network of the command line', () => {
       expect(payments).toBeGreaterThan(3 * 9);
       const sha256 = createHash('sha256').update(readFileSync(output)).digest('hex');
       expect(sha256).toBe(await seededSha256(file));
+    },
+    timeoutMs,
+  );
+
+  it(
+    'writes into a pipe that is there, and leaves it one',
+    async () => {
+      const file = { seed: 'pipe', bytes: 100_000 };
+      const pipe = join(root, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const [got, read] = await Promise.all([
+        naulon('get', labUrl(state().lab, file), '-o', pipe),
+        readFile(pipe),
+      ]);
+      expect(got.code).toBe(0);
+      expect(createHash('sha256').update(read).digest('hex')).toBe(await seededSha256(file));
+      expect(statSync(pipe).isFIFO()).toBe(true);
     },
     timeoutMs,
   );
