@@ -141,6 +141,8 @@ class Side<N extends SideName> implements AnswerHandler {
 
 export type PayEnd =
   | { readonly kind: 'credited'; readonly promised: Value; readonly value: Value }
+  /** No value was asked, and there is nothing left to set up. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'refused'; readonly by: SideName; readonly fault: PayFault | PaymentFault }
   /** One of them waits for something that does not come. */
   | { readonly kind: 'waiting' };
@@ -201,6 +203,7 @@ export class Talk {
       const paid = await this.make(value, dies);
       if (paid === undefined) return { kind: 'waiting' };
       if (paid.kind === 'refused') return { kind: 'refused', by: 'payer', fault: paid.fault };
+      if (paid.kind === 'ready') return paid;
       const redeemed = await this.deliver(paid.payment, dies);
       if (redeemed === undefined) return { kind: 'waiting' };
       if (redeemed.kind === 'added') {

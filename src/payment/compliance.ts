@@ -34,6 +34,7 @@ export function complianceCases(make: () => Promise<SchemeWorld>): readonly Comp
   return [
     inLab('hands out a target that names the scheme and fits a cell', targets),
     inLab('credits each payment with what the payer promised, and no less than was asked', credits),
+    inLab('sets up without paying where no value is asked', preparations),
     inLab('credits nothing for a payment that comes again', replays),
     inLab('credits payments that come late, or in another order, once in all', disorder),
     inLab('credits nothing for a forged or cut payment, and all for the real one after it', forgeries),
@@ -85,6 +86,17 @@ async function credits(lab: Lab): Promise<void> {
     expect(lab.credited).toBe(promised);
     expectConserved(lab, true);
   }
+}
+
+async function preparations(lab: Lab): Promise<void> {
+  const talk = lab.talk();
+  expect(await talk.pay(0n)).toEqual({ kind: 'ready' });
+  expect(await talk.pay(0n)).toEqual({ kind: 'ready' });
+  expect(lab.credited).toBe(0n);
+  const steps = lab.sent.length;
+  expect(await talk.pay(lab.world.firstMsat)).toMatchObject({ kind: 'credited' });
+  expect(lab.sent.length).toBe(steps + 1);
+  expectConserved(lab, true);
 }
 
 async function replays(lab: Lab): Promise<void> {

@@ -97,6 +97,8 @@ export class PayerSession {
   #finish: (() => void) | undefined;
   /** The scheme has given its last message; what follows the answer to it is the end. */
   #lastGiven = false;
+  /** The session sets up and pays nothing; told once that is done. */
+  #prepared: (() => void) | undefined;
   #alive = true;
 
   constructor(options: PayerSessionOptions) {
@@ -132,6 +134,12 @@ export class PayerSession {
   /** Asks for the first target and pays. */
   start(): void {
     this.#transmit(new Uint8Array(0), 0n);
+  }
+
+  /** In place of `start`: takes the scheme's set-up steps, as opening a channel, pays nothing, then calls `done`. */
+  prepare(done: () => void): void {
+    this.#prepared = done;
+    this.start();
   }
 
   /** So many cells passed the hop, in either direction; may send a REDEEM at once. */
@@ -208,6 +216,10 @@ export class PayerSession {
       return;
     }
     const { clock, payer, id, price } = this.#options;
+    if (this.#prepared !== undefined) {
+      this.#handle(payer.pay(id, this.#target, 0n));
+      return;
+    }
     this.#topUp.measure(this.#cells, clock.monotonicMs());
     const cells = this.#topUp.due(this.spendable);
     if (cells === 0) return;
@@ -234,8 +246,13 @@ export class PayerSession {
   }
 
   #handle(paid: Paid): void {
+    if (paid.kind === 'ready') {
+      this.#onReady();
+      return;
+    }
     if (paid.kind === 'refused') {
-      if (paid.fault.code === 'PAY_LIMIT' || paid.fault.code === 'PAY_CHANNEL_EXHAUSTED')
+      if (this.#prepared !== undefined) this.#fail(paid.fault);
+      else if (paid.fault.code === 'PAY_LIMIT' || paid.fault.code === 'PAY_CHANNEL_EXHAUSTED')
         this.#runOut(paid.fault);
       else this.#fail(paid.fault);
       return;
@@ -249,6 +266,16 @@ export class PayerSession {
     const writes = [...paid.persist, ...spending.take(relay, allowance, paid.value)];
     commits.commit(writes, () => {
       if (this.#alive) this.#transmit(paid.payment, paid.value);
+    });
+  }
+
+  /** Told later, since whoever hears of it ends the circuit. */
+  #onReady(): void {
+    const done = this.#prepared;
+    assert(done !== undefined, 'a scheme has a payment where value was asked');
+    this.#prepared = () => {};
+    this.#options.clock.after(0, () => {
+      if (this.#alive) done();
     });
   }
 

@@ -69,6 +69,8 @@ export type PayFault = Fault<
   | 'PAY_LIMIT'
   | 'PAY_BAD_TARGET'
   | 'PAY_CHANNEL_EXHAUSTED'
+  /** The payee, or we ourselves, take no channel of this size. */
+  | 'PAY_CHANNEL_SIZE'
   | 'PAY_CHAIN_UNAVAILABLE'
   | 'PAY_REFUSED'
   | 'PAY_BAD_REFUND_SIGNATURE'
@@ -97,6 +99,8 @@ export type Paid =
       readonly persist: readonly StoreWrite[];
     }
   | { readonly kind: 'pending'; readonly ask: AskId }
+  /** The answer to a value of 0, once there is nothing left to set up. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'refused'; readonly fault: PayFault };
 
 /** The outcome of a question a scheme had asked, for the session that waits for it. */
@@ -128,7 +132,7 @@ export interface Payer {
   begin(session: SessionId, payee: PayeeIdentity, budget: Value): void;
   /**
    * The next payment that answers `target`, worth at least `value` once the set-up steps are done. The session calls
-   * again with the RECEIPT's target until it has got a payment with value.
+   * again with the RECEIPT's target until it has got a payment with value. A value of 0 takes the set-up steps alone.
    */
   pay(session: SessionId, target: Uint8Array, value: Value): Paid;
   onAnswer(answer: Answer): Outcome<Paid> | undefined;

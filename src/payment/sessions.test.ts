@@ -207,6 +207,20 @@ test('a session asks, pays one window and more in time, and both sides count the
   expect(world.balance.creditedMsat).toBe(world.payer.paidMsat);
 });
 
+test('a session that is only to set up asks, pays nothing, and says once that it is ready', () => {
+  const world = new PaidHopWorld(1024);
+  let ready = 0;
+  world.payer.prepare(() => ready++);
+  world.settle();
+  for (let i = 0; i < 30; i++) {
+    world.send();
+    world.settle();
+  }
+  expect({ ready, failed: world.failed }).toEqual({ ready: 1, failed: undefined });
+  expect(world.balance.creditedMsat).toBe(0n);
+  expect(world.payer.spendable).toBe(world.balance.balance);
+});
+
 test('money order: durable before credit and receipt, durable before a payment is sent', () => {
   const world = new PaidHopWorld(1024);
   world.payer.needs(100);

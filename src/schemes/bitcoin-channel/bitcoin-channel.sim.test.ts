@@ -230,7 +230,7 @@ describe('bitcoin-channel', () => {
     const ahead = lab.talk();
     expect(await ahead.pay(0n)).toEqual({ kind: 'waiting' });
     lab.mine();
-    expect(await ahead.pay(0n)).toMatchObject({ kind: 'refusedByPayer', fault: { code: 'PAY_LIMIT' } });
+    expect(await ahead.pay(0n)).toEqual({ kind: 'ready' });
     ahead.lose();
     const talk = lab.talk();
     expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited', value: 1_000_000n });
@@ -238,6 +238,24 @@ describe('bitcoin-channel', () => {
     const second = lab.talk();
     expect(await second.pay(1_000_000n)).toEqual({ kind: 'waiting' });
     expect(lab.payerScheme.desk.channels()).toHaveLength(2);
+  });
+
+  it('opens one more where its owner asks for one, of exactly the size asked', async () => {
+    const lab = new Lab();
+    const capacities = () => lab.payerScheme.desk.channels().map(({ capacitySat }) => capacitySat);
+    for (const capacitySat of [70_000n, 90_000n]) {
+      const ahead = lab.talk();
+      expect(lab.payerScheme.desk.open(ahead.session, capacitySat)).toBe(true);
+      expect(await ahead.pay(0n)).toEqual({ kind: 'waiting' });
+      lab.mine();
+      expect(await ahead.pay(0n)).toEqual({ kind: 'ready' });
+      ahead.lose();
+    }
+    expect(capacities().sort()).toEqual([70_000n, 90_000n]);
+    const tooSmall = lab.talk();
+    lab.payerScheme.desk.open(tooSmall.session, 4_999n);
+    expect(await tooSmall.pay(0n)).toMatchObject({ fault: { code: 'PAY_CHANNEL_SIZE' } });
+    expect(capacities()).toHaveLength(2);
   });
 
   it('settles by itself before T', async () => {

@@ -14,6 +14,8 @@ export interface ContractWish {
   readonly offer: Offer;
   /** msat that the session may ever pay. */
   readonly budget: Value;
+  /** What the contract is to hold, no more and no less; follows from the budget when undefined. */
+  readonly capacitySat: bigint | undefined;
   readonly tip: number;
   readonly satPerKvb: bigint;
 }
@@ -26,12 +28,14 @@ export interface MadeContract {
 
 /** Builds and signs a contract that fits the offer; its coins are reserved, nothing is sent. */
 export function makeContract(
-  { offer, budget, tip, satPerKvb }: ContractWish,
+  wish: ContractWish,
   setup: RoleSetup,
   entropy: Entropy,
 ): Result<MadeContract, PayFault> {
-  const capacitySat = capacityFor(offer, budget, setup);
-  if (capacitySat === undefined) return fail('PAY_BAD_TARGET', 'the payee takes no contract of this size');
+  const { offer, tip, satPerKvb } = wish;
+  const capacity = capacityFor(wish, setup);
+  if (!capacity.ok) return capacity;
+  const capacitySat = capacity.value;
   const { wallet, keyRoot, rules } = setup;
   const keyName = entropy.bytes(16);
   const terms = {
@@ -80,13 +84,17 @@ export function openPayment(offer: Offer, terms: ChannelTerms): Uint8Array {
   });
 }
 
-/** So large that the whole budget can be paid, within what both sides take. */
-function capacityFor(offer: Offer, budget: Value, setup: RoleSetup): bigint | undefined {
+/** What was asked for exactly, or so large that the whole budget can be paid; within what both sides take. */
+function capacityFor(
+  { offer, budget, capacitySat: asked }: ContractWish,
+  setup: RoleSetup,
+): Result<bigint, PayFault> {
+  const leastSat = max(offer.capacitySatMin, setup.capacitySatMin);
+  const mostSat = min(min(offer.capacitySatMax, setup.capacitySatMax), channelSatMax);
   const budgetSat = max((budget + 999n) / 1_000n, firstPaymentSatMin);
-  const wanted = max(budgetSat + BigInt(offer.feeSat) + anchorSat, offer.capacitySatMin);
-  const limit = min(min(offer.capacitySatMax, setup.capacitySatMax), channelSatMax);
-  const capacitySat = min(max(wanted, setup.capacitySatMin), limit);
-  return capacitySat < offer.capacitySatMin ? undefined : capacitySat;
+  const capacitySat = asked ?? min(max(budgetSat + BigInt(offer.feeSat) + anchorSat, leastSat), mostSat);
+  if (capacitySat >= leastSat && capacitySat <= mostSat) return ok(capacitySat);
+  return fail('PAY_CHANNEL_SIZE', `a contract here holds ${leastSat} to ${mostSat} sat`);
 }
 
 function max(a: bigint, b: bigint): bigint {

@@ -26,6 +26,8 @@ export interface ChannelRow extends LedgerRow {
 /** What an owner may see and ask of its channels and wallet, for the commands of a node. */
 export interface ChannelDesk {
   channels(): readonly ChannelRow[];
+  /** Payer: a session that has begun and not started opens a channel of its own, of exactly that capacity. */
+  open(session: SessionId, capacitySat: bigint): boolean;
   /** Payee: settles now. Payer: the next session with the channel's peer that finishes closes it; begin one. */
   close(channel: string): Result<{ readonly needsSession: boolean }>;
   /** Payer: offers the refund to the chain; before T that is a fault. From T on it happens by itself. */
@@ -59,6 +61,7 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     },
     channels: () =>
       books().flatMap(([role, book]) => book.all.map(channel => rowOf(role, network, channel, book.tip))),
+    open: (session, capacitySat) => sides().payer?.side.openNew(session, capacitySat) ?? false,
     close(text) {
       const asPayer = find('payer', text);
       if (asPayer !== undefined) {

@@ -39,6 +39,8 @@ interface Session {
   readonly id: SessionId;
   readonly payee: Uint8Array;
   readonly budget: Value;
+  /** It is to open a channel of its own with exactly this capacity. */
+  capacitySat: bigint | undefined;
   channel: Channel | undefined;
   /** A question is out whose answer, or the answer's answer, ends the wait. */
   pending: Extract<Paid, { kind: 'pending' }> | undefined;
@@ -95,6 +97,7 @@ export class ChannelPayer implements Payer {
       id,
       payee: payee.ed25519.slice(),
       budget,
+      capacitySat: undefined,
       channel: undefined,
       pending: undefined,
       awaitsContract: false,
@@ -182,6 +185,14 @@ export class ChannelPayer implements Payer {
     if (session?.channel !== undefined) this.#detach(session.channel);
   }
 
+  /** This session opens a channel of its own, of exactly that capacity, whatever idle channels there are. */
+  openNew(id: SessionId, capacitySat: bigint): boolean {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.channel !== undefined) return false;
+    session.capacitySat = capacitySat;
+    return true;
+  }
+
   /** The next session with its payee that finishes closes this channel, if it has none of its own. */
   closeNext(channel: Channel): boolean {
     if (channel.session !== undefined || !channel.record.stored || channel.state.ending !== undefined)
@@ -216,9 +227,10 @@ export class ChannelPayer implements Payer {
       this.#detach(session.channel);
       session.channel = undefined;
     }
-    const idle = this.#idleChannel(session, offer);
+    const idle = session.capacitySat === undefined ? this.#idleChannel(session, offer) : undefined;
     if (idle !== undefined) return this.#claim(session, offer, idle);
-    if (session.opened >= channelsPerSessionMax) return refused('PAY_REFUSED', 'the payee takes no contract');
+    const openedMax = session.capacitySat === undefined ? channelsPerSessionMax : 1;
+    if (session.opened >= openedMax) return refused('PAY_REFUSED', 'the payee takes no contract');
     session.opened += 1;
     return this.#wait(session, then => {
       const ask = this.#asks.open(answer => then(this.#open(session, offer, answer)));
@@ -262,8 +274,9 @@ export class ChannelPayer implements Payer {
   #open(session: Session, offer: Offer, answer: Answer): Paid {
     const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
     if (satPerKvb === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no feerate');
+    const { budget, capacitySat } = session;
     const made = makeContract(
-      { offer, budget: session.budget, tip: this.book.tip as number, satPerKvb },
+      { offer, budget, capacitySat, tip: this.book.tip as number, satPerKvb },
       this.#setup,
       this.#host.entropy,
     );
@@ -363,7 +376,7 @@ export class ChannelPayer implements Payer {
     if (accepted.length > 0) this.book.step(channel, { kind: 'accepted' });
     if (value <= 0n) {
       if (accepted.length > 0) this.#commit(accepted);
-      return refused('PAY_LIMIT', 'no value asked');
+      return { kind: 'ready' };
     }
     // What was signed and refused was not credited: the next payment counts from what the payee holds, and includes it.
     const from = session.refused ? status.paidSat : best.paidSat;

@@ -81,6 +81,7 @@ export class TestSide<S extends Side> implements AnswerHandler {
 
 export type PayEnd =
   | { readonly kind: 'credited'; readonly value: Value; readonly promised: Value }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'refusedByPayee'; readonly fault: PaymentFault }
   | { readonly kind: 'refusedByPayer'; readonly fault: PayFault }
   /** One of them waits for the chain. */
@@ -122,6 +123,7 @@ export class Conversation {
       );
       if (paid === undefined || paid.kind === 'pending') return { kind: 'waiting' };
       if (paid.kind === 'refused') return { kind: 'refusedByPayer', fault: paid.fault };
+      if (paid.kind === 'ready') return paid;
       const end = await this.#deliver(paid);
       if (end !== undefined) return end;
     }

@@ -45,6 +45,7 @@ export class MemoryCreditPayer implements Payer {
       return { kind: 'refused', fault: { code: 'PAY_BAD_TARGET' } };
     account.paid += account.sent;
     account.sent = 0n;
+    if (value === 0n) return { kind: 'ready' };
     if (value > this.#purse) return { kind: 'refused', fault: { code: 'PAY_NO_FUNDS' } };
     const cumulative = account.paid + value;
     const { nonce } = decoded;
