@@ -51,9 +51,13 @@ export class PaymentTemplate {
     });
   }
 
+  /** True for an amount that a payment can have: nothing, or above dust and within the channel. */
+  allows(paidSat: bigint): boolean {
+    return paidSat === 0n || (paidSat >= dustSat && paidSat <= this.satMax);
+  }
+
   shares(paidSat: bigint): Shares {
-    assert(paidSat >= 0n && paidSat <= this.satMax, 'a payment within the channel');
-    assert(paidSat === 0n || paidSat >= dustSat, 'a payment is nothing or above dust');
+    assert(this.allows(paidSat), 'a payment is nothing, or above dust and within the channel');
     const payerSat = this.satMax - paidSat;
     return payerSat < dustSat ? { payeeSat: this.satMax, payerSat: 0n } : { payeeSat: paidSat, payerSat };
   }

@@ -72,7 +72,7 @@ export class Wallet {
   /** Which own transaction spends an outpoint, known or not. */
   #adopted = new Map<string, string>();
 
-  constructor(options: WalletOptions, store: StorePort) {
+  constructor(options: WalletOptions, store: Pick<StorePort, 'get'>) {
     // spec: bip-0084, coin type 1 (all test networks), account 0, receiving branch
     this.#branch = HdKey.fromSeed(options.seed).path(harden(84), harden(1), harden(0), 0);
     this.#prefix = options.prefix;

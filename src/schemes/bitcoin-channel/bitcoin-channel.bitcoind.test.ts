@@ -2,10 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bitcoind, startBitcoind } from '../../../regtest/bitcoind.ts';
 import { type Funds, openFunds } from '../../../regtest/funds.ts';
+import { contractFacts } from '../../../scripts/contract-facts.ts';
 import { BitcoindHost } from '../../../test/bitcoind-host.fixture.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
 import type { Payee, Payer } from '../../payment/scheme.ts';
-import { type BitcoinChannelScheme, bitcoinChannel, type ChainFact, readLedger } from './index.ts';
+import { type BitcoinChannelScheme, bitcoinChannel, contractName, readLedger } from './index.ts';
 import type { BitcoinChannelOptions } from './options.ts';
 import { Conversation, TestSide } from './test-world.ts';
 
@@ -113,17 +114,9 @@ class Lab {
   /** Everything in both stores, against what bitcoind says. */
   async checkLedgers(): Promise<void> {
     for (const { store } of [this.payerHost, this.payeeHost]) {
-      const facts = new Map<string, ChainFact>();
       await this.mine();
       const ledger = readLedger(store, 'regtest');
-      for (const txid of ledger.transactions) {
-        const { hex, confirmations } = await bitcoind.rpc<{ hex: string; confirmations?: number }>(
-          'getrawtransaction',
-          txid,
-          true,
-        );
-        facts.set(txid, { bytes: Buffer.from(hex, 'hex'), confirmations: confirmations ?? 0 });
-      }
+      const facts = await contractFacts(bitcoind.rpc, ledger.rows.map(contractName), ledger.fromHeight);
       const findings = ledger.check(facts);
       expect(findings.length).toBeGreaterThan(0);
       expect(findings.flatMap(({ problems }) => problems)).toEqual([]);

@@ -27,6 +27,7 @@ import {
   readChannels,
   removalWrites,
 } from './channel-record.ts';
+import { spendingBy } from './contract-spending.ts';
 import { channelId, type Network } from './messages.ts';
 
 /** A channel in memory; the record is what is durable of it, or is about to be. */
@@ -95,8 +96,8 @@ export class ChannelBook {
   /** Takes up what the store holds. */
   restore(): void {
     const { host, role } = this.#options;
-    for (const { record, best, damaged } of readChannels(host.store, role)) {
-      assert(!damaged, 'the records of a channel can be read');
+    for (const { record, best } of readChannels(host.store, role)) {
+      assert(record !== undefined && best !== undefined, 'the records of a channel can be read');
       const channel = this.#make(record, best);
       this.#index(channel);
       this.#watch(channel);
@@ -205,20 +206,10 @@ export class ChannelBook {
   }
 
   #onSpent(channel: Channel, bytes: Uint8Array, height: number): void {
-    const transaction = Transaction.fromBuffer(bytes);
-    const { terms } = channel.record;
-    const paidTo = (script: Uint8Array) =>
-      transaction.outs.reduce((sum, out) => (equalBytes(out.script, script) ? sum + out.value : sum), 0n);
-    const txid = transaction.getHash();
-    const ending: Ending = {
-      how: equalBytes(txid, channel.refund.txid()) ? 'refund' : 'payment',
-      txid,
-      height,
-      payeeSat: paidTo(terms.payoutScript),
-      payerSat: paidTo(terms.refundScript),
-    };
+    const spending = spendingBy(channel.record.terms, Transaction.fromBuffer(bytes));
+    const ending: Ending = { ...spending, height };
     const known = channel.record.ending;
-    if (known === undefined || known.height !== height || !equalBytes(known.txid, txid)) {
+    if (known === undefined || known.height !== height || !equalBytes(known.txid, ending.txid)) {
       this.#options.commit(this.change(channel, { ending }));
     }
     this.step(channel, { kind: 'spent', how: ending.how, height });

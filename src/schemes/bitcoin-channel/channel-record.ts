@@ -6,6 +6,10 @@ import { variantByte, variantOf } from './messages.ts';
 
 /** Which end of its channels a node is; also a part of its records' keys. */
 export type Role = 'payer' | 'payee';
+export const roles: readonly Role[] = ['payer', 'payee'];
+
+/** A store to look into. */
+export type Records = Pick<StorePort, 'get' | 'list'>;
 
 const recordVersion = 1;
 
@@ -66,7 +70,7 @@ export interface ChannelRecord {
   readonly ending: Ending | undefined;
 }
 
-/** The latest payment: at the payee the payer's signature for it, at the payer what it has signed at most. */
+/** The latest payment, with the payer's signature: at the payee what it holds, at the payer what it has signed at most. */
 export interface BestPayment {
   readonly paidSat: bigint;
   /** 64 bytes, or none for a channel that has not paid. */
@@ -98,18 +102,27 @@ export function removalWrites(role: Role, id: Uint8Array): StoreWrite[] {
   ];
 }
 
-/** All channels in the store, in a fixed order. A record that cannot be read is our own bug or a damaged disk. */
-export function readChannels(
-  store: StorePort,
-  role: Role,
-): { readonly record: ChannelRecord; readonly best: BestPayment; readonly damaged: boolean }[] {
-  const prefix = `${rolePrefix(role)}channel/`;
-  return store.list(prefix).map(([key, value]) => {
-    const record = decodeRecord(value);
-    const bestBytes = store.get(`${rolePrefix(role)}best/${key.slice(prefix.length)}`);
-    const best = bestBytes === undefined ? noPayment : bestStruct.decode(bestBytes);
-    return { record: record as ChannelRecord, best: best ?? noPayment, damaged: !record || !best };
-  });
+/** A channel as the store has it. What cannot be read is a damaged disk, or our own bug. */
+export interface KeptChannel {
+  readonly key: string;
+  /** Undefined: cannot be read, or is missing where a payment on it is kept. */
+  readonly record: ChannelRecord | undefined;
+  readonly best: BestPayment | undefined;
+}
+
+/** All channels in the store, in a fixed order. */
+export function readChannels(records: Records, role: Role): readonly KeptChannel[] {
+  const [channels, payments] = ['channel', 'best'].map(kind => `${rolePrefix(role)}${kind}/`);
+  const kept = new Map<string, KeptChannel>();
+  for (const [key, value] of records.list(channels)) {
+    kept.set(key.slice(channels.length), { key, record: decodeRecord(value), best: noPayment });
+  }
+  for (const [key, value] of records.list(payments)) {
+    const id = key.slice(payments.length);
+    const best = bestStruct.decode(value);
+    kept.set(id, { key, record: undefined, ...kept.get(id), best });
+  }
+  return [...kept.values()];
 }
 
 function channelKey(role: Role, id: Uint8Array): string {

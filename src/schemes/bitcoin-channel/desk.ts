@@ -5,7 +5,7 @@ import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SessionId } from '../../payment/scheme.ts';
 import type { Channel, ChannelBook } from './channel-book.ts';
 import type { Role } from './channel-record.ts';
-import { type LedgerRow, ledgerRow } from './ledger.ts';
+import { type LedgerRow, ledgerRow } from './ledger-row.ts';
 import type { Network } from './messages.ts';
 import type { ChannelPayee } from './payee.ts';
 import type { ChannelPayer } from './payer.ts';

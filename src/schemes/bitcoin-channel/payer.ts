@@ -389,7 +389,7 @@ export class ChannelPayer implements Payer {
     session.refused = false;
     const signature = signDigest(channel.keys.secret, payments.digest(paidSat));
     const count = best.payments + (paidSat > best.paidSat ? 1 : 0);
-    const kept = this.book.setBest(channel, { paidSat, signature: new Uint8Array(0), payments: count });
+    const kept = this.book.setBest(channel, { paidSat, signature, payments: count });
     const payment = payMessage.encode({
       scheme: schemeId,
       op: paymentOp.pay,

@@ -2,13 +2,14 @@ import { assert } from '../../base/assert.ts';
 import { channelFeeSatMax, channelFeeSatMin, channelSatMax, channelSatMin } from '../../base/limits.ts';
 import { type ChannelRules, regtestRules } from '../../bitcoin/channel-rules.ts';
 import type { ContractVariant } from '../../bitcoin/contract-tx.ts';
-import { HdKey, harden } from '../../bitcoin/keys.ts';
-import { Wallet } from '../../bitcoin/wallet.ts';
+import type { HdKey } from '../../bitcoin/keys.ts';
+import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { type Role, rolePrefix } from './channel-record.ts';
+import type { Role } from './channel-record.ts';
 import type { Network } from './messages.ts';
 import type { BitcoinChannelOptions } from './options.ts';
+import { channelKeyRoot, readSeed, seedWrite, walletOf } from './role-keys.ts';
 
 /** Options with their defaults, and what follows from the seed. */
 export interface RoleSetup {
@@ -29,22 +30,15 @@ export interface RoleSetup {
 const capacitySatMaxDefault = 100_000_000n;
 /** 2 sat for each virtual byte of a payment. */
 const feeSatDefault = channelFeeSatMin;
-/** Branches below the seed: 84' is the wallet's, these are the channels'. */
-const keyBranches = { payer: harden(7_001), payee: harden(7_002) } as const;
 
 export function setUpRole(role: Role, options: BitcoinChannelOptions, host: SchemeHost): RoleSetup {
   const { seed, writes } = seedOf(role, options, host);
-  const { birthHeight } = options;
-  const prefix = `${rolePrefix(role)}wallet/`;
   const setup: RoleSetup = {
     network: options.network,
     variant: options.variant ?? 'spillman',
     rules: { ...regtestRules, ...options.rules },
-    wallet: new Wallet(
-      birthHeight === undefined ? { seed, prefix } : { seed, prefix, birthHeight },
-      host.store,
-    ),
-    keyRoot: HdKey.fromSeed(seed).child(keyBranches[role]),
+    wallet: walletOf(seed, role, host.store, options.birthHeight),
+    keyRoot: channelKeyRoot(seed, role),
     payoutScript: options.payoutScript,
     capacitySatMin: options.capacitySatMin ?? channelSatMin,
     capacitySatMax: options.capacitySatMax ?? capacitySatMaxDefault,
@@ -65,9 +59,8 @@ function seedOf(
   host: SchemeHost,
 ): { readonly seed: Uint8Array; readonly writes: readonly StoreWrite[] } {
   if (options.seed !== undefined) return { seed: options.seed, writes: [] };
-  const key = `${rolePrefix(role)}seed`;
-  const kept = host.store.get(key);
-  if (kept !== undefined) return { seed: kept.slice(), writes: [] };
+  const kept = readSeed(host.store, role);
+  if (kept !== undefined) return { seed: kept, writes: [] };
   const seed = host.entropy.bytes(32);
-  return { seed, writes: [{ key, value: seed }] };
+  return { seed, writes: [seedWrite(role, seed)] };
 }

@@ -1,0 +1,29 @@
+import { HdKey, harden } from '../../bitcoin/keys.ts';
+import { Wallet } from '../../bitcoin/wallet.ts';
+import type { StoreWrite } from '../../ports.ts';
+import { type Records, type Role, rolePrefix } from './channel-record.ts';
+
+/** Branches below the seed: 84' is the wallet's (BIP84), these are the channels'. */
+const channelBranches = { payer: harden(7_001), payee: harden(7_002) } as const;
+
+/** 32 secret bytes from which all keys of a role follow; undefined: the store has no wallet of that role. */
+export function readSeed(records: Records, role: Role): Uint8Array | undefined {
+  return records.get(seedKey(role))?.slice();
+}
+
+export function seedWrite(role: Role, seed: Uint8Array): StoreWrite {
+  return { key: seedKey(role), value: seed };
+}
+
+/** The node whose named children are the channels' keys. */
+export function channelKeyRoot(seed: Uint8Array, role: Role): HdKey {
+  return HdKey.fromSeed(seed).child(channelBranches[role]);
+}
+
+export function walletOf(seed: Uint8Array, role: Role, records: Records, birthHeight = 0): Wallet {
+  return new Wallet({ seed, prefix: `${rolePrefix(role)}wallet/`, birthHeight }, records);
+}
+
+function seedKey(role: Role): string {
+  return `${rolePrefix(role)}seed`;
+}
