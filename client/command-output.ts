@@ -13,20 +13,6 @@ export interface CommandOutput {
   redraw(line: string): void;
 }
 
-/** Rows below their headings, in columns as wide as they must be; numbers to the right. */
-export function tableLines(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map(row => row[at].length)));
-  const numeric = headings.map(
-    (_, at) => rows.length > 0 && rows.every(row => /^[-+]?[\d,.]*$/.test(row[at])),
-  );
-  const line = (fields: readonly string[]): string =>
-    fields
-      .map((field, at) => (numeric[at] ? field.padStart(widths[at]) : field.padEnd(widths[at])))
-      .join('  ')
-      .trimEnd();
-  return [line(headings), ...rows.map(line)];
-}
-
 /** 1234567 as 1,234,567. */
 export function grouped(value: number | bigint | string): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
