@@ -2,14 +2,21 @@ import { createCipheriv, createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromBase64, fromHex, toHex } from '../base/bytes.ts';
+import { ok } from '../base/fault.ts';
 import type { Entropy } from '../ports.ts';
 import { AesCtr } from './aes-ctr.ts';
 import { circuitKeysOf, createFastKeys } from './circuit-keys.ts';
 import { certType, verifyEd25519Cert, verifyRsaCrossCert } from './ed25519-cert.ts';
 import { ntorClientFinish, ntorClientRequest, ntorClientStart, ntorServer } from './ntor.ts';
 import { verifyNtorCrossCert } from './ntor-cross-cert.ts';
+import { ntorV3ClientFinish, ntorV3ClientStart, ntorV3Server } from './ntor-v3.ts';
 import { RunningDigest } from './running-digest.ts';
-import { ntorCrossCertificates, ntorHandshakes, torCertificates } from './vectors/published.ts';
+import {
+  ntorCrossCertificates,
+  ntorHandshakes,
+  ntorV3Handshake,
+  torCertificates,
+} from './vectors/published.ts';
 import { x25519FromSecret } from './x25519.ts';
 
 const hex = (text: string) => fromHex(text) ?? new Uint8Array(0);
@@ -27,6 +34,38 @@ test.each(ntorHandshakes)('ntor answers $clientKey as other implementations do',
   const keys = circuitKeysOf(hex(vector.material));
   expect(served).toEqual({ ok: true, value: { reply: hex(vector.reply), keys } });
   expect(ntorClientFinish(state, hex(vector.reply))).toEqual({ ok: true, value: keys });
+});
+
+test('ntor-v3 answers as other implementations do', () => {
+  const vector = ntorV3Handshake;
+  const verification = hex(vector.verification);
+  const onionKey = x25519FromSecret(hex(vector.onionSecret));
+  expect(toHex(onionKey.publicKey)).toBe(vector.onionKey);
+  const identity = hex(vector.relayId);
+  const started = ntorV3ClientStart(
+    fixed(vector.clientSecret),
+    { identity, onionKey: onionKey.publicKey },
+    hex(vector.clientMessage),
+    verification,
+  );
+  if (!started.ok) throw new Error(started.fault.code);
+  expect(toHex(started.value.request)).toBe(vector.request);
+  const heard: string[] = [];
+  const served = ntorV3Server(
+    fixed(vector.relaySecret),
+    { identity, onionKeys: [onionKey] },
+    hex(vector.request),
+    message => {
+      heard.push(toHex(message));
+      return ok(hex(vector.relayMessage));
+    },
+    verification,
+  );
+  const keys = circuitKeysOf(hex(vector.material));
+  expect(heard).toEqual([vector.clientMessage]);
+  expect(served).toEqual({ ok: true, value: { reply: hex(vector.reply), keys } });
+  const finished = ntorV3ClientFinish(started.value, hex(vector.reply));
+  expect(finished).toEqual({ ok: true, value: { keys, message: hex(vector.relayMessage) } });
 });
 
 test('certificates of a C tor relay hold, until they expire', () => {

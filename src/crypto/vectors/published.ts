@@ -31,6 +31,24 @@ export const ntorHandshakes = [
   },
 ];
 
+/** ntor-v3: of Tor's reference implementation, as C tor and arti test it. */
+export const ntorV3Handshake = {
+  verification: '78797a7a79',
+  relayId: '9fad2af287ef942632833d21f946c6260c33fae6172b60006e86e4a6911753a2',
+  onionSecret: '4051daa5921cfa2a1c27b08451324919538e79e788a81b38cbed097a5dff454a',
+  onionKey: 'f8307a2bc1870b00b828bb74dbb8fd88e632a6375ab3bcd1ae706aaa8b6cdd1d',
+  clientSecret: 'b825a3719147bcbe5fb1d0b0fcb9c09e51948048e2e3283d2ab7b45b5ef38b49',
+  relaySecret: '4865a5b7689dafd978f529291c7171bc159be076b92186405d13220b80e2a053',
+  clientMessage: '68656c6c6f20776f726c64',
+  relayMessage: '486f6c61204d756e646f',
+  request:
+    '9fad2af287ef942632833d21f946c6260c33fae6172b60006e86e4a6911753a2f8307a2bc1870b00b828bb74dbb8fd88e632a6375ab3bcd1ae706aaa8b6cdd1d252fe9ae91264c91d4ecb8501f79d0387e34ad8ca0f7c995184f7d11d5da4f463bebd9151fd3b47c180abc9e044d53565f04d82bbb3bebed3d06cea65db8be9c72b68cd461942088502f67',
+  reply:
+    '4bf4814326fdab45ad5184f5518bd7fae25dc59374062698201a50a22954246d2fc5f8773ca824542bc6cf6f57c7c29bbf4e5476461ab130c5b18ab0a91276651202c3e1e87c0d32054c',
+  material:
+    '9c19b631fd94ed86a817e01f6c80b0743a43f5faebd39cfaa8b00fa8bcc65c3bfeaa403d91acbd68a821bf6ee8504602b094a254392a07737d5662768c7a9fb1b2814bb34780eaee',
+};
+
 /** CERTS of a C tor relay, captured in a test network on 2020-09-25 (arti's tor-cert). */
 export const torCertificates = {
   wallMs: Date.UTC(2020, 8, 25, 2, 13, 20),
