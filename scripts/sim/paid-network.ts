@@ -46,6 +46,8 @@ export interface PaidNetworkOptions {
   readonly penniless?: ReadonlySet<number>;
   readonly linkProtocols?: readonly (3 | 4 | 5)[];
   readonly window?: number | 'auto';
+  /** What a relay does otherwise than the rest, by index. */
+  readonly relaySettings?: (index: number) => Partial<RelaySettings>;
   readonly faults?: Faults;
   readonly trace?: TraceLine;
   readonly onLog?: (line: LoggedLine) => void;
@@ -189,7 +191,7 @@ export class PaidNetwork {
   }
 
   #startRelay(index: number, keys: NodeKeys, machine: Machine): SimRelay {
-    const { relays, exits, priceMsatPer2Pow20, schemeFor, linkProtocols } = this.#options;
+    const { relays, exits, priceMsatPer2Pow20, schemeFor, linkProtocols, relaySettings } = this.#options;
     const { host, ports } = machine;
     const settings: RelaySettings = {
       ...defaultRelaySettings,
@@ -199,6 +201,7 @@ export class PaidNetwork {
       exitPolicy: index >= relays - exits ? anyExit() : noExit,
       priceMsatPer2Pow20,
       ...(linkProtocols === undefined ? {} : { linkProtocols }),
+      ...relaySettings?.(index),
     };
     const tap = new WireTap();
     host.links.tap = tap;

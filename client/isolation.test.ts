@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ClientLab } from '../test/client-lab.fixture.ts';
+import { type SocksLogin, socksAnswer, socksRequest } from '../test/talker.fixture.ts';
+
+const lab = new ClientLab().bootstrap();
+lab.destination('93.184.216.35', 80, 'a.example');
+
+/** Opens a stream and says which circuit carries it. */
+function open(login?: SocksLogin) {
+  const before = lab.streams();
+  const program = lab.socks().send(socksRequest('connect', 'a.example', 80, login));
+  lab.until(() => socksAnswer(program, login).code === 0, 'it is connected');
+  const [[circuit]] = [...lab.streams()].filter(([id, streams]) => streams !== before.get(id));
+  return { circuit, program };
+}
+
+describe('streams and circuits', () => {
+  it('are shared by one user and password, and by nobody else', () => {
+    const part = fc.constantFrom('', 'a', 'ab', 'b', '1:', ':');
+    const login = fc.option(fc.record({ user: part, password: part }), { nil: undefined });
+    fc.assert(
+      fc.property(fc.array(login, { minLength: 2, maxLength: 8 }), logins => {
+        const opened = logins.map(each => ({ owner: JSON.stringify(each ?? null), ...open(each) }));
+        const owners = new Set(opened.map(({ owner }) => owner));
+        const circuits = new Set(opened.map(({ circuit }) => circuit));
+        const pairs = new Set(opened.map(({ owner, circuit }) => `${owner} ${circuit}`));
+        for (const { program } of opened) program.close();
+        lab.world.runFor(1_000);
+        expect([circuits.size, pairs.size]).toEqual([owners.size, owners.size]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('are not shared by those who wait for one circuit at the same time', () => {
+    const early = new ClientLab();
+    early.destination('93.184.216.35', 80, 'a.example');
+    const logins = ['x', 'y', 'x', 'y', 'z'].map(user => ({ user, password: '' }));
+    const programs = logins.map(login => early.socks().send(socksRequest('connect', 'a.example', 80, login)));
+    early.until(() => programs.every((each, i) => socksAnswer(each, logins[i]).code === 0), 'all connect');
+    expect([...early.streams().values()].sort()).toEqual([1, 2, 2]);
+  });
+});
