@@ -99,6 +99,11 @@ max_spend: { circuit: 5000, day: "100000" }
     ['scheme: x\nprise: 1', 'CONFIG_UNKNOWN_OPTION', 'pay.yaml:2: unknown option prise; did you mean price?'],
     ['\nchain:\n  rpcs: a', 'CONFIG_', 'pay.yaml:'],
     ['a: [', 'CONFIG_BAD_LINE', 'pay.yaml:1: '],
+    [
+      'chain:\n  kind: bitcoin\n  rpc: http://127.0.0.1:8332\n  cookie: c',
+      'CONFIG_BAD_VALUE',
+      'pay.yaml:2: chain.kind: ',
+    ],
     ['price: 5 btc', 'CONFIG_BAD_VALUE', 'pay.yaml:1: price: '],
     [
       'max_spend:\n  dai: 5',

@@ -1,4 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { address as addressCodec, networks } from 'bitcoinjs-lib';
@@ -169,6 +171,31 @@ describe('bitcoind chain', () => {
     const blocks = listener.kinds().filter(kind => !kind.startsWith('paid'));
     expect(blocks.filter(kind => kind.startsWith('reorg')).at(-1)).toBe(`reorg ${tip - 2}`);
     expect(blocks.slice(-3)).toEqual([`block ${tip - 1}`, `block ${tip}`, `block ${tip + 1}`]);
+  });
+
+  it('asks nothing, and sends nothing, where coins are worth something', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      request.on('data', chunk => asked.push(JSON.parse(String(chunk)).method));
+      request.on('end', () => response.end(JSON.stringify({ result: { chain: 'main' }, error: null })));
+    });
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const rpcUrl = `http://127.0.0.1:${port}`;
+    const listener = new Listener({ rpcUrl, cookieFile: bitcoind.cookieFile });
+    listeners.push(listener);
+    listener.chain.watch(scriptOf(await funds.address()), 0);
+    listener.chain.broadcast([new Uint8Array(60)], 1);
+    expect(await listener.answer(1)).toMatchObject({
+      kind: 'broadcast',
+      fault: expect.stringMatching(/only regtest/),
+    });
+    listener.chain.feerate(2);
+    expect(await listener.answer(2)).toHaveProperty('fault');
+    await listener.chain.stop();
+    await new Promise(done => server.close(done));
+    expect([...new Set(asked)]).toEqual(['getblockchaininfo']);
+    expect(listener.events).toEqual([]);
   });
 
   it('says that bitcoind is gone, and goes on when it is back with another cookie', async () => {

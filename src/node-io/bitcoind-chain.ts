@@ -33,14 +33,16 @@ export class BitcoindChain implements ChainPort {
   #news: (() => void)[] = [];
   #stopped = false;
   #running: Promise<void> | undefined;
+  /** Settled once bitcoind has said which chain it is on. */
+  #regtest: Promise<void> | undefined;
 
   constructor(options: BitcoindChainOptions) {
     this.#options = options;
     this.#rpc = new BitcoindRpc(options);
     this.#poll = new BitcoindRpc({ ...options, connectionsMax: 1 });
     this.#follower = new BlockFollower(
-      (method, parameters, timeoutMs) => this.#rpc.call(method, parameters, timeoutMs),
-      (method, parameters, timeoutMs) => this.#poll.call(method, parameters, timeoutMs),
+      (method, parameters, timeoutMs) => this.#call(method, parameters, timeoutMs),
+      (method, parameters, timeoutMs) => this.#call(method, parameters, timeoutMs, this.#poll),
       event => this.#tell(event),
     );
   }
@@ -70,7 +72,7 @@ export class BitcoindChain implements ChainPort {
 
   output(outpoint: Outpoint, ask: AskId): void {
     const txid = toHex(outpoint.txid.slice().reverse());
-    void this.#rpc.call<TxOut | null>('gettxout', [txid, outpoint.index, true]).then(
+    void this.#call<TxOut | null>('gettxout', [txid, outpoint.index, true]).then(
       found => {
         if (found === null) return this.#answer({ kind: 'output', ask });
         const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
@@ -96,12 +98,40 @@ export class BitcoindChain implements ChainPort {
     this.#follower.watch(script.slice(), fromHeight);
   }
 
+  /** Asks nothing of a chain whose coins may be worth something. */
+  async #call<T>(
+    method: string,
+    parameters: readonly unknown[],
+    timeoutMs?: number,
+    rpc = this.#rpc,
+  ): Promise<T> {
+    this.#regtest ??= this.#requireRegtest();
+    await this.#regtest;
+    try {
+      return await rpc.call<T>(method, parameters, timeoutMs);
+    } catch (error) {
+      // It may be another bitcoind when it is there again.
+      if (!(error instanceof BitcoindRpcError)) this.#regtest = undefined;
+      throw error;
+    }
+  }
+
+  async #requireRegtest(): Promise<void> {
+    try {
+      const { chain } = await this.#rpc.call<{ chain: string }>('getblockchaininfo', []);
+      if (chain !== 'regtest') throw new Error(`bitcoind is on chain "${chain}", and only regtest is taken`);
+    } catch (error) {
+      this.#regtest = undefined;
+      throw error;
+    }
+  }
+
   /** A package, parents first, together; when that fails, as when its parent is in a block by now, one by one. */
   async #offer(hexes: readonly string[]): Promise<void> {
     if (hexes.length > 1 && (await this.#offerPackage(hexes))) return;
     for (const hex of hexes) {
       try {
-        await this.#rpc.call('sendrawtransaction', [hex]);
+        await this.#call('sendrawtransaction', [hex]);
       } catch (error) {
         if (!isKnownAlready(error)) throw error;
       }
@@ -111,7 +141,7 @@ export class BitcoindChain implements ChainPort {
   /** False when bitcoind does not take it whole. */
   async #offerPackage(hexes: readonly string[]): Promise<boolean> {
     try {
-      const { package_msg } = await this.#rpc.call<{ package_msg: string }>('submitpackage', [hexes]);
+      const { package_msg } = await this.#call<{ package_msg: string }>('submitpackage', [hexes]);
       return package_msg === 'success';
     } catch (error) {
       if (error instanceof BitcoindRpcError) return false;
@@ -122,8 +152,8 @@ export class BitcoindChain implements ChainPort {
   async #estimate(): Promise<bigint> {
     const floor = this.#options.floorSatPerKvb ?? floorSatPerKvbDefault;
     const [estimate, mempool] = await Promise.all([
-      this.#rpc.call<{ feerate?: number }>('estimatesmartfee', [2]),
-      this.#rpc.call<{ mempoolminfee: number }>('getmempoolinfo', []),
+      this.#call<{ feerate?: number }>('estimatesmartfee', [2]),
+      this.#call<{ mempoolminfee: number }>('getmempoolinfo', []),
     ]);
     const rates = [floor, satoshiOfBitcoin(mempool.mempoolminfee)];
     if (estimate.feerate !== undefined) rates.push(satoshiOfBitcoin(estimate.feerate));
