@@ -58,7 +58,9 @@ describe('the packed package', () => {
     const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter(
       file => !file.startsWith('node_modules'),
     );
-    expect(files).toEqual(expect.arrayContaining(['naulon', 'dist/scripts/cli.js', 'GLOSSARY.md']));
+    expect(files).toEqual(
+      expect.arrayContaining(['naulon', 'dist/scripts/cli.js', 'LICENSE', 'README.md', 'ERRORS.md']),
+    );
     expect(files.filter(file => /\.test\.|\.map$|(?<!\.d)\.ts$|tsbuildinfo/.test(file))).toEqual([]);
   });
 

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { relayConfig } from '../relay/config.ts';
+import { buildProgram } from '../scripts/cli-program.ts';
+import { parseNetFile, relaysOf } from '../scripts/net-file.ts';
+import { exitCode } from '../src/base/fault.ts';
+import { parsePayConfig } from '../src/config/pay-config.ts';
+import { parseTorrc } from '../src/config/torrc.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** The fenced block whose first line names the file. */
+function example(file: string): string {
+  const [, text] = new RegExp(`^\`\`\`\\w*\\n(# ${file}\\n[\\s\\S]*?)^\`\`\``, 'm').exec(readme) ?? [];
+  expect(text, file).toBeDefined();
+  return text ?? '';
+}
+
+/** Commands that do something, as people write them. */
+function leaves(command: Command, before = ''): Map<string, string> {
+  const found = command.commands.flatMap(each => {
+    const args = each.registeredArguments.map(arg => (arg.required ? `<${arg.name()}>` : `[${arg.name()}]`));
+    const name = [`${before}${each.name()}`, ...args].join(' ');
+    return each.commands.length > 0
+      ? [...leaves(each, `${before}${each.name()} `)]
+      : [[name, each.description()] as const];
+  });
+  return new Map(found);
+}
+
+/** Lines of shell blocks, without comments. */
+const shellLines = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block]) =>
+  block.split('\n').map(line => line.replace(/\s+#.*$/, '')),
+);
+
+describe('README', () => {
+  it('lists each command as its help does', () => {
+    const rows = [...readme.matchAll(/^\| `([a-z][^`]*)` \| (.*) \|$/gm)].map(([, name, what]) => [
+      name,
+      what,
+    ]);
+    expect(new Map(rows as [string, string][])).toEqual(leaves(buildProgram(() => {})));
+  });
+
+  it('lists the exit codes', () => {
+    const rows = [...readme.matchAll(/^\| `(\d+)` \|/gm)].map(([, code]) => Number(code));
+    expect(rows).toEqual(Object.values(exitCode));
+  });
+
+  it('shows commands that exist, with options that they take', async () => {
+    const shown = shellLines.flatMap(line =>
+      line.startsWith('./naulon ') ? [line.slice(9).split(' ')] : [],
+    );
+    expect(shown.length).toBeGreaterThan(4);
+    for (const args of shown) {
+      const ran: string[] = [];
+      const program = buildProgram(() => {});
+      const stub = (command: Command): void => {
+        command.exitOverride().configureOutput({ writeErr: text => ran.push(text) });
+        if (command.commands.length > 0) for (const each of command.commands) stub(each);
+        else command.action(() => void ran.push('ran'));
+      };
+      stub(program);
+      await program.parseAsync(args, { from: 'user' }).catch(() => {});
+      expect([args, ran]).toEqual([args, ['ran']]);
+    }
+    for (const [, script] of shellLines.join('\n').matchAll(/npm (?:run )?(demo|test)\b/g))
+      expect(scripts).toHaveProperty(script);
+  });
+
+  it('shows a net.yaml, a torrc and a pay.yaml that are taken', () => {
+    const plan = parseNetFile('net.yaml', example('net.yaml'));
+    expect(relaysOf(plan).map(({ nickname }) => nickname)).toEqual([
+      'guard1',
+      'guard2',
+      'middle1',
+      'middle2',
+      'exit1',
+    ]);
+    const torrc = parseTorrc(example('torrc'), 'torrc');
+    const pay = parsePayConfig(example('pay.yaml'), 'pay.yaml');
+    if (!torrc.ok || !pay.ok) throw new Error(JSON.stringify([torrc, pay]));
+    const relay = relayConfig(torrc.value, pay.value, 'pay.yaml');
+    expect(relay.unused).toEqual([]);
+    expect(relay.settings).toMatchObject({ nickname: 'alice', priceMsatPer2Pow20: 50_000_000n });
+    expect(relay.settings.exitPolicy.exits).toBe(true);
+  });
+});
