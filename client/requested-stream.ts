@@ -2,8 +2,9 @@ import { concatBytes } from '../src/base/bytes.ts';
 import type { Fault } from '../src/base/fault.ts';
 import { halfOpenMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
-import type { ResolvedMessage } from '../src/cell/relay-messages.ts';
+import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
+import { allowsPort } from '../src/directory/port-policy.ts';
 import type { Cancel, Clock } from '../src/ports.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPool, CircuitWaiter } from './circuit-pool.ts';
@@ -125,7 +126,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
 
   onCircuit(circuit: ManagedCircuit): void {
     this.#circuit = circuit;
-    const stream = circuit.openStream(this.#request.goal, this);
+    const stream = circuit.openStream(this.#goalAt(circuit), this);
     if (this.#over) return;
     if (stream === undefined) this.#failed(endReason.destroy, circuit.fault);
     // The user may have been told of the stream's end already, while it was being opened.
@@ -170,6 +171,14 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     this.#stream = undefined;
     if (!this.#opened && retriable.has(reason)) this.#failed(reason, this.#circuit?.fault);
     else this.#closed(reason, this.#circuit?.fault);
+  }
+
+  /** Where the exit goes to IPv6 addresses, a name may lead to one. spec: tor-spec/opening-streams */
+  #goalAt({ path }: ManagedCircuit): StreamGoal {
+    const { goal } = this.#request;
+    const exit = path[path.length - 1].relay;
+    if (goal.kind === 'resolve' || exit === undefined) return goal;
+    return allowsPort(exit.exitPolicyIpv6, goal.port) ? { ...goal, flags: beginFlag.ipv6Okay } : goal;
   }
 
   /** Tries another circuit, if that may help. */

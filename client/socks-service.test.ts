@@ -30,6 +30,7 @@ describe('a request that can be served', () => {
     ['a name, for a user', 'a.example', server, login],
     ['an IPv4 address', ipv4, server, undefined],
     ['an IPv6 address', ipv6, server6, undefined],
+    ['a name that has an IPv6 address alone', 'six.example', server6, undefined],
   ])('connects to %s, and carries bytes both ways to the end', (_, host, there, user) => {
     const before = there.visits.length;
     const { program, code } = ask('connect', host, 80, user);
