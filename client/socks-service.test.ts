@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../src/base/bytes.ts';
-import { socksConnectionsMax, socksHandshakeMsMax, streamBufferBytesMax } from '../src/base/limits.ts';
+import {
+  socksConnectionsMax,
+  socksHandshakeMsMax,
+  streamBufferBytesMax,
+  streamLingerMsMax,
+} from '../src/base/limits.ts';
 import { ClientLab, exitTo } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest } from '../test/talker.fixture.ts';
 
@@ -149,6 +154,17 @@ describe('programs that take their time', () => {
     busy.world.runFor(2_000);
     expect(program.over).toBe(true);
     program.close();
+  });
+
+  it.each([
+    ['its request was refused', 'abc.onion', 80],
+    ['its bytes are no request', undefined, 0],
+  ])('waits no longer for a program that does not close after %s', (_, host, port) => {
+    const program = busy.socks().send(host === undefined ? 'nonsense' : socksRequest('connect', host, port));
+    busy.until(() => program.over, 'it is told the end');
+    program.send('and more, and more');
+    busy.world.runFor(streamLingerMsMax + 1_000);
+    expect(program.closed).toBe('done');
   });
 
   it('turns away who comes when all places are taken, and takes others when one is free', () => {

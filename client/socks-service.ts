@@ -1,6 +1,6 @@
 import type { Fault } from '../src/base/fault.ts';
 import { parseIp } from '../src/base/ip.ts';
-import { socksConnectionsMax, socksHandshakeMsMax } from '../src/base/limits.ts';
+import { socksConnectionsMax, socksHandshakeMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import type { ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { Cancel, Clock, CloseReason, Observer, StreamId, StreamPort } from '../src/ports.ts';
@@ -92,9 +92,7 @@ class SocksConnection implements RequestUser {
     this.#host = host;
     this.#ports = ports;
     this.#forget = forget;
-    this.#timer = ports.clock.after(socksHandshakeMsMax, () => {
-      if (!this.#server.requested) this.#close();
-    });
+    this.#timer = ports.clock.after(socksHandshakeMsMax, () => this.#close());
   }
 
   // From the program
@@ -111,6 +109,7 @@ class SocksConnection implements RequestUser {
   }
 
   onEnd(): void {
+    if (this.#over) return;
     // Before its request was made there is nothing that could still be answered.
     if (this.#stream === undefined) this.#close();
     else this.#stream.endSource();
@@ -118,6 +117,7 @@ class SocksConnection implements RequestUser {
 
   onGone(): void {
     this.#end();
+    this.#forget();
     this.#stream?.close(endReason.done);
   }
 
@@ -203,24 +203,26 @@ class SocksConnection implements RequestUser {
     this.#ports.streams.write(this.#id, bytes);
   }
 
-  /** Ends the connection once what was written has left. */
+  /** Ends the connection once what was written has left; a program that does not end it too is waited for no longer. */
   #finish(): void {
     if (this.#over) return;
-    this.#ports.streams.end(this.#id);
-    this.#ports.streams.resume(this.#id);
     this.#end();
+    const { streams, clock } = this.#ports;
+    streams.end(this.#id);
+    // What the program still sends is read and dropped, so that its end is seen.
+    streams.resume(this.#id);
+    this.#timer = clock.after(streamLingerMsMax, () => this.#close());
   }
 
   #close(): void {
-    if (this.#over) return;
     this.#end();
+    this.#forget();
     this.#ports.streams.close(this.#id);
   }
 
   #end(): void {
     this.#over = true;
     this.#timer?.();
-    this.#forget();
   }
 }
 

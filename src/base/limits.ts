@@ -66,7 +66,7 @@ export const streamsPerCircuitMax = 500;
 export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;
 export const streamConnectMsMax = 15_000;
 export const resolveMsMax = 15_000;
-/** An exit connection whose stream has ended may take this long to send out what was written. */
+/** An exit's or a program's connection whose stream has ended may take this long to send out what was written. */
 export const streamLingerMsMax = 30_000;
 /** Cells queued on its link at which a circuit's streams stop packaging; they go on at circuitQueueCellsLow. */
 export const circuitQueueCellsHigh = 200;
