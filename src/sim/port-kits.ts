@@ -187,12 +187,17 @@ interface Connected<Port, Handler> {
   readonly id: number;
 }
 
-function commonCases<Port, Handler>(
+/** Makes a test of a check: in a fresh world, with a connection that both sides know of. */
+type ConnectedTest<Port, Handler> = (
+  check: (connected: Connected<Port, Handler>) => Promise<void>,
+) => () => Promise<void>;
+
+function connectedTest<Port, Handler>(
   make: () => Promise<PortWorld<Port, Handler>>,
   ear: (heard: Heard) => Handler,
   calls: (port: Port) => Calls,
-): (check: (connected: Connected<Port, Handler>) => Promise<void>) => () => Promise<void> {
-  const connected = (check: (connected: Connected<Port, Handler>) => Promise<void>) => async () => {
+): ConnectedTest<Port, Handler> {
+  return check => async () => {
     const world = await make();
     try {
       const [near, far] = [side(world.dialler, ear, calls), side(world.listener, ear, calls)];
@@ -204,7 +209,10 @@ function commonCases<Port, Handler>(
       await world.stop();
     }
   };
+}
 
+/** How bytes travel, on links and streams alike. */
+function carryingCases<Port, Handler>(connected: ConnectedTest<Port, Handler>): void {
   it(
     'carries bytes both ways, in order, and leaves those of the writer alone',
     connected(async ({ world, near, far, id }) => {
@@ -249,7 +257,10 @@ function commonCases<Port, Handler>(
       await world.until(() => far.heard.length === sent && near.heard.writable > 0);
     }),
   );
+}
 
+/** How connections end, or never begin. */
+function closingCases<Port, Handler>(connected: ConnectedTest<Port, Handler>): void {
   it(
     'delivers what was written before a close, then tells the other side alone, once',
     connected(async ({ world, near, far, id }) => {
@@ -289,13 +300,14 @@ function commonCases<Port, Handler>(
       expect(near.heard.closed).toHaveLength(1);
     }),
   );
-  return connected;
 }
 
 /** What every LinkPort must do, on real TLS and in virtual time alike. */
 export function linkPortKit(name: string, make: () => Promise<PortWorld<LinkPort, LinkHandler>>): void {
   describe(`${name} as a link port`, () => {
-    const connected = commonCases(make, linkEar, linkCalls);
+    const connected = connectedTest(make, linkEar, linkCalls);
+    carryingCases(connected);
+    closingCases(connected);
 
     it(
       'gives both sides the same exporter, and the dialler the certificate of the listener',
@@ -319,7 +331,9 @@ export function linkPortKit(name: string, make: () => Promise<PortWorld<LinkPort
 /** What every StreamPort must do, on real TCP and in virtual time alike. */
 export function streamPortKit(name: string, make: () => Promise<PortWorld<StreamPort, StreamHandler>>): void {
   describe(`${name} as a stream port`, () => {
-    const connected = commonCases(make, streamEar, streamCalls);
+    const connected = connectedTest(make, streamEar, streamCalls);
+    carryingCases(connected);
+    closingCases(connected);
 
     it(
       'keeps one direction open after the end of the other, and closes both sides after both ends',
