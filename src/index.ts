@@ -2,7 +2,7 @@
  * What the package `naulon` exports: the payment seam for schemes written elsewhere, the cores of the three programs,
  * codecs, and the parts of a simulated world. Importing it opens nothing and starts nothing.
  *
- * Beside it: `naulon/compliance`, the suite that every payment scheme must pass (it needs vitest and fast-check), and
+ * Beside it: `naulon/compliance`, the kit that every payment scheme must pass (it needs vitest and fast-check), and
  * `naulon/sim/paid-network`, `naulon/sim/channel-network` and `naulon/sim/checkers`, whole paid networks in virtual time.
  */
 

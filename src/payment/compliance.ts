@@ -8,7 +8,7 @@ export type { SchemeProcess, SchemeWorld, SideName } from './compliance-talk.ts'
 /** Bytes of a target that fits the one cell of its RECEIPT with the other fields. */
 const targetBytesMax = 400;
 
-/** One rule of the suite, ready to be tried; it throws when the scheme breaks the rule. */
+/** One rule of the kit, ready to be tried; it throws when the scheme breaks the rule. */
 export interface ComplianceCase {
   readonly name: string;
   run(): Promise<void>;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -11,8 +11,10 @@ import { parsePayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc } from '../src/config/torrc.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const documents = readdirSync(root).filter(file => file.endsWith('.md'));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const readme = read('README.md');
+const { scripts } = JSON.parse(read('package.json'));
 
 /** The fenced block whose first line names the file. */
 function example(file: string): string {
@@ -89,5 +91,42 @@ describe('README', () => {
     expect(relay.unused).toEqual([]);
     expect(relay.settings).toMatchObject({ nickname: 'alice', priceMsatPer2Pow20: 50_000_000n });
     expect(relay.settings.exitPolicy.exits).toBe(true);
+  });
+});
+
+/** Headings as the targets of links. */
+const anchorsOf = (file: string): string[] =>
+  [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+describe('all documents', () => {
+  it.each(documents)('%s links to what is there', file => {
+    const dead = [...read(file).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].filter(
+      ([, target, anchor]) =>
+        !existsSync(join(root, target)) || (anchor && !anchorsOf(target || file).includes(anchor)),
+    );
+    expect(dead.map(([link]) => link)).toEqual([]);
+  });
+
+  it('name files of the source that are there', () => {
+    const named = documents.flatMap(file =>
+      [...read(file).matchAll(/`((?:src|relay|client|dirauth|scripts|test|regtest|bench)\/[\w./-]+)`/g)].map(
+        ([, path]) => path,
+      ),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(path => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('define each word once', () => {
+    const words = [...read('GLOSSARY.md').matchAll(/^\| \*\*(.+?)\*\* \|/gm)].flatMap(([, row]) =>
+      row.split(', '),
+    );
+    expect(words.length).toBeGreaterThan(50);
+    expect(words).toEqual([...new Set(words)]);
   });
 });
