@@ -155,11 +155,12 @@ describe('socks5', () => {
     expect(toHex(encodeSocksResolved('ipv4', '1.2.3.4'))).toBe('05000001010203040000');
     expect(toHex(encodeSocksResolved('ipv6', '::1'))).toBe(`05000004${'00'.repeat(15)}010000`);
     expect(toHex(encodeSocksResolved('name', 'a.b'))).toBe('0500000303612e620000');
-    expect([1, 2, 3, 4, 7, 8, 12, 13, 99].map(socksReplyForEnd)).toEqual([
+    expect([1, 2, 3, 4, 6, 7, 8, 12, 13, 99].map(socksReplyForEnd)).toEqual([
       'generalFailure',
       'hostUnreachable',
       'connectionRefused',
       'notAllowed',
+      'connectionRefused',
       'ttlExpired',
       'hostUnreachable',
       'connectionRefused',

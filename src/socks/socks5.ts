@@ -258,6 +258,7 @@ export function socksReplyForEnd(reason: number): SocksReplyName {
     case 8: // NOROUTE
       return 'hostUnreachable';
     case 3: // CONNECTREFUSED
+    case 6: // DONE, before anything was connected
     case 12: // CONNRESET
       return 'connectionRefused';
     case 4: // EXITPOLICY
