@@ -1,3 +1,4 @@
+import { toHex } from '../src/base/bytes.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { circuitsPerClientMax, streamWaitersMax } from '../src/base/limits.ts';
 import { exitAllows } from '../src/directory/path-choice.ts';
@@ -17,7 +18,7 @@ export interface PoolSettings {
   readonly closeMsMax: number;
   /** Circuits kept built for streams to come. */
   readonly preemptive: number;
-  /** How long a stream waits for a circuit. torrc SocksTimeout */
+  /** How long a stream may take to be opened, all its circuits together. torrc SocksTimeout */
   readonly waitMsMax: number;
   /** Circuits tried for one stream. */
   readonly attemptsMax: number;
@@ -26,7 +27,7 @@ export interface PoolSettings {
 
 /** Chooses paths and payers for the pool: the client core. */
 export interface PoolHost {
-  choosePath(to: ExitGoal): Result<readonly PlannedHop[]>;
+  choosePath(to: ExitGoal, notExits: ReadonlySet<string>): Result<readonly PlannedHop[]>;
   /** A first hop did not answer, or did. */
   onFirstHop(hop: PlannedHop, reached: boolean): void;
   pay(circuit: ManagedCircuit, onPaid: () => void): CircuitPayments | undefined;
@@ -42,19 +43,20 @@ export interface PoolPorts {
   readonly links: LinkPool;
 }
 
-/** Somebody who waits for a circuit: told exactly once. */
+/** Somebody who waits for a circuit, until `forget` or told once. */
 export interface CircuitWaiter {
   readonly to: ExitGoal;
   readonly isolation: string;
   /** Circuits that have failed this stream already. */
   readonly avoid: ReadonlySet<number>;
+  /** Exits that could not serve it: RSA identities in hex. */
+  readonly notExits: ReadonlySet<string>;
   onCircuit(circuit: ManagedCircuit): void;
   onNone(fault: ManagedFault): void;
 }
 
 interface Waiting {
   readonly waiter: CircuitWaiter;
-  readonly sinceMs: number;
   attempts: number;
   circuit: ManagedCircuit | undefined;
 }
@@ -124,7 +126,7 @@ export class CircuitPool {
       waiter.onNone({ code: 'CIRCUIT_CLOSED', detail: 'too many streams wait' });
       return;
     }
-    const waiting = { waiter, sinceMs: this.#ports.clock.monotonicMs(), attempts: 0, circuit: undefined };
+    const waiting = { waiter, attempts: 0, circuit: undefined };
     this.#waiting.push(waiting);
     this.#launchFor(waiting);
   }
@@ -164,12 +166,12 @@ export class CircuitPool {
   }
 
   /** True when the circuit may carry the waiter's stream, once it is open. */
-  #serves(circuit: ManagedCircuit, { to, isolation, avoid }: CircuitWaiter): boolean {
+  #serves(circuit: ManagedCircuit, { to, isolation, avoid, notExits }: CircuitWaiter): boolean {
     if (circuit.purpose !== 'general' || avoid.has(circuit.id)) return false;
     if (circuit.isolation !== undefined && circuit.isolation !== isolation) return false;
     if (this.#isTooDirty(circuit)) return false;
     const exit = circuit.path[circuit.path.length - 1].relay;
-    return exit !== undefined && exitAllows(exit, to);
+    return exit !== undefined && exitAllows(exit, to) && !notExits.has(toHex(exit.rsaId));
   }
 
   #isTooDirty(circuit: ManagedCircuit): boolean {
@@ -192,7 +194,7 @@ export class CircuitPool {
       waiting.circuit = circuit;
       return;
     }
-    const built = this.#launch(waiter.to);
+    const built = this.#launch(waiter.to, waiter.notExits);
     if (built.ok) {
       waiting.attempts += 1;
       built.value.isolation = waiter.isolation;
@@ -204,8 +206,8 @@ export class CircuitPool {
     }
   }
 
-  #launch(to: ExitGoal): Result<ManagedCircuit> {
-    const path = this.#host.choosePath(to);
+  #launch(to: ExitGoal, notExits: ReadonlySet<string> = new Set()): Result<ManagedCircuit> {
+    const path = this.#host.choosePath(to, notExits);
     return path.ok ? this.open({ purpose: 'general', path: path.value, terms: {} }) : path;
   }
 
@@ -247,11 +249,7 @@ export class CircuitPool {
 
   #care(): void {
     if (this.#stopping) return;
-    const nowMs = this.#ports.clock.monotonicMs();
     for (const circuit of [...this.#circuits.values()]) this.#retireIfDone(circuit);
-    const late = this.#waiting.filter(each => nowMs - each.sinceMs >= this.#settings.waitMsMax);
-    this.#waiting = this.#waiting.filter(each => !late.includes(each));
-    for (const { waiter } of late) waiter.onNone({ code: 'CIRCUIT_TIMEOUT' });
     for (const waiting of [...this.#waiting]) if (waiting.circuit === undefined) this.#launchFor(waiting);
     this.#keepPreemptive();
     this.#ports.clock.after(this.#settings.careMs, () => this.#care());

@@ -182,14 +182,13 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
 
   /** A stream, not started yet: call `start` once its user is ready to hear of it. */
   openStream(request: StreamRequest, user: RequestUser): RequestedStream {
-    const { clock } = this.#ports;
-    return new RequestedStream(request, user, this.pool, clock, this.#settings.pool.attemptsMax);
+    return new RequestedStream(request, user, this.pool, this.#ports.clock, this.#settings.pool);
   }
 
   /** A circuit for whoever asks, used by no other stream. */
   openCircuit(request: CircuitRequest): Result<ManagedCircuit> {
     const { path, hops, to, terms = {} } = request;
-    const chosen = path === undefined ? this.planner.choose(to, hops) : this.planner.named(path);
+    const chosen = path === undefined ? this.planner.choose(to, { hops }) : this.planner.named(path);
     if (!chosen.ok) return chosen;
     for (const { relay } of chosen.value) {
       if (relay !== undefined && !this.payments.affords(relay)) return fail('PAY_NO_SCHEME', relay.nickname);
@@ -199,7 +198,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
 
   /** A circuit whose last hop is that relay, for its payments alone. */
   openCircuitTo(relay: RelayInfo): Result<ManagedCircuit> {
-    const chosen = this.planner.choose(undefined, undefined, relay);
+    const chosen = this.planner.choose(undefined, { last: relay });
     return chosen.ok ? this.pool.open({ purpose: 'fixed', path: chosen.value, terms: {} }) : chosen;
   }
 
@@ -293,7 +292,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
 
   #poolHost(): ConstructorParameters<typeof CircuitPool>[1] {
     return {
-      choosePath: to => this.planner.choose(to),
+      choosePath: (to, notExits) => this.planner.choose(to, { notExits }),
       onFirstHop: (hop, reached) => this.planner.onFirstHop(hop, reached),
       pay: (circuit, onPaid) => this.payments.pay(circuit, onPaid),
       onCircuitPaid: circuit => this.#hooks.onCircuitPaid?.(circuit),

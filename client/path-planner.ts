@@ -25,6 +25,15 @@ export interface PlannerPorts {
   affords(relay: RelayInfo): boolean;
 }
 
+/** What else a path must be like. */
+export interface PathLimits {
+  readonly hops?: number;
+  /** The last hop, whatever its policy. */
+  readonly last?: RelayInfo;
+  /** Relays that must not be the exit: RSA identities in hex. */
+  readonly notExits?: ReadonlySet<string>;
+}
+
 const guardsKey = 'client/guards';
 
 /** Chooses the relays of circuits. Guards are kept in the store, so that a restart does not draw new ones. */
@@ -63,11 +72,10 @@ export class PathPlanner {
     else this.#guards.markFailed(hop.rsaId, this.#ports.clock.wallMs());
   }
 
-  /** Relays for a stream to `to`, over `hops` hops, the last one `last` if given. NO_VIEW: the network is not known yet. */
+  /** Relays for a stream to `to`. NO_VIEW: the network is not known yet. */
   choose(
     to: ExitGoal | undefined,
-    hops = this.#settings.hops,
-    last?: RelayInfo,
+    { hops = this.#settings.hops, last, notExits }: PathLimits = {},
   ): Result<readonly PlannedHop[]> {
     if (this.#view === undefined) return fail('NO_VIEW');
     const chosen = choosePath({
@@ -75,6 +83,7 @@ export class PathPlanner {
       view: this.#view,
       hops,
       exitTo: to,
+      notExits,
       guards: this.guards,
       accepts: relay => this.#ports.affords(relay),
       distinctSubnets: this.#settings.distinctSubnets,

@@ -1,6 +1,6 @@
-import { concatBytes } from '../src/base/bytes.ts';
+import { concatBytes, toHex } from '../src/base/bytes.ts';
 import type { Fault } from '../src/base/fault.ts';
-import { halfOpenMsMax } from '../src/base/limits.ts';
+import { halfOpenMsMax, streamAnswerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
@@ -30,27 +30,38 @@ export interface RequestUser {
   onClosed(reason: number, fault?: Fault): void;
 }
 
-/** END reasons after which another circuit may do better. spec: tor-spec/closing-streams */
-const retriable: ReadonlySet<number> = new Set([
+/** END reasons after which another exit may do better, as C tor judges them. spec: tor-spec/closing-streams */
+const exitsOwn: ReadonlySet<number> = new Set([
+  endReason.misc,
   endReason.resolveFailed,
   endReason.exitPolicy,
-  endReason.destroy,
   endReason.timeout,
+  endReason.noRoute,
   endReason.hibernating,
   endReason.resourceLimit,
   endReason.torProtocol,
 ]);
 
-/** A stream as a program asked for it: carried by one circuit, or tried on several until one opens it. */
+/** How long and how often opening a stream is tried. */
+export interface StreamPatience {
+  readonly waitMsMax: number;
+  readonly attemptsMax: number;
+}
+
+/**
+ * A stream as a program asked for it: carried by one circuit, or tried on several until one opens it, each time at
+ * another exit. The program is told what the last exit said, not that there is none left to ask.
+ */
 export class RequestedStream implements StreamUser, CircuitWaiter {
   readonly to: ExitGoal;
   readonly isolation: string;
   readonly avoid = new Set<number>();
+  readonly notExits = new Set<string>();
   readonly #request: StreamRequest;
   readonly #user: RequestUser;
   readonly #pool: CircuitPool;
   readonly #clock: Clock;
-  readonly #attemptsMax: number;
+  readonly #patience: StreamPatience;
   #stream: ClientStream | undefined;
   #circuit: ManagedCircuit | undefined;
   #opened = false;
@@ -59,20 +70,25 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   #early: Uint8Array[] = [];
   #sourceEnded = false;
   #lastByteMs = 0;
-  #halfOpenTimer: Cancel | undefined;
+  /** What the exit asked last has said. */
+  #lastReason: number | undefined;
+  /** Ends the tries, all together. */
+  #deadline: Cancel | undefined;
+  /** Ends the wait for this exit's answer; once opened, that of a half-open stream. */
+  #timer: Cancel | undefined;
 
   constructor(
     request: StreamRequest,
     user: RequestUser,
     pool: CircuitPool,
     clock: Clock,
-    attemptsMax: number,
+    patience: StreamPatience,
   ) {
     this.#request = request;
     this.#user = user;
     this.#pool = pool;
     this.#clock = clock;
-    this.#attemptsMax = attemptsMax;
+    this.#patience = patience;
     this.isolation = request.isolation;
     const { goal } = request;
     this.to = goal.kind === 'connect' ? { host: goal.host, port: goal.port } : { host: goal.name, port: 0 };
@@ -84,6 +100,11 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   }
 
   start(): void {
+    this.#deadline = this.#clock.after(this.#patience.waitMsMax, () => {
+      this.#pool.forget(this);
+      this.#stream?.close(endReason.timeout);
+      this.onNone({ code: 'CIRCUIT_TIMEOUT' });
+    });
     const { circuit } = this.#request;
     if (circuit === undefined) this.#pool.request(this);
     else this.onCircuit(circuit);
@@ -105,8 +126,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   endSource(): void {
     if (this.#over || this.#sourceEnded) return;
     this.#sourceEnded = true;
-    this.#lastByteMs = this.#clock.monotonicMs();
-    this.#watchHalfOpen();
+    if (this.#opened) this.#beginHalfOpen();
   }
 
   /** The program has room again. */
@@ -130,23 +150,29 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     if (this.#over) return;
     if (stream === undefined) this.#failed(endReason.destroy, circuit.fault);
     // The user may have been told of the stream's end already, while it was being opened.
-    else if (!stream.closed) this.#stream = stream;
+    else if (!stream.closed) {
+      this.#stream = stream;
+      this.#awaitAnswer();
+    }
   }
 
   onNone(fault: Fault): void {
     if (this.#over) return;
-    this.#finish();
-    this.#user.onClosed(fault.code === 'CIRCUIT_TIMEOUT' ? endReason.timeout : endReason.misc, fault);
+    if (this.#lastReason !== undefined) this.#closed(this.#lastReason);
+    else this.#closed(fault.code === 'CIRCUIT_TIMEOUT' ? endReason.timeout : endReason.misc, fault);
   }
 
   // From the stream
 
   onOpened(address: string | undefined): void {
     this.#opened = true;
+    this.#stopTimers();
     this.#user.onOpened(address);
     const early = this.#early;
     this.#early = [];
-    if (early.length === 0 || this.#over) return;
+    if (this.#over) return;
+    if (this.#sourceEnded) this.#beginHalfOpen();
+    if (early.length === 0) return;
     if (this.write(concatBytes(...early))) this.#user.onWritable();
   }
 
@@ -169,7 +195,8 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   onClosed(reason: number): void {
     if (this.#over) return;
     this.#stream = undefined;
-    if (!this.#opened && retriable.has(reason)) this.#failed(reason, this.#circuit?.fault);
+    const retriable = reason === endReason.destroy || exitsOwn.has(reason);
+    if (!this.#opened && retriable) this.#failed(reason, this.#circuit?.fault);
     else this.#closed(reason, this.#circuit?.fault);
   }
 
@@ -181,19 +208,40 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     return allowsPort(exit.exitPolicyIpv6, goal.port) ? { ...goal, flags: beginFlag.ipv6Okay } : goal;
   }
 
+  /** An exit that has answered nothing by then never will. While hops are still to be paid it was not asked yet. */
+  #awaitAnswer(): void {
+    this.#timer = this.#clock.after(streamAnswerMsMax, () => {
+      if (this.#circuit?.payments?.ready === false) {
+        this.#awaitAnswer();
+        return;
+      }
+      this.#stream?.close(endReason.timeout);
+      this.#stream = undefined;
+      this.#failed(endReason.timeout, undefined);
+    });
+  }
+
   /** Tries another circuit, if that may help. */
   #failed(reason: number, fault: Fault | undefined): void {
+    this.#timer?.();
     const bound = this.#request.circuit !== undefined;
     if (this.#circuit !== undefined) this.avoid.add(this.#circuit.id);
+    if (exitsOwn.has(reason)) this.#notAgain(reason);
     // Another circuit would cost as much: a refusal for money is final.
-    if (bound || fault?.code === 'CIRCUIT_UNPAID' || this.avoid.size >= this.#attemptsMax) {
+    if (bound || fault?.code === 'CIRCUIT_UNPAID' || this.avoid.size >= this.#patience.attemptsMax) {
       this.#closed(reason, fault);
       return;
     }
     this.#pool.request(this);
   }
 
-  #closed(reason: number, fault: Fault | undefined): void {
+  #notAgain(reason: number): void {
+    const { path } = this.#circuit ?? { path: [] };
+    for (const { rsaId } of path.slice(-1)) this.notExits.add(toHex(rsaId));
+    this.#lastReason = reason;
+  }
+
+  #closed(reason: number, fault?: Fault): void {
     this.#finish();
     this.#user.onClosed(reason, fault);
   }
@@ -201,14 +249,23 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   #finish(): void {
     this.#over = true;
     this.#early = [];
-    this.#halfOpenTimer?.();
-    this.#halfOpenTimer = undefined;
+    this.#stopTimers();
+  }
+
+  #stopTimers(): void {
+    this.#deadline?.();
+    this.#timer?.();
+  }
+
+  #beginHalfOpen(): void {
+    this.#lastByteMs = this.#clock.monotonicMs();
+    this.#watchHalfOpen();
   }
 
   #watchHalfOpen(): void {
     const leftMs = this.#lastByteMs + halfOpenMsMax - this.#clock.monotonicMs();
     if (leftMs > 0) {
-      this.#halfOpenTimer = this.#clock.after(leftMs, () => this.#watchHalfOpen());
+      this.#timer = this.#clock.after(leftMs, () => this.#watchHalfOpen());
       return;
     }
     this.#finish();

@@ -66,6 +66,8 @@ export const streamsPerCircuitMax = 500;
 export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;
 export const streamConnectMsMax = 15_000;
 export const resolveMsMax = 15_000;
+/** What a client gives an exit to look a name up, to connect, and for the answer's way back. */
+export const streamAnswerMsMax = resolveMsMax + streamConnectMsMax + 5_000;
 /** An exit's or a program's connection whose stream has ended may take this long to send out what was written. */
 export const streamLingerMsMax = 30_000;
 /** Cells queued on its link at which a circuit's streams stop packaging; they go on at circuitQueueCellsLow. */

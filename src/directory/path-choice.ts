@@ -16,6 +16,8 @@ export interface PathWish {
   readonly hops: number;
   /** Where the exit must be willing to connect to: a name or an IP literal, and a port. */
   readonly exitTo?: { readonly host: string; readonly port: number };
+  /** Relays that must not be the exit: hex of RSA identities. */
+  readonly notExits?: ReadonlySet<string>;
   /** First hops to choose among, best first, as a GuardSet holds them; the first that fits is taken. Absent: any guard. */
   readonly guards?: readonly Uint8Array[];
   /** Relays that must stand at these hops (by index); the rest is chosen around them. */
@@ -92,6 +94,7 @@ function chooseHop(
 /** Running and Valid are implied by being listed. spec: path-spec/path-selection-constraints */
 function isUsable(relay: RelayInfo, position: PathPosition, wish: PathWish): boolean {
   if (relay.flags.has('BadExit') && position === 'exit') return false;
+  if (position === 'exit' && wish.notExits?.has(toHex(relay.rsaId))) return false;
   if (position === 'exit') return wish.exitTo !== undefined && exitAllows(relay, wish.exitTo);
   if (position === 'guard') return isGuardCandidate(relay);
   return true;
