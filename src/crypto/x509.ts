@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, X509Certificate } from 'node:crypto';
 import { concatBytes, utf8 } from '../base/bytes.ts';
+import { calendarTime, monthNames, twoDigits, wallMsOf } from '../base/calendar.ts';
 
 /** A self-signed RSA certificate: Tor checks its key and its time alone, so it has no extensions. */
 export interface CertificateOrder {
@@ -36,11 +37,14 @@ export function parseRsaCertificate(der: Uint8Array): RsaCertificate | undefined
   try {
     const certificate = new X509Certificate(der);
     const key = certificate.publicKey;
-    if (key.asymmetricKeyType !== 'rsa') return undefined;
+    const notBeforeMs = parseOpensslTime(certificate.validFrom);
+    const notAfterMs = parseOpensslTime(certificate.validTo);
+    if (key.asymmetricKeyType !== 'rsa' || notBeforeMs === undefined || notAfterMs === undefined)
+      return undefined;
     return {
       publicDer: new Uint8Array(key.export({ type: 'pkcs1', format: 'der' })),
-      notBeforeMs: wallMsOf(certificate.validFrom),
-      notAfterMs: wallMsOf(certificate.validTo),
+      notBeforeMs,
+      notAfterMs,
       selfSigned: certificate.verify(key),
     };
   } catch {
@@ -48,38 +52,18 @@ export function parseRsaCertificate(der: Uint8Array): RsaCertificate | undefined
   }
 }
 
-const months = 'JanFebMarAprMayJunJulAugSepOctNovDec';
-
-/** OpenSSL prints 'Nov  1 00:00:00 2026 GMT'; reading it needs no clock, so no Date. */
-function wallMsOf(text: string): number {
-  const [, month, day, hour, minute, second, year] =
-    /^(\w{3}) +(\d+) (\d+):(\d+):(\d+) (\d+) GMT$/.exec(text) ?? [];
-  if (month === undefined) return Number.NaN;
-  const days = daysSince1970(Number(year), months.indexOf(month) / 3 + 1, Number(day));
-  return ((days * 24 + Number(hour)) * 60 + Number(minute)) * 60_000 + Number(second) * 1000;
-}
-
-/** Days of the Gregorian calendar, counted in years that start in March. */
-function daysSince1970(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
-  return y * 365 + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + dayOfYear - 719_468;
+/** OpenSSL prints 'Nov  1 00:00:00 2026 GMT'. */
+function parseOpensslTime(text: string): number | undefined {
+  const match = /^(\w{3}) +(\d+) (\d+):(\d+):(\d+) (\d+) GMT$/.exec(text);
+  if (match === null) return undefined;
+  const [day, hour, minute, second, year] = match.slice(2).map(Number);
+  return wallMsOf({ year, month: monthNames.indexOf(match[1]) + 1, day, hour, minute, second });
 }
 
 /** 'YYYYMMDDHHMMSSZ' of a time in ms since 1970. */
 function generalizedTime(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const days = Math.floor(seconds / 86_400);
-  let year = 1970 + Math.floor(days / 365.2425);
-  while (daysSince1970(year, 1, 1) > days) year -= 1;
-  while (daysSince1970(year + 1, 1, 1) <= days) year += 1;
-  let month = 12;
-  while (daysSince1970(year, month, 1) > days) month -= 1;
-  const day = days - daysSince1970(year, month, 1) + 1;
-  const inDay = seconds - days * 86_400;
-  const two = (value: number) => String(value).padStart(2, '0');
-  const clock = [Math.floor(inDay / 3600), Math.floor(inDay / 60) % 60, inDay % 60].map(two).join('');
-  return `${year}${two(month)}${two(day)}${clock}Z`;
+  const { year, month, day, hour, minute, second } = calendarTime(ms);
+  return `${year}${[month, day, hour, minute, second].map(twoDigits).join('')}Z`;
 }
 
 const tag = {
