@@ -1,4 +1,3 @@
-import { toHex } from '../src/base/bytes.ts';
 import { fail, type Result } from '../src/base/fault.ts';
 import { DirectoryClient, type DirectoryRequest } from '../src/directory/directory-client.ts';
 import type { NetworkView } from '../src/directory/network-view.ts';
@@ -26,8 +25,8 @@ import type {
   StreamId,
   StreamPort,
 } from '../src/ports.ts';
-import type { SocksIsolation } from '../src/socks/socks5.ts';
 import { CircuitPool } from './circuit-pool.ts';
+import { CircuitTickets } from './circuit-tickets.ts';
 import type { CircuitTerms, ExitGoal, PlannedHop } from './circuit-want.ts';
 import type { ClientSettings } from './client-settings.ts';
 import { DirectoryFetch } from './directory-fetch.ts';
@@ -85,6 +84,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   readonly planner: PathPlanner;
   readonly payments: PaymentPlan;
   readonly directory: DirectoryClient;
+  readonly tickets: CircuitTickets;
   readonly #settings: ClientSettings;
   readonly #ports: ClientPorts;
   readonly #hooks: ClientHooks;
@@ -92,8 +92,6 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   readonly #linkPool: LinkPool;
   readonly #fetch: DirectoryFetch;
   readonly #services = new Map<string, StreamService>();
-  readonly #tokens = new Map<string, ManagedCircuit>();
-  readonly #users = new Map<string, ManagedCircuit>();
   #lastAsk = 0;
   #ready = false;
 
@@ -127,6 +125,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       newAsk,
       affords: relay => this.payments.affords(relay),
     });
+    this.tickets = new CircuitTickets(entropy);
     this.pool = new CircuitPool(settings.pool, this.#poolHost(), {
       clock,
       entropy,
@@ -200,29 +199,6 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   openCircuitTo(relay: RelayInfo): Result<ManagedCircuit> {
     const chosen = this.planner.choose(undefined, { last: relay });
     return chosen.ok ? this.pool.open({ purpose: 'fixed', path: chosen.value, terms: {} }) : chosen;
-  }
-
-  /** A user and password for SOCKS that lead to this circuit, once. */
-  newToken(circuit: ManagedCircuit): SocksIsolation {
-    const user = `circuit-${circuit.id}`;
-    const password = toHex(this.#ports.entropy.bytes(16));
-    this.#tokens.set(`${user} ${password}`, circuit);
-    return { user, password };
-  }
-
-  /** While the circuit lives, SOCKS connections with this user go there and nowhere else. */
-  bindUser(user: string, circuit: ManagedCircuit): void {
-    this.#users.set(user, circuit);
-  }
-
-  takeToken({ user, password }: SocksIsolation): ManagedCircuit | 'gone' | undefined {
-    const bound = this.#users.get(user);
-    if (bound !== undefined) return bound.state === 'open' ? bound : 'gone';
-    const key = `${user} ${password}`;
-    const circuit = this.#tokens.get(key);
-    if (circuit === undefined) return undefined;
-    this.#tokens.delete(key);
-    return circuit.state === 'open' ? circuit : 'gone';
   }
 
   // LinkUser
@@ -331,8 +307,6 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   #onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
     if (circuit.purpose === 'directory') this.#fetch.onCircuitEnded(circuit);
     else this.#hooks.onCircuitEnded?.(circuit, fault);
-    for (const named of [this.#tokens, this.#users]) {
-      for (const [key, each] of named) if (each === circuit) named.delete(key);
-    }
+    this.tickets.forget(circuit);
   }
 }

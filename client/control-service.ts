@@ -172,7 +172,7 @@ export class ControlService implements StreamService {
         break;
       case 'connect-stream':
         this.#withCircuit(given, answer, circuit => {
-          answer({ ok: true, value: { socks: this.#facts.socks, ...this.#core.newToken(circuit) } });
+          answer({ ok: true, value: { socks: this.#facts.socks, ...this.#core.tickets.issue(circuit) } });
         });
         break;
       default:
@@ -235,7 +235,7 @@ export class ControlService implements StreamService {
       return;
     }
     const circuit = opened.value;
-    if (user !== undefined) this.#core.bindUser(user, circuit);
+    if (user !== undefined) this.#core.tickets.bind(user, circuit);
     tell('building', { circuit: circuit.id, path: circuit.path.map(each => each.nickname) });
     this.#openings.push({ circuit, pay, answer, tell });
     if (circuit.state === 'open') this.onCircuitOpen(circuit);

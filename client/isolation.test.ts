@@ -42,3 +42,45 @@ describe('streams and circuits', () => {
     expect([...early.streams().values()].sort()).toEqual([1, 2, 2]);
   });
 });
+
+describe('a circuit that somebody asked for', () => {
+  const ask = () => lab.call('open-circuit', { hops: 3 }) as { readonly id: number };
+  const ticketTo = (circuit: number) => lab.call('connect-stream', { circuit }) as SocksLogin;
+
+  /** The code that a program with that login gets. */
+  function codeFor(login: SocksLogin): number | undefined {
+    const program = lab.socks().send(socksRequest('connect', 'a.example', 80, login));
+    lab.until(() => socksAnswer(program, login).code !== undefined || program.over, 'an answer');
+    return socksAnswer(program, login).code;
+  }
+
+  it('is reached by its ticket, once', () => {
+    const { id } = ask();
+    const ticket = ticketTo(id);
+    const { circuit, program } = open(ticket);
+    expect(circuit).toBe(id);
+    expect(codeFor(ticket)).toBe(4);
+    program.close();
+  });
+
+  it('is reached by its user while it lives, and by nobody else', () => {
+    const { id } = lab.call('open-circuit', { hops: 3, user: 'me' }) as { readonly id: number };
+    const mine = [open({ user: 'me', password: '1' }), open({ user: 'me', password: '2' })];
+    expect(mine.map(({ circuit }) => circuit)).toEqual([id, id]);
+    expect(open({ user: 'you', password: '1' }).circuit).not.toBe(id);
+    expect(open().circuit).not.toBe(id);
+  });
+
+  it('is not replaced by another when it has ended: its tickets lead nowhere', () => {
+    const { id } = ask();
+    const ticket = ticketTo(id);
+    lab.call('close-circuit', { circuit: id });
+    const before = lab.streams();
+    expect(codeFor(ticket)).toBe(4);
+    expect(lab.streams()).toEqual(before);
+  });
+
+  it('does not take a name that only looks like a ticket from its owner', () => {
+    expect(open({ user: 'circuit-1', password: 'my own' }).circuit).toBeGreaterThan(0);
+  });
+});

@@ -9,19 +9,17 @@ import {
   encodeSocksResolved,
   Socks5Server,
   type SocksEvent,
-  type SocksIsolation,
   type SocksReplyName,
   type SocksRequest,
   socksReplyForEnd,
 } from '../src/socks/socks5.ts';
-import type { ManagedCircuit } from './managed-circuit.ts';
+import type { CircuitTickets } from './circuit-tickets.ts';
 import type { RequestedStream, RequestUser, StreamRequest } from './requested-stream.ts';
 
 /** What the service asks of its core. */
 export interface SocksHost {
   openStream(request: StreamRequest, user: RequestUser): RequestedStream;
-  /** The circuit that a user and password stand for, once; see the control socket's connect-stream. */
-  takeToken(isolation: SocksIsolation): ManagedCircuit | 'gone' | undefined;
+  readonly tickets: CircuitTickets;
 }
 
 export interface SocksPorts {
@@ -144,9 +142,9 @@ class SocksConnection implements RequestUser {
     this.#kind = request.kind;
     this.#timer?.();
     this.#timer = undefined;
-    const token = request.isolation === undefined ? undefined : this.#host.takeToken(request.isolation);
+    const named = request.isolation === undefined ? undefined : this.#host.tickets.take(request.isolation);
     // The special-use name leads nowhere here, and its lookup would tell an exit of it. spec: RFC 7686
-    if (token === 'gone' || /\.onion\.?$/i.test(request.host)) {
+    if (named === 'gone' || /\.onion\.?$/i.test(request.host)) {
       this.#refuse('hostUnreachable');
       return;
     }
@@ -154,7 +152,7 @@ class SocksConnection implements RequestUser {
     // The two parts are told apart by a byte that neither can make up: their lengths.
     const key =
       isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
-    const asked = { goal: goalOf(request), isolation: key, circuit: token };
+    const asked = { goal: goalOf(request), isolation: key, circuit: named };
     this.#stream = this.#host.openStream(asked, this);
     // The stream may have failed at once, and closed the connection.
     if (!this.#over) this.#stream.start();

@@ -127,6 +127,8 @@ export const socksHandshakeMsMax = 30_000;
 export const halfOpenMsMax = 10_000;
 /** Connections to a client's control socket. */
 export const controlConnectionsMax = 100;
+/** Users and passwords that each lead to one circuit, given out and not used yet; the oldest give way. */
+export const circuitTicketsMax = 1_000;
 /** Circuits that ended, of which a client's control socket still tells. */
 export const endedReportsMax = 100;
 /** One line of the control protocol. */
