@@ -72,10 +72,10 @@ test('an authority on real sockets serves its certificate, and is the same after
   await second.stop();
 });
 
-test('a wrong torrc is one line and exit code 2', async () => {
+test('a wrong torrc is one line and a usage error', async () => {
   const file = join(folder, 'torrc');
   writeFileSync(file, 'Nickname a\nORPrt 9\n');
-  expect(await dirauthMain(['-f', file])).toBe(2);
-  expect(await dirauthMain(['-f', join(folder, 'none')])).toBe(2);
-  expect(await dirauthMain([])).toBe(2);
+  await expect(dirauthMain(file)).rejects.toMatchObject({ code: 'CONFIG_UNKNOWN_OPTION', exitCode: 2 });
+  const absent = dirauthMain(join(folder, 'none'));
+  await expect(absent).rejects.toMatchObject({ code: 'CONFIG_UNREADABLE', exitCode: 2 });
 });

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Command, CommanderError } from 'commander';
 import { OperatorError } from '../src/base/fault.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import { type JsonLogOptions, levelOfTorName, openJsonLog } from '../src/node-io/json-log.ts';
@@ -10,43 +8,26 @@ import { startAuthority } from './start-authority.ts';
 
 /**
  * Runs an authority in the foreground until it is told to stop. Prints one line of JSON on standard output once it serves.
- * @param argv options alone, without program and command names.
+ * Throws OperatorError for what a person can mend.
  */
-export async function dirauthMain(argv: readonly string[]): Promise<number> {
-  try {
-    const torrc = readTorrc(optionsOf(argv).file);
-    const config = authorityConfig(torrc);
-    if (!config.ok) throw new OperatorError(config.fault.code, config.fault.detail ?? '', 2);
-    const log = openJsonLog({ name: config.value.nickname, ...logOf(torrc) });
-    for (const option of torrc.unused()) log.log('warn', 'option without effect', { file: option });
-    const authority = await startAuthority(config.value, log, why => {
-      log.log('error', 'the store failed', { reason: why.message });
-      process.exit(why.exitCode);
-    });
-    const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
-    const { nickname } = config.value;
-    console.log(
-      JSON.stringify({ event: 'ready', nickname, orPort, dirPort, fingerprint, v3Ident, dirAuthority }),
-    );
-    await told();
-    await authority.stop();
-    log.close();
-    return 0;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof OperatorError)) throw error;
-    console.error(`naulon dirauth: ${error.message}`);
-    return error.exitCode;
-  }
-}
-
-function optionsOf(argv: readonly string[]): { readonly file: string } {
-  const command = new Command('naulon dirauth')
-    .description('Run a directory authority in the foreground.')
-    .requiredOption('-f, --file <torrc>', "configuration, in C tor's option names")
-    .exitOverride();
-  command.parse([...argv], { from: 'user' });
-  return command.opts();
+export async function dirauthMain(file: string): Promise<void> {
+  const torrc = readTorrc(file);
+  const config = authorityConfig(torrc);
+  if (!config.ok) throw new OperatorError(config.fault.code, config.fault.detail ?? '', 2);
+  const log = openJsonLog({ name: config.value.nickname, ...logOf(torrc) });
+  for (const option of torrc.unused()) log.log('warn', 'option without effect', { option });
+  const authority = await startAuthority(config.value, log, why => {
+    log.log('error', 'the store failed', { reason: why.message });
+    process.exit(why.exitCode);
+  });
+  const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
+  const { nickname } = config.value;
+  console.log(
+    JSON.stringify({ event: 'ready', nickname, orPort, dirPort, fingerprint, v3Ident, dirAuthority }),
+  );
+  await told();
+  await authority.stop();
+  log.close();
 }
 
 function readTorrc(file: string): Torrc {
@@ -87,6 +68,3 @@ function told(): Promise<void> {
     process.once('disconnect', () => resolve());
   });
 }
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
-  process.exit(await dirauthMain(process.argv.slice(2)));

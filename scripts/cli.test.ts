@@ -71,6 +71,14 @@ describe('the command line', () => {
     expect(JSON.parse(wrong.out)).toMatchObject({ error: { code: 'CONFIG_UNKNOWN_OPTION' } });
     expect((await naulon(['up', file, '--relays', '3'])).code).toBe(2);
     expect((await naulon(['up', 'absent.yaml'])).code).toBe(2);
+    for (const node of ['relay', 'dirauth', 'client']) {
+      const unread = await naulon([node, '-f', 'absent', '--json']);
+      expect(unread).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/^naulon: cannot read absent.*\n$/),
+      });
+      expect(JSON.parse(unread.out)).toMatchObject({ error: { code: 'CONFIG_UNREADABLE' } });
+    }
   });
 
   it('ends with 3 where a network or a chain is missing, and says how to get one', async () => {

@@ -7,21 +7,17 @@ interface NodeOptions extends GlobalOptions {
 
 // Each program is imported when it is the one to run: a relay needs nothing of a client.
 
-export async function relay(options: NodeOptions): Promise<number> {
+export async function relay({ torrc, pay }: NodeOptions): Promise<undefined> {
   const { relayMain } = await import('../relay/main.ts');
-  return relayMain(argumentsOf(options));
+  await relayMain(torrc, pay);
 }
 
-export async function dirauth(options: NodeOptions): Promise<number> {
+export async function dirauth({ torrc }: NodeOptions): Promise<undefined> {
   const { dirauthMain } = await import('../dirauth/main.ts');
-  return dirauthMain(argumentsOf(options));
+  await dirauthMain(torrc);
 }
 
-export async function client(options: NodeOptions): Promise<number> {
+export async function client({ torrc, pay }: NodeOptions): Promise<undefined> {
   const { clientMain } = await import('../client/main.ts');
-  return clientMain(argumentsOf(options));
-}
-
-function argumentsOf({ torrc, pay }: NodeOptions): string[] {
-  return pay === undefined ? ['-f', torrc] : ['-f', torrc, '--pay', pay];
+  await clientMain(torrc, pay);
 }
