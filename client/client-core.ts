@@ -124,6 +124,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       store,
       newAsk,
       affords: relay => this.payments.affords(relay),
+      onLack: () => this.#fetch.wantNewer(),
     });
     this.tickets = new CircuitTickets(entropy);
     this.pool = new CircuitPool(settings.pool, this.#poolHost(), {

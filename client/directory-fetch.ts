@@ -81,6 +81,12 @@ export class DirectoryFetch {
       waitMs === undefined ? undefined : this.#ports.clock.after(Math.max(waitMs, 10), () => this.pump());
   }
 
+  /** A relay that the view lacks may stand in a newer consensus. */
+  wantNewer(): void {
+    this.#client.wantNewer();
+    this.pump();
+  }
+
   /** A directory circuit is open. */
   onCircuitOpen(circuit: ManagedCircuit): void {
     const waiting = this.#waiting.get(circuit) ?? [];

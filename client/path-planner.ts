@@ -23,6 +23,8 @@ export interface PlannerPorts {
   newAsk(): AskId;
   /** True for a relay that is free, or that we can pay at a price we would. */
   affords(relay: RelayInfo): boolean;
+  /** A path cannot be planned for want of relays. */
+  onLack(): void;
 }
 
 /** What else a path must be like. */
@@ -33,6 +35,9 @@ export interface PathLimits {
   /** Relays that must not be the exit: RSA identities in hex. */
   readonly notExits?: ReadonlySet<string>;
 }
+
+/** Faults that a relay more would mend. */
+const lacks: ReadonlySet<string> = new Set(['PATH_NO_EXIT', 'PATH_NO_GUARD', 'PATH_NO_MIDDLE']);
 
 const guardsKey = 'client/guards';
 
@@ -89,7 +94,9 @@ export class PathPlanner {
       distinctSubnets: this.#settings.distinctSubnets,
       entropy: this.#ports.entropy,
     });
-    return chosen.ok ? ok(chosen.value.map(hopOfRelay)) : chosen;
+    if (chosen.ok) return ok(chosen.value.map(hopOfRelay));
+    if (lacks.has(chosen.fault.code)) this.#ports.onLack();
+    return chosen;
   }
 
   /** The relays of these names, in this order. */
@@ -99,7 +106,10 @@ export class PathPlanner {
     const hops: PlannedHop[] = [];
     for (const name of names) {
       const relay = this.#view.relayByName(name);
-      if (relay === undefined) return fail('PATH_UNKNOWN_RELAY', name);
+      if (relay === undefined) {
+        this.#ports.onLack();
+        return fail('PATH_UNKNOWN_RELAY', name);
+      }
       if (hops.some(hop => hop.relay === relay)) return fail('PATH_CONFLICT', `${name} twice`);
       hops.push(hopOfRelay(relay));
     }

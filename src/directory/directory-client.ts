@@ -66,6 +66,8 @@ export class DirectoryClient implements DirectoryDocuments {
   readonly #pending = new Map<ConsensusFlavor, Consensus>();
   /** Wall clock from which a newer consensus is looked for. */
   readonly #refetchMs = new Map<ConsensusFlavor, number>();
+  /** Wall clock at which the caller's want of a newer consensus was last heeded. */
+  readonly #wantedMs = new Map<ConsensusFlavor, number>();
   readonly #retries = new Map<string, RetrySchedule>();
   readonly #underWay = new Set<DirectoryRequest>();
   #view: NetworkView | undefined;
@@ -130,13 +132,14 @@ export class DirectoryClient implements DirectoryDocuments {
     this.#scheduleFor(retryKey(request)).fail(this.#options.clock.monotonicMs());
   }
 
-  /** The view lacks what the caller needs: looks for a newer consensus before it is time to. */
+  /** The view lacks what the caller needs: asks an authority for a newer consensus, unless it was asked of late. */
   wantNewer(): void {
     const nowMs = this.#options.clock.wallMs();
-    for (const flavor of this.#flavors()) {
-      const current = this.#current.get(flavor);
-      // A consensus is a second newer than another at least, so asking more often finds nothing.
-      if (current !== undefined && nowMs - current.validAfterMs > 1_000) this.#refetchMs.set(flavor, nowMs);
+    for (const [flavor, current] of this.#current) {
+      const askedMs = this.#wantedMs.get(flavor) ?? current.validAfterMs;
+      if (nowMs < askedMs + pauseMs(current)) continue;
+      this.#wantedMs.set(flavor, nowMs);
+      this.#refetchMs.set(flavor, nowMs);
     }
   }
 
@@ -218,7 +221,7 @@ export class DirectoryClient implements DirectoryDocuments {
     return {
       kind: 'consensus',
       path: `/tor/status-vote/current/${name}/${prefixes.join('+')}.z`,
-      from: this.#source(`consensus ${flavor}`),
+      from: this.#isWanted(flavor) ? 'authority' : this.#source(`consensus ${flavor}`),
       ifModifiedSinceMs: this.#current.get(flavor)?.validAfterMs,
       wanted: [flavor],
     };
@@ -278,7 +281,7 @@ export class DirectoryClient implements DirectoryDocuments {
 
   #take(request: DirectoryRequest, response: HttpResponse): Result<'news' | 'none', Fault> {
     if (response.status === 304 && request.kind === 'consensus') {
-      this.#refetchMs.set(request.wanted[0] as ConsensusFlavor, this.#options.clock.wallMs() + 1_000);
+      this.#askAgain(request.wanted[0] as ConsensusFlavor);
       return ok('none');
     }
     if (response.status !== 200) return fail('DIRECTORY_STATUS', String(response.status));
@@ -424,6 +427,20 @@ export class DirectoryClient implements DirectoryDocuments {
     this.#refetchMs.set(flavor, freshUntilMs + randomBelow(spread, this.#options.entropy));
   }
 
+  /** There is none newer yet. One that is still fresh was asked about before its time. */
+  #askAgain(flavor: ConsensusFlavor): void {
+    const current = this.#current.get(flavor);
+    if (current === undefined) return;
+    const soonMs = this.#options.clock.wallMs() + pauseMs(current);
+    this.#refetchMs.set(flavor, Math.max(soonMs, current.freshUntilMs));
+  }
+
+  /** The caller wants a newer one before it is time to: mirrors have what we have. */
+  #isWanted(flavor: ConsensusFlavor): boolean {
+    const wantedMs = this.#wantedMs.get(flavor);
+    return wantedMs !== undefined && wantedMs === this.#refetchMs.get(flavor);
+  }
+
   #busy(kind: DirectoryRequest['kind'], wanted: readonly string[]): boolean {
     for (const request of this.#underWay)
       if (request.kind === kind && wanted.some(each => request.wanted.includes(each))) return true;
@@ -448,6 +465,11 @@ export class DirectoryClient implements DirectoryDocuments {
     }
     return schedule;
   }
+}
+
+/** Between two looks for a newer consensus: a minute for one that is made each hour. */
+function pauseMs({ validAfterMs, freshUntilMs }: Consensus): number {
+  return Math.max(1_000, (freshUntilMs - validAfterMs) / 60);
 }
 
 function retryKey(request: DirectoryRequest): string {
