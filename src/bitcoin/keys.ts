@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { networks } from 'bitcoinjs-lib';
+import { crypto, networks } from 'bitcoinjs-lib';
 import { ECPairFactory } from 'ecpair';
 import secp256k1 from 'secp256k1';
 import * as ecc from 'tiny-secp256k1';
 import { assert } from '../base/assert.ts';
 import { ByteWriter, utf8 } from '../base/bytes.ts';
+import { base58Check } from './base58.ts';
 
 const ecPair = ECPairFactory(ecc);
 
@@ -50,28 +51,32 @@ const hardened = 0x80000000;
 export class HdKey {
   readonly secret: Uint8Array;
   readonly #chainCode: Uint8Array;
+  /** Absent for the root of a tree. */
+  readonly #born: { readonly parent: HdKey; readonly index: number } | undefined;
 
-  constructor(secret: Uint8Array, chainCode: Uint8Array) {
-    this.secret = secret;
-    this.#chainCode = chainCode;
+  private constructor(extended: Extended, born?: { readonly parent: HdKey; readonly index: number }) {
+    this.secret = extended.secret;
+    this.#chainCode = extended.chainCode;
+    this.#born = born;
   }
 
   /** spec: bip-0032 (master key generation); a seed has 16 to 64 bytes. */
   static fromSeed(seed: Uint8Array): HdKey {
     assert(seed.length >= 16 && seed.length <= 64, 'a seed of 16 to 64 bytes');
-    return HdKey.#split(hmacSha512(utf8('Bitcoin seed'), seed), bytes => bytes);
+    return new HdKey(split(hmacSha512(utf8('Bitcoin seed'), seed), bytes => bytes));
   }
 
   /** One child. `index` from 2^31 on is hardened. spec: bip-0032 (private parent to private child) */
   child(index: number): HdKey {
     const data = new ByteWriter();
     if (index >= hardened) data.u8(0).bytes(this.secret);
-    else data.bytes(keyPairFromSecret(this.secret).publicKey);
-    return HdKey.#split(hmacSha512(this.#chainCode, data.u32(index).finish()), tweak => {
+    else data.bytes(this.keyPair().publicKey);
+    const extended = split(hmacSha512(this.#chainCode, data.u32(index).finish()), tweak => {
       const secret = ecc.privateAdd(this.secret, tweak);
       assert(secret !== null, 'a child key exists, but for one chance in 2^127');
       return secret;
     });
+    return new HdKey(extended, { parent: this, index });
   }
 
   /** `84'/1'/0'/0/7` as hardened(84), hardened(1), hardened(0), 0, 7. */
@@ -94,11 +99,38 @@ export class HdKey {
     return keyPairFromSecret(this.secret);
   }
 
-  static #split(bytes: Uint8Array, toSecret: (left: Uint8Array) => Uint8Array): HdKey {
-    const secret = toSecret(bytes.subarray(0, 32));
-    assert(ecc.isPrivate(secret), 'a secret within the order of the curve, but for one chance in 2^127');
-    return new HdKey(secret, bytes.subarray(32));
+  /** Four bytes by which wallets name a key. spec: bip-0032 (key identifiers) */
+  get fingerprint(): Uint8Array {
+    return crypto.hash160(this.keyPair().publicKey).subarray(0, 4);
   }
+
+  /** For other wallets: tpub…, from which the public keys below follow, or with the secret tprv…. spec: bip-0032 (serialization format) */
+  extendedKey(withSecret: boolean): string {
+    const bytes = new ByteWriter()
+      .u32(withSecret ? 0x04358394 : 0x043587cf)
+      .u8(this.#depth)
+      .bytes(this.#born?.parent.fingerprint ?? new Uint8Array(4))
+      .u32(this.#born?.index ?? 0)
+      .bytes(this.#chainCode);
+    if (withSecret) bytes.u8(0).bytes(this.secret);
+    else bytes.bytes(this.keyPair().publicKey);
+    return base58Check(bytes.finish());
+  }
+
+  get #depth(): number {
+    return this.#born === undefined ? 0 : this.#born.parent.#depth + 1;
+  }
+}
+
+interface Extended {
+  readonly secret: Uint8Array;
+  readonly chainCode: Uint8Array;
+}
+
+function split(bytes: Uint8Array, toSecret: (left: Uint8Array) => Uint8Array): Extended {
+  const secret = toSecret(bytes.subarray(0, 32));
+  assert(ecc.isPrivate(secret), 'a secret within the order of the curve, but for one chance in 2^127');
+  return { secret, chainCode: bytes.subarray(32) };
 }
 
 export function harden(index: number): number {

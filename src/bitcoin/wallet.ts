@@ -93,6 +93,11 @@ export class Wallet {
     return this.#addressAt(this.#next);
   }
 
+  /** So many addresses, from the first on, are looked for in the chain. */
+  get watchedAddresses(): number {
+    return this.#scripts.length;
+  }
+
   /** An address nobody was given yet; `writes` must be durable before it is told to anybody. */
   takeAddress(): WalletAddress & { readonly writes: readonly StoreWrite[] } {
     assert(this.#next < walletAddressesMax, 'addresses are left');
