@@ -1,5 +1,9 @@
 /** What a person can do about a fault that a client tells, by the fault's code. */
 const byCode: Readonly<Record<string, string>> = {
+  CHANNEL_CLOSE_REFUSED:
+    'the relay may know no such channel; what is locked up comes back by the refund after T',
+  CHANNEL_IN_USE: 'end its streams first, or close it with --now',
+  CHANNEL_NOT_IDLE: 'it is being opened or closed, or is over; see naulon channel ls --all',
   CIRCUIT_TIMEOUT: 'the circuit was not built and paid in time; try again, or another --path',
   CIRCUIT_DESTROYED: 'a relay ended the circuit; try again, or another --path',
   CIRCUIT_LINK: 'a relay cannot be reached; see naulon status, or try another --path',
@@ -16,6 +20,7 @@ const byCode: Readonly<Record<string, string>> = {
   PAY_REFUSED: 'the relay refused the payment; its log says why',
   PAY_CHANNEL_EXHAUSTED:
     'the channel is used up and no new one may be opened; raise channel_size in pay.yaml',
+  PAY_CHANNEL_SIZE: 'choose another --size',
   PAY_BAD_TARGET: 'what the relay asks to be paid is not acceptable; choose another --path',
   PAY_BAD_REFUND_SIGNATURE:
     'the relay did not sign the refund, so nothing was locked up; choose another --path',

@@ -1,21 +1,48 @@
+import { assert } from '../src/base/assert.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
+import { txidText } from '../src/bitcoin/outpoint.ts';
+import type { Wallet, WalletCoin } from '../src/bitcoin/wallet.ts';
 import type { AskId, StorePort } from '../src/ports.ts';
 import type { ChannelDesk, ChannelRow } from '../src/schemes/bitcoin-channel/index.ts';
+import type { ChannelCircuits } from './channel-circuits.ts';
 import type { ControlParams } from './control-params.ts';
 import type { MoneyDesk } from './control-service.ts';
 import type { HopMoney } from './managed-circuit.ts';
 
-type Answer = (result: Result<unknown>) => void;
+type Answer<T = unknown> = (result: Result<T>) => void;
 
 export interface ChannelMoneyHost {
   readonly store: StorePort;
+  readonly circuits: Pick<ChannelCircuits, 'openOver' | 'closeOver' | 'closeUser'>;
   newAsk(): AskId;
   /** Calls back when what was committed under `ask` is durable. */
   whenStored(ask: AskId, run: () => void): void;
-  /** Begins and ends a session with the relay of that Ed25519 identity (hex), so that it closes a channel. */
-  closeOver(peer: string, answer: (result: Result<undefined>) => void): void;
   /** Nickname of a relay by its identity in hex. */
   nicknameOf(peer: string): string | undefined;
+}
+
+/** A coin of the wallet as the control socket tells of it. */
+export interface ToldCoin {
+  readonly txid: string;
+  readonly index: number;
+  readonly valueSat: bigint;
+  /** Null: in no block yet. */
+  readonly height: number | null;
+  readonly change: boolean;
+  readonly spent: boolean;
+}
+
+/** A channel as the control socket tells of it. */
+export interface ToldChannel extends ChannelRow {
+  /** The payee's nickname; null: not in the consensus. */
+  readonly relay: string | null;
+}
+
+/** The answer to `channel.list`. */
+export interface ToldChannels {
+  /** Of the best chain; null: not heard of yet. */
+  readonly height: number | null;
+  readonly channels: readonly ToldChannel[];
 }
 
 /** Wallet and channels of the bitcoin-channel scheme, as the control socket offers them. */
@@ -37,17 +64,19 @@ export class ChannelMoney implements MoneyDesk {
         this.#balance(answer);
         return true;
       case 'wallet.coins':
-        this.#coins(answer);
+        answer(ok(this.#wallet.coins.map(toldCoin)));
         return true;
       case 'channel.list':
-      case 'ledger.list':
-        answer(ok(this.#payerRows().map(row => this.#told(row))));
+        answer(ok(this.#list()));
+        return true;
+      case 'channel.open':
+        this.#open(params, answer);
         return true;
       case 'channel.close':
-        this.#withChannel(params, answer, channel => this.#close(channel, answer));
+        this.#withChannel(params, answer, row => this.close(row, answer, params.flag('now')));
         return true;
       case 'channel.refund':
-        this.#withChannel(params, answer, channel => answer(this.#desk.refund(channel)));
+        this.#withChannel(params, answer, row => answer(this.#after(row, this.#desk.refund(row.channel))));
         return true;
       default:
         return false;
@@ -56,36 +85,70 @@ export class ChannelMoney implements MoneyDesk {
 
   /** The contract output that a session pays from. */
   contractOf(session: number): HopMoney['contract'] {
-    const row = this.#payerRows().find(each => each.session === session);
-    return row === undefined ? undefined : { txid: row.contractTxid, index: row.contractIndex };
+    const row = this.#rows().find(each => each.session === session);
+    return row === undefined ? undefined : contractOf(row);
   }
 
   /** Channels that were paid on and that no circuit uses any more, as after a crash: they wait to be closed. */
   leftOver(): readonly ChannelRow[] {
-    return this.#payerRows().filter(
+    return this.#rows().filter(
       row => !row.inSession && row.ending === undefined && row.paidSat > 0n && row.phase === 'open',
     );
   }
 
-  close(row: ChannelRow, answer: (result: Result<undefined>) => void): void {
-    this.#close(row.channel, answer);
+  /** Has the relay settle the channel: with the circuit that pays from it (`now`: under its streams), or over a new one. */
+  close(row: ChannelRow, answer: Answer, now = false): void {
+    const done: Answer<undefined> = result => answer(this.#after(row, result));
+    if (row.inSession) {
+      this.#host.circuits.closeUser(contractOf(row), now, done);
+      return;
+    }
+    const taken = this.#desk.close(row.channel);
+    if (taken.ok) this.#host.circuits.closeOver(row.peer, done);
+    else answer(taken);
   }
 
-  #payerRows(): readonly ChannelRow[] {
+  #open(params: ControlParams, answer: Answer): void {
+    const relay = params.require('relay', params.text('relay'));
+    const capacitySat = params.require('capacitySat', params.amount('capacitySat'));
+    const read = params.result({ relay: relay ?? '', capacitySat: capacitySat ?? 0n });
+    if (!read.ok) {
+      answer(read);
+      return;
+    }
+    const begin = (session: number): boolean => this.#desk.open(session, read.value.capacitySat);
+    this.#host.circuits.openOver(read.value.relay, begin, opened => {
+      const row = opened.ok ? this.#rows().find(each => each.session === opened.value) : undefined;
+      answer(row === undefined ? opened : ok(this.#told(row)));
+    });
+  }
+
+  get #wallet(): Wallet {
+    const wallet = this.#desk.wallet('payer');
+    assert(wallet !== undefined, 'a client that has the scheme is a payer');
+    return wallet;
+  }
+
+  #rows(): readonly ChannelRow[] {
     return this.#desk.channels().filter(row => row.role === 'payer');
   }
 
-  #told(row: ChannelRow): unknown {
+  #list(): ToldChannels {
+    return { height: this.#desk.tip ?? null, channels: this.#rows().map(row => this.#told(row)) };
+  }
+
+  /** The channel as it stands once something was done about it. */
+  #after(before: ChannelRow, result: Result<undefined>): Result<ToldChannel> {
+    if (!result.ok) return result;
+    return ok(this.#told(this.#rows().find(({ channel }) => channel === before.channel) ?? before));
+  }
+
+  #told(row: ChannelRow): ToldChannel {
     return { ...row, relay: this.#host.nicknameOf(row.peer) ?? null };
   }
 
   #address(answer: Answer): void {
-    const wallet = this.#desk.wallet('payer');
-    if (wallet === undefined) {
-      answer(noWallet);
-      return;
-    }
-    const { address, index, writes } = wallet.takeAddress();
+    const { address, index, writes } = this.#wallet.takeAddress();
     const ask = this.#host.newAsk();
     // An address that was told must be found again after a crash, or coins sent there would seem lost.
     this.#host.whenStored(ask, () => answer(ok({ address, index })));
@@ -93,41 +156,32 @@ export class ChannelMoney implements MoneyDesk {
   }
 
   #balance(answer: Answer): void {
-    const wallet = this.#desk.wallet('payer');
-    if (wallet === undefined) {
-      answer(noWallet);
-      return;
-    }
-    const { confirmedSat, unconfirmedSat } = wallet.balance;
-    const open = this.#payerRows().filter(row => row.ending === undefined);
+    const { balance, coins: all } = this.#wallet;
+    const open = this.#rows().filter(row => row.ending === undefined);
     const lockedSat = open.reduce((sum, row) => sum + row.capacitySat, 0n);
-    const coins = wallet.coins.filter(coin => coin.spentBy === undefined).length;
-    answer(ok({ confirmedSat, unconfirmedSat, lockedSat, coins, height: this.#desk.tip ?? null }));
+    const coins = all.filter(coin => coin.spentBy === undefined).length;
+    answer(ok({ ...balance, lockedSat, coins, height: this.#desk.tip ?? null }));
   }
 
-  #coins(answer: Answer): void {
-    const wallet = this.#desk.wallet('payer');
-    if (wallet === undefined) {
-      answer(noWallet);
-      return;
-    }
-    const coins = wallet.coins.filter(coin => coin.spentBy === undefined);
-    answer(ok(coins.map(({ valueSat, height, own }) => ({ valueSat, height: height ?? null, change: own }))));
-  }
-
-  #close(channel: string, answer: (result: Result<undefined>) => void): void {
-    const row = this.#payerRows().find(each => each.channel === channel);
-    const taken = this.#desk.close(channel);
-    if (!taken.ok) answer(taken);
-    else if (taken.value.needsSession && row !== undefined) this.#host.closeOver(row.peer, answer);
-    else answer(ok(undefined));
-  }
-
-  #withChannel(params: ControlParams, answer: Answer, act: (channel: string) => void): void {
+  #withChannel(params: ControlParams, answer: Answer, act: (row: ChannelRow) => void): void {
     const read = params.result(params.require('channel', params.text('channel')));
-    if (!read.ok) answer(read);
-    else act(read.value ?? '');
+    const row = read.ok ? this.#rows().find(({ channel }) => channel === read.value) : undefined;
+    if (row !== undefined) act(row);
+    else answer(read.ok ? fail('CHANNEL_UNKNOWN', read.value) : read);
   }
 }
 
-const noWallet = fail('WALLET_ABSENT', 'pay.yaml names no chain, so this client has no wallet');
+function toldCoin({ outpoint, valueSat, height, own, spentBy }: WalletCoin): ToldCoin {
+  return {
+    txid: txidText(outpoint.txid),
+    index: outpoint.index,
+    valueSat,
+    height: height ?? null,
+    change: own,
+    spent: spentBy !== undefined,
+  };
+}
+
+function contractOf(row: ChannelRow): NonNullable<HopMoney['contract']> {
+  return { txid: row.contractTxid, index: row.contractIndex };
+}

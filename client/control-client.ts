@@ -79,6 +79,7 @@ export function errorOf({ code, detail }: Fault): OperatorError {
 }
 
 function exitCodeOf(code: string): ExitCode {
+  if (code === 'WALLET_ABSENT') return exitCode.missing;
   if (code === 'CIRCUIT_UNPAID' || code.startsWith('PAY_') || code.startsWith('WALLET_'))
     return exitCode.unpaid;
   if (code === 'CIRCUIT_CHEATED') return exitCode.cheated;

@@ -13,7 +13,7 @@ import {
 } from './control-protocol.ts';
 import type { ManagedCircuit, ManagedFault } from './managed-circuit.ts';
 
-/** Wallet, channels and ledger of a scheme, as commands see them: methods `wallet.*`, `channel.*`, `ledger.*`. */
+/** Wallet and channels of a scheme, as commands see them: methods `wallet.*` and `channel.*`. */
 export interface MoneyDesk {
   /** False: no such method. The answer comes at once or later, once. */
   call(method: string, params: ControlParams, answer: (result: Result<unknown>) => void): boolean;
@@ -177,7 +177,8 @@ export class ControlService implements StreamService {
         break;
       default:
         if (this.#money?.call(method, given, answer)) break;
-        answer(fail('CONTROL_UNKNOWN_METHOD', method));
+        if (this.#money === undefined && /^(wallet|channel)\./.test(method)) answer(noWallet);
+        else answer(fail('CONTROL_UNKNOWN_METHOD', method));
     }
   }
 
@@ -273,6 +274,11 @@ export class ControlService implements StreamService {
     if (this.#connections.delete(stream)) this.#ports.streams.end(stream);
   }
 }
+
+const noWallet = fail(
+  'WALLET_ABSENT',
+  'this client has no wallet: its pay.yaml names no scheme with a chain',
+);
 
 function isPaid(circuit: ManagedCircuit): boolean {
   return circuit.payments?.ready ?? true;

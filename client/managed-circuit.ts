@@ -2,6 +2,7 @@ import type { Fault } from '../src/base/fault.ts';
 import type { CircuitEnd } from '../src/circuit/circuit-user.ts';
 import { ClientCircuit } from '../src/circuit/client-circuit.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
+import type { SessionId } from '../src/payment/scheme.ts';
 import type { Cancel, Clock, Entropy, Observer } from '../src/ports.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPurpose, CircuitTerms, CircuitWant, PlannedHop } from './circuit-want.ts';
@@ -32,8 +33,13 @@ export type ManagedFault = Fault<
 export interface CircuitPayments {
   /** Called once, when the circuit knows of its payments. */
   start(): void;
-  /** Ends all sessions in order (CLOSE to each hop), then calls back; at once where there is nothing to close. */
-  finish(done: () => void): void;
+  /** In place of `start`: see ManagedCircuit.prepareLast. */
+  prepare(hop: number, begin: (session: SessionId) => boolean, done: (session: SessionId) => void): boolean;
+  /**
+   * Ends all sessions in order (CLOSE to each hop), then calls back, with what a hop refused; at once where there is
+   * nothing to close.
+   */
+  finish(done: (refusal?: string) => void): void;
   /** The circuit is gone. */
   ended(): void;
   /** One for each hop. */
@@ -166,6 +172,17 @@ export class ManagedCircuit {
     this.#payments?.start();
   }
 
+  /**
+   * In place of `startPayments`: the last hop's scheme sets up, as opening a channel, and nobody is paid. `begin` gets the
+   * session before its first word, `done` once all is set up. False: that hop is free, or `begin` said no.
+   */
+  prepareLast(begin: (session: SessionId) => boolean, done: (session: SessionId) => void): boolean {
+    if (this.#paymentsAsked || this.#state !== 'open') return false;
+    this.#paymentsAsked = true;
+    this.#payments = this.#options.user.pay(this, () => {});
+    return this.#payments?.prepare(this.path.length - 1, begin, done) ?? false;
+  }
+
   /** Payment is not possible: the circuit ends, its streams are told why. */
   onUnpaid(detail: string): void {
     this.#end({ code: 'CIRCUIT_UNPAID', detail });
@@ -185,8 +202,8 @@ export class ManagedCircuit {
     }
     this.#state = 'closing';
     const { clock, closeMsMax } = this.#options;
-    const finished = (): void => this.#end({ code: 'CIRCUIT_CLOSED' });
-    this.#timer = clock.after(closeMsMax, finished);
+    const finished = (detail?: string): void => this.#end({ code: 'CIRCUIT_CLOSED', detail });
+    this.#timer = clock.after(closeMsMax, () => finished('not every hop answered'));
     this.#payments.finish(finished);
   }
 

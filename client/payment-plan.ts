@@ -96,6 +96,13 @@ class SessionPayments implements CircuitPayments {
     for (const session of this.#sessions) session?.start();
   }
 
+  prepare(hop: number, begin: (session: SessionId) => boolean, done: (session: SessionId) => void): boolean {
+    const session = this.#sessions[hop];
+    if (session === undefined || !begin(session.id)) return false;
+    session.prepare(() => done(session.id));
+    return true;
+  }
+
   get ready(): boolean {
     return this.#sessions.every(session => session === undefined || session.payments > 0);
   }
@@ -110,17 +117,21 @@ class SessionPayments implements CircuitPayments {
     });
   }
 
-  finish(done: () => void): void {
+  finish(done: (refusal?: string) => void): void {
     this.hops();
     let open = 1;
+    let refusal: string | undefined;
     const one = (): void => {
       open -= 1;
-      if (open === 0) done();
+      if (open === 0) done(refusal);
     };
-    for (const session of this.#sessions) {
+    for (const [hop, session] of this.#sessions.entries()) {
       if (session === undefined) continue;
       open += 1;
-      session.finish(one);
+      session.finish(fault => {
+        if (fault !== undefined) refusal = `${this.#circuit.path[hop].nickname} refused: ${fault.code}`;
+        one();
+      });
     }
     one();
   }

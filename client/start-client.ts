@@ -17,6 +17,7 @@ import type { Answer, AnswerHandler, AskId, ChainEvent, ChainPort, Endpoint } fr
 import { type BitcoinChannelScheme, bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
+import { ChannelCircuits } from './channel-circuits.ts';
 import { ChannelMoney } from './channel-money.ts';
 import { ClientCore, type ClientHooks } from './client-core.ts';
 import type { ClientConfig } from './config.ts';
@@ -69,8 +70,9 @@ class WiredClient implements RunningClient, AnswerHandler {
   readonly #streams = new TcpStreams();
   readonly #controlSocket = new ControlSocket();
   readonly #chain: BitcoindChain | undefined;
-  readonly #care: ChannelCare;
+  readonly #channelCircuits: ChannelCircuits;
   readonly #money: ChannelMoney | undefined;
+  readonly #care: ChannelCare | undefined;
   readonly #stored = new Map<AskId, () => void>();
   #service: ControlService | undefined;
   #tellReady = (): void => {};
@@ -101,8 +103,9 @@ class WiredClient implements RunningClient, AnswerHandler {
       observer,
     };
     this.core = new ClientCore(config.settings, ports, schemes.all, this.#hooks());
-    this.#care = new ChannelCare(this.core, this.#clock, observer);
+    this.#channelCircuits = new ChannelCircuits(this.core);
     this.#money = schemes.channels && this.#moneyOf(schemes.channels);
+    this.#care = this.#money && new ChannelCare(this.#money, this.#clock, observer);
     this.#links.attach(this.core.linkHandler);
     this.#streams.attach(this.core);
   }
@@ -120,7 +123,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   start(): void {
     this.#chain?.attach(this);
     this.core.start();
-    if (this.#money !== undefined) this.#care.start(this.#money);
+    this.#care?.start();
     for (const option of this.#config.unused) this.#log.log('warn', 'option without effect', { option });
   }
 
@@ -129,7 +132,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   }
 
   async stop(): Promise<void> {
-    this.#care.stop();
+    this.#care?.stop();
     await new Promise<void>(done => this.core.stop(done));
     await this.stopPorts();
   }
@@ -162,12 +165,12 @@ class WiredClient implements RunningClient, AnswerHandler {
       onReady: () => this.#tellReady(),
       onCircuitOpen: circuit => {
         this.#service?.onCircuitOpen(circuit);
-        this.#care.onCircuitOpen(circuit);
+        this.#channelCircuits.onCircuitOpen(circuit);
       },
       onCircuitPaid: circuit => this.#service?.onCircuitPaid(circuit),
       onCircuitEnded: (circuit, fault) => {
         this.#service?.onCircuitEnded(circuit, fault);
-        this.#care.onCircuitEnded(circuit, fault);
+        this.#channelCircuits.onCircuitEnded(circuit, fault);
       },
     };
   }
@@ -177,7 +180,7 @@ class WiredClient implements RunningClient, AnswerHandler {
       store: this.#store,
       newAsk: () => this.core.newAsk(),
       whenStored: (ask, run) => this.#stored.set(ask, run),
-      closeOver: (peer, answer) => this.#care.closeOver(peer, answer),
+      circuits: this.#channelCircuits,
       nicknameOf: peer =>
         this.core.planner.view?.relays.find(relay => toHex(relay.ed25519) === peer)?.nickname,
     });

@@ -94,9 +94,11 @@ export class PayerSession {
   #refusals = 0;
   #failed: PayerFault | undefined;
   #exhausted: PayFault | undefined;
-  #finish: (() => void) | undefined;
+  #finish: ((refusal?: PaymentFault) => void) | undefined;
   /** The scheme has given its last message; what follows the answer to it is the end. */
   #lastGiven = false;
+  /** Why the hop did not take it. */
+  #lastRefused: PaymentFault | undefined;
   /** The session sets up and pays nothing; told once that is done. */
   #prepared: (() => void) | undefined;
   #alive = true;
@@ -186,8 +188,8 @@ export class PayerSession {
     this.#handle(paid);
   }
 
-  /** Ends the session in order: the scheme's last message is sent and answered, then `done` is called. */
-  finish(done: () => void): void {
+  /** Ends the session in order: the scheme's last message is sent and answered, then `done` is told how. */
+  finish(done: (refusal?: PaymentFault) => void): void {
     if (!this.#alive || this.#failed !== undefined) {
       done();
       return;
@@ -290,14 +292,14 @@ export class PayerSession {
     sent.cellsAfter = this.#cells;
   }
 
-  #close(done: () => void): void {
+  #close(done: (refusal?: PaymentFault) => void): void {
     const { payer, id } = this.#options;
     const paid = this.#lastGiven ? undefined : payer.finish(id);
     this.#lastGiven = true;
     if (paid === undefined || paid.kind === 'refused') {
       this.#finish = undefined;
       this.#failed ??= { code: 'PAY_REFUSED', detail: 'closed' };
-      done();
+      done(this.#lastRefused);
       return;
     }
     this.#handle(paid);
@@ -328,6 +330,7 @@ export class PayerSession {
     spending.giveBack(relay, allowance, value);
     const fault: PaymentFault = { code: statusName(status) };
     payer.onRefused(id, fault);
+    if (this.#lastGiven) this.#lastRefused = fault;
     this.#refusals += 1;
     if (this.#refusals >= refusalsMax) this.#fail({ code: 'PAY_REFUSED', detail: fault.code });
   }

@@ -1,6 +1,5 @@
 import { fromHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
-import type { ChannelPhase } from '../../bitcoin/channel-machine.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SessionId } from '../../payment/scheme.ts';
 import type { Channel, ChannelBook } from './channel-book.ts';
@@ -12,7 +11,6 @@ import type { ChannelPayer } from './payer.ts';
 
 /** A channel as it stands now. */
 export interface ChannelRow extends LedgerRow {
-  readonly phase: ChannelPhase;
   /** Of the contract; 0 while in no block. */
   readonly confirmations: number;
   /** Of the transaction that spent it. */

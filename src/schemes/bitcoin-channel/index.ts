@@ -7,10 +7,11 @@ import { ChannelPayer } from './payer.ts';
 import { setUpRole } from './role-setup.ts';
 
 export type { ChannelDesk, ChannelRow } from './desk.ts';
-export { readLedger } from './ledger.ts';
-export { type ChainFact, type ContractFacts, partyProblems } from './ledger-check.ts';
-export { contractName } from './ledger-row.ts';
+export { type Ledger, readLedger } from './ledger.ts';
+export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } from './ledger-check.ts';
+export { contractName, type LedgerRow } from './ledger-row.ts';
 export type { BitcoinChannelOptions } from './options.ts';
+export { hasWallet, newWallet, watchedScripts } from './owner-wallet.ts';
 
 /** One-way payment channels on Bitcoin: a contract, a refund locked until T, and payments that only grow. */
 export interface BitcoinChannelScheme extends PaymentScheme {

@@ -1,4 +1,5 @@
 import { toHex } from '../../base/bytes.ts';
+import type { ChannelPhase } from '../../bitcoin/channel-machine.ts';
 import type { ContractVariant } from '../../bitcoin/contract-tx.ts';
 import { txidText } from '../../bitcoin/outpoint.ts';
 import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
@@ -23,6 +24,8 @@ export interface LedgerRow {
   /** What can still be paid. */
   readonly leftSat: bigint;
   readonly payments: number;
+  /** As far as the record tells; a running node knows more. */
+  readonly phase: ChannelPhase;
   readonly contractTxid: string;
   readonly contractIndex: number;
   /** The transaction that would settle, or has settled, what was paid; empty for an amount that no payment can have. */
@@ -64,6 +67,12 @@ export function ledgerRow(role: Role, network: Network, record: ChannelRecord, b
     contractIndex: terms.outpoint.index,
     settlementTxid: payments.allows(best.paidSat) ? txidText(payments.txid(best.paidSat)) : '',
     refundTxid: txidText(new RefundTemplate(terms).txid()),
+    phase: recordedPhase(record),
     ending: ending && { ...ending, txid: txidText(ending.txid) },
   };
+}
+
+function recordedPhase({ ending, closeAsked, accepted }: ChannelRecord): ChannelPhase {
+  if (ending !== undefined) return ending.how === 'payment' ? 'closed' : 'refunded';
+  return closeAsked ? 'closing' : accepted ? 'open' : 'opening';
 }

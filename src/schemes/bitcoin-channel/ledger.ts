@@ -26,7 +26,7 @@ export interface Ledger {
   check(facts?: ReadonlyMap<string, ContractFacts>): readonly LedgerFinding[];
 }
 
-/** All channels of both roles that a store holds. */
+/** All channels of both roles that a store holds, the oldest first. */
 export function readLedger(records: Records, network: Network): Ledger {
   const entries: LedgerEntry[] = [];
   const unreadable: string[] = [];
@@ -39,6 +39,7 @@ export function readLedger(records: Records, network: Network): Ledger {
       else unreadable.push(key);
     }
   }
+  entries.sort((a, b) => a.row.openedHeight - b.row.openedHeight);
   const opened = entries.map(({ row }) => row.openedHeight);
   return {
     rows: entries.map(({ row }) => row),

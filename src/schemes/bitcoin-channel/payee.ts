@@ -284,9 +284,10 @@ export class ChannelPayee implements Payee {
     if (close === undefined) return this.#refuse(session, 'malformed', 'CLOSE');
     const channel = this.book.get(close.channel);
     if (channel === undefined) return this.#refuse(session, 'unknownChannel');
-    const { best, payments, state } = channel;
-    if (state.ending !== undefined || channel.record.closeAsked) return this.#refuse(session, 'stale');
-    if (close.paidSat < best.paidSat) return this.#refuse(session, 'stale');
+    const { best, payments, state, record } = channel;
+    if (state.ending !== undefined) return this.#refuse(session, 'stale');
+    if (close.paidSat < best.paidSat || (record.closeAsked && close.paidSat !== best.paidSat))
+      return this.#refuse(session, 'stale');
     if (close.paidSat > payments.satMax) return this.#refuse(session, 'overspent');
     if (close.paidSat !== 0n && close.paidSat < firstPaymentSatMin) return this.#refuse(session, 'tooSmall');
     if (!payments.signedByPayer(close.paidSat, close.signature)) {
