@@ -1,14 +1,9 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { addMoney } from './money-program.ts';
 import { packageVersion } from './package-version.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
-
-/** A command's work: its answer is the exit code, 0 when it says nothing. */
-type Work<O> = (
-  options: O & GlobalOptions,
-  terminal: Terminal,
-  args: string[],
-) => Promise<number | undefined>;
+import { openTerminal } from './terminal.ts';
 
 /**
  * All commands with their options. Each command's code is imported when it is run, so that `naulon --help` does not
@@ -41,18 +36,10 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addNet(program, does);
   addNode(program, does);
   addUse(program, does);
-  addLab(program, does);
+  addMoney(program, does);
   addBench(program, does);
   return program;
 }
-
-type Does = <O>(work: () => Promise<Work<O>>) => (...given: unknown[]) => Promise<void>;
-
-const bitcoindOption = () =>
-  new Option('--bitcoind <file>', 'the bitcoind to run (also NAULON_BITCOIND)').env('NAULON_BITCOIND');
-
-const controlOption = () =>
-  new Option('--control <file>', "the client's control socket; that of the running network otherwise");
 
 function names(text: string): string[] {
   return text.split(',').map(name => name.trim());
@@ -64,16 +51,6 @@ function windowCells(text: string): number | 'auto' {
 
 function collected(value: string, before: string[]): string[] {
   return [...before, value];
-}
-
-/** A whole number within bounds, or a usage error. */
-export function wholeNumber(min: number, max: number): (text: string) => number {
-  return text => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max)
-      throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed.`);
-    return value;
-  };
 }
 
 function addStart(program: Command, does: Does): void {
@@ -174,27 +151,6 @@ function addUse(program: Command, does: Does): void {
       .description('standard input and output over a paid circuit, like nc')
       .argument('<host:port>'),
   ).action(does(async () => (await import('./use-commands.ts')).stream));
-}
-
-function addLab(program: Command, does: Does): void {
-  program.commandsGroup('Money:');
-  const regtest = program.command('regtest').description('drive the private chain');
-  regtest
-    .command('start')
-    .description('run a private chain in the foreground, mining when transactions wait')
-    .addOption(bitcoindOption())
-    .action(does(async () => (await import('./regtest-commands.ts')).start));
-  regtest
-    .command('mine')
-    .description('mine blocks on the running chain')
-    .argument('[blocks]', 'how many', wholeNumber(1, 10_000), 1)
-    .action(does(async () => (await import('./regtest-commands.ts')).mine));
-  regtest
-    .command('faucet')
-    .description('pay to an address from the faucet')
-    .argument('<address>')
-    .option('--sat <amount>', 'satoshi', wholeNumber(1_000, 100_000_000_000), 10_000_000)
-    .action(does(async () => (await import('./regtest-commands.ts')).faucet));
 }
 
 function windowList(text: string): number[] {

@@ -1,20 +1,16 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { startBitcoind } from '../regtest/bitcoind.ts';
 import { RpcFault, regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { findBitcoind } from '../regtest/find-bitcoind.ts';
-import { type Funds, openFunds } from '../regtest/funds.ts';
+import { openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
-import { identityOf, isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
+import { identityOf } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { type ChainAccess, makeNetworkDir, readNetworkState } from './network-state.ts';
+import { makeNetworkDir } from './network-state.ts';
+import { chainAt, fundsOn, type RegtestState, regtestFile, runningChain } from './running-chain.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Written by `regtest start`, for `mine` and `faucet`. */
-interface RegtestState extends ChainAccess {
-  readonly owner: ProcessIdentity;
-}
 
 /** Says on the terminal which of the six ways to a bitcoind was taken. */
 export function tellSteps(terminal: Terminal): (step: { step: number; way: string; text: string }) => void {
@@ -27,7 +23,7 @@ export async function start(
   terminal: Terminal,
 ): Promise<number> {
   const dir = resolve(options.dataDir);
-  const file = join(dir, 'regtest.json');
+  const file = regtestFile(dir);
   const stopping = interruption();
   makeNetworkDir(dir);
   if (chainAt(dir) !== undefined)
@@ -62,9 +58,9 @@ export async function mine(
   terminal: Terminal,
   [blocks]: string[],
 ): Promise<undefined> {
-  const { funds, rpc } = await fundsOf(options);
-  const hashes = await funds.mine(Number(blocks));
-  const height = await rpc<number>('getblockcount');
+  const chain = runningChain(resolve(options.dataDir));
+  const hashes = await (await fundsOn(chain)).mine(Number(blocks));
+  const height = await regtestRpc(chain.rpcUrl, chain.cookieFile)<number>('getblockcount');
   terminal.object({ height, hashes });
   terminal.print(`height ${height}`);
   return undefined;
@@ -75,7 +71,7 @@ export async function faucet(
   terminal: Terminal,
   [address]: string[],
 ): Promise<undefined> {
-  const { funds } = await fundsOf(options);
+  const funds = await fundsOn(runningChain(resolve(options.dataDir)));
   try {
     const txid = await funds.faucet(address, BigInt(options.sat));
     terminal.object({ txid, address, sat: options.sat });
@@ -86,32 +82,4 @@ export async function faucet(
     throw new OperatorError('FAUCET_REFUSED', `bitcoind refuses: ${error.message}`, 2);
   }
   return undefined;
-}
-
-/** The chain of the network that runs in `dir`, or of a `regtest start`. */
-function chainAt(dir: string): ChainAccess | undefined {
-  const network = readNetworkState(dir);
-  if (network !== undefined && isRunning(network.supervisor)) return network.chain;
-  try {
-    const state = JSON.parse(readFileSync(join(dir, 'regtest.json'), 'utf8')) as RegtestState;
-    return isRunning(state.owner) ? state : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function fundsOf(
-  options: GlobalOptions,
-): Promise<{ funds: Funds; rpc: ReturnType<typeof regtestRpc> }> {
-  const dir = resolve(options.dataDir);
-  const chain = chainAt(dir);
-  if (chain === undefined)
-    throw new OperatorError(
-      'REGTEST_DOWN',
-      `no chain runs in ${dir}; start one with: naulon regtest start`,
-      3,
-    );
-  const rpc = regtestRpc(chain.rpcUrl, chain.cookieFile);
-  const walletRpc = (wallet: string) => regtestRpc(chain.rpcUrl, chain.cookieFile, wallet);
-  return { funds: await openFunds({ rpc, walletRpc }), rpc };
 }

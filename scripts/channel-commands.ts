@@ -1,0 +1,189 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ToldChannel } from '../client/channel-money.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { halfOpenMsMax } from '../src/base/limits.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { interruption } from './interruption.ts';
+import { type MoneyControl, moneyControl } from './money-control.ts';
+import { counted, grouped, type Terminal, table } from './terminal.ts';
+import { controlSocket } from './use-commands.ts';
+
+const streamGraceMs = 2_000;
+
+interface ClientOptions extends GlobalOptions {
+  readonly control?: string;
+}
+
+interface ChosenOptions extends ClientOptions {
+  readonly all?: boolean;
+}
+
+/** Opens a channel at a relay and leaves it open, for a later circuit to pay from. */
+export async function open(
+  options: ClientOptions & { size: number },
+  terminal: Terminal,
+  [relay]: string[],
+): Promise<number> {
+  return withMoney(options, terminal, async money => {
+    terminal.say(`opening a channel of ${grouped(options.size)} sat at ${relay}; waiting for its contract`);
+    const channel = await money.open(relay, BigInt(options.size));
+    terminal.object(channel);
+    for (const line of channelTable([channel])) terminal.print(line);
+    return exitCode.ok;
+  });
+}
+
+export async function ls(options: ChosenOptions, terminal: Terminal): Promise<number> {
+  return withMoney(options, terminal, async money => {
+    const { height, channels } = await money.channels();
+    const shown = options.all ? channels : channels.filter(isOpen);
+    terminal.object({ height, channels: shown });
+    if (shown.length > 0) for (const line of channelTable(shown)) terminal.print(line);
+    const ended = channels.length - channels.filter(isOpen).length;
+    const rest = options.all || ended === 0 ? '' : `; ${ended} ended (--all)`;
+    terminal.print(`${counted(shown.length, 'channel')}${rest}, height ${height ?? 'not heard of yet'}`);
+    return exitCode.ok;
+  });
+}
+
+/** Has relays settle channels. What stands in the way of one does not keep the others open. */
+export async function close(
+  options: ChosenOptions & { now?: boolean },
+  terminal: Terminal,
+  names: string[],
+): Promise<number> {
+  return withMoney(options, terminal, async money => {
+    const { channels } = await money.channels();
+    const closed: ToldChannel[] = [];
+    const failed: (Pick<ToldChannel, 'relay' | 'contractTxid'> & { code: string; message: string })[] = [];
+    let answer: number = exitCode.ok;
+    for (const channel of choose(channels, options, names)) {
+      try {
+        closed.push(await closeOne(money, channel, options.now ?? false));
+      } catch (error) {
+        if (!(error instanceof OperatorError)) throw error;
+        const { relay, contractTxid } = channel;
+        failed.push({ relay, contractTxid, code: error.code, message: error.message });
+        answer ||= error.exitCode;
+      }
+    }
+    terminal.object({ channels: closed, failed });
+    for (const { relay, settlementTxid, paidSat, leftSat } of closed) {
+      const shares = `${grouped(paidSat)} sat to it, ${grouped(leftSat)} back`;
+      terminal.print(`${relay ?? 'a relay'} settles by ${settlementTxid}: ${shares}`);
+    }
+    for (const { relay, message } of failed)
+      terminal.print(`${relay ?? 'a relay'} does not settle: ${message}`);
+    if (closed.length + failed.length === 0) terminal.print('no open channels');
+    return answer;
+  });
+}
+
+/** A stream that its program has left is waited for as long as the client does; one that is in use is not ended. */
+async function closeOne(
+  money: MoneyControl,
+  { channel, phase }: ToldChannel,
+  now: boolean,
+): Promise<ToldChannel> {
+  for (const deadline = performance.now() + halfOpenMsMax + streamGraceMs; ; await pause(100)) {
+    const { channels } = await money.channels();
+    const current = channels.find(each => each.channel === channel);
+    // A circuit closes all its channels when it is asked to close one.
+    if (current !== undefined && current.phase !== phase) return current;
+    try {
+      return await money.close(channel, now);
+    } catch (error) {
+      const used = error instanceof OperatorError && error.code === 'CHANNEL_IN_USE';
+      if (!used || performance.now() > deadline) throw error;
+    }
+  }
+}
+
+/** Offers refunds to the chain; before T says how many blocks remain, exit code 1. */
+export async function refund(options: ChosenOptions, terminal: Terminal, names: string[]): Promise<number> {
+  return withMoney(options, terminal, async money => {
+    const { height, channels } = await money.channels();
+    const told = [];
+    for (const channel of choose(channels, options, names)) {
+      const blocksLeft = Math.max(0, channel.refundHeight - (height ?? 0));
+      if (blocksLeft === 0) await money.refund(channel.channel);
+      told.push({ ...channel, blocksLeft, offered: blocksLeft === 0 });
+    }
+    terminal.object({ height, channels: told });
+    for (const { relay, refundTxid, refundHeight, blocksLeft } of told) {
+      const what =
+        blocksLeft === 0
+          ? `refund ${refundTxid} offered to the chain`
+          : `too early, ${blocksLeft} blocks remain until ${refundHeight} (now ${height})`;
+      terminal.print(`${relay ?? 'a relay'}: ${what}`);
+    }
+    if (told.length === 0) terminal.print('no open channels');
+    return told.every(({ offered }) => offered) ? exitCode.ok : exitCode.badAnswer;
+  });
+}
+
+async function withMoney(
+  options: ClientOptions,
+  terminal: Terminal,
+  act: (money: MoneyControl) => Promise<number>,
+): Promise<number> {
+  const money = await moneyControl(controlSocket(options));
+  const stopping = interruption();
+  const stop = () => money.disconnect();
+  stopping.signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await act(money);
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    terminal.say('The client goes on with what was asked; see: naulon channel ls');
+    return exitCode.interrupted;
+  } finally {
+    stopping.done();
+    money.disconnect();
+  }
+}
+
+function isOpen({ ending }: ToldChannel): boolean {
+  return ending === undefined;
+}
+
+/** Hex digits of a transaction id that are enough to mean it. */
+const idDigitsMin = 8;
+
+/** The open channels that are meant: by relay, or by their contract's transaction id or its beginning. */
+function choose(
+  channels: readonly ToldChannel[],
+  { all }: ChosenOptions,
+  names: readonly string[],
+): readonly ToldChannel[] {
+  const open = channels.filter(isOpen);
+  if (all && names.length === 0) return open;
+  if (all || names.length === 0) {
+    const what = 'name relays, or transaction ids of contracts, or say --all';
+    throw new OperatorError('USAGE', what, exitCode.usage);
+  }
+  const means = (name: string, { relay, contractTxid }: ToldChannel) =>
+    relay === name || (name.length >= idDigitsMin && contractTxid.startsWith(name));
+  for (const name of names) {
+    if (open.some(channel => means(name, channel))) continue;
+    const known = open.map(({ relay, contractTxid }) => `${relay} (${contractTxid.slice(0, 12)})`).join(', ');
+    const what = `no open channel of ${name}; open: ${known || 'none'}`;
+    throw new OperatorError('CHANNEL_UNKNOWN', what, exitCode.usage);
+  }
+  return open.filter(channel => names.some(name => means(name, channel)));
+}
+
+function channelTable(channels: readonly ToldChannel[]): string[] {
+  const rows = channels.map(channel => [
+    channel.relay ?? `${channel.peer.slice(0, 12)}…`,
+    channel.phase,
+    grouped(channel.capacitySat),
+    grouped(channel.paidSat),
+    grouped(channel.leftSat),
+    String(channel.refundHeight),
+    String(channel.confirmations),
+    channel.contractTxid,
+  ]);
+  const headings = ['relay', 'phase', 'capacity', 'paid', 'remaining', 'ends', 'confirmations', 'contract'];
+  return table(headings, rows);
+}

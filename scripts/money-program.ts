@@ -1,0 +1,166 @@
+import { type Command, Option } from 'commander';
+import { bitcoindOption, controlOption, type Does, wholeNumber, withExamples } from './cli-parts.ts';
+
+/** Commands on money: the client's wallet and channels, every node's records, the private chain. */
+export function addMoney(program: Command, does: Does): void {
+  program.commandsGroup('Money:');
+  addWallet(program.command('wallet').description("the client's coins"), does);
+  addChannel(program.command('channel').description("the client's channels at relays"), does);
+  addLedger(program.command('ledger').description('what nodes have durably recorded of channels'), does);
+  addRegtest(program.command('regtest').description('drive the private chain'), does);
+}
+
+const satAmount = wholeNumber(1_000, 100_000_000_000);
+
+const clientDirOption = () =>
+  new Option('--dir <datadir>', "the client's data directory; client/ in --data-dir otherwise");
+
+const nodeDirOption = () =>
+  new Option('--dir <datadir>', 'one node by its data directory; all nodes in --data-dir otherwise');
+
+function addWallet(wallet: Command, does: Does): void {
+  withExamples(
+    wallet
+      .command('new')
+      .description('make a wallet where a client is to run; one that is there is kept')
+      .addOption(clientDirOption())
+      .action(does(async () => (await import('./wallet-commands.ts')).create)),
+    'naulon wallet new --dir ~/client',
+  );
+  withExamples(
+    wallet
+      .command('address')
+      .description('a fresh address to pay into the wallet')
+      .addOption(controlOption())
+      .action(does(async () => (await import('./wallet-commands.ts')).address)),
+    'naulon wallet address',
+  );
+  withExamples(
+    wallet
+      .command('balance')
+      .description('what the wallet has, and what is locked up in channels')
+      .addOption(controlOption())
+      .action(does(async () => (await import('./wallet-commands.ts')).balance)),
+    'naulon wallet balance --json',
+  );
+  withExamples(
+    wallet
+      .command('fund')
+      .description('fill it from the faucet of the private chain; elsewhere say where to send')
+      .option('--sat <amount>', 'satoshi', satAmount, 10_000_000)
+      .addOption(controlOption())
+      .action(does(async () => (await import('./wallet-commands.ts')).fund)),
+    'naulon wallet fund --sat 5000000',
+  );
+  withExamples(
+    wallet
+      .command('descriptor')
+      .description('every script that is watched, as bitcoind understands it; the client need not run')
+      .option('--private', 'with the secret keys: whoever has these lines has the money')
+      .addOption(clientDirOption())
+      .action(does(async () => (await import('./wallet-commands.ts')).descriptor)),
+    'naulon wallet descriptor',
+    'bitcoin-cli importdescriptors "$(naulon wallet descriptor --json | jq .descriptors)"',
+  );
+}
+
+function addChannel(channel: Command, does: Does): void {
+  withExamples(
+    channel
+      .command('open')
+      .description('open a channel at a relay and leave it open, for a circuit to come')
+      .argument('<relay>', 'its nickname')
+      .option('--size <sat>', 'what its contract holds', wholeNumber(5_000, 100_000_000_000), 100_000)
+      .addOption(controlOption())
+      .action(does(async () => (await import('./channel-commands.ts')).open)),
+    'naulon channel open guard1 --size 200000',
+  );
+  withExamples(
+    channel
+      .command('ls')
+      .description('channels, what was paid and what is left, and when they end')
+      .option('--all', 'also those that have ended')
+      .addOption(controlOption())
+      .action(does(async () => (await import('./channel-commands.ts')).ls)),
+    'naulon channel ls --all',
+  );
+  const chosen = (command: Command) =>
+    command
+      .argument('[channels...]', 'relays, or transaction ids of contracts (8 digits or more)')
+      .option('--all', 'every open channel')
+      .addOption(controlOption());
+  withExamples(
+    chosen(
+      channel
+        .command('close')
+        .description('have the relay settle what was paid; the rest returns')
+        .option('--now', 'end streams that use it, rather than wait a while for them to end'),
+    ).action(does(async () => (await import('./channel-commands.ts')).close)),
+    'naulon channel close guard1',
+    'naulon channel close --all',
+  );
+  withExamples(
+    chosen(
+      channel
+        .command('refund')
+        .description('take a channel back from the height at which it ends; says how long that is'),
+    ).action(does(async () => (await import('./channel-commands.ts')).refund)),
+    'naulon channel refund guard1',
+  );
+}
+
+function addLedger(ledger: Command, does: Does): void {
+  withExamples(
+    ledger
+      .command('ls')
+      .description('all records of all nodes; they may be running')
+      .addOption(nodeDirOption())
+      .action(does(async () => (await import('./ledger-commands.ts')).ls)),
+    'naulon ledger ls',
+  );
+  withExamples(
+    ledger
+      .command('check')
+      .description('verify every record again, and against bitcoind to the satoshi')
+      .addOption(nodeDirOption())
+      .option('--pay <file>', 'pay.yaml that names the bitcoind; that of --data-dir otherwise')
+      .option('--offline', 'ask no bitcoind: signatures, keys and sums alone')
+      .action(does(async () => (await import('./ledger-commands.ts')).check)),
+    'naulon ledger check',
+    'naulon ledger check --dir /var/lib/naulon --pay pay.yaml',
+  );
+  withExamples(
+    ledger
+      .command('export')
+      .description('all records as CSV, amounts in whole sat and msat')
+      .addOption(nodeDirOption())
+      .option('-o, --output <file>', 'where it goes; standard output otherwise')
+      .action(does(async () => (await import('./ledger-commands.ts')).exportCsv)),
+    'naulon ledger export -o channels.csv',
+  );
+}
+
+function addRegtest(regtest: Command, does: Does): void {
+  regtest
+    .command('start')
+    .description('run a private chain in the foreground, mining when transactions wait')
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('./regtest-commands.ts')).start));
+  withExamples(
+    regtest
+      .command('mine')
+      .description('mine blocks on the running chain')
+      .argument('[blocks]', 'how many', wholeNumber(1, 10_000), 1)
+      .action(does(async () => (await import('./regtest-commands.ts')).mine)),
+    'naulon regtest mine 6',
+  );
+  withExamples(
+    regtest
+      .command('faucet')
+      .description('pay to an address from the faucet')
+      .argument('<address>')
+      .option('--sat <amount>', 'satoshi', satAmount, 10_000_000)
+      .action(does(async () => (await import('./regtest-commands.ts')).faucet)),
+    'naulon regtest faucet bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 --sat 50000',
+  );
+}
