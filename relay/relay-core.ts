@@ -17,7 +17,7 @@ import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { DirectoryClient } from '../src/directory/directory-client.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
-import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
@@ -291,16 +291,21 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     this.#extensions.start(circuit, message);
   }
 
-  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined, reason: number | undefined): void {
+  dropNext(
+    circuit: RelayCircuit,
+    next: CircuitSide | undefined,
+    reason: number | undefined,
+    queued: QueuedCells,
+  ): void {
     this.#extensions.forget(circuit);
     if (next === undefined) return;
     this.circuits.removeSide(next);
-    this.#mux.releaseCircuit(next.link, next.id, reason);
+    this.#mux.releaseCircuit(next.link, next.id, reason, queued);
   }
 
-  gone(circuit: RelayCircuit, reason: number | undefined): void {
+  gone(circuit: RelayCircuit, reason: number | undefined, queued: QueuedCells): void {
     this.circuits.remove(circuit);
-    this.#mux.releaseCircuit(circuit.previous.link, circuit.previous.id, reason);
+    this.#mux.releaseCircuit(circuit.previous.link, circuit.previous.id, reason, queued);
   }
 
   beginExit(_circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void {

@@ -13,6 +13,7 @@ import {
   encodeSendme,
 } from '../cell/relay-messages.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
+import type { QueuedCells } from '../link/link-mux.ts';
 import { ClientLayers } from '../onion/client-layers.ts';
 import type { Entropy, StreamPort } from '../ports.ts';
 import type { ExitStream } from '../stream/exit-stream.ts';
@@ -69,6 +70,8 @@ interface Cell {
   side: CircuitSide;
   command: number;
   bytes: Uint8Array;
+  /** Of DESTROY. */
+  queued?: QueuedCells;
 }
 
 /** A circuit of one relay between a client's layers and hosts that write everything down. */
@@ -106,9 +109,9 @@ function world(purse = new Purse(64, 10_000)) {
     },
     canQueue: () => state.queueOpen,
     extend: () => void (state.extends += 1),
-    dropNext(_circuit, side, reason) {
+    dropNext(_circuit, side, reason, queued) {
       if (side !== undefined && reason !== undefined)
-        cells.push({ side, command: cellCommand.destroy, bytes: Uint8Array.of(reason) });
+        cells.push({ side, command: cellCommand.destroy, bytes: Uint8Array.of(reason), queued });
     },
     beginExit(_circuit, stream) {
       stream.connection = 1;
@@ -118,10 +121,10 @@ function world(purse = new Purse(64, 10_000)) {
     directory: () => ({
       respond: request => (request.length < 10 ? undefined : new Uint8Array(100_000).fill(1)),
     }),
-    gone(_circuit, reason) {
+    gone(_circuit, reason, queued) {
       state.gone = true;
       if (reason !== undefined)
-        cells.push({ side: previous, command: cellCommand.destroy, bytes: Uint8Array.of(reason) });
+        cells.push({ side: previous, command: cellCommand.destroy, bytes: Uint8Array.of(reason), queued });
     },
   };
   const circuit = new RelayCircuit(host, previous, keys, purse);
@@ -293,9 +296,12 @@ describe('a circuit at a relay', () => {
     expect(cells.length).toBe(62);
     expect(purse.free).toBe(0);
     circuit.onNextCell(cellCommand.relay, new Uint8Array(512), 3);
-    expect(cells.slice(62).map(cell => [cell.side, cell.command, cell.bytes[0]])).toEqual([
-      [next, cellCommand.destroy, destroyReason.resourceLimit],
-      [previous, cellCommand.destroy, destroyReason.resourceLimit],
+    // What is queued on both sides has been paid for, so it still goes out.
+    const { destroy } = cellCommand;
+    const bytes = Uint8Array.of(destroyReason.resourceLimit);
+    expect(cells.slice(62)).toEqual([
+      { side: next, command: destroy, bytes, queued: 'sent' },
+      { side: previous, command: destroy, bytes, queued: 'sent' },
     ]);
   });
 

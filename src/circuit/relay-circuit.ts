@@ -28,6 +28,7 @@ import {
 } from '../cell/relay-messages.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
 import { CircuitPackageWindow, DeliverWindow } from '../flow/sendme-window.ts';
+import type { QueuedCells } from '../link/link-mux.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
 import type { Entropy, LinkId, Observer } from '../ports.ts';
 import { type DirectoryService, DirectoryStream } from '../stream/directory-stream.ts';
@@ -69,14 +70,19 @@ export interface RelayCircuitHost extends ExitStreamOutside {
   /** Finds or opens the link, sends CREATE2, later calls extended or extendFailed. */
   extend(circuit: RelayCircuit, message: Extend2Message): void;
   /** The circuit no longer wants the extension or its next side; with a reason, the next hop is to be told. */
-  dropNext(circuit: RelayCircuit, next: CircuitSide | undefined, reason: number | undefined): void;
+  dropNext(
+    circuit: RelayCircuit,
+    next: CircuitSide | undefined,
+    reason: number | undefined,
+    queued: QueuedCells,
+  ): void;
   beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void;
   /** Later calls onResolved. */
   resolve(circuit: RelayCircuit, streamId: number, name: string): void;
   /** Undefined: this relay serves no directory, or not to this client now. */
   directory(circuit: RelayCircuit): DirectoryService | undefined;
   /** The circuit is gone from this relay; with a reason, the previous hop is to be told. */
-  gone(circuit: RelayCircuit, reason: number | undefined): void;
+  gone(circuit: RelayCircuit, reason: number | undefined, queued: QueuedCells): void;
 }
 
 type NextState = 'none' | 'extending' | 'open';
@@ -345,12 +351,12 @@ export class RelayCircuit implements RelayStreamCircuit {
     this.#originate(relayCommand.truncated, 0, truncatedMessage.encode({ reason }), 'any');
   }
 
-  #cutNext(reason: number, tell: boolean): void {
+  #cutNext(reason: number, tell: boolean, queued: QueuedCells = 'dropped'): void {
     if (this.#nextState === 'none') return;
     const next = this.#next;
     this.#next = undefined;
     this.#nextState = 'none';
-    this.#host.dropNext(this, next, tell ? reason : undefined);
+    this.#host.dropNext(this, next, tell ? reason : undefined, queued);
   }
 
   // What streams ask for
@@ -424,7 +430,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     if (fare === 'none') return true;
     if (fare === 'paid' ? this.#balance.debitExit(1) : this.#balance.debit(1)) return true;
     this.#host.observer.count('naulon_circuits_unpaid_total');
-    this.destroy(destroyReason.resourceLimit);
+    // What is queued has been paid for.
+    this.destroy(destroyReason.resourceLimit, 'sent');
     return false;
   }
 
@@ -439,22 +446,22 @@ export class RelayCircuit implements RelayStreamCircuit {
   }
 
   /** Ends the circuit and tells both neighbours. */
-  destroy(reason: number): void {
+  destroy(reason: number, queued: QueuedCells = 'dropped'): void {
     if (!this.#alive) return;
-    this.#end(reason);
-    this.#host.gone(this, reason);
+    this.#end(reason, queued);
+    this.#host.gone(this, reason, queued);
   }
 
   /** The previous hop destroyed the circuit, or its link is lost: only the next hop is told. */
   onPreviousLost(reason: number): void {
     if (!this.#alive) return;
-    this.#end(reason);
-    this.#host.gone(this, undefined);
+    this.#end(reason, 'dropped');
+    this.#host.gone(this, undefined, 'dropped');
   }
 
-  #end(reason: number): void {
+  #end(reason: number, queued: QueuedCells): void {
     this.#alive = false;
-    this.#cutNext(reason, true);
+    this.#cutNext(reason, true, queued);
     this.#streams.abandon();
     this.#payee?.ended();
   }

@@ -35,6 +35,8 @@ export class CellScheduler {
       this.#queues.set(circuit, queue);
     }
     if (queue.length >= circuitQueueCellsMax) return false;
+    // Another circuit may have taken the id of one that has not sent its last cell yet.
+    queue.closing = false;
     queue.push(command, payload, at);
     this.#queuedCells += 1;
     if (queue.length >= circuitQueueCellsHigh) queue.congested = true;
@@ -80,6 +82,18 @@ export class CellScheduler {
       queue.congested = false;
     }
     if (lastCommand !== undefined) this.push(circuit, lastCommand, payload, at);
+    this.#forget(circuit);
+  }
+
+  /** Sends what the circuit has queued, then a last cell; false: no room for that, nothing was done. */
+  finish(circuit: number, lastCommand: number, payload: Uint8Array, at: number): boolean {
+    if (!this.push(circuit, lastCommand, payload, at)) return false;
+    this.#forget(circuit);
+    return true;
+  }
+
+  /** The circuit is gone; its queue goes when it is empty. */
+  #forget(circuit: number): void {
     const left = this.#queues.get(circuit);
     if (left === undefined) return;
     left.closing = true;
@@ -89,7 +103,6 @@ export class CellScheduler {
   #leaveRound(queue: CellQueue): void {
     queue.inRound = false;
     queue.shrink();
-    // Another circuit may have taken the id since: forget the queue that is meant, no other.
-    if (queue.closing && this.#queues.get(queue.circuit) === queue) this.#queues.delete(queue.circuit);
+    if (queue.closing) this.#queues.delete(queue.circuit);
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  circuitQueueCellsHigh,
   circuitQueueCellsMax,
   linkHandshakeMsMax,
   linkIdleMsMax,
@@ -185,25 +186,46 @@ test('circuits take turns; a queue at its cap takes no more; a drained queue say
   expect(mux.queuedCells).toBe(0);
 });
 
-test('a released circuit drops its queue, tells why, and its id is free again', () => {
-  const pair = opened(pairOf({ protocols: [3] }));
-  const { mux, port } = pair.initiator;
-  const circuit = mux.allocateCircuit(1) ?? 0;
-  pair.responder.mux.acceptsCircuit(1, circuit);
+test.each([
+  { queued: 'dropped', arrive: [1] },
+  { queued: 'sent', arrive: [1, 2, 3, 4] },
+] as const)(
+  'a released circuit’s queue is $queued, the peer told why, and its id free again',
+  ({ queued, arrive }) => {
+    const pair = opened(pairOf({ protocols: [3] }));
+    const { mux, port } = pair.initiator;
+    const circuit = mux.allocateCircuit(1) ?? 0;
+    pair.responder.mux.acceptsCircuit(1, circuit);
+    port.full = true;
+    mux.send(1, circuit, cellCommand.relay, payloadOf(1), 0);
+    pair.settle();
+    for (const mark of [2, 3, 4]) mux.send(1, circuit, cellCommand.relay, payloadOf(mark), 0);
+    mux.releaseCircuit(1, circuit, 5, queued);
+    port.full = false;
+    mux.onWritable(1);
+    pair.settle();
+    expect(pair.responder.user.cells.map(cell => [cell.command, cell.payload[0]])).toEqual([
+      ...arrive.map(mark => [cellCommand.relay, mark]),
+      [cellCommand.destroy, 5],
+    ]);
+    expect(mux.queuedCells).toBe(0);
+    pair.responder.mux.releaseCircuit(1, circuit);
+    expect(pair.responder.mux.acceptsCircuit(1, circuit)).toBe(true);
+  },
+);
+
+test('an id taken again before the last cell of its circuit has left serves like any other', () => {
+  const pair = opened(pairOf());
+  const { mux, port, user } = pair.initiator;
   port.full = true;
-  mux.send(1, circuit, cellCommand.relay, payloadOf(1), 0);
+  mux.send(1, 7, cellCommand.relay, payloadOf(1), 0);
   pair.settle();
-  for (let i = 0; i < 20; i++) mux.send(1, circuit, cellCommand.relay, payloadOf(1), 0);
-  mux.releaseCircuit(1, circuit, 5);
+  mux.releaseCircuit(1, 7, 5);
+  for (let i = 0; i < circuitQueueCellsHigh; i++) mux.send(1, 7, cellCommand.relay, payloadOf(2), 0);
   port.full = false;
   mux.onWritable(1);
   pair.settle();
-  expect(pair.responder.user.cells.map(cell => [cell.command, cell.payload[0]])).toEqual([
-    [cellCommand.relay, 1],
-    [cellCommand.destroy, 5],
-  ]);
-  pair.responder.mux.releaseCircuit(1, circuit);
-  expect(pair.responder.mux.acceptsCircuit(1, circuit)).toBe(true);
+  expect(user.drained).toEqual([7]);
 });
 
 test('a link that never finishes its handshake, or has no circuit for long, is closed', () => {

@@ -39,6 +39,9 @@ export interface LinkUser {
   onCircuitWritable(link: LinkId, circuit: number): void;
 }
 
+/** What becomes of the cells that a circuit has queued when it ends. */
+export type QueuedCells = 'dropped' | 'sent';
+
 export interface LinkMuxOptions {
   readonly port: LinkPort;
   readonly clock: Clock;
@@ -124,19 +127,25 @@ export class LinkMux implements LinkHandler {
     return this.#links.get(link)?.ids?.accept(circuit) ?? false;
   }
 
-  /** The circuit is gone: drops its queue, tells the peer why (unless it told us), and gives the id back. */
-  releaseCircuit(link: LinkId, circuit: number, destroyReason?: number): void {
+  /**
+   * The circuit is gone: tells the peer why (unless it told us), and gives the id back. What is queued is dropped, or goes
+   * out before the peer is told.
+   */
+  releaseCircuit(
+    link: LinkId,
+    circuit: number,
+    destroyReason?: number,
+    queued: QueuedCells = 'dropped',
+  ): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
+    const { scheduler } = state;
     const told = destroyReason !== undefined;
-    const before = state.scheduler.queuedCells;
-    state.scheduler.close(
-      circuit,
-      told ? cellCommand.destroy : undefined,
-      encodeDestroy(destroyReason ?? 0),
-      0,
-    );
-    this.#queuedCells += state.scheduler.queuedCells - before;
+    const before = scheduler.queuedCells;
+    const payload = encodeDestroy(destroyReason ?? 0);
+    const finished = told && queued === 'sent' && scheduler.finish(circuit, cellCommand.destroy, payload, 0);
+    if (!finished) scheduler.close(circuit, told ? cellCommand.destroy : undefined, payload, 0);
+    this.#queuedCells += scheduler.queuedCells - before;
     if (told) this.#markDirty(state);
     state.ids?.release(circuit);
     if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
