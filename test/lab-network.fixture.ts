@@ -62,6 +62,11 @@ export class LabNetwork {
     return this.#control;
   }
 
+  /** Pays coins of the chain's own to an address; they wait for a block. */
+  async faucet(address: string, sat: bigint): Promise<void> {
+    await this.#network.funds?.faucet(address, sat);
+  }
+
   async mine(blocks: number): Promise<void> {
     await this.#network.funds?.mine(blocks);
   }
