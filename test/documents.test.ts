@@ -26,7 +26,10 @@ function example(file: string): string {
 /** Commands that do something, as people write them. */
 function leaves(command: Command, before = ''): Map<string, string> {
   const found = command.commands.flatMap(each => {
-    const args = each.registeredArguments.map(arg => (arg.required ? `<${arg.name()}>` : `[${arg.name()}]`));
+    const args = each.registeredArguments.map(arg => {
+      const name = `${arg.name()}${arg.variadic ? '...' : ''}`;
+      return arg.required ? `<${name}>` : `[${name}]`;
+    });
     const name = [`${before}${each.name()}`, ...args].join(' ');
     return each.commands.length > 0
       ? [...leaves(each, `${before}${each.name()} `)]
