@@ -8,6 +8,7 @@ import { controlLineBytesMax } from '../src/base/limits.ts';
  *     < {"id": 1, "result": [...]}         or  {"id": 1, "error": {"code": "...", "detail": "..."}}
  *     < {"id": 1, "event": "built", ...}   any number of them before the result
  *
+ * A circuit that was opened here is closed when the connection that asked for it goes.
  * Amounts (msat, sat) are decimal strings, since they outgrow what JSON numbers hold.
  */
 export interface ControlRequest {

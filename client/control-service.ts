@@ -1,5 +1,5 @@
 import { type Fault, fail, type Result } from '../src/base/fault.ts';
-import { controlConnectionsMax, endedReportsMax, hopsMax } from '../src/base/limits.ts';
+import { controlConnectionsMax, controlLineBytesMax, endedReportsMax, hopsMax } from '../src/base/limits.ts';
 import type { Clock, Observer, StreamId, StreamPort } from '../src/ports.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { circuitReport } from './circuit-report.ts';
@@ -20,7 +20,7 @@ export interface MoneyDesk {
 }
 
 export interface ControlPorts {
-  readonly streams: Pick<StreamPort, 'write' | 'end' | 'close'>;
+  readonly streams: Pick<StreamPort, 'write' | 'pause' | 'resume' | 'end' | 'close'>;
   readonly clock: Clock;
   readonly observer: Observer;
 }
@@ -42,13 +42,24 @@ interface Opening {
   readonly tell: Tell;
 }
 
+/** A command's connection. */
+interface Connection {
+  readonly lines: LineReader;
+  /** Requests that are not answered yet. */
+  pending: number;
+  /** It sends no more. */
+  ended: boolean;
+  /** Those that it asked for. */
+  readonly circuits: Set<ManagedCircuit>;
+}
+
 /** The control socket: what commands ask of the running client. */
 export class ControlService implements StreamService {
   readonly #core: ClientCore;
   readonly #money: MoneyDesk | undefined;
   readonly #ports: ControlPorts;
   readonly #facts: ControlFacts;
-  readonly #connections = new Map<StreamId, LineReader>();
+  readonly #connections = new Map<StreamId, Connection>();
   #openings: Opening[] = [];
   /** What became of the circuits that ended last. */
   readonly #ended = new Map<number, CircuitReport>();
@@ -67,34 +78,46 @@ export class ControlService implements StreamService {
 
   onAccepted(stream: StreamId): void {
     if (this.#connections.size >= controlConnectionsMax) this.#ports.streams.close(stream);
-    else this.#connections.set(stream, new LineReader());
+    else
+      this.#connections.set(stream, {
+        lines: new LineReader(),
+        pending: 0,
+        ended: false,
+        circuits: new Set(),
+      });
   }
 
   onBytes(stream: StreamId, bytes: Uint8Array): void {
-    const lines = this.#connections.get(stream)?.push(bytes);
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) return;
+    const lines = connection.lines.push(bytes);
     if (lines === undefined) {
-      this.#close(stream);
+      this.#refuse(stream, `a line of more than ${controlLineBytesMax} bytes`);
       return;
     }
     for (const line of lines) {
       const request = parseControlRequest(line);
       if (request === undefined) {
-        this.#send(stream, { error: { code: 'CONTROL_MALFORMED', detail: 'not a request' } });
-        this.#close(stream);
+        this.#refuse(stream, 'not a request');
         return;
       }
-      this.#handle(stream, request);
+      this.#handle(stream, connection, request);
     }
   }
 
-  onWritable(): void {}
+  onWritable(stream: StreamId): void {
+    this.#ports.streams.resume(stream);
+  }
 
   onEnd(stream: StreamId): void {
-    this.#close(stream);
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) return;
+    connection.ended = true;
+    this.#endIfDone(stream, connection);
   }
 
   onClosed(stream: StreamId): void {
-    this.#connections.delete(stream);
+    this.#forget(stream);
   }
 
   /** The core built a circuit. */
@@ -115,6 +138,7 @@ export class ControlService implements StreamService {
     this.#ended.set(circuit.id, this.#report(circuit));
     const [oldest] = this.#ended.keys();
     if (this.#ended.size > endedReportsMax && oldest !== undefined) this.#ended.delete(oldest);
+    for (const { circuits } of this.#connections.values()) circuits.delete(circuit);
     const openings = this.#openings.filter(each => each.circuit === circuit);
     this.#openings = this.#openings.filter(each => each.circuit !== circuit);
     for (const { answer } of openings) answer({ ok: false, fault });
@@ -131,10 +155,13 @@ export class ControlService implements StreamService {
     for (const { answer } of done) answer({ ok: true, value: this.#report(circuit) });
   }
 
-  #handle(stream: StreamId, { id, method, params }: ControlRequest): void {
+  #handle(stream: StreamId, connection: Connection, { id, method, params }: ControlRequest): void {
+    connection.pending += 1;
     const answer: Answer = result => {
+      connection.pending -= 1;
       if (result.ok) this.#send(stream, { id, result: result.value ?? null });
       else this.#send(stream, { id, error: told(result.fault) });
+      this.#endIfDone(stream, connection);
     };
     const tell: Tell = (event, fields) => this.#send(stream, { id, event, ...fields });
     const given = new ControlParams(params);
@@ -157,7 +184,7 @@ export class ControlService implements StreamService {
         );
         break;
       case 'open-circuit':
-        this.#open(given, answer, tell);
+        this.#open(connection, given, answer, tell);
         break;
       case 'close-circuit':
         this.#withCircuit(
@@ -220,7 +247,7 @@ export class ControlService implements StreamService {
     }));
   }
 
-  #open(given: ControlParams, answer: Answer, tell: Tell): void {
+  #open({ circuits }: Connection, given: ControlParams, answer: Answer, tell: Tell): void {
     const path = given.texts('path');
     const hops = given.integer('hops', 1, hopsMax);
     const host = given.text('host');
@@ -236,6 +263,7 @@ export class ControlService implements StreamService {
       return;
     }
     const circuit = opened.value;
+    circuits.add(circuit);
     if (user !== undefined) this.#core.tickets.bind(user, circuit);
     tell('building', { circuit: circuit.id, path: circuit.path.map(each => each.nickname) });
     this.#openings.push({ circuit, pay, answer, tell });
@@ -266,12 +294,30 @@ export class ControlService implements StreamService {
     return circuitReport(circuit, this.#ports.clock.monotonicMs());
   }
 
+  /** A command that does not read what it asked for is asked no more until it does. */
   #send(stream: StreamId, message: Readonly<Record<string, unknown>>): void {
-    if (this.#connections.has(stream)) this.#ports.streams.write(stream, encodeControlLine(message));
+    if (!this.#connections.has(stream)) return;
+    const { streams } = this.#ports;
+    if (!streams.write(stream, encodeControlLine(message))) streams.pause(stream);
   }
 
-  #close(stream: StreamId): void {
-    if (this.#connections.delete(stream)) this.#ports.streams.end(stream);
+  #refuse(stream: StreamId, detail: string): void {
+    this.#send(stream, { error: { code: 'CONTROL_MALFORMED', detail } });
+    this.#forget(stream);
+    this.#ports.streams.close(stream);
+  }
+
+  #endIfDone(stream: StreamId, { ended, pending }: Connection): void {
+    if (!ended || pending > 0 || !this.#connections.has(stream)) return;
+    this.#forget(stream);
+    this.#ports.streams.end(stream);
+  }
+
+  /** A command that is gone uses its circuits no more, and nobody else knows them: what they lock up is let go. */
+  #forget(stream: StreamId): void {
+    const connection = this.#connections.get(stream);
+    this.#connections.delete(stream);
+    for (const circuit of connection?.circuits ?? []) circuit.close();
   }
 }
 

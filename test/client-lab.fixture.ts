@@ -42,6 +42,8 @@ export class ClientLab {
   readonly #options: ClientLabOptions;
   readonly #talker: Talker;
   #machine: Machine;
+  #command: Talk | undefined;
+  #calls = 0;
 
   constructor(options: ClientLabOptions = {}) {
     this.#options = options;
@@ -91,6 +93,7 @@ export class ClientLab {
   restart(): void {
     this.#machine = this.#machine.crash();
     this.core = this.#start();
+    this.#command = undefined;
   }
 
   /** A program connects to the SOCKS port. */
@@ -103,15 +106,18 @@ export class ClientLab {
     return this.#talker.connect({ host: clientAddress, port: controlPort });
   }
 
-  /** Asks the control socket once: the result, or the error's code. */
+  /** Asks the control socket, over one connection for all: the result, or the error's code. */
   call(method: string, params: Readonly<Record<string, unknown>> = {}) {
-    const command = this.control().send(`${JSON.stringify({ id: 1, method, params })}\n`);
+    this.#command ??= this.control();
+    const command = this.#command;
+    this.#calls += 1;
+    const id = this.#calls;
+    command.send(`${JSON.stringify({ id, method, params })}\n`);
     let last: { readonly result?: unknown; readonly error?: { readonly code: string } } = {};
     this.until(() => {
-      last = linesOf(command).at(-1) ?? {};
+      last = linesOf(command).findLast(line => line.id === id) ?? {};
       return last.result !== undefined || last.error !== undefined;
     }, `an answer to ${method}`);
-    command.close();
     return last.error === undefined ? last.result : last.error.code;
   }
 

@@ -47,6 +47,14 @@ export class ControlSocket {
     return this.#streams.get(stream)?.write(bytes) ?? true;
   }
 
+  pause(stream: StreamId): void {
+    this.#streams.get(stream)?.pause();
+  }
+
+  resume(stream: StreamId): void {
+    this.#streams.get(stream)?.resume();
+  }
+
   end(stream: StreamId): void {
     this.#streams.get(stream)?.end();
   }
