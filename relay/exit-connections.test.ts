@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason, relayCommand } from '../src/cell/commands.ts';
 import { beginFlag } from '../src/cell/relay-messages.ts';
+import { fixedFlow } from '../src/flow/sendme-window.ts';
 import type { Clock, Endpoint, ResolvedAddress, StreamPort } from '../src/ports.ts';
 import { ExitStream } from '../src/stream/exit-stream.ts';
 import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
@@ -52,11 +53,13 @@ function world() {
     }
   };
   const circuit: RelayStreamCircuit = {
+    flow: fixedFlow(),
     dataAllowed: true,
     sendData() {},
     sendControl: (_stream, command, body) =>
       void sent.push(command === relayCommand.end ? `end ${body[0]}` : `command ${command}`),
     wait() {},
+    wake() {},
     release() {},
   };
   const exits = new ExitConnections(port, clock, policy);

@@ -61,6 +61,11 @@ export const circuitWindowCells = 1_000;
 export const circuitWindowStep = 100;
 export const streamWindowCells = 500;
 export const streamWindowStep = 50;
+/**
+ * A congestion window, whatever the consensus allows; also what may still come for a stream that was told to stop, or has
+ * ended. 5 MB, which fills 25 MB/s at 200 ms.
+ */
+export const congestionCellsMax = 10_000;
 export const streamsPerCircuitMax = 500;
 /** Bytes kept for a stream whose TCP side is full; more is a peer beyond its window, and the circuit dies. */
 export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;

@@ -37,6 +37,8 @@ export const relayCommand = {
   beginDir: 13,
   extend2: 14,
   extended2: 15,
+  xoff: 43,
+  xon: 44,
   redeem: 200,
   receipt: 201,
 } as const;

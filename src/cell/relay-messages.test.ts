@@ -22,6 +22,8 @@ import {
   decodeResolve,
   decodeResolved,
   decodeSendme,
+  decodeXoff,
+  decodeXon,
   encodeBegin,
   encodeConnected,
   encodeEnd,
@@ -30,9 +32,12 @@ import {
   encodeResolve,
   encodeResolved,
   encodeSendme,
+  encodeXoff,
+  encodeXon,
   truncatedMessage,
 } from './relay-messages.ts';
 
+const hex = (text: string) => fromHex(text) ?? new Uint8Array(0);
 const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const ip4 = exactly(4)
   .filter(ip => ip.some(byte => byte !== 0))
@@ -44,6 +49,18 @@ const name = fc.stringMatching(/^[a-z0-9.-]{1,60}$/);
 const ones: Entropy = { bytes: length => new Uint8Array(length).fill(1) };
 
 describe('relay messages', () => {
+  it('reads XOFF and XON as written, of version 0 alone', () => {
+    expect(toHex(encodeXoff())).toBe('00');
+    expect([decodeXoff(hex('00')), decodeXoff(hex('01')), decodeXoff(hex(''))]).toEqual([true, false, false]);
+    expect(toHex(encodeXon(1_000))).toBe('00000003e8');
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), rate => {
+        expect(decodeXon(encodeXon(rate))).toBe(rate);
+      }),
+    );
+    for (const text of ['', '00', '00000003', '01000003e8']) expect(decodeXon(hex(text))).toBeUndefined();
+  });
+
   it('reads BEGIN, CONNECTED and END as written', () => {
     fc.assert(
       fc.property(fc.oneof(name, ip), port, fc.nat(7), (host, port, flags) => {

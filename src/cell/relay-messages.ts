@@ -219,5 +219,31 @@ export function decodeSendme(body: Uint8Array): Uint8Array | undefined {
   return parsed?.version === 1 && parsed.digest.length === 20 ? parsed.digest : undefined;
 }
 
+const xoffBody = struct({ version: u8 });
+const xonBody = struct({ version: u8, kilobytesPerSecond: u32 });
+/** Of XOFF and XON. */
+const signalVersion = 0;
+
+/** Stop sending on this stream. spec: proposal 324, 4.1 */
+export function encodeXoff(): Uint8Array {
+  return xoffBody.encode({ version: signalVersion });
+}
+
+/** False for another version. */
+export function decodeXoff(body: Uint8Array): boolean {
+  return xoffBody.decodePadded(body)?.version === signalVersion;
+}
+
+/** Send on, at this rate of 1,000 bytes a second; 0: as fast as may be. spec: proposal 324, 4.1 */
+export function encodeXon(kilobytesPerSecond: number): Uint8Array {
+  return xonBody.encode({ version: signalVersion, kilobytesPerSecond });
+}
+
+/** The rate; undefined for another version. */
+export function decodeXon(body: Uint8Array): number | undefined {
+  const parsed = xonBody.decodePadded(body);
+  return parsed?.version === signalVersion ? parsed.kilobytesPerSecond : undefined;
+}
+
 /** TRUNCATED: one byte of reason. spec: tor-spec/tearing-down-circuits */
 export const truncatedMessage = struct({ reason: u8 });

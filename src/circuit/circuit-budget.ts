@@ -1,10 +1,4 @@
-import {
-  circuitWindowCells,
-  circuitWindowStep,
-  paymentReserveCells,
-  streamWindowCells,
-  streamWindowStep,
-} from '../base/limits.ts';
+import { paymentReserveCells, streamWindowStep } from '../base/limits.ts';
 import type { Clock } from '../ports.ts';
 import type { HopState } from './hop-state.ts';
 
@@ -47,7 +41,7 @@ export class CircuitBudget {
       state.exposure(
         now,
         grant === 'stream' ? streamWindowStep : 0,
-        grant === 'circuit' ? circuitWindowStep : 0,
+        grant === 'circuit' ? state.flow.received.grantCells : 0,
       ) - state.exposure(now);
     return this.dataRoom(hop, exit) >= 1 + permitted;
   }
@@ -70,18 +64,20 @@ export class CircuitBudget {
   }
 
   /**
-   * Streams were opened or closed: tells each payer what it must keep prepaid so that nothing stalls. A circuit is
-   * always good for one stream to its end, so that the first does not wait for a payment of its own.
+   * Streams were opened or closed, or a hop may send more than before: tells each payer what it must keep prepaid so
+   * that nothing stalls. A circuit is always good for one stream to its end, so that the first does not wait for a payment
+   * of its own.
    */
   exposureChanged(): void {
     const now = this.#clock.monotonicMs();
     const last = this.#hops.length - 1;
     let cells = 2 * paymentReserveCells;
     for (let i = last; i >= 0; i--) {
-      const { payer } = this.#hops[i];
+      const { payer, flow } = this.#hops[i];
       const openStreams = Math.max(this.#hops[i].openStreams, i === last ? 1 : 0);
-      const permitted = Math.min(openStreams * streamWindowCells, circuitWindowCells);
-      cells += Math.max(permitted, this.#hops[i].exposure(now)) + (openStreams > 0 ? circuitWindowStep : 0);
+      const permitted = Math.min(openStreams * flow.streamCells, flow.received.cellsMost);
+      const grant = openStreams > 0 ? flow.received.grantCells : 0;
+      cells += Math.max(permitted, this.#hops[i].exposure(now)) + grant;
       payer?.needs(cells);
     }
   }

@@ -69,7 +69,7 @@ test('the far side never gets permission to send what is not paid, payment goes 
   const stream = world.connected(user);
   let sent = 0;
   const pour = (): void => {
-    while (!stream.closed && stream.receiveWindow > 0 && world.circuit.hops[2].receiveWindow > 0) {
+    while (!stream.closed && stream.receiveWindow > 0 && world.circuit.hops[2].flow.received.cells > 0) {
       world.fromExit(relayCommand.data, stream.id, data498);
       sent += 1;
       world.path.run();

@@ -13,6 +13,7 @@ import {
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import { decodeExtended2, decodeSendme, encodeSendme } from '../cell/relay-messages.ts';
+import { fixedFlow } from '../flow/sendme-window.ts';
 import { ClientLayers } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
 import {
@@ -155,7 +156,7 @@ export class ClientCircuit implements StreamCircuit {
   openStream(goal: StreamGoal, user: StreamUser, hop = this.path.length - 1): ClientStream | undefined {
     const id = this.#state === 'open' ? this.#streams.freeId() : undefined;
     if (id === undefined) return undefined;
-    const stream = new ClientStream(id, hop, goal.kind, this, user);
+    const stream = new ClientStream(id, hop, goal.kind, this.hops[hop].flow, this, user);
     this.#streams.add(stream);
     if (goal.kind !== 'resolve') {
       this.hops[hop].openStreams += 1;
@@ -201,7 +202,7 @@ export class ClientCircuit implements StreamCircuit {
   dataAllowance(stream: ClientStream): number {
     if (this.#state !== 'open' || this.#held.length > 0) return 0;
     const queueRoom = circuitQueueCellsHigh - this.#options.carrier.queued();
-    const cells = Math.min(this.hops[stream.hop].sendWindow.cells, queueRoom);
+    const cells = Math.min(this.hops[stream.hop].flow.sent.cells, queueRoom);
     return cells <= 0 ? 0 : Math.min(cells, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory'));
   }
 
@@ -268,9 +269,9 @@ export class ClientCircuit implements StreamCircuit {
   /** Seals the cell for `hop`, queues it and counts it. */
   #sealAndSend(hop: number, command: number, kind?: StreamKind, isData = false): void {
     this.#layers.seal(this.#cell, 0, hop);
-    const { sendWindow } = this.hops[hop];
+    const { sent } = this.hops[hop].flow;
     // The digest is taken before the cell is counted: counting may send a REDEEM, which moves it.
-    if (isData && sendWindow.package()) sendWindow.expectDigest(this.#layers.lastForwardDigest(hop).slice());
+    if (isData && sent.package()) sent.expectDigest(this.#layers.lastForwardDigest(hop).slice());
     if (!this.#options.carrier.send(command, this.#cell, 0)) {
       this.#die({ by: 'link', reason: destroyReason.resourceLimit });
       return;
@@ -316,6 +317,7 @@ export class ClientCircuit implements StreamCircuit {
       ) {
         const digest = state.takeSendme();
         if (digest === undefined) return;
+        if (!state.flow.streamWindows) this.#budget.exposureChanged();
         this.#writeCell(relayCommand.sendme, 0, encodeSendme(digest));
         this.#sealAndSend(hop, cellCommand.relay);
       }
@@ -364,7 +366,7 @@ export class ClientCircuit implements StreamCircuit {
       return;
     }
     this.#layers.push(keys.value);
-    this.hops.push(new HopState(this.path[this.hops.length]));
+    this.hops.push(new HopState(this.path[this.hops.length], fixedFlow()));
     if (this.hops.length < this.path.length) {
       this.#extend();
       return;
@@ -413,12 +415,14 @@ export class ClientCircuit implements StreamCircuit {
 
   /** Moves the windows for a DATA cell; false: it was beyond them. */
   #countData(state: HopState, hop: number, stream: ClientStream | undefined): boolean {
-    if (!state.countReceived()) {
+    const { received, streamWindows } = state.flow;
+    if (received.deliver() !== undefined) {
       this.#blame('DATA beyond the circuit window', hop);
       return false;
     }
-    if (state.sendmeDue) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop).slice());
-    if (stream !== undefined && !stream.closed && stream.receiveWindow > 0) state.streamWindows -= 1;
+    if (received.marked) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop).slice());
+    const counts = streamWindows && stream !== undefined && !stream.closed && stream.receiveWindow > 0;
+    if (counts) state.streamWindows -= 1;
     return true;
   }
 
@@ -464,7 +468,7 @@ export class ClientCircuit implements StreamCircuit {
   /** False: not the SENDME that is due. */
   #onSendme(hop: number, body: Uint8Array): boolean {
     const digest = decodeSendme(body);
-    return digest !== undefined && this.hops[hop].sendWindow.sendme(digest) === undefined;
+    return digest !== undefined && this.hops[hop].flow.sent.sendme(digest) === undefined;
   }
 
   // Ending

@@ -10,6 +10,7 @@ import { relayCommand } from '../cell/commands.ts';
  * | DATA, END          | x | x | not 0 |
  * | CONNECTED, RESOLVED|   | x | not 0 |
  * | SENDME, DROP       | x | x | any   |
+ * | XOFF, XON          | x | x | not 0 |
  * | EXTEND2, TRUNCATE  | x |   | 0     |
  * | EXTENDED2, TRUNCATED |  | x | 0     |
  * | REDEEM             | x |   | 0     |
@@ -29,6 +30,8 @@ const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream
   [relayCommand.connected, { origin: 'relay', stream: 'some' }],
   [relayCommand.resolved, { origin: 'relay', stream: 'some' }],
   [relayCommand.sendme, { origin: 'both', stream: 'any' }],
+  [relayCommand.xoff, { origin: 'both', stream: 'some' }],
+  [relayCommand.xon, { origin: 'both', stream: 'some' }],
   [relayCommand.drop, { origin: 'both', stream: 'any' }],
   [relayCommand.extend2, { origin: 'client', stream: 'zero' }],
   [relayCommand.truncate, { origin: 'client', stream: 'zero' }],

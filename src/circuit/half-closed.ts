@@ -1,11 +1,11 @@
 import { streamsPerCircuitMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
-import { DeliverWindow, type WindowFault } from '../flow/sendme-window.ts';
+import type { CircuitFlow, FlowFault } from '../flow/flow-control.ts';
 import type { RelayStream } from '../stream/relay-stream.ts';
 
 interface HalfClosed {
   readonly kind: RelayStream['kind'];
-  readonly deliver: DeliverWindow;
+  cellsLeft: number;
   sendmesLeft: number;
 }
 
@@ -18,12 +18,17 @@ const sendmesMax = 10;
  */
 export class HalfClosedStreams {
   #streams = new Map<number, HalfClosed>();
+  readonly #flow: CircuitFlow;
+
+  constructor(flow: CircuitFlow) {
+    this.#flow = flow;
+  }
 
   add(stream: RelayStream): void {
     this.#streams.delete(stream.id);
     this.#streams.set(stream.id, {
       kind: stream.kind,
-      deliver: DeliverWindow.stream(),
+      cellsLeft: this.#flow.streamCells,
       sendmesLeft: sendmesMax,
     });
     if (this.#streams.size <= streamsPerCircuitMax) return;
@@ -41,10 +46,10 @@ export class HalfClosedStreams {
   }
 
   /** A cell for a stream that is not open. */
-  onCell(id: number, command: number): WindowFault | undefined {
+  onCell(id: number, command: number): FlowFault | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    if (command === relayCommand.data) return stream.deliver.deliver();
+    if (command === relayCommand.data && --stream.cellsLeft < 0) return { code: 'DATA_BEYOND_WINDOW' };
     if (command === relayCommand.sendme && --stream.sendmesLeft < 0) return { code: 'SENDME_UNEXPECTED' };
     if (command === relayCommand.end) this.#streams.delete(id);
     return undefined;

@@ -1,5 +1,5 @@
-import { circuitWindowCells, circuitWindowStep, lingerExposureMs } from '../base/limits.ts';
-import { CircuitPackageWindow } from '../flow/sendme-window.ts';
+import { lingerExposureMs } from '../base/limits.ts';
+import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { HopTarget } from './extend.ts';
 
 /** Who pays one hop, as the circuit sees it. A hop without one is free of charge. */
@@ -25,17 +25,15 @@ interface Linger {
 }
 
 /**
- * One hop of a circuit at its client: SENDME windows of both directions, and how many cells the far ends of its
- * streams may send without asking.
+ * One hop of a circuit at its client: its flow control, and how many cells the far ends of its streams may send without
+ * asking.
  */
 export class HopState {
   readonly target: HopTarget;
   payer: HopPayer | undefined;
   /** RELAY and RELAY_EARLY cells that have passed this hop, in either direction. */
   cells = 0;
-  readonly sendWindow = new CircuitPackageWindow();
-  /** DATA cells this hop may still send. */
-  receiveWindow = circuitWindowCells;
+  readonly flow: CircuitFlow;
   /** Digests of DATA cells whose SENDME is owed to the hop, oldest first. */
   readonly sendmesOwed: Uint8Array[] = [];
   openStreams = 0;
@@ -43,8 +41,9 @@ export class HopState {
   streamWindows = 0;
   #lingers: Linger[] = [];
 
-  constructor(target: HopTarget) {
+  constructor(target: HopTarget, flow: CircuitFlow) {
     this.target = target;
+    this.flow = flow;
   }
 
   /** DATA cells that may come from this hop, if its windows were wider by so many. */
@@ -54,7 +53,7 @@ export class HopState {
       this.#lingers = this.#lingers.filter(linger => linger.untilMs > nowMs);
       for (const linger of this.#lingers) cells += linger.cells;
     }
-    return Math.min(cells, this.receiveWindow + moreForCircuit);
+    return Math.min(cells, this.flow.received.cells + moreForCircuit);
   }
 
   addLinger(cells: number, nowMs: number): void {
@@ -73,22 +72,10 @@ export class HopState {
     if (this.cells > 0) payer.countCells(this.cells);
   }
 
-  /** A DATA cell came; false: beyond the window. */
-  countReceived(): boolean {
-    if (this.receiveWindow === 0) return false;
-    this.receiveWindow -= 1;
-    return true;
-  }
-
-  /** True right after a DATA cell that the hop awaits a SENDME for. */
-  get sendmeDue(): boolean {
-    return this.receiveWindow % circuitWindowStep === 0;
-  }
-
   /** The oldest SENDME that is owed; taking it gives the permission. */
   takeSendme(): Uint8Array | undefined {
     const digest = this.sendmesOwed.shift();
-    if (digest !== undefined) this.receiveWindow += circuitWindowStep;
+    if (digest !== undefined) this.flow.received.acknowledge();
     return digest;
   }
 }

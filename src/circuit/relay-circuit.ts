@@ -27,7 +27,8 @@ import {
   truncatedMessage,
 } from '../cell/relay-messages.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
-import { CircuitPackageWindow, DeliverWindow } from '../flow/sendme-window.ts';
+import type { CircuitFlow } from '../flow/flow-control.ts';
+import { fixedFlow } from '../flow/sendme-window.ts';
 import type { QueuedCells } from '../link/link-mux.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
 import type { Entropy, LinkId, Observer } from '../ports.ts';
@@ -98,7 +99,8 @@ type Fare = 'any' | 'paid' | 'none';
  * |------------------|------------|
  * | BEGIN, RESOLVE   | the host, once paid; else END 5 |
  * | BEGIN_DIR        | a DirectoryStream |
- * | DATA, SENDME, END| the stream; SENDME 0 the circuit window |
+ * | DATA, END, XOFF, XON | the stream |
+ * | SENDME           | the stream; on stream 0 the circuit's window |
  * | EXTEND2          | the host; in RELAY_EARLY alone, once, while nothing follows |
  * | TRUNCATE         | DESTROY to the next hop, TRUNCATED |
  * | REDEEM           | the payee |
@@ -115,18 +117,25 @@ export class RelayCircuit implements RelayStreamCircuit {
   #next: CircuitSide | undefined;
   #nextState: NextState = 'none';
   #earlyCells = 0;
-  #streams = new RelayStreams();
-  #package = new CircuitPackageWindow();
-  #deliver = DeliverWindow.circuit();
+  readonly flow: CircuitFlow;
+  #streams: RelayStreams;
   #alive = true;
   /** Cells that we originate are built here. */
   #cell = new Uint8Array(cellPayloadBytes);
 
-  constructor(host: RelayCircuitHost, previous: CircuitSide, keys: CircuitKeys, balance: CircuitBalance) {
+  constructor(
+    host: RelayCircuitHost,
+    previous: CircuitSide,
+    keys: CircuitKeys,
+    balance: CircuitBalance,
+    flow: CircuitFlow = fixedFlow(),
+  ) {
     this.#host = host;
     this.previous = previous;
     this.#layer = new RelayLayer(keys);
     this.#balance = balance;
+    this.flow = flow;
+    this.#streams = new RelayStreams(flow);
   }
 
   get alive(): boolean {
@@ -187,6 +196,8 @@ export class RelayCircuit implements RelayStreamCircuit {
       case relayCommand.sendme:
         return streamId === 0 ? this.#onCircuitSendme(body) : this.#onStreamCell(streamId, command, body);
       case relayCommand.end:
+      case relayCommand.xoff:
+      case relayCommand.xon:
         return this.#onStreamCell(streamId, command, body);
       case relayCommand.begin:
         return this.#onBegin(streamId, body);
@@ -216,11 +227,12 @@ export class RelayCircuit implements RelayStreamCircuit {
   }
 
   #onData(streamId: number, body: Uint8Array): Fault | undefined {
-    const fault = this.#deliver.deliver();
+    const { received } = this.flow;
+    const fault = received.deliver();
     if (fault !== undefined) return fault;
-    if (this.#deliver.due) {
+    if (received.marked) {
       // The digest is of this very cell, so it is taken before anything else happens.
-      this.#deliver.acknowledge();
+      received.acknowledge();
       const digest = this.#layer.lastForwardDigest();
       this.#originate(relayCommand.sendme, 0, encodeSendme(digest), 'any');
       if (!this.#alive) return undefined;
@@ -237,7 +249,7 @@ export class RelayCircuit implements RelayStreamCircuit {
   #onCircuitSendme(body: Uint8Array): Fault | undefined {
     const digest = decodeSendme(body);
     if (digest === undefined) return { code: 'SENDME_MALFORMED' };
-    const fault = this.#package.sendme(digest);
+    const fault = this.flow.sent.sendme(digest);
     if (fault === undefined) this.#pump();
     return fault;
   }
@@ -362,7 +374,7 @@ export class RelayCircuit implements RelayStreamCircuit {
   // What streams ask for
 
   get dataAllowed(): boolean {
-    return this.#alive && this.#package.open && this.#host.canQueue(this.previous);
+    return this.#alive && this.flow.sent.open && this.#host.canQueue(this.previous);
   }
 
   sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void {
@@ -372,7 +384,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
     padRelayCell(cell, 0, length, this.#host.entropy);
     this.#layer.originate(cell, 0);
-    if (this.#package.package()) this.#package.expectDigest(this.#layer.lastBackwardDigest());
+    const { sent } = this.flow;
+    if (sent.package()) sent.expectDigest(this.#layer.lastBackwardDigest());
     this.#sendBack(cell, 0);
   }
 
@@ -382,6 +395,11 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   wait(stream: RelayStream): void {
     this.#streams.wait(stream);
+  }
+
+  wake(stream: RelayStream): void {
+    this.#streams.wait(stream);
+    this.#pump();
   }
 
   release(stream: RelayStream, half: boolean): void {

@@ -3,17 +3,22 @@ import type { Fault } from '../base/fault.ts';
 import { streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
 import { decodeEnd } from '../cell/relay-messages.ts';
+import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { RelayStream } from '../stream/relay-stream.ts';
 import { HalfClosedStreams } from './half-closed.ts';
 
 /** The streams of one circuit at one relay, and whose turn it is when the circuit's window opens. */
 export class RelayStreams {
   #open = new Map<number, RelayStream>();
-  #half = new HalfClosedStreams();
+  #half: HalfClosedStreams;
   /** In turn; a Set keeps the order in which they came. */
   #waiting = new Set<RelayStream>();
   /** RESOLVEs that wait for an answer count as streams. */
   #resolving = new Set<number>();
+
+  constructor(flow: CircuitFlow) {
+    this.#half = new HalfClosedStreams(flow);
+  }
 
   /** True for an id that the client may not open a stream with now. */
   taken(id: number): boolean {
@@ -65,7 +70,7 @@ export class RelayStreams {
     }
   }
 
-  /** DATA, SENDME and END of a stream, open or not. A fault ends the circuit. */
+  /** DATA, END, SENDME, XOFF and XON of a stream, open or not. A fault ends the circuit. */
   onCell(id: number, command: number, body: Uint8Array): Fault | undefined {
     const stream = this.#open.get(id);
     if (command === relayCommand.end) {
@@ -78,7 +83,7 @@ export class RelayStreams {
       }
     }
     if (stream === undefined) return this.#half.onCell(id, command);
-    return command === relayCommand.data ? stream.onData(body) : stream.onSendme();
+    return command === relayCommand.data ? stream.onData(body) : stream.onFlow(command, body);
   }
 
   /** The circuit is gone. */

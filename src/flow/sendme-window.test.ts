@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CircuitPackageWindow, DeliverWindow, StreamPackageWindow } from './sendme-window.ts';
+import {
+  CircuitDeliverWindow,
+  CircuitPackageWindow,
+  StreamDeliverWindow,
+  StreamPackageWindow,
+} from './sendme-window.ts';
 
 const digest = (n: number) => new Uint8Array(20).fill(n);
 
@@ -44,7 +49,7 @@ describe('circuit window', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('send', 'arrive', 'answer'), { maxLength: 4_000 }), steps => {
         const sender = new CircuitPackageWindow();
-        const receiver = DeliverWindow.circuit();
+        const receiver = new CircuitDeliverWindow();
         const wire: number[] = [];
         const answers: number[] = [];
         let sent = 0;
@@ -55,7 +60,7 @@ describe('circuit window', () => {
           } else if (step === 'arrive' && wire.length > 0) {
             const cell = wire.shift()!;
             expect(receiver.deliver()).toBeUndefined();
-            if (receiver.due) {
+            if (receiver.marked) {
               receiver.acknowledge();
               answers.push(cell / 100);
             }
@@ -72,28 +77,37 @@ describe('circuit window', () => {
 describe('stream window', () => {
   it('closes after 500 cells and opens by 50', () => {
     const window = new StreamPackageWindow();
-    expect(window.sendme()).toEqual({ code: 'SENDME_UNEXPECTED' });
+    expect(window.onSendme()).toEqual({ code: 'SENDME_UNEXPECTED' });
     for (let cell = 0; cell < 500; cell++) {
       expect(window.open).toBe(true);
       window.package();
     }
     expect(window.open).toBe(false);
-    expect(window.sendme()).toBeUndefined();
+    expect(window.onSendme()).toBeUndefined();
     expect(window.open).toBe(true);
   });
 });
 
 describe('deliver window', () => {
-  it.each([
-    [DeliverWindow.circuit(), 1_000, 100],
-    [DeliverWindow.stream(), 500, 50],
-  ])('faults beyond its start, owes a SENDME a step', (window, start, step) => {
-    for (let cell = 1; cell <= start; cell++) {
+  it('of a circuit marks each cell that a SENDME answers, and faults beyond its start', () => {
+    const window = new CircuitDeliverWindow();
+    for (let cell = 1; cell <= 1_000; cell++) {
       expect(window.deliver()).toBeUndefined();
-      expect(window.due).toBe(cell >= step);
+      expect(window.marked).toBe(cell % 100 === 0);
     }
     expect(window.deliver()).toEqual({ code: 'DATA_BEYOND_WINDOW' });
-    for (let owed = 0; owed < start / step; owed++) window.acknowledge();
+    window.acknowledge();
+    expect([window.cells, window.cellsMost, window.grantCells]).toEqual([100, 1_000, 100]);
+  });
+
+  it('of a stream faults beyond its start, owes a SENDME a step', () => {
+    const window = new StreamDeliverWindow();
+    for (let cell = 1; cell <= 500; cell++) {
+      expect(window.deliver()).toBeUndefined();
+      expect(window.due).toBe(cell >= 50);
+    }
+    expect(window.deliver()).toEqual({ code: 'DATA_BEYOND_WINDOW' });
+    for (let owed = 0; owed < 10; owed++) window.acknowledge();
     expect(window.due).toBe(false);
   });
 });

@@ -1,6 +1,5 @@
 import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
-import type { Fault } from '../base/fault.ts';
 import {
   circuitWindowCells,
   circuitWindowStep,
@@ -8,24 +7,38 @@ import {
   streamWindowStep,
 } from '../base/limits.ts';
 import { Ring } from '../base/ring.ts';
+import type {
+  CircuitFlow,
+  DeliverWindow,
+  FlowFault,
+  PackageWindow,
+  StreamReceiver,
+  StreamSender,
+} from './flow-control.ts';
+
+const unexpected: FlowFault = { code: 'SENDME_UNEXPECTED' };
+const wrongDigest: FlowFault = { code: 'SENDME_WRONG_DIGEST' };
+const beyondWindow: FlowFault = { code: 'DATA_BEYOND_WINDOW' };
 
 /**
- * Fixed windows of DATA cells. A sender may have so many cells under way; each SENDME allows a step more. Any breach
- * ends the circuit: a peer that acknowledges what it did not receive would make us fill its relays' memory.
+ * Fixed windows of DATA cells. A sender may have so many cells under way; each SENDME allows a step more.
  * spec: tor-spec/flow-control
  */
-export type WindowFault = Fault<'SENDME_UNEXPECTED' | 'SENDME_WRONG_DIGEST' | 'DATA_BEYOND_WINDOW'>;
+export function fixedFlow(): CircuitFlow {
+  return {
+    sent: new CircuitPackageWindow(),
+    received: new CircuitDeliverWindow(),
+    streamWindows: true,
+    streamCells: streamWindowCells,
+    stream: () => ({ sender: new StreamPackageWindow(), receiver: new StreamDeliverWindow() }),
+  };
+}
 
-const unexpected: WindowFault = { code: 'SENDME_UNEXPECTED' };
-const wrongDigest: WindowFault = { code: 'SENDME_WRONG_DIGEST' };
-const beyondWindow: WindowFault = { code: 'DATA_BEYOND_WINDOW' };
-
-/** The sending side of a circuit. SENDMEs must carry the digests of the cells that they answer (version 1). */
-export class CircuitPackageWindow {
+/** SENDMEs must carry the digests of the cells that they answer (version 1). */
+export class CircuitPackageWindow implements PackageWindow {
   #cells = circuitWindowCells;
   #expected = new Ring<Uint8Array>(circuitWindowCells / circuitWindowStep);
 
-  /** True while a DATA cell may be sent. */
   get open(): boolean {
     return this.#cells > 0;
   }
@@ -34,20 +47,17 @@ export class CircuitPackageWindow {
     return this.#cells;
   }
 
-  /** Counts a DATA cell being sent. True: the peer will answer this one, so give its digest to expectDigest. */
   package(): boolean {
     assert(this.#cells > 0, 'the circuit window is open');
     this.#cells -= 1;
     return this.#cells % circuitWindowStep === 0;
   }
 
-  /** @param digest 20 bytes, kept. */
   expectDigest(digest: Uint8Array): void {
     assert(this.#expected.push(digest), 'as many digests as steps of the window');
   }
 
-  /** A SENDME came: early, superfluous and wrong ones are faults. */
-  sendme(digest: Uint8Array): WindowFault | undefined {
+  sendme(digest: Uint8Array): FlowFault | undefined {
     const expected = this.#expected.shift();
     if (expected === undefined) return unexpected;
     if (!equalBytes(expected, digest)) return wrongDigest;
@@ -57,8 +67,33 @@ export class CircuitPackageWindow {
   }
 }
 
-/** The sending side of a stream, whose SENDMEs are empty. */
-export class StreamPackageWindow {
+export class CircuitDeliverWindow implements DeliverWindow {
+  readonly cellsMost = circuitWindowCells;
+  readonly grantCells = circuitWindowStep;
+  #cells = circuitWindowCells;
+
+  get cells(): number {
+    return this.#cells;
+  }
+
+  deliver(): FlowFault | undefined {
+    if (this.#cells === 0) return beyondWindow;
+    this.#cells -= 1;
+    return undefined;
+  }
+
+  get marked(): boolean {
+    return this.#cells % circuitWindowStep === 0;
+  }
+
+  acknowledge(): void {
+    this.#cells += circuitWindowStep;
+    assert(this.#cells <= circuitWindowCells, 'a SENDME is owed');
+  }
+}
+
+/** SENDMEs of streams are empty. XON and XOFF mean nothing here, and are passed over as C tor does. */
+export class StreamPackageWindow implements StreamSender {
   #cells = streamWindowCells;
 
   get open(): boolean {
@@ -70,48 +105,44 @@ export class StreamPackageWindow {
     this.#cells -= 1;
   }
 
-  sendme(): WindowFault | undefined {
+  onSendme(): FlowFault | undefined {
     if (this.#cells + streamWindowStep > streamWindowCells) return unexpected;
     this.#cells += streamWindowStep;
     return undefined;
   }
+
+  onXoff(): undefined {}
+
+  onXon(): undefined {}
+
+  stop(): void {}
 }
 
-/** The receiving side of a circuit or a stream. */
-export class DeliverWindow {
-  #cells: number;
-  readonly #start: number;
-  readonly #step: number;
+export class StreamDeliverWindow implements StreamReceiver {
+  #cells = streamWindowCells;
 
-  constructor(start: number, step: number) {
-    this.#cells = start;
-    this.#start = start;
-    this.#step = step;
+  get cells(): number {
+    return this.#cells;
   }
 
-  static circuit(): DeliverWindow {
-    return new DeliverWindow(circuitWindowCells, circuitWindowStep);
-  }
-
-  static stream(): DeliverWindow {
-    return new DeliverWindow(streamWindowCells, streamWindowStep);
-  }
-
-  /** Counts a DATA cell that came. */
-  deliver(): WindowFault | undefined {
+  deliver(): FlowFault | undefined {
     if (this.#cells === 0) return beyondWindow;
     this.#cells -= 1;
     return undefined;
   }
 
-  /** True when a SENDME is owed. A circuit pays at once, a stream when its bytes have been taken. */
+  drained(): void {}
+
   get due(): boolean {
-    return this.#cells <= this.#start - this.#step;
+    return this.#cells <= streamWindowCells - streamWindowStep;
   }
 
-  /** A SENDME goes out. */
   acknowledge(): void {
     assert(this.due, 'a SENDME is owed');
-    this.#cells += this.#step;
+    this.#cells += streamWindowStep;
   }
+
+  signal(): undefined {}
+
+  stop(): void {}
 }

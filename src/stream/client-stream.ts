@@ -1,15 +1,16 @@
 import type { Fault } from '../base/fault.ts';
-import { relayBodyBytesMax, streamWindowCells, streamWindowStep } from '../base/limits.ts';
+import { relayBodyBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import type { ResolvedMessage } from '../cell/relay-messages.ts';
 import { decodeConnected, decodeEnd, decodeResolved } from '../cell/relay-messages.ts';
-import { StreamPackageWindow } from '../flow/sendme-window.ts';
+import type { CircuitFlow, StreamFlow } from '../flow/flow-control.ts';
+import { onFlowCell, signalCell } from './flow-cells.ts';
 
 /** The program's side of a stream: who reads what comes and is told how it ends. */
 export interface StreamUser {
   /** The far side accepted; `address` is what it connected to, IP text, where it says so. */
   onOpened(address: string | undefined): void;
-  /** False: full. The stream then permits no more DATA until `drained()`. A view: valid during the call. */
+  /** False: full. The stream then permits no more DATA, or stops it, until `drained()`. A view: valid during the call. */
   onData(bytes: Uint8Array): boolean;
   /** `write` has returned false before; now it may be called again. */
   onWritable(): void;
@@ -50,6 +51,7 @@ type State = 'opening' | 'open' | 'closed';
  * | CONNECTED | opening -> open |
  * | DATA      | handed to the user; also while opening, since an exit may send both in one breath |
  * | SENDME    | 50 more DATA cells may be sent |
+ * | XOFF, XON | no DATA may be sent; DATA may be sent again |
  * | END       | closed; the user is told the reason |
  * | RESOLVED  | closed; the user is told the answer |
  *
@@ -62,18 +64,25 @@ export class ClientStream {
   readonly #circuit: StreamCircuit;
   readonly #user: StreamUser;
   #state: State = 'opening';
-  readonly #sendWindow = new StreamPackageWindow();
-  /** DATA cells that the far side may still send. */
-  #receiveWindow = streamWindowCells;
+  readonly #flow: StreamFlow;
   #userFull = false;
   #waiting: Uint8Array | undefined;
   #writableOwed = false;
   #endAfterWaiting: number | undefined;
 
-  constructor(id: number, hop: number, kind: StreamKind, circuit: StreamCircuit, user: StreamUser) {
+  /** @param flow of the circuit with that hop. */
+  constructor(
+    id: number,
+    hop: number,
+    kind: StreamKind,
+    flow: CircuitFlow,
+    circuit: StreamCircuit,
+    user: StreamUser,
+  ) {
     this.id = id;
     this.hop = hop;
     this.kind = kind;
+    this.#flow = flow.stream(() => this.flush());
     this.#circuit = circuit;
     this.#user = user;
   }
@@ -84,7 +93,7 @@ export class ClientStream {
 
   /** DATA cells that the far side may still send on this stream without a further SENDME. */
   get receiveWindow(): number {
-    return this.#receiveWindow;
+    return this.#flow.receiver.cells;
   }
 
   /** Takes all of `bytes` (copied where it must wait). False: wait for onWritable before writing more. */
@@ -127,7 +136,8 @@ export class ClientStream {
   drained(): void {
     if (!this.#userFull || this.#state === 'closed') return;
     this.#userFull = false;
-    if (this.permitDue) this.#circuit.permit(this);
+    this.#flow.receiver.drained();
+    this.#tellReceived();
   }
 
   /** Ends the stream once all that was written has been sent; the user hears nothing more. */
@@ -152,7 +162,9 @@ export class ClientStream {
       case relayCommand.data:
         return this.#onData(body);
       case relayCommand.sendme:
-        return this.#onSendme();
+      case relayCommand.xoff:
+      case relayCommand.xon:
+        return this.#onFlow(command, body);
       case relayCommand.connected:
         return this.#onConnected(body);
       case relayCommand.end:
@@ -173,29 +185,38 @@ export class ClientStream {
 
   /** True when the far side has earned a SENDME and the user has room. */
   get permitDue(): boolean {
-    if (this.#state === 'closed' || this.#userFull) return false;
-    return this.#receiveWindow <= streamWindowCells - streamWindowStep;
+    return this.#state !== 'closed' && !this.#userFull && this.#flow.receiver.due;
   }
 
   /** The circuit sends the SENDME that is due. */
   givePermit(): void {
-    this.#receiveWindow += streamWindowStep;
+    this.#flow.receiver.acknowledge();
   }
 
   #onData(body: Uint8Array): ClientStreamFault | undefined {
     if (this.kind === 'resolve') return protocol('DATA on a RESOLVE');
     // spec: tor-spec/flow-control: more DATA than was permitted ends the circuit
-    if (this.#receiveWindow === 0) return protocol('DATA beyond the window');
-    this.#receiveWindow -= 1;
+    const fault = this.#flow.receiver.deliver(body.length, this.#userFull);
+    if (fault !== undefined) return protocol('DATA beyond the window');
     this.#opened(undefined);
     if (this.#state === 'closed' || body.length === 0) return undefined;
     if (!this.#user.onData(body)) this.#userFull = true;
-    if (this.permitDue) this.#circuit.permit(this);
+    this.#tellReceived();
     return undefined;
   }
 
-  #onSendme(): ClientStreamFault | undefined {
-    if (this.#sendWindow.sendme() !== undefined) return protocol('SENDME without DATA');
+  /** Lets the far side send more, or stops it. */
+  #tellReceived(): void {
+    if (this.permitDue) this.#circuit.permit(this);
+    const signal = this.#isOver() ? undefined : this.#flow.receiver.signal();
+    if (signal === undefined) return;
+    const { command, body } = signalCell(signal);
+    this.#circuit.sendControl(this, command, body);
+  }
+
+  #onFlow(command: number, body: Uint8Array): ClientStreamFault | undefined {
+    const fault = onFlowCell(this.#flow.sender, command, body);
+    if (fault !== undefined) return protocol(fault.code);
     this.flush();
     return undefined;
   }
@@ -238,6 +259,12 @@ export class ClientStream {
     this.#state = 'closed';
     this.#waiting = undefined;
     this.#endAfterWaiting = undefined;
+    this.#flow.sender.stop();
+    this.#flow.receiver.stop();
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'closed';
   }
 
   /** Sends what fits the windows now; returns how many bytes that were. */
@@ -245,9 +272,10 @@ export class ClientStream {
     // The request of a directory stream may go out with BEGIN_DIR; an exit's answer decides whether the rest goes there.
     if (this.#state === 'opening' && this.kind !== 'directory') return 0;
     let at = 0;
-    while (at < bytes.length && this.#sendWindow.open && this.#circuit.dataAllowance(this) > 0) {
+    const { sender } = this.#flow;
+    while (at < bytes.length && sender.open && this.#circuit.dataAllowance(this) > 0) {
       const length = Math.min(relayBodyBytesMax, bytes.length - at);
-      this.#sendWindow.package();
+      sender.package(length);
       this.#circuit.sendData(this, bytes, at, length);
       at += length;
     }

@@ -1,8 +1,10 @@
 import { concatBytes } from '../base/bytes.ts';
+import type { Fault } from '../base/fault.ts';
 import { directoryRequestBytesMax, relayBodyBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeEnd } from '../cell/relay-messages.ts';
-import { DeliverWindow, StreamPackageWindow, type WindowFault } from '../flow/sendme-window.ts';
+import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
+import { onFlowCell } from './flow-cells.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
 /** Answers directory requests from what is at hand. */
@@ -21,8 +23,7 @@ export class DirectoryStream implements RelayStream {
   readonly kind = 'directory';
   #circuit: RelayStreamCircuit;
   #service: DirectoryService;
-  #package = new StreamPackageWindow();
-  #deliver = DeliverWindow.stream();
+  #flow: StreamFlow;
   #request: Uint8Array = new Uint8Array(0);
   #answer: Uint8Array | undefined;
   #sent = 0;
@@ -32,6 +33,7 @@ export class DirectoryStream implements RelayStream {
     this.id = id;
     this.#circuit = circuit;
     this.#service = service;
+    this.#flow = circuit.flow.stream(() => circuit.wake(this));
   }
 
   /** Tells the client that the stream is open. */
@@ -39,8 +41,9 @@ export class DirectoryStream implements RelayStream {
     this.#circuit.sendControl(this, relayCommand.connected, new Uint8Array(0));
   }
 
-  onData(body: Uint8Array): WindowFault | undefined {
-    const fault = this.#deliver.deliver();
+  onData(body: Uint8Array): FlowFault | undefined {
+    const { receiver } = this.#flow;
+    const fault = receiver.deliver(body.length, false);
     if (fault !== undefined) return fault;
     // What follows a request that is being answered is not read.
     if (this.#answer !== undefined || this.#closed) return undefined;
@@ -53,31 +56,31 @@ export class DirectoryStream implements RelayStream {
     if (this.#answer !== undefined) {
       this.#request = new Uint8Array(0);
       this.#circuit.wait(this);
-    } else if (this.#deliver.due) {
-      this.#deliver.acknowledge();
+    } else if (receiver.due) {
+      receiver.acknowledge();
       this.#circuit.sendControl(this, relayCommand.sendme, new Uint8Array(0));
     }
     return undefined;
   }
 
-  onSendme(): WindowFault | undefined {
-    const fault = this.#package.sendme();
+  onFlow(command: number, body: Uint8Array): Fault | undefined {
+    const fault = onFlowCell(this.#flow.sender, command, body);
     if (fault === undefined && this.#answer !== undefined) this.#circuit.wait(this);
     return fault;
   }
 
   onEnd(): void {
-    this.#closed = true;
+    this.#close();
   }
 
   abandon(): void {
-    this.#closed = true;
+    this.#close();
   }
 
   /** Ends the stream, answered or not. */
   end(reason: number): void {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#close();
     this.#circuit.sendControl(this, relayCommand.end, encodeEnd({ reason }));
     this.#circuit.release(this, true);
   }
@@ -85,15 +88,22 @@ export class DirectoryStream implements RelayStream {
   pump(cells: number): boolean {
     if (this.#answer === undefined || this.#closed) return false;
     const answer = this.#answer;
-    while (this.#sent < answer.length && cells > 0 && this.#package.open && this.#circuit.dataAllowed) {
+    const { sender } = this.#flow;
+    while (this.#sent < answer.length && cells > 0 && sender.open && this.#circuit.dataAllowed) {
       const length = Math.min(relayBodyBytesMax, answer.length - this.#sent);
-      this.#package.package();
+      sender.package(length);
       this.#circuit.sendData(this, answer, this.#sent, length);
       this.#sent += length;
       cells -= 1;
     }
-    if (this.#sent < answer.length) return !this.#closed && this.#package.open;
+    if (this.#sent < answer.length) return !this.#closed && sender.open;
     this.end(endReason.done);
     return false;
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#flow.sender.stop();
+    this.#flow.receiver.stop();
   }
 }

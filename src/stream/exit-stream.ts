@@ -1,9 +1,11 @@
 import { concatBytes } from '../base/bytes.ts';
+import type { Fault } from '../base/fault.ts';
 import { relayBodyBytesMax, streamBufferBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeConnected, encodeEnd } from '../cell/relay-messages.ts';
-import { DeliverWindow, StreamPackageWindow, type WindowFault } from '../flow/sendme-window.ts';
+import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
 import type { CloseReason, StreamId, StreamPort } from '../ports.ts';
+import { onFlowCell, signalCell } from './flow-cells.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
 /** Who owns the connections of exit streams. */
@@ -20,14 +22,15 @@ const nothing = new Uint8Array(0);
 /**
  * A stream at its exit: DATA cells on one side, a TCP connection on the other.
  *
- * Towards the destination, bytes go out at once and SENDMEs are held back while the connection is full, so at most a
- * stream window waits. Towards the client, the connection is paused while the circuit's or the stream's window is
- * closed, so TCP stops the destination; what one read was too much waits here.
+ * Towards the destination, bytes go out at once. While the connection is full SENDMEs are held back, so at most a stream
+ * window waits; where streams have no window, XOFF stops the client. Towards the client, the connection is paused while the
+ * circuit's or the stream's window is closed, so TCP stops the destination; what one read was too much waits here.
  *
  * | cell   | opening | open |
  * |--------|---------|------|
  * | DATA   | kept until the connection is up | written |
  * | SENDME | 50 more DATA cells | the same |
+ * | XOFF, XON | no more DATA, DATA again | the same |
  * | END    | the wait for a connection ends | what was written is sent, then the connection ends |
  *
  * spec: tor-spec/opening-streams, tor-spec/closing-streams
@@ -40,8 +43,7 @@ export class ExitStream implements RelayStream {
   #circuit: RelayStreamCircuit;
   #outside: ExitStreamOutside;
   #state: State = 'opening';
-  #package = new StreamPackageWindow();
-  #deliver = DeliverWindow.stream();
+  #flow: StreamFlow;
   /** From the client, before there was a connection. At most a stream window. */
   #early: Uint8Array[] = [];
   /** To the client, not yet packaged. */
@@ -54,6 +56,7 @@ export class ExitStream implements RelayStream {
     this.id = id;
     this.#circuit = circuit;
     this.#outside = outside;
+    this.#flow = circuit.flow.stream(() => circuit.wake(this));
   }
 
   get closed(): boolean {
@@ -68,20 +71,21 @@ export class ExitStream implements RelayStream {
     const early = this.#early;
     this.#early = [];
     for (const bytes of early) this.#write(bytes);
+    if (!this.#full) this.#flow.receiver.drained();
     this.#permit();
   }
 
   /** There will be no connection, or it is over: the client is told why. */
   end(reason: number, address?: string): void {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    this.#close();
     this.#circuit.sendControl(this, relayCommand.end, encodeEnd({ reason, address, ttlSeconds: 0 }));
     this.#circuit.release(this, true);
     this.#outside.finished(this, reason === endReason.done);
   }
 
-  onData(body: Uint8Array): WindowFault | undefined {
-    const fault = this.#deliver.deliver();
+  onData(body: Uint8Array): FlowFault | undefined {
+    const fault = this.#flow.receiver.deliver(body.length, this.#full || this.#state === 'opening');
     if (fault !== undefined) return fault;
     if (this.#state === 'opening') {
       this.#early.push(body.slice());
@@ -92,23 +96,21 @@ export class ExitStream implements RelayStream {
     return undefined;
   }
 
-  onSendme(): WindowFault | undefined {
-    const fault = this.#package.sendme();
+  onFlow(command: number, body: Uint8Array): Fault | undefined {
+    const fault = onFlowCell(this.#flow.sender, command, body);
     if (fault === undefined && this.#waiting.length > 0) this.#circuit.wait(this);
     return fault;
   }
 
   onEnd(): void {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#waiting = nothing;
+    this.#close();
     this.#outside.finished(this, true);
   }
 
   abandon(): void {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#waiting = nothing;
+    this.#close();
     this.#outside.finished(this, false);
   }
 
@@ -125,12 +127,13 @@ export class ExitStream implements RelayStream {
     if (sent === bytes.length || this.closed) return;
     this.#waiting = bytes.slice(sent);
     this.#pause();
-    if (this.#package.open) this.#circuit.wait(this);
+    if (this.#flow.sender.open) this.#circuit.wait(this);
   }
 
   /** The connection takes bytes again. */
   onWritable(): void {
     this.#full = false;
+    if (this.#state === 'open') this.#flow.receiver.drained();
     this.#permit();
   }
 
@@ -154,7 +157,7 @@ export class ExitStream implements RelayStream {
     const sent = this.#send(this.#waiting, cells);
     if (this.closed) return false;
     this.#waiting = this.#waiting.subarray(sent);
-    if (this.#waiting.length > 0) return this.#package.open;
+    if (this.#waiting.length > 0) return this.#flow.sender.open;
     this.#waiting = nothing;
     if (this.#remoteEnded) this.end(endReason.done);
     else this.#resume();
@@ -164,9 +167,9 @@ export class ExitStream implements RelayStream {
   /** Bytes that went out. */
   #send(bytes: Uint8Array, cells: number): number {
     let at = 0;
-    while (at < bytes.length && cells > 0 && this.#package.open && this.#circuit.dataAllowed) {
+    while (at < bytes.length && cells > 0 && this.#flow.sender.open && this.#circuit.dataAllowed) {
       const length = Math.min(relayBodyBytesMax, bytes.length - at);
-      this.#package.package();
+      this.#flow.sender.package(length);
       this.#circuit.sendData(this, bytes, at, length);
       at += length;
       cells -= 1;
@@ -179,12 +182,25 @@ export class ExitStream implements RelayStream {
     if (!this.#outside.port.write(this.connection, bytes)) this.#full = true;
   }
 
-  /** Lets the client send more once the connection has taken what came. */
+  /** Lets the client send more once the connection has taken what came, or stops it. */
   #permit(): void {
-    while (this.#state === 'open' && !this.#full && this.#deliver.due) {
-      this.#deliver.acknowledge();
+    const { receiver } = this.#flow;
+    while (this.#state === 'open' && !this.#full && receiver.due) {
+      receiver.acknowledge();
       this.#circuit.sendControl(this, relayCommand.sendme, nothing);
     }
+    const signal = this.#state === 'open' ? receiver.signal() : undefined;
+    if (signal === undefined) return;
+    const { command, body } = signalCell(signal);
+    this.#circuit.sendControl(this, command, body);
+  }
+
+  #close(): void {
+    this.#state = 'closed';
+    this.#waiting = nothing;
+    this.#early = [];
+    this.#flow.sender.stop();
+    this.#flow.receiver.stop();
   }
 
   #pause(): void {

@@ -1,7 +1,9 @@
-import type { WindowFault } from '../flow/sendme-window.ts';
+import type { Fault } from '../base/fault.ts';
+import type { CircuitFlow, FlowFault } from '../flow/flow-control.ts';
 
 /** What a stream at a relay asks of its circuit. All of it is harmless once the circuit is gone. */
 export interface RelayStreamCircuit {
+  readonly flow: CircuitFlow;
   /** True while a DATA cell may go out: the circuit lives, its window is open, its link is not behind. */
   readonly dataAllowed: boolean;
   /** A DATA cell with bytes[at .. at + length). */
@@ -9,6 +11,8 @@ export interface RelayStreamCircuit {
   sendControl(stream: RelayStream, command: number, body: Uint8Array): void;
   /** The stream has more to send than the circuit takes now; its `pump` will be called. */
   wait(stream: RelayStream): void;
+  /** As `wait`, from outside of any cell: its `pump` may be called at once. */
+  wake(stream: RelayStream): void;
   /** The stream is over at our side. @param half the client does not know yet and may still send on it. */
   release(stream: RelayStream, half: boolean): void;
 }
@@ -19,8 +23,9 @@ export interface RelayStream {
   /** Streams to an exit are served from paid cells alone, directory streams for nothing. */
   readonly kind: 'exit' | 'directory';
   /** @param body a view, valid during the call. A fault ends the circuit. */
-  onData(body: Uint8Array): WindowFault | undefined;
-  onSendme(): WindowFault | undefined;
+  onData(body: Uint8Array): FlowFault | undefined;
+  /** SENDME, XOFF or XON. */
+  onFlow(command: number, body: Uint8Array): Fault | undefined;
   /** The client ended the stream; it has been released. */
   onEnd(): void;
   /** Sends at most `cells` cells of what waits. True: there is more that may go. */
