@@ -13,8 +13,10 @@ export const circuitQueueCellsLow = 50;
 export const linkWriteBytesHigh = 262_144;
 /** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */
 export const linkWriteBatchBytes = 65_536;
-/** Cells queued over all circuits of a node; beyond it a circuit that would add one dies. 100,000 cells are 50 MiB. */
+/** Cells queued over all circuits of a node: 50 MiB. Beyond it links that stand still are closed … */
 export const nodeQueueCellsMax = 100_000;
+/** … until no more than this are left, so that it is not done for each cell. C tor goes down to 90 % too. */
+export const nodeQueueCellsLow = 90_000;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
 export const schedulerBurstCells = 16;
 /** Sockets: bytes gathered into one write of a connection. */

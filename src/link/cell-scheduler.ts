@@ -5,18 +5,21 @@ import {
   schedulerBurstCells,
 } from '../base/limits.ts';
 import { type CircuitIdBytes, fixedCellBytes } from '../cell/link-codec.ts';
-import { CellQueue, SpareBlocks } from './cell-queue.ts';
+import { CellQueue, type SpareBlocks } from './cell-queue.ts';
 
 /**
  * Fair output of one link: circuits with cells take turns of a few cells each, so that a bulk transfer delays the others
  * by no more than a round.
  */
 export class CellScheduler {
+  /** Circuits with cells, in the order of their turns: whoever has had its turn and has more goes to the end. */
   readonly #queues = new Map<number, CellQueue>();
-  /** Circuits with cells, in the order of their turns. */
-  #round: CellQueue[] = [];
+  readonly #spares: SpareBlocks;
   #queuedCells = 0;
-  readonly #spares = new SpareBlocks();
+
+  constructor(spares: SpareBlocks) {
+    this.#spares = spares;
+  }
 
   /** Cells over all circuits. */
   get queuedCells(): number {
@@ -31,19 +34,13 @@ export class CellScheduler {
   push(circuit: number, command: number, payload: Uint8Array, at: number): boolean {
     let queue = this.#queues.get(circuit);
     if (queue === undefined) {
-      queue = new CellQueue(circuit, this.#spares);
+      queue = new CellQueue(this.#spares);
       this.#queues.set(circuit, queue);
     }
     if (queue.length >= circuitQueueCellsMax) return false;
-    // Another circuit may have taken the id of one that has not sent its last cell yet.
-    queue.closing = false;
     queue.push(command, payload, at);
     this.#queuedCells += 1;
     if (queue.length >= circuitQueueCellsHigh) queue.congested = true;
-    if (!queue.inRound) {
-      queue.inRound = true;
-      this.#round.push(queue);
-    }
     return true;
   }
 
@@ -54,55 +51,30 @@ export class CellScheduler {
   fill(into: Uint8Array, idBytes: CircuitIdBytes, drained: number[]): number {
     const cellBytes = fixedCellBytes(idBytes);
     let offset = 0;
-    let turn = 0;
-    while (turn < this.#round.length && offset + cellBytes <= into.length) {
-      const queue = this.#round[turn];
+    for (const [circuit, queue] of this.#queues) {
       const room = Math.floor((into.length - offset) / cellBytes);
+      if (room === 0) break;
       const burst = Math.min(schedulerBurstCells, queue.length, room);
-      for (let i = 0; i < burst; i++) offset = queue.shiftInto(into, offset, idBytes);
+      for (let i = 0; i < burst; i++) offset = queue.shiftInto(into, offset, idBytes, circuit);
       this.#queuedCells -= burst;
-      turn += 1;
       if (queue.congested && queue.length <= circuitQueueCellsLow) {
         queue.congested = false;
-        if (!queue.closing) drained.push(queue.circuit);
+        drained.push(circuit);
       }
-      if (queue.length > 0) this.#round.push(queue);
-      else this.#leaveRound(queue);
+      // An entry that is set again is met again, behind all others.
+      this.#queues.delete(circuit);
+      if (queue.length > 0) this.#queues.set(circuit, queue);
+      else queue.free();
     }
-    this.#round = this.#round.slice(turn);
     return offset;
   }
 
-  /** Drops what the circuit has queued, but for a last cell (DESTROY) that is sent after it is gone. */
-  close(circuit: number, lastCommand: number | undefined, payload: Uint8Array, at: number): void {
+  /** Drops what the circuit has queued. */
+  drop(circuit: number): void {
     const queue = this.#queues.get(circuit);
-    if (queue !== undefined) {
-      this.#queuedCells -= queue.length;
-      queue.clear();
-      queue.congested = false;
-    }
-    if (lastCommand !== undefined) this.push(circuit, lastCommand, payload, at);
-    this.#forget(circuit);
-  }
-
-  /** Sends what the circuit has queued, then a last cell; false: no room for that, nothing was done. */
-  finish(circuit: number, lastCommand: number, payload: Uint8Array, at: number): boolean {
-    if (!this.push(circuit, lastCommand, payload, at)) return false;
-    this.#forget(circuit);
-    return true;
-  }
-
-  /** The circuit is gone; its queue goes when it is empty. */
-  #forget(circuit: number): void {
-    const left = this.#queues.get(circuit);
-    if (left === undefined) return;
-    left.closing = true;
-    if (!left.inRound) this.#queues.delete(circuit);
-  }
-
-  #leaveRound(queue: CellQueue): void {
-    queue.inRound = false;
-    queue.shrink();
-    if (queue.closing) this.#queues.delete(queue.circuit);
+    if (queue === undefined) return;
+    this.#queuedCells -= queue.length;
+    this.#queues.delete(circuit);
+    queue.free();
   }
 }

@@ -6,6 +6,8 @@ export type LinkFaultCode =
   | 'LINK_CLOSED'
   | 'LINK_TIMEOUT'
   | 'LINK_IDLE'
+  /** It took no cells for longer than any other, and too many waited. */
+  | 'LINK_STALLED'
   | 'LINK_CELL_TOO_LONG'
   | 'LINK_NO_COMMON_PROTOCOL'
   | 'LINK_UNEXPECTED_CELL'
@@ -32,5 +34,6 @@ export type LinkProtocol = 3 | 4 | 5;
 /** How a connection is closed for a fault. */
 export function closeReasonOf(fault: LinkFault): CloseReason {
   if (fault.code === 'LINK_TIMEOUT') return 'timeout';
+  if (fault.code === 'LINK_STALLED') return 'overload';
   return fault.code === 'LINK_IDLE' || fault.code === 'LINK_CLOSED' ? 'done' : 'protocol';
 }

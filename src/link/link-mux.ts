@@ -1,10 +1,12 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import {
+  circuitQueueCellsMax,
   linkHandshakeMsMax,
   linkIdleMsMax,
   linksMax,
   linkWriteBatchBytes,
+  nodeQueueCellsLow,
   nodeQueueCellsMax,
 } from '../base/limits.ts';
 import { cellCommand } from '../cell/commands.ts';
@@ -21,6 +23,7 @@ import type {
   LinkPort,
   Observer,
 } from '../ports.ts';
+import { SpareBlocks } from './cell-queue.ts';
 import { CircuitIds, ownHalf } from './circuit-ids.ts';
 import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
@@ -74,6 +77,7 @@ export class LinkMux implements LinkHandler {
   #insideEvent = false;
   #flushWaits = false;
   readonly #batch = new Uint8Array(linkWriteBatchBytes);
+  readonly #spares = new SpareBlocks();
   readonly #drained: number[] = [];
   #queuedCells = 0;
 
@@ -93,7 +97,7 @@ export class LinkMux implements LinkHandler {
   /** Connects and shakes hands; ends in onLinkReady or onLinkLost, later. */
   open(to: Endpoint, expect: ExpectedPeer): LinkId {
     const link = this.#options.port.open(to);
-    const state = new LinkState(link, true, to, expect);
+    const state = new LinkState(link, true, to, expect, this.#spares);
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     return link;
@@ -104,7 +108,7 @@ export class LinkMux implements LinkHandler {
     const state = this.#links.get(link);
     if (state === undefined) return true;
     assert(state.peer !== undefined, 'cells go over open links');
-    if (this.#queuedCells >= nodeQueueCellsMax || !state.scheduler.push(circuit, command, bytes, at)) {
+    if (!state.scheduler.push(circuit, command, bytes, at)) {
       this.#options.observer.count('naulon_circuit_queue_full_total');
       return false;
     }
@@ -140,13 +144,12 @@ export class LinkMux implements LinkHandler {
     const state = this.#links.get(link);
     if (state === undefined) return;
     const { scheduler } = state;
-    const told = destroyReason !== undefined;
-    const before = scheduler.queuedCells;
-    const payload = encodeDestroy(destroyReason ?? 0);
-    const finished = told && queued === 'sent' && scheduler.finish(circuit, cellCommand.destroy, payload, 0);
-    if (!finished) scheduler.close(circuit, told ? cellCommand.destroy : undefined, payload, 0);
-    this.#queuedCells += scheduler.queuedCells - before;
-    if (told) this.#markDirty(state);
+    if (queued === 'dropped' || scheduler.queued(circuit) === circuitQueueCellsMax) {
+      this.#queuedCells -= scheduler.queued(circuit);
+      scheduler.drop(circuit);
+    }
+    if (destroyReason !== undefined)
+      this.send(link, circuit, cellCommand.destroy, encodeDestroy(destroyReason), 0);
     state.ids?.release(circuit);
     if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
   }
@@ -164,7 +167,7 @@ export class LinkMux implements LinkHandler {
       this.#options.port.close(link, 'overload');
       return;
     }
-    const state = new LinkState(link, false, from, {});
+    const state = new LinkState(link, false, from, {}, this.#spares);
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     this.#startHandshake(state);
@@ -188,7 +191,7 @@ export class LinkMux implements LinkHandler {
   onWritable(link: LinkId): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
-    state.writable = true;
+    state.stalledSinceMs = undefined;
     this.#flush(state);
     this.#flushDirty();
   }
@@ -328,16 +331,37 @@ export class LinkMux implements LinkHandler {
         state.dirty = false;
         this.#flush(state);
       }
+      if (this.#queuedCells > nodeQueueCellsMax) this.#shed();
     }
+  }
+
+  /** Too many cells wait in this node. The links that have stood still for longest give way, not whoever sends next. */
+  #shed(): void {
+    this.#insideEvent = true;
+    while (this.#queuedCells > nodeQueueCellsLow) {
+      let worst: LinkState | undefined;
+      for (const state of this.#links.values()) {
+        if (state.scheduler.queuedCells === 0) continue;
+        if (worst === undefined || isWorse(state, worst)) worst = state;
+      }
+      assert(worst !== undefined, 'queued cells are on some link');
+      this.#fail(worst, { code: 'LINK_STALLED' });
+    }
+    this.#insideEvent = false;
   }
 
   #flush(state: LinkState): void {
     const idBytes = state.codec.circuitIdBytes;
-    while (state.writable && state.scheduler.queuedCells > 0 && this.#links.has(state.id)) {
+    while (
+      state.stalledSinceMs === undefined &&
+      state.scheduler.queuedCells > 0 &&
+      this.#links.has(state.id)
+    ) {
       const before = state.scheduler.queuedCells;
       const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
       this.#queuedCells += state.scheduler.queuedCells - before;
-      state.writable = this.#options.port.write(state.id, this.#batch.subarray(0, length));
+      const { port, clock } = this.#options;
+      if (!port.write(state.id, this.#batch.subarray(0, length))) state.stalledSinceMs = clock.monotonicMs();
       if (this.#drained.length > 0) this.#tellDrained(state);
     }
   }
@@ -348,6 +372,14 @@ export class LinkMux implements LinkHandler {
     for (const circuit of circuits) this.#options.user.onCircuitWritable(state.id, circuit);
     this.#insideEvent = false;
   }
+}
+
+/** True for a link that has taken nothing for longer; between two that take cells, for the one with more of them. */
+function isWorse(one: LinkState, other: LinkState): boolean {
+  const [since, otherSince] = [one.stalledSinceMs, other.stalledSinceMs];
+  if (since !== otherSince)
+    return (since ?? Number.POSITIVE_INFINITY) < (otherSince ?? Number.POSITIVE_INFINITY);
+  return one.scheduler.queuedCells > other.scheduler.queuedCells;
 }
 
 function isHandshakeCommand(command: number): boolean {

@@ -1,5 +1,6 @@
 import { LinkCodec } from '../cell/link-codec.ts';
 import type { Cancel, Endpoint, LinkId } from '../ports.ts';
+import type { SpareBlocks } from './cell-queue.ts';
 import { CellScheduler } from './cell-scheduler.ts';
 import type { CircuitIds } from './circuit-ids.ts';
 import type { LinkPeer, LinkProtocol } from './link-faults.ts';
@@ -18,18 +19,19 @@ export class LinkState {
   readonly remote: Endpoint;
   readonly expect: ExpectedPeer;
   readonly codec = new LinkCodec();
-  readonly scheduler = new CellScheduler();
+  readonly scheduler: CellScheduler;
   handshake: LinkHandshake | undefined;
   peer: LinkPeer | undefined;
   protocol: LinkProtocol = 3;
   ids: CircuitIds | undefined;
-  /** False while the port is full. */
-  writable = true;
+  /** Monotonic time since which the port is full and takes nothing; undefined: it takes cells. */
+  stalledSinceMs: number | undefined;
   /** Waits to be flushed at the end of this turn. */
   dirty = false;
   cancelTimeout: Cancel | undefined;
 
-  constructor(id: LinkId, initiator: boolean, remote: Endpoint, expect: ExpectedPeer) {
+  constructor(id: LinkId, initiator: boolean, remote: Endpoint, expect: ExpectedPeer, spares: SpareBlocks) {
+    this.scheduler = new CellScheduler(spares);
     this.id = id;
     this.initiator = initiator;
     this.remote = remote;
