@@ -1,5 +1,5 @@
 import type { Bitcoind } from './bitcoind.ts';
-import { bitcoinOf, type RpcCall, RpcFault, satoshiOf } from './bitcoind-rpc.ts';
+import { bitcoinOf, type RpcCall, RpcFault, regtestRpc, satoshiOf } from './bitcoind-rpc.ts';
 
 const faucetWallet = 'faucet';
 /** A coinbase output can be spent once 100 blocks are on top of it. */
@@ -38,6 +38,12 @@ export async function openFunds(bitcoind: Pick<Bitcoind, 'rpc' | 'walletRpc'>): 
     },
     autoMine: (everyMs = 200) => mineWhenNeeded(bitcoind.rpc, () => mine(1), everyMs),
   };
+}
+
+/** The same, of a chain that is known by how it is reached. */
+export function fundsAt({ rpcUrl, cookieFile }: Pick<Bitcoind, 'rpcUrl' | 'cookieFile'>): Promise<Funds> {
+  const rpc = regtestRpc(rpcUrl, cookieFile);
+  return openFunds({ rpc, walletRpc: wallet => regtestRpc(rpcUrl, cookieFile, wallet) });
 }
 
 async function openWallet(rpc: RpcCall, name: string): Promise<void> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runNaulon } from './naulon.fixture.ts';
 import { naulonFile } from './node-process.ts';
 
 let root: string;
@@ -12,30 +13,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function naulon(
-  args: readonly string[],
-  env: Record<string, string> = {},
-  file = naulonFile(),
-): Promise<Ran> {
-  const child = spawn(process.execPath, [file, ...args], {
-    cwd: root,
-    env: { ...process.env, NO_COLOR: '1', ...env },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', chunk => {
-    out += chunk;
-  });
-  child.stderr.on('data', chunk => {
-    err += chunk;
-  });
-  return new Promise(done => child.once('close', code => done({ code, out, err })));
-}
+const naulon = (args: readonly string[], env: Record<string, string> = {}, file?: string) =>
+  runNaulon(args, { cwd: root, env, file });
 
 describe('the command line', () => {
   it('prints help and version', async () => {

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type RpcCall, regtestRpc } from '../regtest/bitcoind-rpc.ts';
+import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { parsePayConfig } from '../src/config/pay-config.ts';
 import { type ContractSums, contractName } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { ChainAccess } from './network-state.ts';
@@ -93,11 +92,12 @@ async function settledAudit(options: CheckOptions, rpc: RpcCall | undefined): Pr
 /** The chain that pay.yaml names, or the one that runs in the data folder. */
 async function chainOf({ pay, dataDir }: CheckOptions): Promise<RpcCall> {
   const dir = resolve(dataDir);
-  const chain = pay === undefined ? chainAt(dir) : chainIn(pay);
+  const chain = pay === undefined ? chainAt(dir) : await chainIn(pay);
   if (chain === undefined) {
     const what = `no chain runs in ${dir}; start it with: naulon up -d, name it with --pay, or leave it out: --offline`;
     throw new OperatorError('LEDGER_NO_CHAIN', what, exitCode.missing);
   }
+  const { regtestRpc } = await import('../regtest/bitcoind-rpc.ts');
   const rpc = regtestRpc(chain.rpcUrl, chain.cookieFile);
   await rpc('getblockcount').catch((error: Error) => {
     const what = `bitcoind at ${chain.rpcUrl} does not answer: ${error.message}`;
@@ -106,7 +106,8 @@ async function chainOf({ pay, dataDir }: CheckOptions): Promise<RpcCall> {
   return rpc;
 }
 
-function chainIn(file: string): ChainAccess {
+async function chainIn(file: string): Promise<ChainAccess> {
+  const { parsePayConfig } = await import('../src/config/pay-config.ts');
   const text = readPay(file);
   const parsed = parsePayConfig(text, file);
   if (!parsed.ok) throw new OperatorError(parsed.fault.code, parsed.fault.detail ?? '', exitCode.usage);

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labUrl } from './lab-server.ts';
+import { runNaulon } from './naulon.fixture.ts';
 import { type NetworkState, readNetworkState } from './network-state.ts';
-import { naulonFile } from './node-process.ts';
 import { processesNaming } from './processes.fixture.ts';
 import { seededSha256 } from './seeded-bytes.ts';
 
@@ -23,21 +23,7 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function naulon(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [naulonFile(), ...args, '--data-dir', dir], {
-    env: { ...process.env, NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', chunk => {
-    out += chunk;
-  });
-  child.stderr.on('data', chunk => {
-    err += chunk;
-  });
-  return new Promise(done => child.once('close', code => done({ code, out, err })));
-}
-
+const naulon = (...args: string[]) => runNaulon([...args, '--data-dir', dir]);
 const state = () => readNetworkState(dir) as NetworkState;
 
 describe('a network of the command line', () => {

@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 import { startBitcoind } from '../regtest/bitcoind.ts';
 import { RpcFault, regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { findBitcoind } from '../regtest/find-bitcoind.ts';
-import { openFunds } from '../regtest/funds.ts';
+import { fundsAt, openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { identityOf } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { makeNetworkDir } from './network-state.ts';
-import { chainAt, fundsOn, type RegtestState, regtestFile, runningChain } from './running-chain.ts';
+import { chainAt, type RegtestState, regtestFile, runningChain } from './running-chain.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Says on the terminal which of the six ways to a bitcoind was taken. */
@@ -59,7 +59,7 @@ export async function mine(
   [blocks]: string[],
 ): Promise<undefined> {
   const chain = runningChain(resolve(options.dataDir));
-  const hashes = await (await fundsOn(chain)).mine(Number(blocks));
+  const hashes = await (await fundsAt(chain)).mine(Number(blocks));
   const height = await regtestRpc(chain.rpcUrl, chain.cookieFile)<number>('getblockcount');
   terminal.object({ height, hashes });
   terminal.print(`height ${height}`);
@@ -71,7 +71,7 @@ export async function faucet(
   terminal: Terminal,
   [address]: string[],
 ): Promise<undefined> {
-  const funds = await fundsOn(runningChain(resolve(options.dataDir)));
+  const funds = await fundsAt(runningChain(resolve(options.dataDir)));
   try {
     const txid = await funds.faucet(address, BigInt(options.sat));
     terminal.object({ txid, address, sat: options.sat });

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
-import { type Funds, openFunds } from '../regtest/funds.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 import { type ChainAccess, readNetworkState } from './network-state.ts';
@@ -33,10 +31,4 @@ export function runningChain(dir: string): ChainAccess {
   if (chain !== undefined) return chain;
   const what = `no chain runs in ${dir}; start one with: naulon regtest start, or naulon up -d`;
   throw new OperatorError('REGTEST_DOWN', what, exitCode.missing);
-}
-
-/** The faucet of a private chain. */
-export function fundsOn({ rpcUrl, cookieFile }: ChainAccess): Promise<Funds> {
-  const rpc = regtestRpc(rpcUrl, cookieFile);
-  return openFunds({ rpc, walletRpc: wallet => regtestRpc(rpcUrl, cookieFile, wallet) });
 }

@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
+import type { Funds } from '../regtest/funds.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { FileStore, readFileStore } from '../src/node-io/file-store.ts';
@@ -9,7 +9,7 @@ import type { StoreWrite } from '../src/ports.ts';
 import { hasWallet, newWallet, watchedScripts } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { type MoneyControl, moneyControl, type WalletBalance } from './money-control.ts';
-import { chainAt, fundsOn } from './running-chain.ts';
+import { chainAt } from './running-chain.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 import { controlSocket } from './use-commands.ts';
 
@@ -57,28 +57,37 @@ export async function balance(options: ClientOptions, terminal: Terminal): Promi
 
 /** On a private chain: from the faucet, mined, and waited for. Elsewhere: says where to send. */
 export async function fund(options: ClientOptions & { sat: number }, terminal: Terminal): Promise<undefined> {
-  const chain = chainAt(resolve(options.dataDir));
-  const rpc = chain && regtestRpc(chain.rpcUrl, chain.cookieFile);
-  const kind = await rpc?.<{ chain: string }>('getblockchaininfo').catch(() => undefined);
+  const { sat } = options;
   return withMoney(options, async money => {
     const to = await money.address();
-    if (chain === undefined || kind?.chain !== 'regtest') {
-      terminal.object({ address: to, sat: options.sat, funded: false });
+    const faucet = await faucetAt(resolve(options.dataDir));
+    if (faucet === undefined) {
+      terminal.object({ address: to, sat, funded: false });
       terminal.print(to);
-      terminal.say(
-        `Send ${grouped(options.sat)} sat there from any wallet; naulon wallet balance shows when.`,
-      );
+      terminal.say(`Send ${grouped(sat)} sat there from any wallet; naulon wallet balance shows when.`);
       return;
     }
-    const funds = await fundsOn(chain);
-    const txid = await funds.faucet(to, BigInt(options.sat));
-    await funds.mine(1);
+    const txid = await faucet.faucet(to, BigInt(sat));
+    await faucet.mine(1);
     await untilSeen(money, txid);
     const now = await money.balance();
-    terminal.object({ address: to, sat: options.sat, funded: true, txid, balance: now });
-    terminal.print(`funded       ${grouped(options.sat)} sat by ${txid}`);
+    terminal.object({ address: to, sat, funded: true, txid, balance: now });
+    terminal.print(`funded ${grouped(sat)} sat by ${txid}`);
     printBalance(now, terminal);
   });
+}
+
+/** That of the chain that runs in the folder, if it is a private one. */
+async function faucetAt(dir: string): Promise<Funds | undefined> {
+  const chain = chainAt(dir);
+  if (chain === undefined) return undefined;
+  const [{ regtestRpc }, { fundsAt }] = await Promise.all([
+    import('../regtest/bitcoind-rpc.ts'),
+    import('../regtest/funds.ts'),
+  ]);
+  const rpc = regtestRpc(chain.rpcUrl, chain.cookieFile);
+  const info = await rpc<{ chain: string }>('getblockchaininfo').catch(() => undefined);
+  return info?.chain === 'regtest' ? fundsAt(chain) : undefined;
 }
 
 /** What bitcoind must be told to find the same coins: for every script that the node of that directory watches. */
