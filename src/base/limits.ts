@@ -140,6 +140,12 @@ export const circuitTicketsMax = 1_000;
 export const endedReportsMax = 100;
 /** One line of the control protocol. */
 export const controlLineBytesMax = 65_536;
+/** One command of the Tor control protocol, its data included; a torrc sent by LOADCONF is the longest. */
+export const controlCommandBytesMax = 65_536;
+/** Bytes from a controller that wait while it does not read its replies. */
+export const controlInputBytesMax = 4 * controlCommandBytesMax;
+/** Bytes to a controller that does not read; then its connection ends, as events may not be left out. */
+export const controlBacklogBytesMax = 4 * 1024 * 1024;
 
 // Bitcoin wallet and channels
 /** Unused addresses that are watched beyond the last one handed out; wallets agree on 20. */
