@@ -4,7 +4,6 @@ import { OperatorError } from '../src/base/fault.ts';
 import type { PayConfig } from '../src/config/pay-config.ts';
 import { wrongAnswers } from '../src/crypto/known-answers.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
-import { ControlSocket } from '../src/node-io/control-socket.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
@@ -68,7 +67,6 @@ class WiredClient implements RunningClient, AnswerHandler {
   readonly #store: FileStore;
   readonly #links = new TlsLinks();
   readonly #streams = new TcpStreams();
-  readonly #controlSocket = new ControlSocket();
   readonly #chain: BitcoindChain | undefined;
   readonly #channelCircuits: ChannelCircuits;
   readonly #money: ChannelMoney | undefined;
@@ -113,11 +111,11 @@ class WiredClient implements RunningClient, AnswerHandler {
   /** Opens the listeners. */
   async listen(version: string): Promise<void> {
     for (const at of this.#config.socks) this.socks.push(await listenAt(this.#streams, at));
-    const ports = { streams: this.#controlSocket, clock: this.#clock, observer: this.#log };
+    const ports = { streams: this.#streams, clock: this.#clock, observer: this.#log };
     const facts = { version, socks: this.socks[0] ?? '' };
     this.#service = new ControlService(this.core, this.#money, ports, facts);
-    this.#controlSocket.attach(this.#service);
-    await this.#controlSocket.listen(this.control);
+    this.core.addService('control', this.#service);
+    await this.#streams.listenAtPath(this.control, 'control');
   }
 
   start(): void {
@@ -138,12 +136,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   }
 
   async stopPorts(): Promise<void> {
-    await Promise.all([
-      this.#links.stop(),
-      this.#streams.stop(),
-      this.#controlSocket.stop(),
-      this.#chain?.stop(),
-    ]);
+    await Promise.all([this.#links.stop(), this.#streams.stop(), this.#chain?.stop()]);
     this.#clock.stop();
     await this.#store.close();
     this.#log.close();

@@ -3,10 +3,10 @@ import { assert } from '../base/assert.ts';
 import type { Endpoint } from '../ports.ts';
 
 /** Rejects with the error of the system when the address cannot be bound. */
-export function listenAt(server: Server, at: Endpoint): Promise<void> {
+export function listenAt(server: Server, at: Endpoint | { readonly path: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.host, () => {
+    server.listen({ ...at }, () => {
       server.off('error', reject);
       // From now on an error concerns one connection that could not be taken, and its peer sees it fail.
       server.on('error', () => {});

@@ -1,4 +1,7 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
 import { generateRsaKey } from '../crypto/rsa.ts';
@@ -188,3 +191,39 @@ test('a link that nobody attached for yet is turned away, and the listener lives
   await until(() => events.includes('accepted'));
   await Promise.all([near.stop(), far.stop()]);
 });
+
+test('a unix socket is for its user alone, gives way to the next, and goes with its port', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'naulon-socket-test-'));
+  const path = join(folder, 'socket');
+  writeFileSync(path, 'left behind');
+  const streams = new TcpStreams();
+  const heard: string[] = [];
+  streams.attach({
+    ...quiet,
+    onStreamAccepted: (_, listener, from) => heard.push(`${listener} ${from.host}`),
+    onStreamBytes: (stream, bytes) => {
+      heard.push(Buffer.from(bytes).toString());
+      streams.write(stream, Buffer.from('answer'));
+    },
+  });
+  await streams.listenAtPath(path, 'control');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const program = connect({ path }).on('data', bytes => heard.push(bytes.toString()));
+  program.write('question');
+  await until(() => heard.length === 3);
+  expect(heard).toEqual([`control ${path}`, 'question', 'answer']);
+  program.end();
+  await streams.stop();
+  expect(existsSync(path)).toBe(false);
+  rmSync(folder, { recursive: true });
+});
+
+const quiet: StreamHandler = {
+  onResolved: () => {},
+  onStreamAccepted: () => {},
+  onConnected: () => {},
+  onStreamBytes: () => {},
+  onStreamWritable: () => {},
+  onStreamEnd: () => {},
+  onStreamClosed: () => {},
+};

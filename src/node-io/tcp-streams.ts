@@ -1,3 +1,4 @@
+import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import { parseIp } from '../base/ip.ts';
@@ -12,7 +13,7 @@ import { NameLookup, type NameLookupOptions } from './name-lookup.ts';
 import { BlockPool, PortSocket } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
-/** The TCP connections of one node that are no links, and its name lookups. */
+/** The connections of one node that are no links, over TCP and over unix sockets of its own, and its name lookups. */
 export class TcpStreams implements StreamPort {
   readonly #names: NameLookup;
   readonly #pool = new BlockPool();
@@ -40,12 +41,22 @@ export class TcpStreams implements StreamPort {
    * @param listener the name under which the core hears of them.
    */
   async listen(at: Endpoint, listener: string): Promise<Endpoint> {
-    const server = createServer({ allowHalfOpen: true });
-    server.maxConnections = socksConnectionsMax;
-    server.on('connection', socket => this.#accept(socket, listener));
+    const server = this.#newServer((socket, from) => this.#accept(socket, from, listener));
     await listenAt(server, at);
     this.#servers.add(server);
     return boundEndpoint(server);
+  }
+
+  /**
+   * Takes connections of programs of the same user at a unix socket. A file that a process left there when it died gives
+   * way: the caller holds the lock of its folder. Rejects when the path cannot be bound.
+   */
+  async listenAtPath(path: string, listener: string): Promise<void> {
+    rmSync(path, { force: true });
+    const server = this.#newServer(socket => this.#accept(socket, { host: path, port: 0 }, listener));
+    await listenAt(server, { path });
+    chmodSync(path, 0o600);
+    this.#servers.add(server);
   }
 
   resolve(name: string, reverse: boolean): AskId {
@@ -108,8 +119,16 @@ export class TcpStreams implements StreamPort {
     return this.#handler;
   }
 
-  #accept(socket: Socket, listener: string): void {
-    const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+  #newServer(accept: (socket: Socket, from: Endpoint) => void): Server {
+    const server = createServer({ allowHalfOpen: true });
+    server.maxConnections = socksConnectionsMax;
+    server.on('connection', socket =>
+      accept(socket, { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }),
+    );
+    return server;
+  }
+
+  #accept(socket: Socket, from: Endpoint, listener: string): void {
     if (this.#handler === undefined || this.#stopped || from.host === '') socket.destroy();
     else this.#to.onStreamAccepted(this.#add(socket), listener, from);
   }
