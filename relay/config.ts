@@ -43,6 +43,8 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
   const authorities = torrc.lines('DirAuthority').map(({ value, line }) => authorityOf(torrc, value, line));
   if (authorities.length === 0)
     throw refused(torrc.missing('DirAuthority', 'a relay must know who lists it'));
+  if (pay.price > 0n && pay.scheme.length === 0)
+    throw refused({ code: 'CONFIG_MISSING', detail: `${payFile}: a price needs a scheme to pay it by` });
   if (pay.price > 0n && pay.scheme.includes('bitcoin-channel') && pay.chain === undefined)
     throw refused({
       code: 'CONFIG_MISSING',

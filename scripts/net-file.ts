@@ -23,18 +23,32 @@ const relayGroup = z.strictObject({
   count: z.number().int().min(1).max(200).default(1),
   flags: z.array(z.enum(['guard', 'middle', 'exit'])).default([]),
   exit: z.boolean().default(false),
+  impl: z.enum(['naulon', 'tor']).default('naulon'),
   price: price.optional(),
 });
 
 const netSchema = z.strictObject({
   authorities: z.literal(1).default(1),
-  relays: z.array(relayGroup).min(1),
+  relays: z
+    .array(
+      relayGroup.refine(({ impl, price }) => impl !== 'tor' || price === undefined, {
+        path: ['price'],
+        message: 'C tor takes no payment; leave the price out',
+      }),
+    )
+    .min(1),
   exit_to: z
     .array(
       z
         .string()
         .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}$/i, 'an address reads like 127.0.0.1:8080'),
     )
+    .optional(),
+  /** As pay.yaml has it, for all of our relays and the client. */
+  link_protocols: z
+    .union([z.int(), z.string()])
+    .transform(String)
+    .pipe(z.string().regex(/^[345](-[345])?$/, 'reads like 3, 3-5 or 4-5'))
     .optional(),
   pay: z
     .strictObject({
@@ -64,6 +78,8 @@ const defaultPrice = '100000 sat/GiB';
 export interface PlannedRelay {
   readonly nickname: string;
   readonly exit: boolean;
+  /** `tor`: the real C tor, which takes no payment. */
+  readonly impl: 'naulon' | 'tor';
   /** As pay.yaml has it; undefined: free of charge. */
   readonly price: string | undefined;
 }
@@ -76,10 +92,11 @@ export function relaysOf(plan: NetPlan): PlannedRelay[] {
       const exit = group.exit || group.flags.includes('exit');
       const kind = exit ? 'exit' : group.flags.includes('guard') ? 'guard' : 'middle';
       counts[kind] = (counts[kind] ?? 0) + 1;
-      const paid = plan.pay.scheme !== 'none';
+      const paid = plan.pay.scheme !== 'none' && group.impl === 'naulon';
       return {
         nickname: `${kind}${counts[kind]}`,
         exit,
+        impl: group.impl,
         price: paid ? (group.price ?? defaultPrice) : undefined,
       };
     }),

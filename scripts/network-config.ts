@@ -14,6 +14,8 @@ import type { NodeCommand } from './node-process.ts';
 /** A node's command and what of it the state file tells. */
 export interface ConfiguredNode extends NodeCommand {
   readonly torrc: string;
+  /** Where it listens, by what for, as its ready line tells it. */
+  listensOf(ready: string): Record<string, string>;
   readonly price?: string;
   readonly exit?: boolean;
 }
@@ -47,11 +49,12 @@ export function writeAuthority(node: NodePlace & { readonly nickname: string }):
     readyLine,
     readyMsMax,
     torrc,
+    listensOf,
   };
 }
 
-/** Where a node listens, by what for, as its ready line tells it. */
-export function listensOf(ready: string): Record<string, string> {
+/** What our own programs tell. */
+function listensOf(ready: string): Record<string, string> {
   const told = JSON.parse(ready) as {
     or?: string;
     orPort?: number;
@@ -92,7 +95,7 @@ export function writeRelay(
       readonly authority: string;
       readonly exitTo: readonly string[];
       readonly chain: ChainAccess;
-      readonly pay: NetPlan['pay'];
+      readonly plan: NetPlan;
     },
 ): ConfiguredNode {
   const { dir, nickname, authority, exit, price } = node;
@@ -104,13 +107,23 @@ export function writeRelay(
     'AssumeReachable 1',
     ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
   ]);
-  const args = ['relay', '-f', torrc];
-  if (price !== undefined) args.push('--pay', writePay(dir, { ...paySettings(node), price }));
-  return { name: nickname, args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, price, exit };
+  const pay = price === undefined ? freeSettings(node.plan) : { ...paySettings(node), price };
+  const args = ['relay', '-f', torrc, '--pay', writePay(dir, pay)];
+  return {
+    name: nickname,
+    args,
+    log: join(dir, 'log'),
+    readyLine,
+    readyMsMax,
+    torrc,
+    listensOf,
+    price,
+    exit,
+  };
 }
 
 /** A lab's exit reaches loopback servers that are named, of either address family, and nothing else on this machine. */
-function exitLines(exitTo: readonly string[]): string[] {
+export function exitLines(exitTo: readonly string[]): string[] {
   return [
     'ExitRelay 1',
     'IPv6Exit 1',
@@ -126,10 +139,10 @@ export function writeClient(
     readonly socks: number | 'auto';
     readonly authority: string;
     readonly chain: ChainAccess;
-    readonly pay: NetPlan['pay'];
+    readonly plan: NetPlan;
   },
 ): ConfiguredNode & { readonly control: string } {
-  const { dir, socks, authority, pay } = node;
+  const { dir, socks, authority, plan } = node;
   const control = join(dir, 'control');
   if (Buffer.byteLength(control) > socketPathBytesMax)
     throw new OperatorError(
@@ -144,21 +157,29 @@ export function writeClient(
     'ClientRejectInternalAddresses 0',
     'ClientDNSRejectInternalAddresses 0',
   ]);
-  const args = ['client', '-f', torrc];
-  if (pay.scheme !== 'none') args.push('--pay', writePay(dir, { ...paySettings(node), ...spending(pay) }));
-  return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, control };
+  const pay =
+    plan.pay.scheme === 'none' ? freeSettings(plan) : { ...paySettings(node), ...spending(plan.pay) };
+  const args = ['client', '-f', torrc, '--pay', writePay(dir, pay)];
+  return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, listensOf, control };
 }
 
-function writeTorrc(dir: string, lines: readonly string[]): string {
+export function writeTorrc(dir: string, lines: readonly string[]): string {
   const file = join(dir, 'torrc');
   const all = ['TestingTorNetwork 1', `DataDirectory ${dir}`, ...lines];
   writeFileSync(file, `${all.join('\n')}\n`, { mode: 0o600 });
   return file;
 }
 
-function paySettings({ chain, pay }: { chain: ChainAccess; pay: NetPlan['pay'] }): Record<string, unknown> {
+/** Of a node that neither pays nor is paid. */
+function freeSettings({ link_protocols }: NetPlan): Record<string, unknown> {
+  return { scheme: 'none', link_protocols };
+}
+
+function paySettings({ chain, plan }: { chain: ChainAccess; plan: NetPlan }): Record<string, unknown> {
+  const { pay } = plan;
   return {
     scheme: 'bitcoin-channel',
+    link_protocols: plan.link_protocols,
     variant: pay.variant,
     min_confirmations: pay.min_confirmations,
     chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },

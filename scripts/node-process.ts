@@ -15,7 +15,7 @@ export interface Ended {
   readonly asked: boolean;
 }
 
-/** One of our own nodes, in a process that ends with this one. */
+/** A node, in a process that ends with this one. */
 export interface NodeProcess {
   readonly name: string;
   readonly identity: ProcessIdentity;
@@ -27,8 +27,9 @@ export interface NodeProcess {
 
 export interface NodeCommand {
   readonly name: string;
-  /** Arguments of the program. */
   readonly args: readonly string[];
+  /** A program that is not ours, such as C tor. */
+  readonly executable?: string;
   /** A Node program; ./naulon when absent. */
   readonly program?: string;
   /** Gets all that the node prints, appended. */
@@ -50,7 +51,11 @@ export function naulonFile(): string {
 export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   const log = openSync(command.log, 'a', 0o600);
   // A session of its own: Ctrl-C reaches us alone, and we stop nodes in order. The channel ends the node when we die.
-  const child = spawn(process.execPath, [command.program ?? naulonFile(), ...command.args], {
+  const [executable, first] =
+    command.executable === undefined
+      ? [process.execPath, [command.program ?? naulonFile()]]
+      : [command.executable, []];
+  const child = spawn(executable, [...first, ...command.args], {
     detached: true,
     stdio: ['ignore', 'pipe', log, 'ipc'],
   });

@@ -14,7 +14,6 @@ import {
   authorityLine,
   type ConfiguredNode,
   keepPorts,
-  listensOf,
   writeAuthority,
   writeClient,
   writeRelay,
@@ -31,6 +30,7 @@ import {
 } from './network-state.ts';
 import { type NodeProcess, startNode } from './node-process.ts';
 import { grouped } from './terminal.ts';
+import { writeTorRelay } from './tor-node.ts';
 
 /** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
 const walletCoins = 12;
@@ -174,21 +174,16 @@ export class NetworkStart {
     const started = await Promise.allSettled(
       relays.map(relay => {
         const relayDir = nodeDir(relay.nickname);
-        const command = writeRelay({
-          ...relay,
-          dir: relayDir,
-          authority: trusted,
-          exitTo,
-          chain: this.#chain,
-          pay: plan.pay,
-        });
+        const place = { ...relay, dir: relayDir, authority: trusted, exitTo };
+        const command =
+          relay.impl === 'tor' ? writeTorRelay(place) : writeRelay({ ...place, chain: this.#chain, plan });
         return this.#start('relay', relayDir, command);
       }),
     );
     for (const each of started) if (each.status === 'rejected') throw each.reason;
     this.#stages.push([]);
     const clientDir = nodeDir('client');
-    const written = { dir: clientDir, authority: trusted, chain: this.#chain, pay: plan.pay };
+    const written = { dir: clientDir, authority: trusted, chain: this.#chain, plan };
     const socks = await socksPort();
     const client = writeClient({ ...written, socks });
     this.#control = client.control;
@@ -197,7 +192,7 @@ export class NetworkStart {
       if (socks === 'auto' || (await portIsFree(socks))) throw error;
       return this.#start('client', clientDir, writeClient({ ...written, socks: 'auto' }));
     });
-    this.#socks = listensOf(ready).socks;
+    this.#socks = client.listensOf(ready).socks;
     this.#ready = true;
     this.#write();
   }
@@ -239,7 +234,7 @@ export class NetworkStart {
     const node = await startNode({ ...command, program: this.#options.program });
     this.#stages.at(-1)?.push(() => node.stop());
     const { name, log, price, exit, torrc } = command;
-    const listens = listensOf(node.readyLine);
+    const listens = command.listensOf(node.readyLine);
     keepPorts(torrc, listens);
     this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price, exit });
     this.#watch(node);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,11 +16,11 @@ export class LabNetwork {
   readonly #start: NetworkStart;
   readonly #network: ReturnType<NetworkStart['network']>;
   readonly #again: NodeProcess[] = [];
-  readonly #dir: string;
+  readonly dir: string;
   #control: ClientControl;
 
   constructor(dir: string, start: NetworkStart, control: ClientControl) {
-    this.#dir = dir;
+    this.dir = dir;
     this.#start = start;
     this.#network = start.network();
     this.#control = control;
@@ -33,6 +34,12 @@ export class LabNetwork {
 
   get control(): ClientControl {
     return this.#control;
+  }
+
+  /** The DirAuthority line of its authority. */
+  get authority(): string {
+    const torrc = readFileSync(join(this.node('client').dataDir, 'torrc'), 'utf8');
+    return /^DirAuthority (.*)$/m.exec(torrc)?.[1] ?? '';
   }
 
   node(name: string): NodeState {
@@ -75,7 +82,7 @@ export class LabNetwork {
     this.#control.close();
     await Promise.all(this.#again.map(node => node.stop()));
     await this.#start.stop();
-    await removeFolder(this.#dir);
+    await removeFolder(this.dir);
   }
 }
 
@@ -87,8 +94,8 @@ export async function startLabNetwork(netYaml: string): Promise<LabNetwork> {
   try {
     await start.chain();
     await start.nodes();
+    await start.fundClient();
     const control = await controlOf(start.network().state.control);
-    await start.fund(control);
     return new LabNetwork(dir, start, control);
   } catch (error) {
     await start.stop();

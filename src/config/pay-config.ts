@@ -28,11 +28,11 @@ const chain = z.strictObject({
 });
 
 const paySchema = z.strictObject({
-  /** Schemes offered or used, by name, the preferred one first. */
+  /** Schemes offered or used, by name, the preferred one first; `none`: neither pays nor is paid. */
   scheme: z
     .union([z.string(), z.array(z.string()).nonempty()])
     .default('bitcoin-channel')
-    .transform(value => (typeof value === 'string' ? [value] : value)),
+    .transform(value => (typeof value !== 'string' ? value : value === 'none' ? [] : [value])),
   /** What a relay asks: `100000 sat/GiB`; absent or 0: free. */
   price: price.default(0n),
   chain: chain.optional(),

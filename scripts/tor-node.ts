@@ -1,0 +1,62 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
+import type { PlannedRelay } from './net-file.ts';
+import { type ConfiguredNode, exitLines, writeTorrc } from './network-config.ts';
+
+/** The real C tor, unmodified, as a node of a local network beside our own. It neither pays nor takes payment. */
+
+const readyMsMax = 60_000;
+const listening = /Opened OR listener connection \(ready\) on (\S+)/;
+
+/** The tor on PATH. */
+export function findTor(): string {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const file = join(folder, 'tor');
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  throw new OperatorError(
+    'TOR_ABSENT',
+    'no C tor on PATH; Debian has it: apt-get install tor',
+    exitCode.missing,
+  );
+}
+
+export function writeTorRelay(
+  node: Pick<PlannedRelay, 'nickname' | 'exit'> & {
+    readonly dir: string;
+    readonly authority: string;
+    readonly exitTo: readonly string[];
+  },
+): ConfiguredNode {
+  const { dir, nickname, authority, exit } = node;
+  const torrc = writeTorrc(dir, [
+    `Nickname ${nickname}`,
+    'Address 127.0.0.1',
+    'ORPort 127.0.0.1:auto',
+    'SocksPort 0',
+    `DirAuthority ${authority}`,
+    'AssumeReachable 1',
+    'ContactInfo none',
+    'NumCPUs 1',
+    ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
+    'Log notice stdout',
+  ]);
+  return {
+    name: nickname,
+    executable: findTor(),
+    // It knows nothing of the channel by which our own nodes see us end.
+    args: ['-f', torrc, '__OwningControllerProcess', String(process.pid)],
+    log: join(dir, 'log'),
+    readyLine: listening,
+    readyMsMax,
+    torrc,
+    listensOf: ready => ({ or: listening.exec(ready)?.[1] ?? '' }),
+    exit,
+  };
+}
