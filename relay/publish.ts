@@ -3,10 +3,10 @@ import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { buildServerDescriptor } from '../src/directory/descriptor.ts';
 import type { DirectoryClient } from '../src/directory/directory-client.ts';
 import { encodeRequest } from '../src/directory/http-codec.ts';
-import { parseProtocols } from '../src/directory/protocols.ts';
+import { type Protocols, parseProtocols } from '../src/directory/protocols.ts';
 import type { RelayPrice } from '../src/directory/relay-info.ts';
 import { RetrySchedule } from '../src/directory/retry-schedule.ts';
-import { relayProtocolsText } from '../src/directory/server-descriptor.ts';
+import { paidProtocol, relayProtocolsText } from '../src/directory/server-descriptor.ts';
 import type { Cancel, Clock, Observer } from '../src/ports.ts';
 import type { HttpTransfers } from './http-transfers.ts';
 import type { RelaySettings } from './relay-settings.ts';
@@ -86,14 +86,13 @@ export class Publisher {
   #build(): string {
     const { settings, keys, price, clock } = this.#options;
     const { nickname, address, ipv6, contact, family, exitPolicy, linkProtocols } = settings;
-    const links = `Link=${linkProtocols.join(',')}`;
     return buildServerDescriptor(keys, {
       nickname,
       address,
       ipv6,
       dirPort: 0,
       platform,
-      protocols: parseProtocols(relayProtocolsText.replace(/\bLink=\S+/, links)) ?? new Map(),
+      protocols: protocolsOf(linkProtocols, price !== undefined),
       publishedMs: clock.wallMs(),
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1_000),
       bandwidth: { rate: settings.bandwidthRate, burst: settings.bandwidthBurst, observed: this.#observed },
@@ -153,4 +152,14 @@ export class Publisher {
       if (this.#missing.get(index) === schedule) this.#upload(index);
     });
   }
+}
+
+function protocolsOf(links: readonly number[], paid: boolean): Protocols {
+  const protocols = new Map(parseProtocols(relayProtocolsText));
+  protocols.set(
+    'Link',
+    links.map(link => ({ low: link, high: link })),
+  );
+  if (paid) protocols.set(paidProtocol.name, [{ low: paidProtocol.version, high: paidProtocol.version }]);
+  return protocols;
 }

@@ -62,10 +62,10 @@ export const endReason = {
 } as const;
 
 /**
- * naulon's answer to BEGIN and RESOLVE before a circuit was paid: END 5. Tor gives the number to a circuit being
- * destroyed and clients take it as "try another circuit".
+ * naulon's answer to BEGIN and RESOLVE before a circuit was paid: RESOURCELIMIT, upon which C tor tries another exit. It
+ * takes END 5 for a breach of protocol and drops the circuit without a word (seen with 0.4.9.11).
  */
-export const endUnpaid = endReason.destroy;
+export const endUnpaid = endReason.resourceLimit;
 
 /** Why a circuit was destroyed or truncated. spec: tor-spec/tearing-down-circuits */
 export const destroyReason = {

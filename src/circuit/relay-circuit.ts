@@ -97,7 +97,7 @@ type Fare = 'any' | 'paid' | 'none';
  *
  * | recognised from the client | handled by |
  * |------------------|------------|
- * | BEGIN, RESOLVE   | the host, once paid; else END 5 |
+ * | BEGIN, RESOLVE   | the host, once paid; else END 11 |
  * | BEGIN_DIR        | a DirectoryStream |
  * | DATA, END, XOFF, XON | the stream |
  * | SENDME           | the stream; on stream 0 the circuit's window |

@@ -113,6 +113,28 @@ describe('directory client', () => {
     expect(client.wakeMs()).toBeGreaterThan(1_000_000);
   });
 
+  test('asks relays for their prices where authorities pass none on, as C tor does not', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    // Authorities know the lines of the relays' descriptors but this one.
+    const unpriced = relays.map(each => ({ ...each, price: undefined }));
+    const documents = serve(authorities, unpriced);
+    const asked = [client.next()!];
+    client.answered(asked[0], fetchFrom(documents, clock, asked[0]));
+    for (const kind of ['certificates', 'microdescriptors']) {
+      const request = client.next()!;
+      expect(request.kind).toBe(kind);
+      client.answered(request, fetchFrom(documents, clock, request));
+    }
+    expect(client.view?.relays).toEqual([]);
+    expect(run(client, documents, clock)).toEqual(['prices news']);
+    expect(client.view?.relays.map(each => each.priceMsatPer2Pow20)).toEqual(Array(3).fill(50_000_000n));
+    // A relay may ask another price by the next consensus.
+    clock.pass(3 * 3_600_000);
+    const later = serve(authorities, unpriced, clock.wallMs() - 1_000);
+    expect(run(client, later, clock)).toContain('prices news');
+  });
+
   test('a mirror also gets flavour ns and the descriptors, and can serve in its turn', () => {
     const clock = new ManualClock();
     const mirror = newClient(clock, authorities, true);

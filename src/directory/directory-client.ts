@@ -17,17 +17,18 @@ import { documentText } from './document-lines.ts';
 import type { HttpResponse } from './http-codec.ts';
 import { type Microdescriptor, parseMicrodescriptor, splitMicrodescriptors } from './microdescriptor.ts';
 import { joinView, type NetworkView } from './network-view.ts';
+import { asksPrice, PriceShelf } from './price-shelf.ts';
 import { RetrySchedule } from './retry-schedule.ts';
 import { randomBelow } from './weighted-choice.ts';
 
 /** One GET that the caller should make; it comes back by `answered` or `failed`, each exactly once. */
 export interface DirectoryRequest {
-  readonly kind: 'consensus' | 'certificates' | 'microdescriptors' | 'descriptors';
+  readonly kind: 'consensus' | 'certificates' | 'microdescriptors' | 'prices' | 'descriptors';
   readonly path: string;
   /** `authority`: no other source is known to have it yet. `any`: any relay with V2Dir will do. */
   readonly from: 'authority' | 'any';
   readonly ifModifiedSinceMs: number | undefined;
-  /** What is asked for: a flavour, or digests in hex. */
+  /** What is asked for: a flavour, or digests or identities in hex. */
   readonly wanted: readonly string[];
 }
 
@@ -61,6 +62,7 @@ export class DirectoryClient implements DirectoryDocuments {
   readonly #certificates: AuthorityCertificate[] = [];
   readonly #microdescriptors = new Map<string, Microdescriptor>();
   readonly #shelf = new DescriptorShelf();
+  readonly #prices = new PriceShelf();
   readonly #current = new Map<ConsensusFlavor, Consensus>();
   /** Parsed, but its signers' certificates are not all here. */
   readonly #pending = new Map<ConsensusFlavor, Consensus>();
@@ -99,6 +101,7 @@ export class DirectoryClient implements DirectoryDocuments {
       this.#nextCertificates() ??
       this.#nextConsensus('microdesc') ??
       this.#nextMicrodescriptors() ??
+      this.#nextPrices() ??
       (this.#options.mirror ? (this.#nextConsensus('ns') ?? this.#nextDescriptors()) : undefined);
     if (request !== undefined) this.#underWay.add(request);
     return request;
@@ -260,6 +263,29 @@ export class DirectoryClient implements DirectoryDocuments {
     };
   }
 
+  #nextPrices(): DirectoryRequest | undefined {
+    const consensus = this.#current.get('microdesc');
+    if (consensus === undefined || !this.#ready('prices')) return undefined;
+    const untold = consensus.relays.filter(entry => {
+      const micro = this.#microdescriptors.get(toHex(entry.microdescriptorDigest as Uint8Array));
+      return (
+        asksPrice(entry) && entry.price === undefined && micro !== undefined && micro.price === undefined
+      );
+    });
+    const wanted = this.#prices
+      .missing(consensus, untold)
+      .filter(rsaId => !this.#busy('prices', [rsaId]))
+      .slice(0, microdescriptorsPerRequest);
+    if (wanted.length === 0) return undefined;
+    return {
+      kind: 'prices',
+      path: `/tor/server/fp/${wanted.map(rsaId => rsaId.toUpperCase()).join('+')}.z`,
+      from: this.#source('prices'),
+      ifModifiedSinceMs: undefined,
+      wanted,
+    };
+  }
+
   #nextDescriptors(): DirectoryRequest | undefined {
     if (!this.#ready('descriptors')) return undefined;
     const wanted: string[] = [];
@@ -288,14 +314,20 @@ export class DirectoryClient implements DirectoryDocuments {
     const text = documentText(response.body);
     if (request.kind === 'consensus') return this.#takeConsensus(text, request.wanted[0] as ConsensusFlavor);
     if (request.kind === 'certificates') return this.#takeCertificates(text);
-    const wanted = new Set(request.wanted);
-    const added =
-      request.kind === 'microdescriptors'
-        ? this.#takeMicrodescriptors(text, wanted)
-        : this.#shelf.addAll(text, wanted, this.#options.clock.wallMs());
+    const added = this.#takeDescriptors(request.kind, text, new Set(request.wanted));
     if (added === 0) return fail('DIRECTORY_USELESS_ANSWER', request.kind);
     this.#changed = true;
     return ok('news');
+  }
+
+  #takeDescriptors(kind: DirectoryRequest['kind'], text: string, wanted: ReadonlySet<string>): number {
+    const nowMs = this.#options.clock.wallMs();
+    if (kind === 'microdescriptors') return this.#takeMicrodescriptors(text, wanted);
+    if (kind === 'descriptors') return this.#shelf.addAll(text, wanted, nowMs);
+    const consensus = this.#current.get('microdesc');
+    const taken = consensus === undefined ? 0 : this.#prices.take(text, wanted, consensus, nowMs);
+    if (taken > 0) this.#rebuild();
+    return taken;
   }
 
   #takeConsensus(text: string, flavor?: ConsensusFlavor): Result<'news' | 'none', Fault> {
@@ -389,7 +421,7 @@ export class DirectoryClient implements DirectoryDocuments {
     const missing = this.#missingMicrodescriptors().length;
     if (this.#view !== undefined && missing * 3 > consensus.relays.length) return;
     if (missing > 0 && missing * 3 > consensus.relays.length) return;
-    this.#view = joinView(consensus, this.#microdescriptors);
+    this.#view = joinView(consensus, this.#microdescriptors, this.#prices);
   }
 
   #missingMicrodescriptors(): string[] {

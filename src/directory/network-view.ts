@@ -2,6 +2,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Consensus } from './consensus.ts';
 import type { Microdescriptor } from './microdescriptor.ts';
 import { rejectsAllPorts } from './port-policy.ts';
+import { asksPrice, type PriceShelf } from './price-shelf.ts';
 import type { RelayInfo } from './relay-info.ts';
 
 /** The network as a verified consensus and the microdescriptors at hand show it. Never changes: a newer one is a new object. */
@@ -58,10 +59,14 @@ export class NetworkView {
   }
 }
 
-/** Joins consensus entries with their microdescriptors; `microdescriptors` are found by the hex of their SHA-256. */
+/**
+ * Joins consensus entries with their microdescriptors; `microdescriptors` are found by the hex of their SHA-256. A
+ * relay whose price nobody has told yet is left out: it would be taken for a free one.
+ */
 export function joinView(
   consensus: Consensus,
   microdescriptors: ReadonlyMap<string, Microdescriptor>,
+  prices: PriceShelf,
 ): NetworkView {
   const relays: RelayInfo[] = [];
   for (const entry of consensus.relays) {
@@ -69,7 +74,8 @@ export function joinView(
     const micro = microdescriptors.get(toHex(entry.microdescriptorDigest));
     if (micro?.ed25519 === undefined) continue;
     // The consensus is what authorities signed in full; a microdescriptor's price is what the relay published.
-    const price = micro.price ?? entry.price;
+    const price = micro.price ?? entry.price ?? prices.priceOf(entry);
+    if (price === undefined && asksPrice(entry)) continue;
     relays.push({
       nickname: entry.nickname,
       rsaId: entry.rsaId,

@@ -50,7 +50,10 @@ export interface ServerDescriptor extends DescriptorFacts {
 
 /** What naulon's own relays implement: plain ntor and fixed windows, so no C tor asks for more. */
 export const relayProtocolsText =
-  'Cons=2 Desc=2 DirCache=2 FlowCtrl=1 Link=3-5 LinkAuth=3 Microdesc=2 Pay=1 Relay=2';
+  'Cons=2 Desc=2 DirCache=2 FlowCtrl=1 Link=3-5 LinkAuth=3 Microdesc=2 Relay=2';
+
+/** Added by a relay that asks a price: clients look for it where authorities do not pass it on. */
+export const paidProtocol = { name: 'Pay', version: 1 } as const;
 
 /** The microdescriptor that every authority makes of this descriptor. spec: dir-spec/computing-microdescriptors */
 export function microdescriptorOf(descriptor: ServerDescriptor): string {

@@ -58,7 +58,7 @@ export function makeKeys(seed: string): NodeKeys {
 }
 
 export function facts(change: Partial<DescriptorFacts> = {}): DescriptorFacts {
-  const protocols = parseProtocols(relayProtocolsText);
+  const protocols = parseProtocols(`${relayProtocolsText} Pay=1`);
   if (protocols === undefined) throw new Error('protocols');
   return {
     nickname: 'relay1',

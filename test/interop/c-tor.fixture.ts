@@ -62,7 +62,7 @@ export class TorControl {
       const found = this.events.find(event => wanted.test(event));
       if (found !== undefined) return found;
       if (performance.now() > deadline)
-        throw new Error(`no event ${wanted}; the last were:\n${this.events.slice(-20).join('\n')}`);
+        throw new Error(`no event ${wanted} among:\n${this.events.join('\n')}`);
       await pause(20);
     }
   }
@@ -155,7 +155,12 @@ export class TorClient {
   /** A client of the network that this authority makes, once it is bootstrapped to 100 %. */
   static async start(dir: string, authority: string): Promise<TorClient> {
     const socks = `127.0.0.1:${await freePort()}`;
-    const lines = ['TestingTorNetwork 1', `SocksPort ${socks}`, `DirAuthority ${authority}`];
+    const lines = [
+      'TestingTorNetwork 1',
+      'ProtocolWarnings 1',
+      `SocksPort ${socks}`,
+      `DirAuthority ${authority}`,
+    ];
     const tor = await Tor.start({ dir, name: 'tor-client', lines, ready: /Bootstrapped 100%/ });
     const control = await tor.control();
     await control.ask('SETEVENTS CIRC STREAM ADDRMAP');
