@@ -130,7 +130,7 @@ export class Tor {
   /** What it has warned of, that is not about how these tests run it. */
   get warnings(): string[] {
     const expected =
-      /running Tor as root|is giving Tor only an IP address|DirAuthority or AlternateDirAuthority|TestingTorNetwork is set/;
+      /running Tor as root|specified a relay .* by name|is giving Tor only an IP address|DirAuthority or AlternateDirAuthority|TestingTorNetwork is set/;
     const lines = readFileSync(join(this.dir, 'log'), 'utf8').split('\n');
     return lines.filter(line => /\[(warn|err)\]/.test(line) && !expected.test(line));
   }

@@ -118,18 +118,21 @@ describe.skipIf(!hasTor())('ours in a network that C tor made', () => {
     task.meta.interop = { ...told, bytes };
   });
 
-  it('a C tor client that cannot pay is refused exit, and told why', { timeout: timeoutMs }, async ({
-    task,
-  }) => {
+  it('a C tor client that cannot pay is refused exit, told why, and served by an exit that is free', {
+    timeout: timeoutMs,
+  }, async ({ task }) => {
     const path = ['guard2', 'tor1', 'exit1'];
     task.meta.interop = { scenario: 'C tor client, paid exit: refused', link, path: path.join(' > ') };
     const circuit = await tor.extend(path);
-    const refused = tor.over(circuit, user => transfer(tor.socks, lab, 1_000, user));
-    await expect(refused).rejects.toThrow();
-    const event = await tor.control.event(
-      new RegExp(`^STREAM \\d+ (DETACHED|FAILED) ${circuit} .*REASON=END`),
-    );
+    const attempt = tor.over(circuit, user => transfer(tor.socks, lab, 1_000, user));
+    const refused = new RegExp(`^STREAM \\d+ (DETACHED|FAILED) ${circuit} .*REASON=END`);
+    const event = await tor.control.event(refused);
     expect(event).toContain('REMOTE_REASON=RESOURCELIMIT');
+    // It would look for another exit for two minutes, if it were let.
+    await tor.control.ask(`CLOSESTREAM ${event.split(' ')[1]} 1`);
+    await expect(attempt).rejects.toThrow();
+    expect(await transfer(tor.socks, lab, 1_000, 'another-exit')).toBe(1_000);
+    expect(tor.warnings).toEqual([]);
   });
 
   it('a C tor client over a paid guard is let go, and not left to hang', { timeout: timeoutMs }, async ({
