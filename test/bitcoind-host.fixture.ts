@@ -99,7 +99,7 @@ export class BitcoindHost implements TestHost {
   }
 
   /** Looks at the condition after each event; waits as long as events may come. */
-  async until(done: () => boolean, withinMs = 10_000): Promise<boolean> {
+  async until(done: () => boolean, withinMs = 20_000): Promise<boolean> {
     const giveUp = new AbortController();
     const late = pause(withinMs, 'late' as const, { signal: giveUp.signal, ref: false }).catch(
       () => 'late' as const,

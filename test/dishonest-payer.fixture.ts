@@ -34,8 +34,9 @@ export class DishonestPayer {
     const payer = new DishonestPayer(lab);
     for (let coin = 0; coin < coins; coin++) await lab.faucet(payer.#wallet.takeAddress().address, coinSat);
     await lab.mine(1);
-    const funded = () => payer.#wallet.balance.confirmedSat === BigInt(coins) * coinSat;
-    if (!(await payer.#host.until(funded))) throw new Error('the wallet does not see its coins');
+    const seen = () => payer.#wallet.coins.filter(coin => coin.height !== undefined).length;
+    if (!(await payer.#host.until(() => seen() === coins)))
+      throw new Error(`the wallet sees ${seen()} of ${coins} coins`);
     return payer;
   }
 
