@@ -90,7 +90,7 @@ describe('a request', () => {
   it.each([
     ['nothing', {}, 'CONTROL_UNKNOWN_METHOD'],
     ['toString', {}, 'CONTROL_UNKNOWN_METHOD'],
-    ['wallet.balance', {}, 'CONTROL_UNKNOWN_METHOD'],
+    ['wallet.balance', {}, 'WALLET_ABSENT'],
     ['circuit', {}, 'CONTROL_BAD_PARAMETER'],
     ['circuit', { circuit: 'one' }, 'CONTROL_BAD_PARAMETER'],
     ['circuit', { circuit: -1 }, 'CONTROL_BAD_PARAMETER'],

@@ -68,7 +68,8 @@ export class PathPlanner {
   onView(view: NetworkView): void {
     this.#view = view;
     const { clock, entropy, store } = this.#ports;
-    if (!this.#guards.refresh(view, clock.wallMs(), entropy)) return;
+    const affords = (relay: RelayInfo): boolean => this.#ports.affords(relay);
+    if (!this.#guards.refresh(view, clock.wallMs(), entropy, affords)) return;
     store.commit([{ key: guardsKey, value: utf8(this.#guards.encode()) }], this.#ports.newAsk());
   }
 

@@ -109,6 +109,10 @@ export const consensusBytesMax = 16 * 1024 * 1024;
 export const directoryRequestBytesMax = 64 * 1024;
 export const directoryRequestMsMax = 30_000;
 export const descriptorsMax = 10_000;
+/** Exits looked at for one path, when no guard or middle goes with the first. */
+export const exitsPerPathMax = 16;
+/** Guards that a client remembers, those included that are gone or too dear now. spec: guard-spec/appendices */
+export const guardsMax = 60;
 /** Entries of one consensus; the public network has about 8,000. */
 export const consensusRelaysMax = 30_000;
 /** Bytes of a directory answer's body after decompression; the same cap bounds what zlib may make of a few bytes. */

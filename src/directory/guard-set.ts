@@ -1,4 +1,5 @@
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts';
+import { guardsMax } from '../base/limits.ts';
 import type { Entropy } from '../ports.ts';
 import { relayWeight } from './bandwidth-weights.ts';
 import type { NetworkView } from './network-view.ts';
@@ -10,6 +11,8 @@ interface Guard {
   readonly rsaId: Uint8Array;
   readonly nickname: string;
   readonly addedMs: number;
+  /** Since when it is listed no more, or not as a guard; undefined: it is. */
+  unlistedMs: number | undefined;
   /** Wall clock of the latest failure to reach it; undefined: it worked, or was not tried. */
   failedMs: number | undefined;
 }
@@ -19,11 +22,20 @@ export interface GuardSetOptions {
   readonly sampleSize: number;
   /** A guard is replaced after this long. spec: guard-spec (GUARD_LIFETIME: 120 days) */
   readonly lifetimeMs: number;
+  /** A guard that is gone is remembered for this long, so that taking relays down for a while does not move clients. */
+  readonly unlistedMsMax: number;
   /** A guard that failed is tried again after this long. */
   readonly retryMs: number;
 }
 
-const defaults: GuardSetOptions = { sampleSize: 20, lifetimeMs: 120 * 86_400_000, retryMs: 600_000 };
+const dayMs = 86_400_000;
+/** spec: guard-spec/appendices (parameters) */
+const defaults: GuardSetOptions = {
+  sampleSize: 20,
+  lifetimeMs: 120 * dayMs,
+  unlistedMsMax: 20 * dayMs,
+  retryMs: 600_000,
+};
 
 /**
  * The few first hops that a client keeps, so that it does not meet a hostile one sooner or later. A list in the order
@@ -41,38 +53,43 @@ export class GuardSet {
     return this.#guards.length;
   }
 
-  /** Drops guards that are too old or listed no more, and samples new ones by bandwidth. True: something changed, persist it. */
+  /**
+   * Drops guards that are too old or long gone, and samples new ones by bandwidth until there are enough that are listed
+   * and accepted. True: something changed, persist it.
+   */
   refresh(
     view: NetworkView,
     wallMs: number,
     entropy: Entropy,
-    exclude?: (relay: RelayInfo) => boolean,
+    accepts: (relay: RelayInfo) => boolean = () => true,
   ): boolean {
     const before = this.encode();
-    this.#guards = this.#guards.filter(guard => {
-      const relay = view.relayById(guard.rsaId);
-      return (
-        relay !== undefined && isGuardCandidate(relay) && wallMs - guard.addedMs < this.#options.lifetimeMs
-      );
-    });
-    while (this.#guards.length < this.#options.sampleSize) {
+    this.#judge(view, wallMs);
+    const { sampleSize } = this.#options;
+    const listed = this.#guards.map(({ rsaId }) => view.relayById(rsaId));
+    let enough = listed.filter(
+      relay => relay !== undefined && isGuardCandidate(relay) && accepts(relay),
+    ).length;
+    for (; enough < sampleSize && this.#guards.length < guardsMax; enough++) {
       const free = view.relays.filter(
-        relay => isGuardCandidate(relay) && !this.#has(relay.rsaId) && !exclude?.(relay),
+        relay => isGuardCandidate(relay) && !this.#has(relay.rsaId) && accepts(relay),
       );
       const relay = chooseWeighted(free, each => relayWeight(each, 'guard', view.bandwidthWeights), entropy);
       if (relay === undefined) break;
       const { rsaId, nickname } = relay;
-      this.#guards.push({ rsaId: rsaId.slice(), nickname, addedMs: wallMs, failedMs: undefined });
+      const fresh = { addedMs: wallMs, unlistedMs: undefined, failedMs: undefined };
+      this.#guards.push({ rsaId: rsaId.slice(), nickname, ...fresh });
     }
     return this.encode() !== before;
   }
 
-  /** For choosePath: identities, those that failed of late behind the others. */
+  /** For choosePath: identities of those that are listed; those that failed of late behind the others. */
   usable(wallMs: number): readonly Uint8Array[] {
     const failed = (guard: Guard): boolean =>
       guard.failedMs !== undefined && wallMs - guard.failedMs < this.#options.retryMs;
-    const working = this.#guards.filter(guard => !failed(guard));
-    return [...working, ...this.#guards.filter(failed)].map(guard => guard.rsaId);
+    const listed = this.#guards.filter(({ unlistedMs }) => unlistedMs === undefined);
+    const working = listed.filter(guard => !failed(guard));
+    return [...working, ...listed.filter(failed)].map(guard => guard.rsaId);
   }
 
   markFailed(rsaId: Uint8Array, wallMs: number): void {
@@ -88,7 +105,10 @@ export class GuardSet {
   /** Text to persist; failures are not kept. */
   encode(): string {
     return this.#guards
-      .map(guard => `${toHex(guard.rsaId)} ${guard.nickname} ${Math.floor(guard.addedMs)}\n`)
+      .map(({ rsaId, nickname, addedMs, unlistedMs }) => {
+        const unlisted = unlistedMs === undefined ? '' : ` ${Math.floor(unlistedMs)}`;
+        return `${toHex(rsaId)} ${nickname} ${Math.floor(addedMs)}${unlisted}\n`;
+      })
       .join('');
   }
 
@@ -96,11 +116,25 @@ export class GuardSet {
   decode(text: string): void {
     this.#guards = [];
     for (const line of text.split('\n')) {
-      const match = /^([0-9a-f]{40}) ([A-Za-z0-9]{1,19}) ([0-9]{1,15})$/.exec(line);
+      const match = /^([0-9a-f]{40}) ([A-Za-z0-9]{1,19}) ([0-9]{1,15})(?: ([0-9]{1,15}))?$/.exec(line);
       const rsaId = fromHex(match?.[1] ?? '');
       if (match === null || rsaId === undefined || this.#has(rsaId)) continue;
-      this.#guards.push({ rsaId, nickname: match[2], addedMs: Number(match[3]), failedMs: undefined });
+      const [, , nickname, added, unlisted] = match;
+      const unlistedMs = unlisted === undefined ? undefined : Number(unlisted);
+      this.#guards.push({ rsaId, nickname, addedMs: Number(added), unlistedMs, failedMs: undefined });
     }
+  }
+
+  /** Notes who is listed, and drops who is too old or long gone. */
+  #judge(view: NetworkView, wallMs: number): void {
+    const { lifetimeMs, unlistedMsMax } = this.#options;
+    this.#guards = this.#guards.filter(guard => {
+      const relay = view.relayById(guard.rsaId);
+      const listed = relay !== undefined && isGuardCandidate(relay);
+      guard.unlistedMs = listed ? undefined : (guard.unlistedMs ?? wallMs);
+      const goneMs = wallMs - (guard.unlistedMs ?? wallMs);
+      return wallMs - guard.addedMs < lifetimeMs && goneMs < unlistedMsMax;
+    });
   }
 
   #has(rsaId: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
+import { guardsMax } from '../base/limits.ts';
 import {
   bandwidthTotals,
   computeBandwidthWeights,
@@ -221,14 +222,31 @@ describe('path choice', () => {
     });
   });
 
-  test('leaves out what is excluded or not accepted', () => {
-    const exclude = new Set([toHex(relays[4].rsaId), toHex(relays[5].rsaId)]);
-    expect(choosePath({ ...wish, exclude, entropy: seeded('x') })).toMatchObject({
+  test('leaves out what must not be the exit, or is not accepted', () => {
+    const notExits = new Set([toHex(relays[4].rsaId), toHex(relays[5].rsaId)]);
+    expect(choosePath({ ...wish, notExits, entropy: seeded('x') })).toMatchObject({
       fault: { code: 'PATH_NO_EXIT' },
     });
     const accepts = (each: RelayInfo) => each !== relays[4];
     for (let i = 0; i < 20; i++)
       expect(must(choosePath({ ...wish, accepts, entropy: seeded(`x ${i}`) }))[2]).toBe(relays[5]);
+  });
+
+  test('leaves an exit that no guard goes with for one that works', () => {
+    const guards = [relays[5].rsaId];
+    for (let i = 0; i < 20; i++)
+      expect(must(choosePath({ ...wish, guards, entropy: seeded(`guard ${i}`) }))[2]).toBe(relays[4]);
+  });
+
+  test('leaves an exit that no middle goes with for one that works', () => {
+    const lonely = relay(21, 'Exit', 9000, { family: ['relay22', 'relay23'] });
+    const exit = relay(22, 'Exit', 1, { family: ['relay21'] });
+    const middle = relay(23, 'Fast', 1, { family: ['relay21'] });
+    const few = viewOf([lonely, exit, middle, relay(24, 'Guard', 1)]);
+    for (let i = 0; i < 20; i++) {
+      const entropy = seeded(`middle ${i}`);
+      expect(must(choosePath({ ...wish, view: few, distinctSubnets: true, entropy }))[2]).toBe(exit);
+    }
   });
 
   test('never puts two relays of a subnet or a family into one path', () => {
@@ -291,13 +309,49 @@ describe('guards', () => {
     expect(set.usable(wallMs)[0]).toEqual(first);
   });
 
-  test('are replaced when they are old, or listed no more', () => {
+  test('are replaced when they are old', () => {
     const set = new GuardSet({ sampleSize: 1, lifetimeMs: 1000 });
     set.refresh(view, wallMs, seeded('a'));
     const before = set.encode();
     expect(set.refresh(view, wallMs + 1000, seeded('b'))).toBe(true);
     expect(set.encode()).not.toBe(before);
-    set.refresh(viewOf([relays[3]]), wallMs + 1000, seeded('c'));
-    expect(set.size).toBe(0);
+  });
+
+  test('are remembered for a while when they are gone, over a restart too', () => {
+    const options = { sampleSize: 1, unlistedMsMax: 5000 };
+    const set = new GuardSet(options);
+    set.refresh(view, wallMs, seeded('a'));
+    const [guard] = set.usable(wallMs);
+    const without = viewOf(relays.filter(each => !equalBytes(each.rsaId, guard)));
+    expect(set.refresh(without, wallMs + 1000, seeded('b'))).toBe(true);
+    const [second] = set.usable(wallMs + 1000);
+    expect(set.usable(wallMs + 1000)).toEqual([second]);
+    expect(second).not.toEqual(guard);
+    const again = new GuardSet(options);
+    again.decode(set.encode());
+    expect(again.usable(wallMs + 2000)).toEqual([second]);
+    again.refresh(view, wallMs + 3000, seeded('c'));
+    expect(again.usable(wallMs + 3000)).toEqual([guard, second]);
+    set.refresh(without, wallMs + 6000, seeded('d'));
+    set.refresh(view, wallMs + 6000, seeded('d'));
+    expect(set.usable(wallMs + 6000)).toEqual([second]);
+  });
+
+  test('are sampled until enough of them are accepted', () => {
+    const set = new GuardSet({ sampleSize: 1 });
+    set.refresh(view, wallMs, seeded('a'));
+    const [guard] = set.usable(wallMs);
+    const accepts = (each: RelayInfo) => !equalBytes(each.rsaId, guard);
+    set.refresh(view, wallMs, seeded('a'), accepts);
+    expect(set.size).toBe(2);
+    expect(set.refresh(view, wallMs, seeded('b'), accepts)).toBe(false);
+  });
+
+  test('are no more than a cap, however many come and go', () => {
+    const set = new GuardSet();
+    const many = Array.from({ length: 2 * guardsMax }, (_, index) => relay(index, 'Guard', 1));
+    for (let at = 0; at < many.length; at += 10)
+      set.refresh(viewOf(many.slice(at, at + 10)), wallMs, seeded('c'));
+    expect(set.size).toBe(guardsMax);
   });
 });

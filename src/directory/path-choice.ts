@@ -1,7 +1,7 @@
 import { toHex } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { parseIp } from '../base/ip.ts';
-import { hopsMax } from '../base/limits.ts';
+import { exitsPerPathMax, hopsMax } from '../base/limits.ts';
 import type { Entropy } from '../ports.ts';
 import { type PathPosition, relayWeight } from './bandwidth-weights.ts';
 import type { NetworkView } from './network-view.ts';
@@ -22,8 +22,6 @@ export interface PathWish {
   readonly guards?: readonly Uint8Array[];
   /** Relays that must stand at these hops (by index); the rest is chosen around them. */
   readonly fixed?: ReadonlyMap<number, RelayInfo>;
-  /** Hex of RSA identities, or anything else that says no to a relay. */
-  readonly exclude?: ReadonlySet<string>;
   readonly accepts?: (relay: RelayInfo) => boolean;
   /** No two relays within one IPv4 /16 or IPv6 /32, nor of one family. torrc EnforceDistinctSubnets; false in labs. */
   readonly distinctSubnets: boolean;
@@ -35,11 +33,12 @@ export type PathFault = Fault<
 >;
 
 /**
- * Chooses relays, first hop first: the exit before the guard before the middles, since exits are the scarcest.
- * No relay stands twice. Where no relay has a flag that a place asks for, the place stays empty: a fault.
+ * Chooses relays, first hop first: the exit before the guard before the middles, since exits are the scarcest. An exit
+ * that no guard or middle goes with is left for another one. No relay stands twice. Where no relay has a flag that a
+ * place asks for, the place stays empty: a fault.
  */
 export function choosePath(wish: PathWish): Result<RelayInfo[], PathFault> {
-  const { hops } = wish;
+  const { hops, exitTo } = wish;
   if (!Number.isInteger(hops) || hops < 1 || hops > hopsMax) return fail('PATH_BAD_WISH', `${hops} hops`);
   const path = new Array<RelayInfo | undefined>(hops).fill(undefined);
   for (const [hop, relay] of wish.fixed ?? []) {
@@ -48,12 +47,31 @@ export function choosePath(wish: PathWish): Result<RelayInfo[], PathFault> {
     path[hop] = relay;
   }
   const last = hops - 1;
-  if (wish.exitTo !== undefined && path[last] !== undefined && !exitAllows(path[last], wish.exitTo))
-    return fail('PATH_NO_EXIT', 'the relay asked for refuses that destination');
-  const order = [...new Set([last, 0, ...path.keys()])];
-  for (const hop of order) {
+  const asked = path[last];
+  if (exitTo === undefined) return fill(wish, path);
+  if (asked !== undefined)
+    return exitAllows(asked, exitTo)
+      ? fill(wish, path)
+      : fail('PATH_NO_EXIT', 'the relay asked for refuses that destination');
+  const notExits = new Set(wish.notExits);
+  let none: Result<RelayInfo[], PathFault> = fail('PATH_NO_EXIT');
+  for (let tries = 0; tries < exitsPerPathMax; tries++) {
+    const exit = chooseHop({ ...wish, notExits }, 'exit', path);
+    if (exit === undefined) break;
+    const filled = fill(wish, path.with(last, exit));
+    if (filled.ok) return filled;
+    none = filled;
+    notExits.add(toHex(exit.rsaId));
+  }
+  return none;
+}
+
+/** Chooses for the places that are empty, the last before the first before those between. */
+function fill(wish: PathWish, given: readonly (RelayInfo | undefined)[]): Result<RelayInfo[], PathFault> {
+  const path = [...given];
+  for (const hop of new Set([path.length - 1, 0, ...path.keys()])) {
     if (path[hop] !== undefined) continue;
-    const position = positionOf(hop, wish);
+    const position = hop === 0 && wish.hops > 1 ? 'guard' : 'middle';
     const chosen = chooseHop(wish, position, path);
     if (chosen === undefined) return fail(noneAt[position]);
     path[hop] = chosen;
@@ -61,12 +79,7 @@ export function choosePath(wish: PathWish): Result<RelayInfo[], PathFault> {
   return ok(path as RelayInfo[]);
 }
 
-const noneAt = { guard: 'PATH_NO_GUARD', middle: 'PATH_NO_MIDDLE', exit: 'PATH_NO_EXIT' } as const;
-
-function positionOf(hop: number, wish: PathWish): PathPosition {
-  if (hop === wish.hops - 1 && wish.exitTo !== undefined) return 'exit';
-  return hop === 0 && wish.hops > 1 ? 'guard' : 'middle';
-}
+const noneAt = { guard: 'PATH_NO_GUARD', middle: 'PATH_NO_MIDDLE' } as const;
 
 function chooseHop(
   wish: PathWish,
@@ -75,7 +88,6 @@ function chooseHop(
 ): RelayInfo | undefined {
   const taken = path.filter(relay => relay !== undefined);
   const fits = (relay: RelayInfo): boolean =>
-    !wish.exclude?.has(toHex(relay.rsaId)) &&
     (wish.accepts?.(relay) ?? true) &&
     isUsable(relay, position, wish) &&
     taken.every(other => mayShareCircuit(relay, other, wish.distinctSubnets));

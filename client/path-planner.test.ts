@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../src/base/bytes.ts';
+import { ClientLab, exitTo } from '../test/client-lab.fixture.ts';
+import { socksAnswer, socksRequest } from '../test/talker.fixture.ts';
+import type { CircuitReport } from './circuit-report.ts';
+
+const priced = { priceMsatPer2Pow20: 50_000_000n };
+const seeds = ['a', 'b', 'c', 'd', 'e'];
+
+/** Opens a circuit as a command does; the relays it goes over. */
+function pathOf(lab: ClientLab, params: Readonly<Record<string, unknown>> = {}): readonly string[] {
+  const { hops } = lab.call('open-circuit', { pay: false, ...params }) as CircuitReport;
+  return hops.map(({ relay }) => relay);
+}
+
+/** Opens a stream for that user; the relays that carry it. */
+function usedPath(lab: ClientLab, user: string): readonly string[] {
+  const login = { user, password: '' };
+  const program = lab.socks().send(socksRequest('connect', 'a.example', 80, login));
+  lab.until(() => socksAnswer(program, login).code === 0, 'it is connected');
+  const [[id]] = lab.streams();
+  program.close();
+  lab.world.runFor(1_000);
+  return (lab.call('circuit', { circuit: id }) as CircuitReport).hops.map(({ relay }) => relay);
+}
+
+const guardOf = (lab: ClientLab) => (lab.call('status') as { readonly guard: string }).guard;
+
+describe('a path', () => {
+  const lab = new ClientLab({
+    relays: 8,
+    relaySettings: index => ({
+      ...(index >= 6 ? { exitPolicy: exitTo(`accept *:${index === 6 ? 80 : 443}`, 'reject *:*') } : {}),
+      // Two of one family, where a path would like to have both.
+      family: index === 4 ? ['relay6'] : index === 6 ? ['relay4'] : [],
+    }),
+  }).bootstrap();
+
+  it.each([1, 2, 3, 4, 5, 6])('has %i hops when that many are asked for, no relay twice', hops => {
+    const path = pathOf(lab, { hops, port: 443 });
+    expect([path.length, new Set(path).size]).toEqual([hops, hops]);
+  });
+
+  it('ends at an exit that takes the port, and has no two relays of one family', () => {
+    for (let i = 0; i < 12; i++) {
+      const [guard, middle, exit] = pathOf(lab, { port: 80 });
+      expect(exit).toBe('relay6');
+      expect([guard, middle]).not.toContain('relay4');
+      expect(pathOf(lab, { port: 443 }).at(-1)).toBe('relay7');
+    }
+    expect(lab.call('open-circuit', { port: 25 })).toBe('PATH_NO_EXIT');
+  });
+
+  it('is the one that was named: by nickname in any case, or by fingerprint', () => {
+    const { rsaId } = lab.core.planner.view?.relayByName('relay2') ?? { rsaId: new Uint8Array(0) };
+    const fingerprint = toHex(rsaId).toUpperCase();
+    for (const second of [fingerprint, `$${fingerprint}`, 'RELAY2'])
+      expect(pathOf(lab, { path: ['Relay4', second, 'relay6'] })).toEqual(['relay4', 'relay2', 'relay6']);
+  });
+});
+
+describe('guards', () => {
+  it.each(seeds)('are kept over restarts (seed %s)', seed => {
+    const lab = new ClientLab({ seed }).bootstrap();
+    const guard = guardOf(lab);
+    for (let life = 0; life < 2; life++) {
+      lab.restart();
+      lab.bootstrap();
+      expect([guardOf(lab), pathOf(lab)[0]]).toEqual([guard, guard]);
+    }
+  });
+
+  it('stand in for one that is down, and step back when it has come up again', () => {
+    const lab = new ClientLab().bootstrap();
+    lab.destination('93.184.216.35', 80, 'a.example');
+    const guard = guardOf(lab);
+    const down = lab.network.relays.findIndex(({ core }) => core.settings.nickname === guard);
+    lab.network.relays[down].machine.crash();
+    expect(usedPath(lab, 'while it is down')[0]).not.toBe(guard);
+    lab.network.restartRelay(down);
+    lab.world.runFor(700_000);
+    // The first takes a circuit that was built ahead meanwhile.
+    usedPath(lab, 'when it is up');
+    expect(usedPath(lab, 'then')[0]).toBe(guard);
+  });
+
+  it.each(seeds)('are enough that can be afforded, whoever the others are (seed %s)', seed => {
+    const lab = new ClientLab({
+      seed,
+      relays: 9,
+      exits: 1,
+      guards: 2,
+      payment: { schemes: [] },
+      relaySettings: index => (index < 6 ? priced : {}),
+    }).bootstrap();
+    expect(new Set(pathOf(lab))).toEqual(new Set(['relay6', 'relay7', 'relay8']));
+  });
+});
+
+describe('relays that ask a price', () => {
+  const relaySettings = (index: number) => ({ priceMsatPer2Pow20: BigInt(index % 3) * 1_000_000n });
+
+  it.each([
+    ['are used by nobody who has no scheme to pay them', { schemes: [] }, 0n],
+    ['are used up to the highest price worth paying', { priceMsatMax: 1_000_000n }, 1_000_000n],
+    ['are used whatever they ask when there is no such limit', {}, 2_000_000n],
+  ])('%s', (_, payment, highest) => {
+    const lab = new ClientLab({ relays: 12, exits: 4, relaySettings, payment }).bootstrap();
+    const reports = Array.from(
+      { length: 12 },
+      () => lab.call('open-circuit', { pay: false }) as CircuitReport,
+    );
+    const prices = reports.flatMap(({ hops }) => hops.map(({ priceMsat }) => BigInt(priceMsat)));
+    expect(prices.reduce((most, price) => (price > most ? price : most))).toBe(highest);
+  });
+
+  it('are not used when named, if they cannot be paid', () => {
+    const lab = new ClientLab({ relays: 9, exits: 3, relaySettings, payment: { schemes: [] } }).bootstrap();
+    expect(lab.call('open-circuit', { path: ['relay0', 'relay1', 'relay6'] })).toBe('PAY_NO_SCHEME');
+  });
+});
