@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { labUrl } from '../scripts/lab-server.ts';
 import { splitAddress } from '../scripts/network-ports.ts';
 import { utf8 } from '../src/base/bytes.ts';
-import { destroyReason, endReason, relayCommand } from '../src/cell/commands.ts';
+import { destroyReason, endUnpaid, relayCommand } from '../src/cell/commands.ts';
 import { fragment } from '../src/cell/payment-messages.ts';
 import { encodeResolve } from '../src/cell/relay-messages.ts';
 import { paymentStatus } from '../src/payment/scheme.ts';
@@ -63,7 +63,7 @@ describe('cells', () => {
   test('an exit reaches nobody for free cells, and does once it was paid', async () => {
     const circuit = await client.circuit('guard1', 'exit1');
     const [host, port] = splitAddress(lab.state.lab);
-    const unpaid = { command: relayCommand.end, body: Uint8Array.of(endReason.destroy) };
+    const unpaid = { command: relayCommand.end, body: Uint8Array.of(endUnpaid) };
     expect(await circuit.begin(1, host, port)).toMatchObject(unpaid);
     circuit.send(1, relayCommand.resolve, encodeResolve('localhost'), 2);
     expect(await circuit.next(relayCommand.end, relayCommand.resolved)).toMatchObject(unpaid);
@@ -195,7 +195,7 @@ describe('pieces of a payment', () => {
     const circuit = await client.circuit('guard1', 'exit1');
     new RedeemTalk(circuit, 1).sendBody(first);
     const [host, port] = splitAddress(lab.state.lab);
-    const unpaid = { command: relayCommand.end, body: Uint8Array.of(endReason.destroy) };
+    const unpaid = { command: relayCommand.end, body: Uint8Array.of(endUnpaid) };
     expect(await circuit.begin(1, host, port)).toMatchObject(unpaid);
     expect(circuit.seen).toEqual([]);
   });

@@ -2,14 +2,11 @@ import { fromHex, toBase64, toHex } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { directoryRequestsMax, microdescriptorsPerRequest } from '../base/limits.ts';
 import type { Clock, Entropy } from '../ports.ts';
-import {
-  type AuthorityCertificate,
-  parseAuthorityCertificate,
-  splitCertificates,
-} from './authority-certificate.ts';
+import type { AuthorityCertificate } from './authority-certificate.ts';
+import { CertificateShelf } from './certificate-shelf.ts';
 import { type Consensus, isReasonablyLive, parseConsensus } from './consensus.ts';
 import type { ConsensusFlavor } from './consensus-entry.ts';
-import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
+import { verifyConsensus } from './consensus-verify.ts';
 import { DescriptorShelf } from './descriptor-shelf.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
@@ -49,9 +46,6 @@ export interface DirectoryProgress {
   readonly relaysKnown: number;
 }
 
-/** Certificates kept: a current and a next one of each authority. */
-const certificatesMax = 32;
-
 /**
  * Keeps the view of the network current: says what to fetch next, verifies what comes, keeps the last good view when
  * something fails. Does no IO: the caller carries requests over circuits or directory ports.
@@ -59,7 +53,7 @@ const certificatesMax = 32;
  */
 export class DirectoryClient implements DirectoryDocuments {
   readonly #options: DirectoryClientOptions;
-  readonly #certificates: AuthorityCertificate[] = [];
+  readonly #certificates: CertificateShelf;
   readonly #microdescriptors = new Map<string, Microdescriptor>();
   readonly #shelf = new DescriptorShelf();
   readonly #prices = new PriceShelf();
@@ -78,6 +72,7 @@ export class DirectoryClient implements DirectoryDocuments {
 
   constructor(options: DirectoryClientOptions) {
     this.#options = options;
+    this.#certificates = new CertificateShelf(options.authorities);
   }
 
   /** The network, once a consensus is verified and most of its microdescriptors are here; undefined when too old. */
@@ -160,7 +155,7 @@ export class DirectoryClient implements DirectoryDocuments {
     readonly microdescriptors: string;
     readonly descriptors?: string;
   }): void {
-    this.#addCertificates(texts.certificates);
+    this.#certificates.add(texts.certificates, this.#options.clock.wallMs());
     const micro = splitMicrodescriptors(texts.microdescriptors, Number.MAX_SAFE_INTEGER);
     for (const text of micro) this.#addMicrodescriptor(text, undefined);
     for (const text of texts.consensuses) this.#takeConsensus(text);
@@ -175,7 +170,7 @@ export class DirectoryClient implements DirectoryDocuments {
   }
 
   certificates(): readonly AuthorityCertificate[] {
-    return this.#certificates;
+    return this.#certificates.all;
   }
 
   microdescriptor(digest: string): string | undefined {
@@ -234,7 +229,7 @@ export class DirectoryClient implements DirectoryDocuments {
     if (this.#pending.size === 0 || !this.#ready('certificates')) return undefined;
     const wanted = new Set<string>();
     for (const consensus of this.#pending.values())
-      for (const each of this.#missingCertificates(consensus))
+      for (const each of this.#certificates.missing(consensus, this.#options.clock.wallMs()))
         wanted.add(`${toHex(each.v3Ident)}-${toHex(each.signingKeyDigest)}`.toUpperCase());
     const names = [...wanted].sort();
     if (names.length === 0 || this.#busy('certificates', names)) return undefined;
@@ -350,7 +345,7 @@ export class DirectoryClient implements DirectoryDocuments {
   /** Makes a consensus the current one if enough authorities signed it, or keeps it until their certificates are here. */
   #judge(consensus: Consensus): Result<'news' | 'none', Fault> {
     const { authorities, clock } = this.#options;
-    const verified = verifyConsensus(consensus, authorities, this.#certificates, clock.wallMs());
+    const verified = verifyConsensus(consensus, authorities, this.#certificates.all, clock.wallMs());
     this.#pending.delete(consensus.flavor);
     if (verified.ok) {
       this.#current.set(consensus.flavor, consensus);
@@ -366,7 +361,7 @@ export class DirectoryClient implements DirectoryDocuments {
   }
 
   #takeCertificates(text: string): Result<'news' | 'none', Fault> {
-    if (this.#addCertificates(text) === 0) {
+    if (this.#certificates.add(text, this.#options.clock.wallMs()) === 0) {
       // Whoever gave us the consensus may have made it up: look for another one.
       this.#pending.clear();
       return fail('DIRECTORY_USELESS_ANSWER', 'certificates');
@@ -377,24 +372,8 @@ export class DirectoryClient implements DirectoryDocuments {
       if (!judged.ok)
         this.#scheduleFor(`consensus ${consensus.flavor}`).fail(this.#options.clock.monotonicMs());
     }
+    this.#changed = true;
     return ok('news');
-  }
-
-  #addCertificates(text: string): number {
-    const { authorities, clock } = this.#options;
-    let added = 0;
-    for (const piece of splitCertificates(text, certificatesMax)) {
-      const parsed = parseAuthorityCertificate(piece);
-      if (!parsed.ok || parsed.value.expiresMs < clock.wallMs()) continue;
-      const ident = toHex(parsed.value.v3Ident);
-      if (!authorities.some(each => each.v3Ident !== undefined && toHex(each.v3Ident) === ident)) continue;
-      if (this.#certificates.some(each => each.text === piece)) continue;
-      this.#certificates.push(parsed.value);
-      if (this.#certificates.length > certificatesMax) this.#certificates.shift();
-      added += 1;
-    }
-    if (added > 0) this.#changed = true;
-    return added;
   }
 
   #takeMicrodescriptors(text: string, wanted: ReadonlySet<string>): number {
@@ -430,11 +409,6 @@ export class DirectoryClient implements DirectoryDocuments {
     return consensus.relays
       .map(entry => toHex(entry.microdescriptorDigest as Uint8Array))
       .filter(digest => !this.#microdescriptors.has(digest));
-  }
-
-  #missingCertificates(consensus: Consensus): ReturnType<typeof missingCertificates> {
-    const { authorities, clock } = this.#options;
-    return missingCertificates(consensus, authorities, this.#certificates, clock.wallMs());
   }
 
   /** Documents that no current consensus names are of no use any more. */
