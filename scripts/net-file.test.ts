@@ -29,10 +29,10 @@ chain: {kind: regtest}
       chain: { kind: 'regtest' },
     });
     expect(relaysOf(plan)).toEqual([
-      { nickname: 'guard1', exit: false, price: '4194.304 sat/GiB' },
-      { nickname: 'guard2', exit: false, price: '4194.304 sat/GiB' },
-      { nickname: 'middle1', exit: false, price: '50000 sat/GiB' },
-      { nickname: 'exit1', exit: true, price: '100000 sat/GiB' },
+      { nickname: 'guard1', exit: false, impl: 'naulon', price: '4194.304 sat/GiB' },
+      { nickname: 'guard2', exit: false, impl: 'naulon', price: '4194.304 sat/GiB' },
+      { nickname: 'middle1', exit: false, impl: 'naulon', price: '50000 sat/GiB' },
+      { nickname: 'exit1', exit: true, impl: 'naulon', price: '100000 sat/GiB' },
     ]);
   });
 

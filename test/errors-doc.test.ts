@@ -10,8 +10,11 @@ import { paymentStatus } from '../src/payment/scheme.ts';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-/** Names in capitals that are no codes: variables of the environment, errors of the system, a link cell. */
-const otherName = /^(NAULON_|ERR_|AUTH_CHALLENGE$)/;
+/**
+ * Names in capitals that are no codes: variables of the environment, errors of the system, a link cell, features of the
+ * Tor control protocol.
+ */
+const otherName = /^(NAULON_|ERR_|AUTH_CHALLENGE$|EXTENDED_EVENTS$|VERBOSE_NAMES$)/;
 
 const comparisons = new Set([
   ts.SyntaxKind.EqualsEqualsEqualsToken,
