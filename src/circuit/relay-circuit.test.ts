@@ -305,6 +305,19 @@ describe('a circuit at a relay', () => {
     ]);
   });
 
+  it.each([relayCommand.drop, 99])(
+    'makes relay command %i cost a cell on a directory stream too',
+    command => {
+      const { send, received, purse } = world(new Purse(20, 0));
+      send(relayCommand.beginDir, 1);
+      received();
+      for (let i = 0; i < 20; i++) send(command, 1);
+      expect([purse.free, received()]).toEqual([0, []]);
+      send(command, 1);
+      expect(received()).toEqual([{ command: 'DESTROY', reason: destroyReason.resourceLimit }]);
+    },
+  );
+
   it('serves a directory for nothing', () => {
     const { send, received, purse } = world(new Purse(64, 0));
     send(relayCommand.beginDir, 1);

@@ -90,6 +90,15 @@ type NextState = 'none' | 'extending' | 'open';
 /** How a cell is paid for: by any cell of the balance, by a paid one, or not at all. */
 type Fare = 'any' | 'paid' | 'none';
 
+/** What a directory stream is made of. A cell that only names such a stream is paid for like any other. */
+const unmetered: ReadonlySet<number> = new Set([
+  relayCommand.data,
+  relayCommand.sendme,
+  relayCommand.xoff,
+  relayCommand.xon,
+  relayCommand.end,
+]);
+
 /**
  * One circuit at one relay. Every RELAY and RELAY_EARLY cell that comes in or goes out costs one cell of the balance,
  * before anything is done with it; DATA of exit streams costs a paid one; cells of directory streams served here cost
@@ -221,8 +230,7 @@ export class RelayCircuit implements RelayStreamCircuit {
   #fareOf(command: number, streamId: number): Fare {
     if (command === relayCommand.beginDir) return 'none';
     const kind = streamId === 0 ? undefined : this.#streams.kindOf(streamId);
-    if (kind === 'directory' && command !== relayCommand.begin && command !== relayCommand.resolve)
-      return 'none';
+    if (kind === 'directory' && unmetered.has(command)) return 'none';
     return kind === 'exit' && command === relayCommand.data ? 'paid' : 'any';
   }
 
