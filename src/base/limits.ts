@@ -69,6 +69,12 @@ export const streamWindowStep = 50;
  */
 export const congestionCellsMax = 10_000;
 export const streamsPerCircuitMax = 500;
+/** Streams that a client has ended and whose far sides may still send: the oldest are forgotten, since no END need answer ours. */
+export const endedStreamsMax = 2_000;
+/** Cells for one of them beside its DATA: ten SENDMEs answer a full window, and CONNECTED or END may be under way. */
+export const endedStreamCellsMax = 12;
+/** Cells on a client's circuit that say nothing (padding, later commands). Each costs as much as any other at every hop it passes. */
+export const idleCellsMax = 100;
 /** Bytes kept for a stream whose TCP side is full; more is a peer beyond its window, and the circuit dies. */
 export const streamBufferBytesMax = (streamWindowCells + streamWindowStep) * relayBodyBytesMax;
 export const streamConnectMsMax = 15_000;

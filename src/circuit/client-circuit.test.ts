@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { concatBytes, fromUtf8, utf8 } from '../base/bytes.ts';
+import { idleCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { decodeBegin, encodeConnected, encodeResolved, encodeSendme } from '../cell/relay-messages.ts';
@@ -40,6 +41,11 @@ describe('building', () => {
     ['EXTENDED2 not asked for', (world: World) => world.fromExit(relayCommand.extended2, 0, empty)],
     ['DATA on stream 0', (world: World) => world.fromExit(relayCommand.data, 0, data498)],
     ['DATA of no stream', (world: World) => world.fromExit(relayCommand.data, 77, data498)],
+    ['BEGIN', (world: World) => world.fromExit(relayCommand.begin, 5, empty)],
+    [
+      'CONNECTED twice',
+      (world: World) => world.fromExit(relayCommand.connected, world.connected().id, empty),
+    ],
     ['END without a reason', (world: World) => world.fromExit(relayCommand.end, world.connected().id, empty)],
     [
       'SENDME out of turn',
@@ -77,13 +83,17 @@ describe('building', () => {
     }
   });
 
-  test('unknown relay commands and DROP are ignored', () => {
-    const world = new World(3).build();
-    world.fromExit(relayCommand.drop, 0, data498);
-    world.fromExit(99, 0, empty);
-    expect(world.circuit.state).toBe('open');
-    world.counts();
-  });
+  test.each([relayCommand.drop, 99])(
+    'relay command %i is ignored, but not without end: it costs',
+    command => {
+      const world = new World(3).build();
+      for (let i = 0; i < idleCellsMax; i++) world.fromExit(command, i % 2, data498);
+      expect(world.circuit.state).toBe('open');
+      world.counts();
+      world.fromExit(command, 0, empty);
+      expect(world.end).toMatchObject({ by: 'us', fault: 'cells that say nothing', hop: 2 });
+    },
+  );
 });
 
 describe('streams', () => {
@@ -159,6 +169,24 @@ describe('streams', () => {
     expect(world.circuit.state).toBe('open');
     world.fromExit(relayCommand.data, stream.id, data498);
     expect(world.end?.fault).toBe('DATA beyond the window');
+  });
+
+  test('SENDMEs for what was under way are tolerated, and no more of them', () => {
+    const stream = world.connected();
+    stream.close(endReason.done);
+    for (let i = 0; i < 10; i++) world.fromExit(relayCommand.sendme, stream.id, empty);
+    expect(world.circuit.state).toBe('open');
+    for (let i = 0; i < 10; i++) world.fromExit(relayCommand.sendme, stream.id, empty);
+    expect(world.end?.fault).toBe('cells of a stream that ended');
+  });
+
+  test('ids do not run out, though far sides never answer an END', () => {
+    world = new World(1).build();
+    for (let opened = 0; opened < 66_000; opened++) {
+      world.open(new Recorder()).close(endReason.done);
+      world.path.wire.length = 0;
+    }
+    expect(world.circuit.openStreams).toBe(0);
   });
 
   test('after END of both sides the id is free of surprises', () => {

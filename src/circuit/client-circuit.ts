@@ -1,5 +1,11 @@
 import { assert } from '../base/assert.ts';
-import { circuitQueueCellsHigh, heldCellsMax, relayEarlyCellsMax, streamWindowStep } from '../base/limits.ts';
+import {
+  circuitQueueCellsHigh,
+  heldCellsMax,
+  idleCellsMax,
+  relayEarlyCellsMax,
+  streamWindowStep,
+} from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
@@ -24,6 +30,7 @@ import {
 } from '../stream/client-stream.ts';
 import { CircuitBudget } from './circuit-budget.ts';
 import type { CircuitCarrier, CircuitEnd, CircuitUser } from './circuit-user.ts';
+import { checkCommand } from './command-check.ts';
 import { type Exchange, type HopTarget, startCreate2, startCreateFast, startExtend2 } from './extend.ts';
 import { type HopPayer, HopState } from './hop-state.ts';
 import { openingCell, type StreamGoal } from './stream-goal.ts';
@@ -58,7 +65,7 @@ interface HeldCell {
  * | DESTROY         | ended              | ended |
  * | RELAY           | EXTENDED2 of the last hop, TRUNCATED, RECEIPT | all below |
  * | RELAY_EARLY     | protocol error     | protocol error |
- * | stream 0        |                    | SENDME, RECEIPT, TRUNCATED; DROP and unknown ones are ignored |
+ * | stream 0        |                    | SENDME, RECEIPT, TRUNCATED; some DROP and unknown ones are ignored |
  * | stream n        |                    | to the stream; protocol error for a stream that never was |
  *
  * Every cell that passes a hop is counted for it, in both directions, as the relay counts it. What would cost more than a
@@ -76,6 +83,7 @@ export class ClientCircuit implements StreamCircuit {
   #state: State = 'new';
   #exchange: Exchange | undefined;
   #earlyLeft = relayEarlyCellsMax;
+  #idleCells = 0;
   #streams = new StreamTable();
   #held: HeldCell[] = [];
   #redeems: { readonly hop: number; readonly body: Uint8Array }[] = [];
@@ -408,7 +416,10 @@ export class ClientCircuit implements StreamCircuit {
     const state = this.hops[hop];
     if (command === relayCommand.data && !this.#countData(state, hop, stream)) return;
     this.#count(hop, stream?.kind);
-    if (streamId === 0) this.#onCircuitMessage(hop, command, body);
+    const verdict = checkCommand('relay', command, streamId);
+    if (verdict === 'illegal') this.#blame(`relay command ${command} out of turn`, hop);
+    else if (verdict === 'idle') this.#onIdleCell(hop);
+    else if (streamId === 0) this.#onCircuitMessage(hop, command, body);
     else this.#onStreamCell(hop, streamId, command, body);
     if (state.sendmesOwed.length > 0) this.#pump();
   }
@@ -455,14 +466,14 @@ export class ClientCircuit implements StreamCircuit {
         // A circuit that lost its end has lost its streams: it is given up whole.
         this.#die({ by: 'peer', reason: body[0] ?? destroyReason.none, hop });
         return;
-      case relayCommand.data:
-      case relayCommand.connected:
-      case relayCommand.end:
-        break;
-      default:
-        return;
     }
     this.#blame(`relay command ${command} out of turn`, hop);
+  }
+
+  /** A hop that earns by every cell may not make up as many as it likes. */
+  #onIdleCell(hop: number): void {
+    this.#idleCells += 1;
+    if (this.#idleCells > idleCellsMax) this.#blame('cells that say nothing', hop);
   }
 
   /** False: not the SENDME that is due. */

@@ -9,14 +9,14 @@ import { relayCommand } from '../cell/commands.ts';
  * | RESOLVE            | x |   | not 0 |
  * | DATA, END          | x | x | not 0 |
  * | CONNECTED, RESOLVED|   | x | not 0 |
- * | SENDME, DROP       | x | x | any   |
+ * | SENDME             | x | x | any   |
  * | XOFF, XON          | x | x | not 0 |
  * | EXTEND2, TRUNCATE  | x |   | 0     |
  * | EXTENDED2, TRUNCATED |  | x | 0     |
  * | REDEEM             | x |   | 0     |
  * | RECEIPT            |   | x | 0     |
  *
- * Commands that are in no row are passed over: later versions may know them. spec: tor-spec/relay-cells
+ * Others say nothing: DROP is padding, and later versions may know the rest. spec: tor-spec/relay-cells
  */
 type Origin = 'client' | 'relay' | 'both';
 type Stream = 'zero' | 'some' | 'any';
@@ -32,7 +32,6 @@ const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream
   [relayCommand.sendme, { origin: 'both', stream: 'any' }],
   [relayCommand.xoff, { origin: 'both', stream: 'some' }],
   [relayCommand.xon, { origin: 'both', stream: 'some' }],
-  [relayCommand.drop, { origin: 'both', stream: 'any' }],
   [relayCommand.extend2, { origin: 'client', stream: 'zero' }],
   [relayCommand.truncate, { origin: 'client', stream: 'zero' }],
   [relayCommand.extended2, { origin: 'relay', stream: 'zero' }],
@@ -41,12 +40,12 @@ const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream
   [relayCommand.receipt, { origin: 'relay', stream: 'zero' }],
 ]);
 
-export type CommandVerdict = 'legal' | 'unknown' | 'illegal';
+export type CommandVerdict = 'legal' | 'idle' | 'illegal';
 
-/** `illegal` ends the circuit, `unknown` is dropped. */
+/** `illegal` ends the circuit, `idle` is paid for and passed over. */
 export function checkCommand(from: 'client' | 'relay', command: number, streamId: number): CommandVerdict {
   const rule = rules.get(command);
-  if (rule === undefined) return 'unknown';
+  if (rule === undefined) return 'idle';
   if (rule.origin !== 'both' && rule.origin !== from) return 'illegal';
   if (rule.stream !== 'any' && (rule.stream === 'zero') !== (streamId === 0)) return 'illegal';
   return 'legal';

@@ -39,7 +39,9 @@ export class HopState {
   openStreams = 0;
   /** Sum of the receive windows of its open streams. */
   streamWindows = 0;
-  #lingers: Linger[] = [];
+  /** In the order of their ends. */
+  readonly #lingers: Linger[] = [];
+  #lingerCells = 0;
 
   constructor(target: HopTarget, flow: CircuitFlow) {
     this.target = target;
@@ -48,16 +50,16 @@ export class HopState {
 
   /** DATA cells that may come from this hop, if its windows were wider by so many. */
   exposure(nowMs: number, moreForStreams = 0, moreForCircuit = 0): number {
-    let cells = this.streamWindows + moreForStreams;
-    if (this.#lingers.length > 0) {
-      this.#lingers = this.#lingers.filter(linger => linger.untilMs > nowMs);
-      for (const linger of this.#lingers) cells += linger.cells;
-    }
+    while (this.#lingers.length > 0 && this.#lingers[0].untilMs <= nowMs)
+      this.#lingerCells -= this.#lingers.shift()?.cells ?? 0;
+    const cells = this.streamWindows + this.#lingerCells + moreForStreams;
     return Math.min(cells, this.flow.received.cells + moreForCircuit);
   }
 
   addLinger(cells: number, nowMs: number): void {
-    if (cells > 0) this.#lingers.push({ cells, untilMs: nowMs + lingerExposureMs });
+    if (cells === 0) return;
+    this.#lingers.push({ cells, untilMs: nowMs + lingerExposureMs });
+    this.#lingerCells += cells;
   }
 
   /** A cell passed this hop, in either direction. */

@@ -195,8 +195,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     const verdict = checkCommand('client', command, streamId);
     if (verdict === 'illegal') return { code: 'RELAY_ILLEGAL_COMMAND' };
     if (!this.#pay(this.#fareOf(command, streamId))) return undefined;
-    if (verdict === 'unknown') {
-      this.#host.observer.count('naulon_relay_unknown_commands_total');
+    if (verdict === 'idle') {
+      this.#host.observer.count('naulon_relay_idle_cells_total');
       return undefined;
     }
     switch (command) {
@@ -220,8 +220,6 @@ export class RelayCircuit implements RelayStreamCircuit {
         return this.#onTruncate(body);
       case relayCommand.redeem:
         return this.#onRedeem(body);
-      case relayCommand.drop:
-        return undefined;
       default:
         throw new BrokenInvariant(`relay command ${command} is legal and has no handler`);
     }

@@ -1,16 +1,21 @@
-import { streamsPerCircuitMax } from '../base/limits.ts';
+import { endedStreamCellsMax, endedStreamsMax, streamsPerCircuitMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
 import type { ClientStream } from '../stream/client-stream.ts';
 
 /** A stream that we ended; what is under way on it is tolerated, within its window. */
 interface EndedStream {
   readonly stream: ClientStream;
-  cellsLeft: number;
+  /** DATA cells that may still come, and others. */
+  dataLeft: number;
+  othersLeft: number;
 }
 
 const idMax = 65_535;
 
-/** The streams of one circuit by their ids, those that we ended among them until the far side has ended them too. */
+/**
+ * The streams of one circuit by their ids, those that we ended among them until the far side has ended them too, or
+ * so many have ended since that nothing of them can be under way.
+ */
 export class StreamTable {
   #open = new Map<number, ClientStream>();
   #ended = new Map<number, EndedStream>();
@@ -47,7 +52,7 @@ export class StreamTable {
   remove(stream: ClientStream, lingers: boolean): boolean {
     if (this.#open.get(stream.id) !== stream) return false;
     this.#open.delete(stream.id);
-    if (lingers) this.#ended.set(stream.id, { stream, cellsLeft: stream.receiveWindow });
+    if (lingers) this.#keepEnded(stream);
     return true;
   }
 
@@ -56,9 +61,12 @@ export class StreamTable {
     const ended = this.#ended.get(id);
     if (ended === undefined) return 'cell of no stream';
     if (command === relayCommand.end || command === relayCommand.resolved) this.#ended.delete(id);
-    if (command !== relayCommand.data) return undefined;
-    ended.cellsLeft -= 1;
-    return ended.cellsLeft < 0 ? 'DATA beyond the window' : undefined;
+    if (command === relayCommand.data) {
+      ended.dataLeft -= 1;
+      return ended.dataLeft < 0 ? 'DATA beyond the window' : undefined;
+    }
+    ended.othersLeft -= 1;
+    return ended.othersLeft < 0 ? 'cells of a stream that ended' : undefined;
   }
 
   /** All open streams; the table is empty then. */
@@ -67,5 +75,13 @@ export class StreamTable {
     this.#open.clear();
     this.#ended.clear();
     return streams;
+  }
+
+  #keepEnded(stream: ClientStream): void {
+    const { receiveWindow } = stream;
+    this.#ended.set(stream.id, { stream, dataLeft: receiveWindow, othersLeft: endedStreamCellsMax });
+    if (this.#ended.size <= endedStreamsMax) return;
+    const [oldest] = this.#ended.keys();
+    this.#ended.delete(oldest);
   }
 }

@@ -64,6 +64,8 @@ export class ClientStream {
   readonly #circuit: StreamCircuit;
   readonly #user: StreamUser;
   #state: State = 'opening';
+  /** CONNECTED has come; DATA may open a stream before. */
+  #connected = false;
   readonly #flow: StreamFlow;
   #userFull = false;
   #waiting: Uint8Array | undefined;
@@ -223,6 +225,8 @@ export class ClientStream {
 
   #onConnected(body: Uint8Array): ClientStreamFault | undefined {
     if (this.kind === 'resolve') return protocol('CONNECTED on a RESOLVE');
+    if (this.#connected) return protocol('CONNECTED twice');
+    this.#connected = true;
     const connected = decodeConnected(body);
     if (connected === undefined) return protocol('CONNECTED malformed');
     this.#opened(connected.address);
