@@ -1,11 +1,5 @@
 import { assert } from '../base/assert.ts';
-import {
-  circuitQueueCellsHigh,
-  heldCellsMax,
-  idleCellsMax,
-  relayEarlyCellsMax,
-  streamWindowStep,
-} from '../base/limits.ts';
+import { circuitQueueCellsHigh, idleCellsMax, relayEarlyCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
@@ -18,7 +12,7 @@ import {
   writeRelayCell,
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
-import { decodeExtended2, decodeSendme, encodeSendme } from '../cell/relay-messages.ts';
+import { decodeExtended2, decodeSendme } from '../cell/relay-messages.ts';
 import { fixedFlow } from '../flow/sendme-window.ts';
 import { ClientLayers } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
@@ -29,6 +23,7 @@ import {
   type StreamUser,
 } from '../stream/client-stream.ts';
 import { CircuitBudget } from './circuit-budget.ts';
+import { CircuitOutbox, type OutboxCircuit } from './circuit-outbox.ts';
 import type { CircuitCarrier, CircuitEnd, CircuitUser } from './circuit-user.ts';
 import { checkCommand } from './command-check.ts';
 import { type Exchange, type HopTarget, startCreate2, startCreateFast, startExtend2 } from './extend.ts';
@@ -49,13 +44,6 @@ export interface CircuitOptions {
 
 type State = 'new' | 'building' | 'open' | 'ended';
 
-/** A cell that waits until every hop on its way can be paid for it. */
-interface HeldCell {
-  readonly stream: ClientStream;
-  readonly command: number;
-  readonly body: Uint8Array;
-}
-
 /**
  * One circuit at its client: built hop by hop, then streams, windows and what each hop is paid.
  *
@@ -72,7 +60,7 @@ interface HeldCell {
  * hop has been paid waits in order: first control cells, then circuit SENDMEs, stream SENDMEs, DATA.
  * spec: tor-spec/circuit-management, tor-spec/relay-cells
  */
-export class ClientCircuit implements StreamCircuit {
+export class ClientCircuit implements StreamCircuit, OutboxCircuit {
   readonly path: readonly HopTarget[];
   readonly hops: HopState[] = [];
   readonly #options: CircuitOptions;
@@ -85,21 +73,22 @@ export class ClientCircuit implements StreamCircuit {
   #earlyLeft = relayEarlyCellsMax;
   #idleCells = 0;
   #streams = new StreamTable();
-  #held: HeldCell[] = [];
-  #redeems: { readonly hop: number; readonly body: Uint8Array }[] = [];
-  #permits = new Set<ClientStream>();
-  #waiting = new Set<ClientStream>();
-  #pumping = false;
+  readonly #outbox: CircuitOutbox;
 
   constructor(options: CircuitOptions) {
     assert(options.path.length > 0, 'a circuit has a hop');
     this.path = options.path;
     this.#options = options;
     this.#budget = new CircuitBudget(this.hops, options.clock);
+    this.#outbox = new CircuitOutbox(this, this.hops, this.#budget);
   }
 
   get state(): State {
     return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
   }
 
   get openStreams(): number {
@@ -125,12 +114,12 @@ export class ClientCircuit implements StreamCircuit {
 
   /** A payer has more to spend than before. */
   onFunds(): void {
-    this.#pump();
+    this.#outbox.pump();
   }
 
   /** The circuit's queue on the link is low again. */
   onWritable(): void {
-    this.#pump();
+    this.#outbox.pump();
   }
 
   onLinkLost(): void {
@@ -178,9 +167,7 @@ export class ClientCircuit implements StreamCircuit {
 
   /** Sends one REDEEM body to a hop, ahead of all that waits but other payments. */
   sendRedeem(hop: number, body: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    this.#redeems.push({ hop, body });
-    this.#sendRedeems();
+    if (this.isOpen) this.#outbox.redeem(hop, body);
   }
 
   /** Ends the circuit. */
@@ -196,19 +183,12 @@ export class ClientCircuit implements StreamCircuit {
   // What streams ask for
 
   sendControl(stream: ClientStream, command: number, body: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    const held = { stream, command, body };
-    if (this.#held.length === 0 && this.#affords(held)) {
-      this.#sendHeld(held);
-      return;
-    }
-    if (command === relayCommand.end && this.#dropHeldOpening(stream)) return;
-    if (this.#held.length < heldCellsMax) this.#held.push(held);
-    else this.#die({ by: 'us', reason: destroyReason.resourceLimit });
+    if (this.isOpen && !this.#outbox.control(stream, command, body))
+      this.#die({ by: 'us', reason: destroyReason.resourceLimit });
   }
 
   dataAllowance(stream: ClientStream): number {
-    if (this.#state !== 'open' || this.#held.length > 0) return 0;
+    if (!this.isOpen || this.#outbox.holds) return 0;
     const queueRoom = circuitQueueCellsHigh - this.#options.carrier.queued();
     const cells = Math.min(this.hops[stream.hop].flow.sent.cells, queueRoom);
     return cells <= 0 ? 0 : Math.min(cells, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory'));
@@ -224,18 +204,16 @@ export class ClientCircuit implements StreamCircuit {
   }
 
   permit(stream: ClientStream): void {
-    this.#permits.add(stream);
-    this.#pump();
+    this.#outbox.permit(stream);
   }
 
   wait(stream: ClientStream): void {
-    this.#waiting.add(stream);
+    this.#outbox.wait(stream);
   }
 
   release(stream: ClientStream, lingers: boolean): void {
     if (!this.#streams.remove(stream, lingers)) return;
-    this.#permits.delete(stream);
-    this.#waiting.delete(stream);
+    this.#outbox.forget(stream);
     const hop = this.hops[stream.hop];
     if (stream.kind !== 'resolve') {
       hop.openStreams -= 1;
@@ -250,24 +228,9 @@ export class ClientCircuit implements StreamCircuit {
 
   // Sending
 
-  /** True when every hop on the way can be paid for the cell and for what it permits the far side to send. */
-  #affords({ stream, command }: HeldCell): boolean {
-    const opens = command === relayCommand.begin || command === relayCommand.beginDir;
-    if (!opens && command !== relayCommand.resolve) return this.#budget.affordsCell(stream.hop);
-    return this.#budget.affordsPermitted(stream.hop, stream.kind !== 'directory');
-  }
-
-  #sendHeld({ stream, command, body }: HeldCell): void {
-    this.#writeCell(command, stream.id, body);
-    this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind);
-  }
-
-  /** A stream that was ended before its BEGIN left needs no cell at all. */
-  #dropHeldOpening(stream: ClientStream): boolean {
-    const at = this.#held.findIndex(held => held.stream === stream);
-    if (at < 0) return false;
-    this.#held.splice(at, 1);
-    return true;
+  sendCell(hop: number, command: number, streamId: number, body: Uint8Array, kind?: StreamKind): void {
+    this.#writeCell(command, streamId, body);
+    this.#sealAndSend(hop, cellCommand.relay, kind);
   }
 
   #writeCell(command: number, streamId: number, body: Uint8Array): void {
@@ -291,68 +254,6 @@ export class ClientCircuit implements StreamCircuit {
   #count(hop: number, kind: StreamKind | undefined): void {
     const last = kind === 'directory' ? hop - 1 : hop;
     for (let i = 0; i <= last; i++) this.hops[i].countCell();
-  }
-
-  /** Payments in order, as far as every hop on their way still takes a cell. */
-  #sendRedeems(): void {
-    while (this.#redeems.length > 0 && this.#budget.passes(this.#redeems[0].hop)) {
-      const { hop, body } = this.#redeems.shift()!;
-      this.#writeCell(relayCommand.redeem, 0, body);
-      this.#sealAndSend(hop, cellCommand.relay);
-    }
-  }
-
-  /** Sends what has waited, as far as it is paid for: control cells, circuit SENDMEs, stream SENDMEs, DATA. */
-  #pump(): void {
-    if (this.#pumping || this.#state !== 'open') return;
-    this.#pumping = true;
-    this.#sendRedeems();
-    while (this.#held.length > 0 && this.#affords(this.#held[0])) this.#sendHeld(this.#held.shift()!);
-    if (this.#held.length === 0) {
-      this.#sendCircuitPermits();
-      this.#sendStreamPermits();
-      this.#flushStreams();
-    }
-    this.#pumping = false;
-  }
-
-  #sendCircuitPermits(): void {
-    for (const [hop, state] of this.hops.entries()) {
-      while (
-        state.sendmesOwed.length > 0 &&
-        this.#isOpen() &&
-        this.#budget.affordsGrant(hop, true, 'circuit')
-      ) {
-        const digest = state.takeSendme();
-        if (digest === undefined) return;
-        if (!state.flow.streamWindows) this.#budget.exposureChanged();
-        this.#writeCell(relayCommand.sendme, 0, encodeSendme(digest));
-        this.#sealAndSend(hop, cellCommand.relay);
-      }
-    }
-  }
-
-  #sendStreamPermits(): void {
-    for (const stream of this.#permits) {
-      while (this.#isOpen() && stream.permitDue) {
-        const exit = stream.kind !== 'directory';
-        if (!this.#budget.affordsGrant(stream.hop, exit, 'stream')) return;
-        stream.givePermit();
-        this.hops[stream.hop].streamWindows += streamWindowStep;
-        this.#writeCell(relayCommand.sendme, stream.id, new Uint8Array(0));
-        this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind);
-      }
-      this.#permits.delete(stream);
-    }
-  }
-
-  /** Streams that could not send take turns. */
-  #flushStreams(): void {
-    for (const stream of [...this.#waiting]) {
-      if (this.dataAllowance(stream) <= 0) continue;
-      this.#waiting.delete(stream);
-      stream.flush();
-    }
   }
 
   // Receiving
@@ -421,7 +322,7 @@ export class ClientCircuit implements StreamCircuit {
     else if (verdict === 'idle') this.#onIdleCell(hop);
     else if (streamId === 0) this.#onCircuitMessage(hop, command, body);
     else this.#onStreamCell(hop, streamId, command, body);
-    if (state.sendmesOwed.length > 0) this.#pump();
+    if (state.sendmesOwed.length > 0) this.#outbox.pump();
   }
 
   /** Moves the windows for a DATA cell; false: it was beyond them. */
@@ -454,12 +355,12 @@ export class ClientCircuit implements StreamCircuit {
         return;
       case relayCommand.sendme:
         if (!this.#onSendme(hop, body)) break;
-        this.#pump();
+        this.#outbox.pump();
         return;
       case relayCommand.receipt: {
         const payer = this.hops[hop].payer;
         if (payer === undefined || !payer.onReceipt(body)) break;
-        this.#pump();
+        this.#outbox.pump();
         return;
       }
       case relayCommand.truncated:
@@ -484,10 +385,6 @@ export class ClientCircuit implements StreamCircuit {
 
   // Ending
 
-  #isOpen(): boolean {
-    return this.#state === 'open';
-  }
-
   /** Ends the circuit and tells the first hop. */
   #die(end: CircuitEnd): void {
     if (this.#state === 'ended') return;
@@ -497,10 +394,7 @@ export class ClientCircuit implements StreamCircuit {
 
   #finish(end: CircuitEnd, tell?: number): void {
     this.#state = 'ended';
-    this.#held.length = 0;
-    this.#redeems.length = 0;
-    this.#permits.clear();
-    this.#waiting.clear();
+    this.#outbox.clear();
     this.#options.carrier.release(tell);
     for (const hop of this.hops) hop.payer?.ended();
     for (const stream of this.#streams.clear()) stream.onCircuitLost(endReason.destroy);
