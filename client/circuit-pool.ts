@@ -2,6 +2,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { circuitsPerClientMax, streamWaitersMax } from '../src/base/limits.ts';
 import { exitAllows } from '../src/directory/path-choice.ts';
+import { RetrySchedule } from '../src/directory/retry-schedule.ts';
 import type { Clock, Entropy, Observer } from '../src/ports.ts';
 import type { CircuitWant, ExitGoal, PlannedHop } from './circuit-want.ts';
 import type { LinkPool } from './link-pool.ts';
@@ -20,8 +21,10 @@ export interface PoolSettings {
   readonly preemptive: number;
   /** How long a stream may take to be opened, all its circuits together. torrc SocksTimeout */
   readonly waitMsMax: number;
-  /** Circuits tried for one stream. */
-  readonly attemptsMax: number;
+  /** Exits that are tried for one stream. */
+  readonly exitsMax: number;
+  /** Circuits that are begun for one stream until one of them is built. */
+  readonly buildsMax: number;
   readonly careMs: number;
 }
 
@@ -55,9 +58,11 @@ export interface CircuitWaiter {
   onNone(fault: ManagedFault): void;
 }
 
+const aheadRetryMs = [1_000, 60_000] as const;
+
 interface Waiting {
   readonly waiter: CircuitWaiter;
-  attempts: number;
+  builds: number;
   circuit: ManagedCircuit | undefined;
 }
 
@@ -70,6 +75,8 @@ export class CircuitPool {
   #waiting: Waiting[] = [];
   #lastId = 0;
   #stopping = false;
+  /** When the next circuit is built that nobody waits for. */
+  #ahead = new RetrySchedule(aheadRetryMs);
 
   constructor(settings: PoolSettings, host: PoolHost, ports: PoolPorts) {
     this.#settings = settings;
@@ -93,6 +100,7 @@ export class CircuitPool {
   /** Builds a circuit that streams use only when they name it. */
   open(want: CircuitWant): Result<ManagedCircuit> {
     if (this.#stopping) return fail('CLIENT_STOPPING');
+    if (this.#circuits.size >= circuitsPerClientMax) this.#makeRoom();
     if (this.#circuits.size >= circuitsPerClientMax) return fail('CIRCUIT_TOO_MANY');
     this.#lastId += 1;
     const { buildMsMax, closeMsMax } = this.#settings;
@@ -111,7 +119,8 @@ export class CircuitPool {
       },
     });
     this.#circuits.set(circuit.id, circuit);
-    circuit.start();
+    // Whoever asked for it knows it before it can end.
+    this.#ports.clock.after(0, () => circuit.start());
     return ok(circuit);
   }
 
@@ -126,7 +135,7 @@ export class CircuitPool {
       waiter.onNone({ code: 'CIRCUIT_CLOSED', detail: 'too many streams wait' });
       return;
     }
-    const waiting = { waiter, attempts: 0, circuit: undefined };
+    const waiting = { waiter, builds: 0, circuit: undefined };
     this.#waiting.push(waiting);
     this.#launchFor(waiting);
   }
@@ -196,11 +205,11 @@ export class CircuitPool {
     }
     const built = this.#launch(waiter.to, waiter.notExits);
     if (built.ok) {
-      waiting.attempts += 1;
+      waiting.builds += 1;
       built.value.isolation = waiter.isolation;
       waiting.circuit = built.value;
-    } else if (built.fault.code !== 'NO_VIEW') {
-      // Without a view of the network there may be a path later; with one, waiting finds no other relays.
+    } else if (built.fault.code !== 'NO_VIEW' && built.fault.code !== 'CIRCUIT_TOO_MANY') {
+      // With a view of the network and room for a circuit, waiting finds no other relays.
       this.forget(waiter);
       waiter.onNone({ code: 'CIRCUIT_NO_PATH', detail: built.fault.code });
     }
@@ -211,7 +220,21 @@ export class CircuitPool {
     return path.ok ? this.open({ purpose: 'general', path: path.value, terms: {} }) : path;
   }
 
+  /** Closes the circuit that has been idle and dirty longest, if others are not being closed already. */
+  #makeRoom(): void {
+    const closing = [...this.#circuits.values()].filter(({ state }) => state === 'closing').length;
+    const wanting = this.#waiting.filter(({ circuit }) => circuit === undefined).length;
+    if (closing > 0 && closing >= wanting) return;
+    let idlest: ManagedCircuit | undefined;
+    for (const circuit of this.#circuits.values()) {
+      if (circuit.state !== 'open' || circuit.purpose !== 'general' || circuit.openStreams > 0) continue;
+      if (idlest === undefined || dirtySince(circuit) < dirtySince(idlest)) idlest = circuit;
+    }
+    idlest?.close();
+  }
+
   #onOpen(circuit: ManagedCircuit): void {
+    this.#ahead = new RetrySchedule(aheadRetryMs);
     this.#host.onFirstHop(circuit.path[0], true);
     this.#host.onCircuitOpen(circuit);
     const served = this.#waiting.filter(({ waiter }) => this.#serves(circuit, waiter));
@@ -231,6 +254,7 @@ export class CircuitPool {
     }
     this.#ports.observer.log('info', 'circuit-ended', {
       circuit: circuit.id,
+      purpose: circuit.purpose,
       code: fault.code,
       detail: fault.detail ?? '',
     });
@@ -238,7 +262,7 @@ export class CircuitPool {
     for (const waiting of [...this.#waiting]) {
       if (waiting.circuit !== circuit) continue;
       waiting.circuit = undefined;
-      if (waiting.attempts < this.#settings.attemptsMax && !this.#stopping) {
+      if (waiting.builds < this.#settings.buildsMax && !this.#stopping) {
         this.#launchFor(waiting);
         continue;
       }
@@ -270,9 +294,16 @@ export class CircuitPool {
       if (circuit.purpose === 'general' && circuit.isolation === undefined && circuit.state !== 'closing')
         clean += 1;
     }
-    // One at a time: a network that refuses all would be asked every careMs, no more often.
-    if (clean < this.#settings.preemptive) this.#launch(anyExit);
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (clean >= this.#settings.preemptive || this.#ahead.readyInMs(nowMs) > 0) return;
+    // It has failed until it is open: a network where none can be built is asked ever more rarely.
+    if (this.#launch(anyExit).ok) this.#ahead.fail(nowMs);
   }
+}
+
+/** A circuit that was never used is the last to give way. */
+function dirtySince({ dirtySinceMs }: ManagedCircuit): number {
+  return dirtySinceMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Which port a stream to come will want is not known: any exit at all. */

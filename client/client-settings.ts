@@ -39,7 +39,8 @@ export const defaultPoolSettings: PoolSettings = {
   closeMsMax: 5_000,
   preemptive: 1,
   waitMsMax: 120_000,
-  attemptsMax: 3,
+  exitsMax: 3,
+  buildsMax: 8,
   careMs: 1_000,
 };
 

@@ -137,6 +137,7 @@ export class ManagedCircuit {
 
   /** Begins to build. */
   start(): void {
+    if (this.#state === 'ended') return;
     const { clock, links, buildMsMax } = this.#options;
     this.#timer = clock.after(buildMsMax, () => this.#end({ code: 'CIRCUIT_TIMEOUT' }));
     const [first] = this.path;

@@ -45,7 +45,7 @@ const exitsOwn: ReadonlySet<number> = new Set([
 /** How long and how often opening a stream is tried. */
 export interface StreamPatience {
   readonly waitMsMax: number;
-  readonly attemptsMax: number;
+  readonly exitsMax: number;
 }
 
 /**
@@ -228,7 +228,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     if (this.#circuit !== undefined) this.avoid.add(this.#circuit.id);
     if (exitsOwn.has(reason)) this.#notAgain(reason);
     // Another circuit would cost as much: a refusal for money is final.
-    if (bound || fault?.code === 'CIRCUIT_UNPAID' || this.avoid.size >= this.#patience.attemptsMax) {
+    if (bound || fault?.code === 'CIRCUIT_UNPAID' || this.avoid.size >= this.#patience.exitsMax) {
       this.#closed(reason, fault);
       return;
     }
