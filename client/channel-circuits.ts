@@ -24,38 +24,37 @@ export class ChannelCircuits {
   /**
    * Opens a channel at the relay of that name, pays nothing and leaves it open. `begin` gets the session before its
    * first word, and says false if it is none that opens channels. The answer comes while the session still lives.
+   * Returns what gives the opening up.
    */
-  openOver(name: string, begin: (session: SessionId) => boolean, answer: Answer<SessionId>): void {
-    const { view } = this.#core.planner;
-    const relay = view?.relayByName(name);
-    if (view === undefined) answer(fail('NO_VIEW'));
-    else if (relay === undefined) answer(fail('PATH_UNKNOWN_RELAY', name));
-    else if (relay.priceMsatPer2Pow20 === 0n) answer(fail('CHANNEL_NOT_NEEDED', `${name} asks for nothing`));
-    else if (!this.#core.payments.affords(relay)) answer(fail('PAY_NO_SCHEME', name));
-    else {
-      const built = this.#core.openCircuitTo(relay);
-      if (built.ok) this.#errands.set(built.value, this.#opening(built.value, begin, answer));
-      else answer(built);
+  openOver(name: string, begin: (session: SessionId) => boolean, answer: Answer<SessionId>): () => void {
+    const built = this.#circuitTo(name);
+    if (!built.ok) {
+      answer(built);
+      return () => {};
     }
-  }
-
-  #opening(
-    circuit: ManagedCircuit,
-    begin: (session: SessionId) => boolean,
-    answer: Answer<SessionId>,
-  ): Errand {
+    const circuit = built.value;
     const end = (result: Result<SessionId>): void => {
       this.#errands.delete(circuit);
       answer(result);
       circuit.abandon();
     };
-    return {
+    this.#errands.set(circuit, {
       onOpen: () => {
         if (!circuit.prepareLast(begin, session => end(ok(session))))
           end(fail('CHANNEL_NOT_NEEDED', 'the relay is paid by a scheme without channels'));
       },
       onEnded: fault => answer({ ok: false, fault }),
-    };
+    });
+    return () => circuit.abandon();
+  }
+
+  #circuitTo(name: string): Result<ManagedCircuit> {
+    const { view } = this.#core.planner;
+    if (view === undefined) return fail('NO_VIEW');
+    const relay = view.relayByName(name);
+    if (relay === undefined) return fail('PATH_UNKNOWN_RELAY', name);
+    if (relay.priceMsatPer2Pow20 === 0n) return fail('CHANNEL_NOT_NEEDED', `${name} asks for nothing`);
+    return this.#core.payments.affords(relay) ? this.#core.openCircuitTo(relay) : fail('PAY_NO_SCHEME', name);
   }
 
   /** Begins a session with that relay (Ed25519 identity in hex) and ends it in order: the scheme closes its channel. */

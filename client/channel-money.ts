@@ -1,12 +1,13 @@
 import { assert } from '../src/base/assert.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { txidText } from '../src/bitcoin/outpoint.ts';
-import type { Wallet, WalletCoin } from '../src/bitcoin/wallet.ts';
+import { addressOfScript, type Wallet, type WalletCoin } from '../src/bitcoin/wallet.ts';
+import type { SessionId } from '../src/payment/scheme.ts';
 import type { AskId, StorePort } from '../src/ports.ts';
 import type { ChannelDesk, ChannelRow } from '../src/schemes/bitcoin-channel/index.ts';
 import type { ChannelCircuits } from './channel-circuits.ts';
 import type { ControlParams } from './control-params.ts';
-import type { MoneyDesk } from './control-service.ts';
+import type { ControlTalk, MoneyDesk } from './control-service.ts';
 import type { HopMoney } from './managed-circuit.ts';
 
 type Answer<T = unknown> = (result: Result<T>) => void;
@@ -49,13 +50,16 @@ export interface ToldChannels {
 export class ChannelMoney implements MoneyDesk {
   readonly #desk: ChannelDesk;
   readonly #host: ChannelMoneyHost;
+  /** Sessions whose contract waits to be paid for by another wallet. */
+  readonly #unpaid = new Set<SessionId>();
 
   constructor(desk: ChannelDesk, host: ChannelMoneyHost) {
     this.#desk = desk;
     this.#host = host;
   }
 
-  call(method: string, params: ControlParams, answer: Answer): boolean {
+  call(method: string, params: ControlParams, talk: ControlTalk): boolean {
+    const { answer } = talk;
     switch (method) {
       case 'wallet.address':
         this.#address(answer);
@@ -70,7 +74,10 @@ export class ChannelMoney implements MoneyDesk {
         answer(ok(this.#list()));
         return true;
       case 'channel.open':
-        this.#open(params, answer);
+        this.#open(params, talk);
+        return true;
+      case 'channel.fund':
+        this.#fund(params, answer);
         return true;
       case 'channel.close':
         this.#withChannel(params, answer, row => this.close(row, answer, params.flag('now')));
@@ -108,19 +115,47 @@ export class ChannelMoney implements MoneyDesk {
     else answer(taken);
   }
 
-  #open(params: ControlParams, answer: Answer): void {
+  #open(params: ControlParams, talk: ControlTalk): void {
     const relay = params.require('relay', params.text('relay'));
-    const capacitySat = params.require('capacitySat', params.amount('capacitySat'));
-    const read = params.result({ relay: relay ?? '', capacitySat: capacitySat ?? 0n });
+    const capacity = params.require('capacitySat', params.amount('capacitySat'));
+    const psbt = params.flag('psbt') ?? false;
+    const read = params.result({ relay: relay ?? '', capacitySat: capacity ?? 0n });
+    if (!read.ok) {
+      talk.answer(read);
+      return;
+    }
+    const { capacitySat } = read.value;
+    let opening: SessionId | undefined;
+    const begin = (session: SessionId): boolean => {
+      opening = session;
+      const onUnpaid = ({ script }: { script: Uint8Array }): void => {
+        this.#unpaid.add(session);
+        talk.tell('unpaid', { session, address: addressOfScript(script), capacitySat });
+      };
+      return this.#desk.open(session, psbt ? { capacitySat, onUnpaid } : { capacitySat });
+    };
+    const giveUp = this.#host.circuits.openOver(read.value.relay, begin, opened => {
+      const row = opened.ok ? this.#rows().find(each => each.session === opened.value) : undefined;
+      talk.answer(row === undefined ? opened : ok(this.#told(row)));
+    });
+    // Once it is paid for, a channel is opened whether or not somebody waits for it.
+    talk.onGone(() => {
+      if (opening !== undefined && this.#unpaid.delete(opening)) giveUp();
+    });
+  }
+
+  /** A PSBT for the contract that `channel.open` told was unpaid. One that is refused may be followed by another. */
+  #fund(params: ControlParams, answer: Answer): void {
+    const session = params.require('session', params.integer('session', 1, Number.MAX_SAFE_INTEGER));
+    const psbt = params.require('psbt', params.text('psbt'));
+    const read = params.result({ session: session ?? 0, psbt: psbt ?? '' });
     if (!read.ok) {
       answer(read);
       return;
     }
-    const begin = (session: number): boolean => this.#desk.open(session, read.value.capacitySat);
-    this.#host.circuits.openOver(read.value.relay, begin, opened => {
-      const row = opened.ok ? this.#rows().find(each => each.session === opened.value) : undefined;
-      answer(row === undefined ? opened : ok(this.#told(row)));
-    });
+    const funded = this.#desk.fund(read.value.session, read.value.psbt);
+    if (funded.ok) this.#unpaid.delete(read.value.session);
+    answer(funded);
   }
 
   get #wallet(): Wallet {

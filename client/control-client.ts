@@ -84,6 +84,7 @@ function exitCodeOf(code: string): ExitCode {
     return exitCode.unpaid;
   if (code === 'CIRCUIT_CHEATED') return exitCode.cheated;
   if (code === 'CIRCUIT_TIMEOUT' || code === 'NO_VIEW') return exitCode.timeout;
+  if (code === 'PSBT_REFUSED') return exitCode.usage;
   if (code.startsWith('CONTROL_') || code.startsWith('PATH_') || code.endsWith('_UNKNOWN'))
     return exitCode.usage;
   return exitCode.badAnswer;

@@ -15,8 +15,18 @@ import type { ManagedCircuit, ManagedFault } from './managed-circuit.ts';
 
 /** Wallet and channels of a scheme, as commands see them: methods `wallet.*` and `channel.*`. */
 export interface MoneyDesk {
-  /** False: no such method. The answer comes at once or later, once. */
-  call(method: string, params: ControlParams, answer: (result: Result<unknown>) => void): boolean;
+  /** False: no such method. */
+  call(method: string, params: ControlParams, talk: ControlTalk): boolean;
+}
+
+/** One request of a command. */
+export interface ControlTalk {
+  /** At once or later, once. */
+  readonly answer: (result: Result<unknown>) => void;
+  /** Any number of times before the answer. */
+  readonly tell: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Runs when the command has gone, with its answer or without. */
+  onGone(run: () => void): void;
 }
 
 export interface ControlPorts {
@@ -32,8 +42,8 @@ export interface ControlFacts {
   readonly socks: string;
 }
 
-type Answer = (result: Result<unknown>) => void;
-type Tell = (event: string, fields: Readonly<Record<string, unknown>>) => void;
+type Answer = ControlTalk['answer'];
+type Tell = ControlTalk['tell'];
 
 interface Opening {
   readonly circuit: ManagedCircuit;
@@ -51,6 +61,8 @@ interface Connection {
   ended: boolean;
   /** Those that it asked for. */
   readonly circuits: Set<ManagedCircuit>;
+  /** What is to be done when it is gone. */
+  readonly whenGone: (() => void)[];
 }
 
 /** The control socket: what commands ask of the running client. */
@@ -84,6 +96,7 @@ export class ControlService implements StreamService {
         pending: 0,
         ended: false,
         circuits: new Set(),
+        whenGone: [],
       });
   }
 
@@ -203,7 +216,8 @@ export class ControlService implements StreamService {
         });
         break;
       default:
-        if (this.#money?.call(method, given, answer)) break;
+        if (this.#money?.call(method, given, { answer, tell, onGone: run => connection.whenGone.push(run) }))
+          break;
         if (this.#money === undefined && /^(wallet|channel)\./.test(method)) answer(noWallet);
         else answer(fail('CONTROL_UNKNOWN_METHOD', method));
     }
@@ -318,6 +332,7 @@ export class ControlService implements StreamService {
     const connection = this.#connections.get(stream);
     this.#connections.delete(stream);
     for (const circuit of connection?.circuits ?? []) circuit.close();
+    for (const run of connection?.whenGone ?? []) run();
   }
 }
 

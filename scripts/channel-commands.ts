@@ -1,10 +1,11 @@
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ToldChannel } from '../client/channel-money.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { halfOpenMsMax } from '../src/base/limits.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { type MoneyControl, moneyControl } from './money-control.ts';
+import { type MoneyControl, moneyControl, type UnpaidContract } from './money-control.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 import { controlSocket } from './use-commands.ts';
 
@@ -20,17 +21,71 @@ interface ChosenOptions extends ClientOptions {
 
 /** Opens a channel at a relay and leaves it open, for a later circuit to pay from. */
 export async function open(
-  options: ClientOptions & { size: number },
+  options: ClientOptions & { size: number; psbt?: boolean },
   terminal: Terminal,
   [relay]: string[],
 ): Promise<number> {
   return withMoney(options, terminal, async money => {
-    terminal.say(`opening a channel of ${grouped(options.size)} sat at ${relay}; waiting for its contract`);
-    const channel = await money.open(relay, BigInt(options.size));
+    const size = BigInt(options.size);
+    terminal.say(`opening a channel of ${grouped(size)} sat at ${relay}; waiting for its contract`);
+    const channel = await (options.psbt
+      ? openFromPsbt(money, relay, size, terminal)
+      : money.open(relay, size));
     terminal.object(channel);
     for (const line of channelTable([channel])) terminal.print(line);
     return exitCode.ok;
   });
+}
+
+/** Tells what is to be paid and where to, and reads PSBTs, one a line, until one will do. */
+async function openFromPsbt(
+  money: MoneyControl,
+  relay: string,
+  size: bigint,
+  terminal: Terminal,
+): Promise<ToldChannel> {
+  const done = new AbortController();
+  const refusals: Error[] = [];
+  const onUnpaid = (contract: UnpaidContract): void => {
+    terminal.object({ address: contract.address, sat: contract.capacitySat });
+    terminal.print(`${contract.address}  ${grouped(contract.capacitySat)} sat`);
+    terminal.say(
+      'Have a wallet pay exactly that there: sign the PSBT, do not send it, give it here in base64.',
+    );
+    payFromPsbt(money, contract, terminal, done.signal).catch((refusal: Error) => {
+      if (done.signal.aborted) return;
+      refusals.push(refusal);
+      // A client whose command is gone gives up what is not paid for.
+      money.disconnect();
+    });
+  };
+  try {
+    return await money.open(relay, size, onUnpaid);
+  } catch (error) {
+    throw refusals[0] ?? error;
+  } finally {
+    done.abort();
+  }
+}
+
+async function payFromPsbt(
+  money: MoneyControl,
+  { session }: UnpaidContract,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin, signal })) {
+    if (line.trim() === '') continue;
+    try {
+      await money.fund(session, line);
+      return;
+    } catch (error) {
+      // A person may try again; what comes from a pipe will not get better.
+      if (!(error instanceof OperatorError) || !process.stdin.isTTY) throw error;
+      terminal.say(error.message);
+    }
+  }
+  throw new OperatorError('PSBT_REFUSED', 'no PSBT was given; nothing was sent', exitCode.usage);
 }
 
 export async function ls(options: ChosenOptions, terminal: Terminal): Promise<number> {

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ToldChannel } from '../client/channel-money.ts';
-import { regtestRpc, satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { bitcoinOf, regtestRpc, satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { FileStore, readFileStore } from '../src/node-io/file-store.ts';
 import type { StoreWrite } from '../src/ports.ts';
@@ -156,6 +157,41 @@ describe('naulon channel', { timeout: 120_000 }, () => {
     for (const { contractTxid } of closed) await untilPhase(contractTxid, 'closed');
     stream.stdin.end();
     await ended;
+  });
+
+  it('is paid for by another wallet, by the PSBT that it has signed', async () => {
+    await rpc()('createwallet', 'other');
+    const other = regtestRpc(state().chain.rpcUrl, state().chain.cookieFile, 'other');
+    const segwit = await other<string>('getnewaddress', '', 'bech32');
+    await told('regtest', 'faucet', segwit, '--sat', '100000');
+    await told('regtest', 'mine');
+    const open = async (given: (address: string, sat: string) => Promise<string>) => {
+      const args = ['channel', 'open', 'guard1', '--size', '45000', '--psbt', '--json', '--data-dir', dir];
+      const command = spawn(process.execPath, [naulonFile(), ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+      const ended = new Promise<number | null>(done => command.once('close', done));
+      const answers: Record<string, string>[] = [];
+      for await (const line of createInterface({ input: command.stdout })) {
+        answers.push(JSON.parse(line));
+        const [{ address, sat }] = answers;
+        if (answers.length === 1) command.stdin.end(`${await given(address, sat)}\n`);
+      }
+      return { code: await ended, answer: answers[1] };
+    };
+    const signed = async (address: string, bitcoin: string) => {
+      const outputs = [{ [address]: bitcoin }];
+      const options = { change_type: 'bech32' };
+      const { psbt } = await other<{ psbt: string }>('walletcreatefundedpsbt', [], outputs, 0, options);
+      return (await other<{ psbt: string }>('walletprocesspsbt', psbt)).psbt;
+    };
+    const wrong = await open(address => signed(address, '0.00044999'));
+    expect(wrong).toMatchObject({ code: 2, answer: { error: { code: 'PSBT_REFUSED' } } });
+    const before = await money.balance();
+    expect(before.lockedSat).toBe(0n);
+    const { code, answer } = await open((address, sat) => signed(address, bitcoinOf(BigInt(sat))));
+    expect({ code, answer }).toMatchObject({ code: 0, answer: { phase: 'open', capacitySat: '45000' } });
+    expect(await money.balance()).toMatchObject({ confirmedSat: before.confirmedSat, lockedSat: 45_000n });
+    await told('channel', 'close', 'guard1');
+    await untilPhase(answer.contractTxid, 'closed');
   });
 
   it('is refunded from its height on, and not before', async () => {

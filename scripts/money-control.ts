@@ -12,6 +12,14 @@ export interface WalletBalance {
   readonly height: number | null;
 }
 
+/** A contract that another wallet is to pay for. */
+export interface UnpaidContract {
+  /** Names it to `fund`. */
+  readonly session: number;
+  readonly address: string;
+  readonly capacitySat: bigint;
+}
+
 /** Wallet and channels of a running client. */
 export interface MoneyControl {
   /** A fresh one each time. */
@@ -19,8 +27,17 @@ export interface MoneyControl {
   balance(): Promise<WalletBalance>;
   coins(): Promise<readonly ToldCoin[]>;
   channels(): Promise<ToldChannels>;
-  /** Waits until the relay takes payments over it. */
-  open(relay: string, capacitySat: bigint): Promise<ToldChannel>;
+  /**
+   * Waits until the relay takes payments over it. @param onUnpaid another wallet pays for the contract: told what and
+   * where to, upon which `fund` is called.
+   */
+  open(
+    relay: string,
+    capacitySat: bigint,
+    onUnpaid?: (contract: UnpaidContract) => void,
+  ): Promise<ToldChannel>;
+  /** A signed PSBT, in base64, for such a contract. */
+  fund(session: number, psbt: string): Promise<void>;
   /** Waits until the relay has said that it settles. @param now also when streams use the channel's circuit. */
   close(channel: string, now: boolean): Promise<ToldChannel>;
   refund(channel: string): Promise<ToldChannel>;
@@ -37,7 +54,14 @@ export async function moneyControl(path: string): Promise<MoneyControl> {
     balance: () => call('wallet.balance'),
     coins: () => call('wallet.coins'),
     channels: () => call('channel.list'),
-    open: (relay, capacitySat) => call('channel.open', { relay, capacitySat }),
+    open: async (relay, capacitySat, onUnpaid) => {
+      const psbt = onUnpaid !== undefined;
+      const opened = control.call<ToldChannel>('channel.open', { relay, capacitySat, psbt }, event => {
+        if (event.event === 'unpaid') onUnpaid?.(withAmounts(event as unknown as UnpaidContract));
+      });
+      return withAmounts(await opened);
+    },
+    fund: (session, psbt) => call('channel.fund', { session, psbt }),
     close: (channel, now) => call('channel.close', { channel, now }),
     refund: channel => call('channel.refund', { channel }),
     disconnect: () => control.close(),

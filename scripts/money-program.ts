@@ -71,9 +71,11 @@ function addChannel(channel: Command, does: Does): void {
       .description('open a channel at a relay and leave it open, for a circuit to come')
       .argument('<relay>', 'its nickname')
       .option('--size <sat>', 'what its contract holds', wholeNumber(5_000, 100_000_000_000), 100_000)
+      .option('--psbt', 'paid for by another wallet: its signed PSBT is read from standard input')
       .addOption(controlOption())
       .action(does(async () => (await import('./channel-commands.ts')).open)),
     'naulon channel open guard1 --size 200000',
+    'naulon channel open guard1 --psbt',
   );
   withExamples(
     channel

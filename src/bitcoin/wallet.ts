@@ -269,7 +269,7 @@ export class Wallet {
 
   #addressAt(index: number): WalletAddress {
     const script = this.#scripts[index];
-    return { index, script, address: addressCodec.fromOutputScript(script, networks.regtest) };
+    return { index, script, address: addressOfScript(script) };
   }
 
   #keyAt(index: number): KeyPair {
@@ -284,6 +284,11 @@ export class Wallet {
   #nextWrites(): readonly StoreWrite[] {
     return [{ key: `${this.#prefix}next`, value: new ByteWriter().u32(this.#next).finish() }];
   }
+}
+
+/** The regtest address of an output script that has one. */
+export function addressOfScript(script: Uint8Array): string {
+  return addressCodec.fromOutputScript(script, networks.regtest);
 }
 
 /** The output script of an address of the regtest network, or undefined. */

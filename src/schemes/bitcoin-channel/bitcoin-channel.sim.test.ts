@@ -245,7 +245,7 @@ describe('bitcoin-channel', () => {
     const capacities = () => lab.payerScheme.desk.channels().map(({ capacitySat }) => capacitySat);
     for (const capacitySat of [70_000n, 90_000n]) {
       const ahead = lab.talk();
-      expect(lab.payerScheme.desk.open(ahead.session, capacitySat)).toBe(true);
+      expect(lab.payerScheme.desk.open(ahead.session, { capacitySat })).toBe(true);
       expect(await ahead.pay(0n)).toEqual({ kind: 'waiting' });
       lab.mine();
       expect(await ahead.pay(0n)).toEqual({ kind: 'ready' });
@@ -253,7 +253,7 @@ describe('bitcoin-channel', () => {
     }
     expect(capacities().sort()).toEqual([70_000n, 90_000n]);
     const tooSmall = lab.talk();
-    lab.payerScheme.desk.open(tooSmall.session, 4_999n);
+    lab.payerScheme.desk.open(tooSmall.session, { capacitySat: 4_999n });
     expect(await tooSmall.pay(0n)).toMatchObject({ fault: { code: 'PAY_CHANNEL_SIZE' } });
     expect(capacities()).toHaveLength(2);
   });

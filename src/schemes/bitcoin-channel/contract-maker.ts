@@ -2,6 +2,7 @@ import { fail, ok, type Result } from '../../base/fault.ts';
 import { channelSatMax, firstPaymentSatMin } from '../../base/limits.ts';
 import { type ChannelTerms, contractOutputScript } from '../../bitcoin/contract-tx.ts';
 import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import type { FundedContract } from '../../bitcoin/wallet.ts';
 import type { PayFault, Value } from '../../payment/scheme.ts';
 import type { Entropy, StoreWrite } from '../../ports.ts';
 import type { ChannelRecord } from './channel-record.ts';
@@ -17,7 +18,17 @@ export interface ContractWish {
   /** What the contract is to hold, no more and no less; follows from the budget when undefined. */
   readonly capacitySat: bigint | undefined;
   readonly tip: number;
-  readonly satPerKvb: bigint;
+}
+
+/** A contract that nobody has paid for yet. */
+export interface ContractDraft {
+  readonly offer: Offer;
+  readonly tip: number;
+  readonly keyName: Uint8Array;
+  readonly terms: Omit<ChannelTerms, 'outpoint' | 'refundScript'>;
+  /** What is to be paid, and where to. */
+  readonly script: Uint8Array;
+  readonly capacitySat: bigint;
 }
 
 export interface MadeContract {
@@ -26,30 +37,45 @@ export interface MadeContract {
   readonly writes: readonly StoreWrite[];
 }
 
-/** Builds and signs a contract that fits the offer; its coins are reserved, nothing is sent. */
-export function makeContract(
+/** A contract that fits the offer, with a key of its own. */
+export function draftContract(
   wish: ContractWish,
   setup: RoleSetup,
   entropy: Entropy,
-): Result<MadeContract, PayFault> {
-  const { offer, tip, satPerKvb } = wish;
+): Result<ContractDraft, PayFault> {
+  const { offer, tip } = wish;
   const capacity = capacityFor(wish, setup);
   if (!capacity.ok) return capacity;
   const capacitySat = capacity.value;
-  const { wallet, keyRoot, rules } = setup;
   const keyName = entropy.bytes(16);
   const terms = {
     variant: variantOf(offer.variant) as ChannelTerms['variant'],
     capacitySat,
-    refundHeight: tip + rules.refundBlocks,
+    refundHeight: tip + setup.rules.refundBlocks,
     feeSat: BigInt(offer.feeSat),
-    payerKey: keyRoot.named(keyName).keyPair().publicKey,
+    payerKey: setup.keyRoot.named(keyName).keyPair().publicKey,
     payeeKey: offer.payeeKey,
     payoutScript: offer.payoutScript,
   };
-  const funded = wallet.fund(contractOutputScript(terms), capacitySat, satPerKvb);
-  if (!funded.ok) return fail('PAY_NO_FUNDS', funded.fault.detail);
-  const { transaction, outpoint, writes } = funded.value;
+  return ok({ offer, tip, keyName, terms, script: contractOutputScript(terms), capacitySat });
+}
+
+/** Pays for the draft from the own wallet and signs; its coins are reserved, nothing is sent. */
+export function payFromWallet(
+  draft: ContractDraft,
+  satPerKvb: bigint,
+  { wallet }: RoleSetup,
+): Result<FundedContract, PayFault> {
+  const funded = wallet.fund(draft.script, draft.capacitySat, satPerKvb);
+  return funded.ok ? funded : fail('PAY_NO_FUNDS', funded.fault.detail);
+}
+
+/** The channel of a contract that is paid for, before anything of it is sent. */
+export function makeContract(
+  { offer, tip, keyName, terms }: ContractDraft,
+  { transaction, outpoint, writes }: Omit<FundedContract, 'feeSat'>,
+  { wallet }: RoleSetup,
+): MadeContract {
   // Taken after the change's address, so that its record counts both.
   const refund = wallet.takeAddress();
   const record: ChannelRecord = {
@@ -65,7 +91,7 @@ export function makeContract(
     contract: transaction.toBuffer(),
     ending: undefined,
   };
-  return ok({ record, writes: [...writes, ...refund.writes] });
+  return { record, writes: [...writes, ...refund.writes] };
 }
 
 /** OPEN: the contract's outpoint and terms, the answer to an offer. */

@@ -8,6 +8,7 @@ import { type LedgerRow, ledgerRow } from './ledger-row.ts';
 import type { Network } from './messages.ts';
 import type { ChannelPayee } from './payee.ts';
 import type { ChannelPayer } from './payer.ts';
+import type { OpenWish } from './paying-session.ts';
 
 /** A channel as it stands now. */
 export interface ChannelRow extends LedgerRow {
@@ -24,8 +25,10 @@ export interface ChannelRow extends LedgerRow {
 /** What an owner may see and ask of its channels and wallet, for the commands of a node. */
 export interface ChannelDesk {
   channels(): readonly ChannelRow[];
-  /** Payer: a session that has begun and not started opens a channel of its own, of exactly that capacity. */
-  open(session: SessionId, capacitySat: bigint): boolean;
+  /** Payer: a session that has begun and not started opens a channel of its own. */
+  open(session: SessionId, wish: OpenWish): boolean;
+  /** Payer: another wallet's signed PSBT (base64) for the contract that the session told was unpaid. */
+  fund(session: SessionId, psbt: string): Result<undefined>;
   /** Payee: settles now. Payer: the next session with the channel's peer that finishes closes it; begin one. */
   close(channel: string): Result<{ readonly needsSession: boolean }>;
   /** Payer: offers the refund to the chain; before T that is a fault. From T on it happens by itself. */
@@ -59,7 +62,8 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     },
     channels: () =>
       books().flatMap(([role, book]) => book.all.map(channel => rowOf(role, network, channel, book.tip))),
-    open: (session, capacitySat) => sides().payer?.side.openNew(session, capacitySat) ?? false,
+    open: (session, wish) => sides().payer?.side.openNew(session, wish) ?? false,
+    fund: (session, psbt) => sides().payer?.side.fundNew(session, psbt) ?? fail('CHANNEL_UNKNOWN'),
     close(text) {
       const asPayer = find('payer', text);
       if (asPayer !== undefined) {

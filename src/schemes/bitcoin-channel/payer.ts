@@ -1,14 +1,16 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equalBytes } from '../../base/bytes.ts';
+import { fail, ok, type Result } from '../../base/fault.ts';
 import { channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { signDigest } from '../../bitcoin/keys.ts';
+import { fundingOfPsbt } from '../../bitcoin/psbt-funding.ts';
+import type { FundedContract } from '../../bitcoin/wallet.ts';
 import type {
   Outcome,
   Paid,
   PayeeIdentity,
   Payer,
-  PayFault,
   PaymentFault,
   SchemeHost,
   SessionId,
@@ -17,7 +19,13 @@ import type {
 import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
 import { Asks } from './asks.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
-import { makeContract, openPayment } from './contract-maker.ts';
+import {
+  type ContractDraft,
+  draftContract,
+  makeContract,
+  openPayment,
+  payFromWallet,
+} from './contract-maker.ts';
 import {
   acceptedMessage,
   claimDigest,
@@ -32,32 +40,8 @@ import {
   targetOp,
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
+import { newSession, type OpenWish, refused, type PayingSession as Session } from './paying-session.ts';
 import type { RoleSetup } from './role-setup.ts';
-
-/** One paid circuit at one payee. */
-interface Session {
-  readonly id: SessionId;
-  readonly payee: Uint8Array;
-  readonly budget: Value;
-  /** It is to open a channel of its own with exactly this capacity. */
-  capacitySat: bigint | undefined;
-  channel: Channel | undefined;
-  /** A question is out whose answer, or the answer's answer, ends the wait. */
-  pending: Extract<Paid, { kind: 'pending' }> | undefined;
-  /** The contract is on its way into the chain. */
-  awaitsContract: boolean;
-  /** The payee is still to hear, or hear again, that the contract is deep enough. */
-  owesFunded: boolean;
-  /** What the payee may refuse next. */
-  sent: 'open' | 'claim' | 'other';
-  /** Channels that the payee did not let this session take up. */
-  readonly refusedClaims: Set<Channel>;
-  /** Not before this height is FUNDED told again: the payee had not seen the contract deep enough. */
-  fundedFromHeight: number;
-  /** The payee refused; what was signed last was not credited. */
-  refused: boolean;
-  opened: number;
-}
 
 const satMsat = 1_000n;
 
@@ -93,21 +77,7 @@ export class ChannelPayer implements Payer {
   }
 
   begin(id: SessionId, payee: PayeeIdentity, budget: Value): void {
-    this.#sessions.set(id, {
-      id,
-      payee: payee.ed25519.slice(),
-      budget,
-      capacitySat: undefined,
-      channel: undefined,
-      pending: undefined,
-      awaitsContract: false,
-      owesFunded: false,
-      sent: 'other',
-      refusedClaims: new Set(),
-      fundedFromHeight: 0,
-      refused: false,
-      opened: 0,
-    });
+    this.#sessions.set(id, newSession(id, payee, budget));
   }
 
   pay(id: SessionId, target: Uint8Array, value: Value): Paid {
@@ -185,12 +155,31 @@ export class ChannelPayer implements Payer {
     if (session?.channel !== undefined) this.#detach(session.channel);
   }
 
-  /** This session opens a channel of its own, of exactly that capacity, whatever idle channels there are. */
-  openNew(id: SessionId, capacitySat: bigint): boolean {
+  /** This session opens a channel of its own, whatever idle channels there are. */
+  openNew(id: SessionId, wish: OpenWish): boolean {
     const session = this.#sessions.get(id);
     if (session === undefined || session.channel !== undefined) return false;
-    session.capacitySat = capacitySat;
+    session.wish = wish;
     return true;
+  }
+
+  /** Another wallet's signed PSBT (base64) for the contract that the session waits to be paid for. */
+  fundNew(id: SessionId, psbt: string): Result<undefined> {
+    const session = this.#sessions.get(id);
+    const draft = session?.unpaid;
+    if (session === undefined || draft === undefined)
+      return fail('CHANNEL_UNKNOWN', 'no contract waits for it');
+    const funding = fundingOfPsbt(psbt, draft.script, draft.capacitySat);
+    if (!funding.ok) return funding;
+    session.unpaid = undefined;
+    const ask = this.#asks.open(() => {
+      if (this.#sessions.get(id) !== session) return undefined;
+      session.pending = undefined;
+      return { session: id, result: this.#open(session, draft, { ...funding.value, writes: [] }) };
+    });
+    // Outcomes come with answers of the chain alone; this one carries OPEN out.
+    this.#host.chain.feerate(ask);
+    return ok(undefined);
   }
 
   /** The next session with its payee that finishes closes this channel, if it has none of its own. */
@@ -227,16 +216,42 @@ export class ChannelPayer implements Payer {
       this.#detach(session.channel);
       session.channel = undefined;
     }
-    const idle = session.capacitySat === undefined ? this.#idleChannel(session, offer) : undefined;
+    const idle = session.wish === undefined ? this.#idleChannel(session, offer) : undefined;
     if (idle !== undefined) return this.#claim(session, offer, idle);
-    const openedMax = session.capacitySat === undefined ? channelsPerSessionMax : 1;
+    const openedMax = session.wish === undefined ? channelsPerSessionMax : 1;
     if (session.opened >= openedMax) return refused('PAY_REFUSED', 'the payee takes no contract');
     session.opened += 1;
+    const { budget, wish } = session;
+    const capacitySat = wish?.capacitySat;
+    const tip = this.book.tip as number;
+    const draft = draftContract({ offer, budget, capacitySat, tip }, this.#setup, this.#host.entropy);
+    if (!draft.ok) return { kind: 'refused', fault: draft.fault };
+    return wish?.onUnpaid === undefined
+      ? this.#payFromWallet(session, draft.value)
+      : this.#awaitPayment(session, draft.value, wish.onUnpaid);
+  }
+
+  #payFromWallet(session: Session, draft: ContractDraft): Paid {
     return this.#wait(session, then => {
-      const ask = this.#asks.open(answer => then(this.#open(session, offer, answer)));
+      const ask = this.#asks.open(answer => {
+        const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
+        if (satPerKvb === undefined) return then(refused('PAY_CHAIN_UNAVAILABLE', 'no feerate'));
+        const funded = payFromWallet(draft, satPerKvb, this.#setup);
+        return then(
+          funded.ok ? this.#open(session, draft, funded.value) : { kind: 'refused', fault: funded.fault },
+        );
+      });
       this.#host.chain.feerate(ask);
       return ask;
     });
+  }
+
+  /** The answer only carries the wait: fundNew ends it. */
+  #awaitPayment(session: Session, draft: ContractDraft, tell: (draft: ContractDraft) => void): Paid {
+    session.unpaid = draft;
+    const waiting = this.#wait(session, () => this.#host.newAsk());
+    tell(draft);
+    return waiting;
   }
 
   /** An open channel that no session uses: opened ahead, or left by a process or a circuit that died. */
@@ -270,24 +285,15 @@ export class ChannelPayer implements Payer {
     return { kind: 'send', payment, value: 0n, persist: [] };
   }
 
-  /** Makes and signs the contract, and keeps it; it is sent when the refund is safe. */
-  #open(session: Session, offer: Offer, answer: Answer): Paid {
-    const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
-    if (satPerKvb === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no feerate');
-    const { budget, capacitySat } = session;
-    const made = makeContract(
-      { offer, budget, capacitySat, tip: this.book.tip as number, satPerKvb },
-      this.#setup,
-      this.#host.entropy,
-    );
-    if (!made.ok) return { kind: 'refused', fault: made.fault };
-    const { record, writes } = made.value;
+  /** Keeps the contract, which is paid for and signed; it is sent when the refund is safe. */
+  #open(session: Session, draft: ContractDraft, funded: Omit<FundedContract, 'feeSat'>): Paid {
+    const { record, writes } = makeContract(draft, funded, this.#setup);
     const channel = this.book.add(record);
     this.#attach(session, channel);
     session.refused = false;
     session.sent = 'open';
     this.#host.observer.count('naulon_channels_opened_total');
-    const payment = openPayment(offer, record.terms);
+    const payment = openPayment(draft.offer, record.terms);
     return { kind: 'send', payment, value: 0n, persist: [...writes, ...this.book.change(channel, {})] };
   }
 
@@ -459,10 +465,6 @@ function refundBytes({ keys, record, refund }: Channel): Uint8Array {
   const own = signDigest(keys.secret, refund.digest());
   const other = record.terms.variant === 'spillman' ? record.refundSignature : undefined;
   return refund.transaction(own, other).toBuffer();
-}
-
-function refused(code: PayFault['code'], detail?: string): Paid {
-  return { kind: 'refused', fault: detail === undefined ? { code } : { code, detail } };
 }
 
 function max(a: bigint, b: bigint): bigint {

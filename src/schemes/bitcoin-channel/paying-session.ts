@@ -1,0 +1,61 @@
+import type { Paid, PayeeIdentity, PayFault, SessionId, Value } from '../../payment/scheme.ts';
+import type { Channel } from './channel-book.ts';
+import type { ContractDraft } from './contract-maker.ts';
+
+/** How a session opens a channel that its owner asks for. */
+export interface OpenWish {
+  /** What its contract holds, no more and no less. */
+  readonly capacitySat: bigint;
+  /** Another wallet pays for it: told what and where to, inside a call of `pay`. Absent: the own wallet pays. */
+  readonly onUnpaid?: (contract: Pick<ContractDraft, 'script' | 'capacitySat'>) => void;
+}
+
+/** One paid circuit at one payee, as the payer sees it. */
+export interface PayingSession {
+  readonly id: SessionId;
+  readonly payee: Uint8Array;
+  readonly budget: Value;
+  /** It is to open a channel of its own. */
+  wish: OpenWish | undefined;
+  /** A contract that another wallet is to pay for. */
+  unpaid: ContractDraft | undefined;
+  channel: Channel | undefined;
+  /** A question is out whose answer, or the answer's answer, ends the wait. */
+  pending: Extract<Paid, { kind: 'pending' }> | undefined;
+  /** The contract is on its way into the chain. */
+  awaitsContract: boolean;
+  /** The payee is still to hear, or hear again, that the contract is deep enough. */
+  owesFunded: boolean;
+  /** What the payee may refuse next. */
+  sent: 'open' | 'claim' | 'other';
+  /** Channels that the payee did not let this session take up. */
+  readonly refusedClaims: Set<Channel>;
+  /** Not before this height is FUNDED told again: the payee had not seen the contract deep enough. */
+  fundedFromHeight: number;
+  /** The payee refused; what was signed last was not credited. */
+  refused: boolean;
+  opened: number;
+}
+
+export function newSession(id: SessionId, payee: PayeeIdentity, budget: Value): PayingSession {
+  return {
+    id,
+    payee: payee.ed25519.slice(),
+    budget,
+    wish: undefined,
+    unpaid: undefined,
+    channel: undefined,
+    pending: undefined,
+    awaitsContract: false,
+    owesFunded: false,
+    sent: 'other',
+    refusedClaims: new Set(),
+    fundedFromHeight: 0,
+    refused: false,
+    opened: 0,
+  };
+}
+
+export function refused(code: PayFault['code'], detail?: string): Paid {
+  return { kind: 'refused', fault: detail === undefined ? { code } : { code, detail } };
+}
