@@ -2,8 +2,8 @@ import type { DirectoryAuthority } from '../src/directory/directory-authority.ts
 import type { DirectoryClient, DirectoryRequest } from '../src/directory/directory-client.ts';
 import { directoryRecords, restoreDirectory } from '../src/directory/directory-store.ts';
 import { encodeRequest } from '../src/directory/http-codec.ts';
+import type { HttpTransfers } from '../src/directory/http-transfers.ts';
 import type { AskId, Cancel, Clock, Observer, StorePort } from '../src/ports.ts';
-import type { HttpTransfers } from './http-transfers.ts';
 
 export interface DirectoryDutiesOptions {
   readonly client: DirectoryClient;

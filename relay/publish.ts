@@ -3,12 +3,12 @@ import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { buildServerDescriptor } from '../src/directory/descriptor.ts';
 import type { DirectoryClient } from '../src/directory/directory-client.ts';
 import { encodeRequest } from '../src/directory/http-codec.ts';
+import type { HttpTransfers } from '../src/directory/http-transfers.ts';
 import { type Protocols, parseProtocols } from '../src/directory/protocols.ts';
 import type { RelayPrice } from '../src/directory/relay-info.ts';
 import { RetrySchedule } from '../src/directory/retry-schedule.ts';
 import { paidProtocol, relayProtocolsText } from '../src/directory/server-descriptor.ts';
 import type { Cancel, Clock, Observer } from '../src/ports.ts';
-import type { HttpTransfers } from './http-transfers.ts';
 import type { RelaySettings } from './relay-settings.ts';
 
 export interface PublisherOptions {

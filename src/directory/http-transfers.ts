@@ -1,7 +1,7 @@
-import { type Fault, fail, type Result } from '../src/base/fault.ts';
-import { directoryRequestMsMax } from '../src/base/limits.ts';
-import { type HttpResponse, HttpResponseReader } from '../src/directory/http-codec.ts';
-import type { Cancel, Clock, CloseReason, Endpoint, StreamId, StreamPort } from '../src/ports.ts';
+import { type Fault, fail, type Result } from '../base/fault.ts';
+import { directoryRequestMsMax } from '../base/limits.ts';
+import type { Cancel, Clock, CloseReason, Endpoint, StreamId, StreamPort } from '../ports.ts';
+import { type HttpResponse, HttpResponseReader } from './http-codec.ts';
 
 interface Transfer {
   readonly request: Uint8Array;
