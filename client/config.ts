@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
-import { type DirectoryAuthority, parseDirAuthority } from '../src/directory/directory-authority.ts';
+import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { type LogLevel, levelOfTorName } from '../src/node-io/json-log.ts';
 import type { Endpoint } from '../src/ports.ts';
 import {
@@ -81,13 +82,11 @@ function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: strin
 }
 
 function authoritiesOf(torrc: Torrc): readonly DirectoryAuthority[] {
-  const lines = torrc.lines('DirAuthority');
-  if (lines.length === 0) throw configError(torrc.missing('DirAuthority', 'a client must know whom to ask'));
-  return lines.map(({ value, line }) => {
-    const parsed = parseDirAuthority(value);
-    if (!parsed.ok) throw configError(torrc.fault('DirAuthority', parsed.fault.detail ?? '', line));
-    return parsed.value;
-  });
+  const authorities = readDirAuthorities(torrc);
+  if (!authorities.ok) throw configError(authorities.fault);
+  if (authorities.value.length === 0)
+    throw configError(torrc.missing('DirAuthority', 'a client must know whom to ask'));
+  return authorities.value;
 }
 
 function socksOf(torrc: Torrc): readonly Endpoint[] {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { OperatorError, type Result } from '../src/base/fault.ts';
 import { parseIp } from '../src/base/ip.ts';
+import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
-import { type DirectoryAuthority, parseDirAuthority } from '../src/directory/directory-authority.ts';
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import type { Endpoint } from '../src/ports.ts';
@@ -40,7 +40,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     throw refused(torrc.missing('DataDirectory', 'keys and money need a place of their own'));
   const { listen, ipv6 } = orPorts(torrc);
   const address = { host: ownAddress(torrc, listen), port: listen.port };
-  const authorities = torrc.lines('DirAuthority').map(({ value, line }) => authorityOf(torrc, value, line));
+  const authorities = unwrap(readDirAuthorities(torrc));
   if (authorities.length === 0)
     throw refused(torrc.missing('DirAuthority', 'a relay must know who lists it'));
   if (pay.price > 0n && pay.scheme.length === 0)
@@ -89,12 +89,6 @@ function ownAddress(torrc: Torrc, listen: Endpoint): string {
   if (stated === undefined && listen.host === '0.0.0.0')
     throw refused(torrc.missing('Address', 'others must know where to reach this relay'));
   return stated ?? listen.host;
-}
-
-function authorityOf(torrc: Torrc, value: string, line: number): DirectoryAuthority {
-  const parsed = parseDirAuthority(value);
-  if (parsed.ok) return parsed.value;
-  throw refused(torrc.fault('DirAuthority', parsed.fault.detail ?? parsed.fault.code, line));
 }
 
 /** An exit reaches neither itself nor the bitcoind that it trusts. */
