@@ -1,7 +1,7 @@
 /** Who may import whom. Lower ranks never import higher ones; the table is explained in ARCHITECTURE.md. */
 const rank1to3 =
   '^src/(crypto|cell|flow|link|onion|stream|bitcoin|payment|schemes|directory|circuit|socks|control|config)/';
-const tests = '\\.test\\.ts$|/vectors/|^test/';
+const tests = '\\.(test|fixture)\\.ts$|/vectors/|^test/';
 const forbid = (name, from, to, extra = {}) => ({
   name,
   severity: 'error',

@@ -1,24 +1,23 @@
 import { assert } from '../src/base/assert.ts';
-import { toHex } from '../src/base/bytes.ts';
-import { sha1 } from '../src/crypto/sha.ts';
-import { rejectEverything } from '../src/directory/address-policy.ts';
-import { type Consensus, parseConsensus } from '../src/directory/consensus.ts';
-import { formatConsensus, signConsensus } from '../src/directory/consensus-builder.ts';
+import { equalBytes } from '../src/base/bytes.ts';
+import { fail, type Result } from '../src/base/fault.ts';
+import { directoryUploadBytesMax, voteBytesMax } from '../src/base/limits.ts';
+import type { Consensus } from '../src/directory/consensus.ts';
 import type { ConsensusFlavor } from '../src/directory/consensus-entry.ts';
-import { buildServerDescriptor } from '../src/directory/descriptor.ts';
+import { parseServerDescriptor, splitDescriptors } from '../src/directory/descriptor.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
-import { DirectoryCache } from '../src/directory/directory-cache.ts';
-import { documentBytes, documentText } from '../src/directory/document-lines.ts';
-import { consensusEntries, type FlagRules, type RelayStanding } from '../src/directory/flag-rules.ts';
+import { DirectoryCache, textAnswer } from '../src/directory/directory-cache.ts';
+import { documentText } from '../src/directory/document-lines.ts';
 import { type DirectoryAnswer, type HttpRequest, plainAnswer } from '../src/directory/http-codec.ts';
-import { parseProtocols } from '../src/directory/protocols.ts';
-import type { ServerDescriptor } from '../src/directory/server-descriptor.ts';
+import { HttpTransfers } from '../src/directory/http-transfers.ts';
+import { splitVotes } from '../src/directory/vote.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
 import type {
+  Answer,
   AnswerHandler,
-  Cancel,
+  AskId,
   Clock,
   CloseReason,
   Endpoint,
@@ -32,34 +31,16 @@ import type {
   StreamId,
   StreamPort,
 } from '../src/ports.ts';
-import { AuthorityDocuments } from './authority-documents.ts';
 import type { AuthorityKeys } from './authority-keys.ts';
-import { DescriptorRegistry } from './descriptor-registry.ts';
+import type { AuthoritySettings } from './authority-settings.ts';
+import { ConsensusKeeper } from './consensus-keeper.ts';
 import { DirPort } from './dir-port.ts';
-import { MeasuredBandwidths } from './measure-bandwidth.ts';
+import { KnownCertificates } from './known-certificates.ts';
 import { OrResponder } from './or-responder.ts';
-import { probeEveryMs, ReachabilityProbe } from './reachability-probe.ts';
-import { consensusTimes, nextDueMs, type VoteSchedule } from './vote-clock.ts';
-
-/** What an authority's configuration comes down to; its torrc is read in config.ts. */
-export interface AuthoritySettings {
-  readonly nickname: string;
-  readonly contact: string | undefined;
-  /** IPv4 text that others reach it by. */
-  readonly address: string;
-  readonly orPort: number;
-  readonly dirPort: number;
-  /** Take relays at private addresses, publish changes at once. */
-  readonly lab: boolean;
-  /** Every relay with a recent descriptor runs; otherwise it must answer a link handshake. */
-  readonly assumeReachable: boolean;
-  readonly schedule: VoteSchedule;
-  /** Seconds for votes and for signatures, as the consensus tells them. */
-  readonly votingDelay: readonly [number, number];
-  readonly params: ReadonlyMap<string, number>;
-  readonly flagRules: FlagRules;
-  readonly protocols: readonly LinkProtocol[];
-}
+import { describeAuthority } from './own-descriptor.ts';
+import { Peers } from './peers.ts';
+import { probeEveryMs } from './reachability-probe.ts';
+import { RelayCensus } from './relay-census.ts';
 
 /** All that an authority needs of the world. */
 export interface AuthorityPorts {
@@ -71,14 +52,12 @@ export interface AuthorityPorts {
   readonly observer: Observer;
 }
 
-const consensusKeys = { ns: 'authority/consensus-ns', microdesc: 'authority/consensus-microdesc' } as const;
-const flavors: readonly ConsensusFlavor[] = ['ns', 'microdesc'];
-/** A first consensus does not wait for its due time, only for relays that come together to be there. */
-const firstSettleMs = 30_000;
+/** Votes in one upload: C tor allows several, an authority posts its own. */
+const votesPerUploadMax = 16;
 
 /**
- * A directory authority: takes descriptors, finds out who runs, signs a consensus each interval, and serves it all over
- * its directory port and over one-hop circuits.
+ * A directory authority: takes descriptors, finds out who runs, makes consensuses with the other authorities, and serves
+ * it all over its directory port and over one-hop circuits.
  */
 export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
   /** Give it what the link port reports. */
@@ -88,19 +67,21 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
   readonly #settings: AuthoritySettings;
   readonly #keys: AuthorityKeys;
   readonly #ports: AuthorityPorts;
-  readonly #registry: DescriptorRegistry;
-  readonly #documents: AuthorityDocuments;
-  readonly #measured = new MeasuredBandwidths();
-  readonly #probe: ReachabilityProbe;
+  readonly #census: RelayCensus;
+  readonly #certificates: KnownCertificates;
+  readonly #keeper: ConsensusKeeper;
+  readonly #transfers: HttpTransfers;
   readonly #responder: OrResponder;
   readonly #dirPort: DirPort;
-  #cancelDue: Cancel | undefined;
-  #cancelSettle: Cancel | undefined;
-  #asks = 0;
+  #asks: AskId = 0;
+  /** Run once what was asked to be stored is durable. */
+  readonly #durable = new Map<AskId, () => void>();
 
   constructor(settings: AuthoritySettings, keys: AuthorityKeys, ports: AuthorityPorts) {
     const { clock, entropy, observer, streams } = ports;
-    const { address, schedule } = settings;
+    const { address, lab, assumeReachable, schedule } = settings;
+    const { node } = keys;
+    const v3Ident = keys.identity.fingerprint;
     this.#settings = settings;
     this.#keys = keys;
     this.#ports = ports;
@@ -108,65 +89,86 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
       nickname: settings.nickname,
       dirAddress: { host: address, port: settings.dirPort },
       orAddress: { host: address, port: settings.orPort },
-      rsaId: keys.node.rsaIdentity.fingerprint,
-      v3Ident: keys.identity.fingerprint,
+      rsaId: node.rsaIdentity.fingerprint,
+      v3Ident,
     };
     this.links = new LinkMux({
       port: ports.links,
       clock,
       entropy,
       observer,
-      identity: makeLinkIdentity(keys.node, clock.wallMs()),
+      identity: makeLinkIdentity(node, clock.wallMs()),
       protocols: settings.protocols,
       ownAddresses: [address],
       user: this,
     });
-    this.#registry = new DescriptorRegistry(settings.lab);
-    this.#documents = new AuthorityDocuments(keys.certificate, this.#registry);
-    const directory = new DirectoryCache(this.#documents, clock, request => this.#post(request));
-    this.#probe = new ReachabilityProbe(this.links, clock, probeEveryMs(schedule.intervalMs), () =>
-      this.#settleSoon(),
-    );
-    const { node } = keys;
+    const authorities = votersOf(settings, this.self);
+    const others = authorities.filter(each => !equalBytes(each.v3Ident as Uint8Array, v3Ident));
+    this.#transfers = new HttpTransfers(streams, clock);
+    this.#certificates = new KnownCertificates(authorities);
+    this.#census = new RelayCensus({
+      lab,
+      assumeReachable,
+      probeEveryMs: probeEveryMs(schedule.intervalMs),
+      links: this.links,
+      clock,
+      onChange: () => this.#keeper.settleSoon(),
+    });
+    this.#keeper = new ConsensusKeeper({
+      ...ports,
+      settings,
+      keys,
+      authorities,
+      certificates: this.#certificates,
+      census: this.#census,
+      peers: new Peers(others, this.#transfers, observer),
+      commit: (writes, durable) => this.#commit(writes, durable),
+    });
+    const directory = new DirectoryCache(this.#keeper.documents, clock, {
+      get: path => textAnswer(this.#keeper.voting.answer(path)),
+      post: request => this.#post(request),
+    });
     this.#responder = new OrResponder({ mux: this.links, keys: node, entropy, observer, streams, directory });
-    this.#dirPort = new DirPort(streams, clock, (request, asker) => directory.respond(request, asker));
+    // Nobody but an authority has more to upload than a descriptor.
+    const peerHosts = new Set(others.map(({ dirAddress }) => dirAddress.host));
+    const uploadBytesMax = (host: string) => (peerHosts.has(host) ? voteBytesMax : directoryUploadBytesMax);
+    this.#dirPort = new DirPort(streams, clock, directory, uploadBytesMax);
   }
 
   /** Reads what is stored and begins to make consensuses. */
   start(): void {
     const { clock, store } = this.#ports;
     const wallMs = clock.wallMs();
-    this.#registry.restore(store, wallMs);
-    this.#restoreConsensuses(wallMs);
-    this.#describeSelf();
-    if (!this.#settings.assumeReachable) this.#probe.watch(() => this.#registry.all());
-    if ([...this.#registry.all()].length > 0) this.#settleSoon();
-    this.#planDue();
+    this.#certificates.restore(store, wallMs);
+    this.#certificates.add(this.#keys.certificate, wallMs);
+    this.#keeper.documents.own = describeAuthority(this.#keys.node, this.#settings, wallMs);
+    this.#census.start(store);
+    this.#keeper.start();
   }
 
   /** Bandwidths as scanners measured them; the code of the fault when it is no v3bw file. */
   readBandwidths(text: string): string | undefined {
-    return this.#measured.read(text);
+    return this.#census.readBandwidths(text);
   }
 
-  /** Relays with a recent descriptor, and those of them that the consensus lists. */
+  /** Relays with a recent descriptor, and those that the consensus lists. */
   get counts(): { readonly descriptors: number; readonly listed: number } {
-    const listed = this.#documents.consensus('microdesc')?.relays.length ?? 0;
-    return { descriptors: [...this.#registry.all()].length, listed };
+    const listed = this.consensus('microdesc')?.relays.length ?? 0;
+    return { descriptors: this.#census.registry.size, listed };
   }
 
   consensus(flavor: ConsensusFlavor): Consensus | undefined {
-    return this.#documents.consensus(flavor);
+    return this.#keeper.documents.consensus(flavor);
   }
 
   // Links
 
   onLinkReady(link: LinkId, peer: LinkPeer, _protocol: LinkProtocol): void {
-    this.#probe.onLinkReady(link, peer);
+    this.#census.onLinkReady(link, peer);
   }
 
   onLinkLost(link: LinkId, _fault: LinkFault): void {
-    if (!this.#probe.onLinkLost(link)) this.#responder.onLinkLost(link);
+    if (!this.#census.onLinkLost(link)) this.#responder.onLinkLost(link);
   }
 
   onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
@@ -177,15 +179,20 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
     this.#responder.onCircuitWritable(link, circuit);
   }
 
-  // Directory port
+  // Streams: those that others open to our directory port, and those that we open to theirs
 
   onStreamAccepted(stream: StreamId, listener: string, from: Endpoint): void {
     assert(listener === 'dir', 'an authority listens for directory requests alone');
     this.#dirPort.onAccepted(stream, from);
   }
 
+  onConnected(stream: StreamId): void {
+    this.#transfers.onConnected(stream);
+  }
+
   onStreamBytes(stream: StreamId, bytes: Uint8Array): void {
-    this.#dirPort.onBytes(stream, bytes);
+    if (this.#transfers.owns(stream)) this.#transfers.onBytes(stream, bytes);
+    else this.#dirPort.onBytes(stream, bytes);
   }
 
   onStreamWritable(stream: StreamId): void {
@@ -193,175 +200,88 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
   }
 
   onStreamEnd(stream: StreamId): void {
-    this.#dirPort.onEnd(stream);
+    if (this.#transfers.owns(stream)) this.#transfers.onEnd(stream);
+    else this.#dirPort.onEnd(stream);
   }
 
-  onStreamClosed(stream: StreamId, _why: CloseReason): void {
-    this.#dirPort.onClosed(stream);
+  onStreamClosed(stream: StreamId, why: CloseReason): void {
+    if (this.#transfers.owns(stream)) this.#transfers.onClosed(stream, why);
+    else this.#dirPort.onClosed(stream);
   }
 
-  /** An authority looks nothing up and connects nowhere but over links. */
+  onAnswer(answer: Answer): void {
+    const durable = this.#durable.get(answer.ask);
+    this.#durable.delete(answer.ask);
+    durable?.();
+  }
+
+  /** An authority looks nothing up, and has nothing to do with a chain. */
   onResolved(): void {}
-  onConnected(): void {}
-  /** A descriptor that a power cut lost is uploaded again, so nobody waits for it to be durable. */
-  onAnswer(): void {}
   onChain(): void {}
 
+  // Uploads
+
   #post(request: HttpRequest): DirectoryAnswer {
+    const text = documentText(request.body);
+    switch (request.path) {
+      case '/tor/':
+      case '/tor':
+        return this.#accepted('descriptor', this.#takeDescriptor(text));
+      case '/tor/post/vote':
+        return this.#accepted('vote', this.#takeVotes(text));
+      case '/tor/post/consensus-signature':
+        return this.#accepted('signature', this.#keeper.voting.takeSignatures(text));
+      default:
+        return plainAnswer(404);
+    }
+  }
+
+  #accepted(what: string, taken: Result<unknown>): DirectoryAnswer {
+    if (taken.ok) return plainAnswer(200, `${what} accepted`);
+    const { code, detail = '' } = taken.fault;
+    const { observer } = this.#ports;
+    observer.count('naulon_authority_uploads_refused_total');
+    observer.log('info', `${what} refused`, { code });
+    return plainAnswer(400, `${code} ${detail}`.trim().replace(/[^\x20-\x7e]/g, '?'));
+  }
+
+  /** The first descriptor of an upload; extra-info behind it is ignored. */
+  #takeDescriptor(text: string): Result<unknown> {
     const { clock, observer } = this.#ports;
-    if (request.path !== '/tor/' && request.path !== '/tor') return plainAnswer(404);
-    const uploaded = this.#registry.upload(request.body, clock.wallMs());
-    if (!uploaded.ok) {
-      const { code, detail } = uploaded.fault;
-      observer.count('naulon_authority_uploads_refused_total');
-      observer.log('info', 'descriptor refused', { code });
-      return plainAnswer(400, `${code} ${detail ?? ''}`.trim().replace(/[^\x20-\x7e]/g, '?'));
-    }
-    const { descriptor, writes } = uploaded.value;
-    if (writes.length > 0) {
-      this.#commit(writes);
-      observer.count('naulon_authority_uploads_total');
-      observer.log('info', 'descriptor accepted', { relay: descriptor.nickname });
-      if (this.#settings.assumeReachable) this.#settleSoon();
-      else this.#probe.add(descriptor);
-    }
-    return plainAnswer(200, 'Descriptor accepted');
+    const [piece] = splitDescriptors(text, 1);
+    if (piece === undefined) return fail('UPLOAD_EMPTY', 'no descriptor in it');
+    const parsed = parseServerDescriptor(piece, clock.wallMs());
+    if (!parsed.ok) return parsed;
+    const taken = this.#census.take(parsed.value);
+    if (!taken.ok || taken.value.length === 0) return taken;
+    // One that a power cut loses is uploaded again, so nobody waits for it to be durable.
+    this.#commit(taken.value);
+    observer.count('naulon_authority_uploads_total');
+    observer.log('info', 'descriptor accepted', { relay: parsed.value.nickname });
+    return taken;
   }
 
-  // Consensuses
-
-  #planDue(): void {
-    const { clock } = this.#ports;
-    const wallMs = clock.wallMs();
-    const wait = nextDueMs(this.#settings.schedule, wallMs) - wallMs;
-    this.#cancelDue?.();
-    this.#cancelDue = clock.after(wait, () => {
-      this.#make();
-      this.#planDue();
-    });
+  #takeVotes(text: string): Result<unknown> {
+    const votes = splitVotes(text, votesPerUploadMax);
+    const taken = votes.map(vote => this.#keeper.voting.takeVote(vote, 'posted'));
+    return taken.find(each => !each.ok) ?? taken[0] ?? fail('UPLOAD_EMPTY', 'no vote in it');
   }
 
-  /** The set of relays has changed: in a lab, and when there is no consensus yet, publish it once it is still. */
-  #settleSoon(): void {
-    const first = this.#documents.consensus('microdesc') === undefined;
-    const wait = this.#settings.schedule.settleMs ?? (first ? firstSettleMs : undefined);
-    if (wait === undefined) return;
-    this.#cancelSettle?.();
-    this.#cancelSettle = this.#ports.clock.after(wait, () => {
-      if (this.#changed()) this.#make();
-    });
+  /** @param durable run once all would survive a power cut. */
+  #commit(writes: readonly StoreWrite[], durable?: () => void): void {
+    if (writes.length === 0) return;
+    this.#asks += 1;
+    if (durable !== undefined) this.#durable.set(this.#asks, durable);
+    this.#ports.store.commit(writes, this.#asks);
   }
+}
 
-  /** True when a consensus made now would name other descriptors than the current one. */
-  #changed(): boolean {
-    const digests = (ids: Iterable<Uint8Array | undefined>): string =>
-      [...ids]
-        .map(id => toHex(id ?? new Uint8Array()))
-        .sort()
-        .join();
-    const current = this.#documents.consensus('ns')?.relays ?? [];
-    const now = this.#standings(this.#ports.clock.wallMs()).filter(each => each.running);
-    return (
-      digests(current.map(each => each.descriptorDigest)) !== digests(now.map(each => each.descriptor.digest))
-    );
-  }
-
-  #make(): void {
-    const { clock, observer } = this.#ports;
-    const { schedule, votingDelay, params, flagRules } = this.#settings;
-    const wallMs = clock.wallMs();
-    this.#commit(this.#registry.expire(wallMs));
-    const relays = consensusEntries(this.#standings(wallMs), flagRules);
-    // Clients are better off with the relays of a while ago than with none.
-    if (relays.length === 0) return;
-    const previousMs = this.#documents.consensus('ns')?.validAfterMs;
-    const facts = {
-      ...consensusTimes(schedule, wallMs, previousMs),
-      votingDelay,
-      params,
-      relays,
-      authorities: [
-        {
-          nickname: this.self.nickname,
-          v3Ident: this.#keys.identity.fingerprint,
-          hostname: this.#settings.address,
-          address: this.#settings.address,
-          dirPort: this.#settings.dirPort,
-          orPort: this.#settings.orPort,
-          contact: this.#settings.contact ?? '',
-          voteDigest: sha1(...relays.map(relay => relay.descriptorDigest ?? new Uint8Array())),
-        },
-      ],
-    };
-    const signer = { v3Ident: this.#keys.identity.fingerprint, signingKey: this.#keys.signing };
-    const consensuses = flavors.map(flavor => {
-      const text = signConsensus(formatConsensus(facts, flavor), flavor, [signer]);
-      const parsed = parseConsensus(text);
-      assert(parsed.ok, 'our own consensus is well formed');
-      return parsed.value;
-    });
-    const listed = relays.flatMap(relay => this.#registry.byIdentity(toHex(relay.rsaId)) ?? []);
-    this.#documents.publish(consensuses, listed, wallMs);
-    this.#commit(
-      consensuses.map(each => ({ key: consensusKeys[each.flavor], value: documentBytes(each.text) })),
-    );
-    observer.count('naulon_authority_consensuses_total');
-    observer.log('info', 'consensus made', { relays: relays.length });
-  }
-
-  #standings(wallMs: number): RelayStanding[] {
-    return [...this.#registry.all()].map(descriptor => ({
-      descriptor,
-      running: this.#settings.assumeReachable || this.#probe.isReachable(descriptor),
-      measuredKBps: this.#measured.of(descriptor.rsaId, wallMs),
-      authority: false,
-    }));
-  }
-
-  /** What was signed before a restart is served until the next is due. */
-  #restoreConsensuses(wallMs: number): void {
-    const restored: Consensus[] = [];
-    for (const flavor of flavors) {
-      const stored = this.#ports.store.get(consensusKeys[flavor]);
-      const parsed = stored === undefined ? undefined : parseConsensus(documentText(stored));
-      if (parsed?.ok) restored.push(parsed.value);
-    }
-    const listed = (restored[0]?.relays ?? []).flatMap((relay): ServerDescriptor[] => {
-      const descriptor = this.#registry.byIdentity(toHex(relay.rsaId));
-      return descriptor === undefined ? [] : [descriptor];
-    });
-    this.#documents.publish(restored, listed, wallMs);
-  }
-
-  /** The authority's own descriptor: it is asked for, though no consensus lists it. */
-  #describeSelf(): void {
-    const { clock } = this.#ports;
-    const { nickname, address, orPort, dirPort, contact } = this.#settings;
-    const protocols = parseProtocols(
-      'Cons=2 Desc=2 DirCache=2 FlowCtrl=1 Link=3-5 LinkAuth=3 Microdesc=2 Relay=2',
-    );
-    assert(protocols !== undefined, 'our own protocol list is well formed');
-    this.#documents.own = buildServerDescriptor(this.#keys.node, {
-      nickname,
-      address: { host: address, port: orPort },
-      ipv6: undefined,
-      dirPort,
-      platform: 'naulon on Node',
-      protocols,
-      publishedMs: clock.wallMs(),
-      uptimeSeconds: 0,
-      bandwidth: { rate: 1_000_000, burst: 1_000_000, observed: 1_000_000 },
-      exitPolicy: [rejectEverything],
-      ipv6Policy: undefined,
-      family: [],
-      contact,
-      servesDirectory: true,
-      hibernating: false,
-      price: undefined,
-    });
-  }
-
-  #commit(writes: readonly StoreWrite[]): void {
-    if (writes.length > 0) this.#ports.store.commit(writes, ++this.#asks);
-  }
+/** Those that vote; without any configured, an authority is alone. */
+function votersOf(settings: AuthoritySettings, self: DirectoryAuthority): readonly DirectoryAuthority[] {
+  const voters = settings.authorities.filter(each => each.v3Ident !== undefined);
+  if (voters.length === 0) return [self];
+  const isSelf = ({ v3Ident }: DirectoryAuthority): boolean =>
+    equalBytes(v3Ident as Uint8Array, self.v3Ident as Uint8Array);
+  assert(voters.some(isSelf), 'an authority is one of those that vote');
+  return voters;
 }

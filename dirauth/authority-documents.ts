@@ -7,41 +7,42 @@ import type { DirectoryDocuments } from '../src/directory/directory-documents.ts
 import { documentBytes } from '../src/directory/document-lines.ts';
 import { microdescriptorOf, type ServerDescriptor } from '../src/directory/server-descriptor.ts';
 import type { DescriptorRegistry } from './descriptor-registry.ts';
+import type { KnownCertificates } from './known-certificates.ts';
 
 interface Listed {
   readonly text: string;
-  /** End of the last consensus that named it: until then somebody may ask. */
+  /** Until then somebody may ask for it. */
   readonly untilMs: number;
 }
 
-/** What an authority has to give away: its consensuses, and what they name. */
+/** What an authority has to give away: consensuses, and what votes and consensuses name. */
 export class AuthorityDocuments implements DirectoryDocuments {
-  readonly #certificate: AuthorityCertificate;
+  readonly #certificates: KnownCertificates;
   readonly #registry: DescriptorRegistry;
   readonly #consensuses = new Map<ConsensusFlavor, Consensus>();
   readonly #microdescriptors = new Map<string, Listed>();
   readonly #descriptors = new Map<string, Listed>();
   own: string | undefined;
 
-  constructor(certificate: AuthorityCertificate, registry: DescriptorRegistry) {
-    this.#certificate = certificate;
+  constructor(certificates: KnownCertificates, registry: DescriptorRegistry) {
+    this.#certificates = certificates;
     this.#registry = registry;
   }
 
-  /** Serves a new consensus of both flavours over these relays. */
-  publish(consensuses: readonly Consensus[], listed: Iterable<ServerDescriptor>, wallMs: number): void {
-    let untilMs = 0;
-    for (const consensus of consensuses) {
-      this.#consensuses.set(consensus.flavor, consensus);
-      untilMs = Math.max(untilMs, consensus.validUntilMs);
-    }
-    for (const descriptor of listed) {
+  /** Has these descriptors, and what follows from them, ready until then: a vote names them, and a consensus may. */
+  remember(descriptors: Iterable<ServerDescriptor>, untilMs: number): void {
+    for (const descriptor of descriptors) {
       const text = microdescriptorOf(descriptor);
       this.#microdescriptors.set(toHex(sha256(documentBytes(text))), { text, untilMs });
       this.#descriptors.set(toHex(descriptor.digest), { text: descriptor.text, untilMs });
     }
+  }
+
+  /** Serves a new consensus, and drops what none names any more. */
+  publish(consensuses: readonly Consensus[], wallMs: number): void {
+    for (const consensus of consensuses) this.#consensuses.set(consensus.flavor, consensus);
     for (const documents of [this.#microdescriptors, this.#descriptors])
-      for (const [digest, { untilMs: end }] of documents) if (end < wallMs) documents.delete(digest);
+      for (const [digest, { untilMs }] of documents) if (untilMs < wallMs) documents.delete(digest);
   }
 
   consensus(flavor: ConsensusFlavor): Consensus | undefined {
@@ -49,7 +50,7 @@ export class AuthorityDocuments implements DirectoryDocuments {
   }
 
   certificates(): readonly AuthorityCertificate[] {
-    return [this.#certificate];
+    return this.#certificates.all;
   }
 
   microdescriptor(digest: string): string | undefined {

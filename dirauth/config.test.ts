@@ -32,7 +32,8 @@ test('a lab authority needs little', () => {
       address: '127.0.0.1',
       lab: true,
       assumeReachable: false,
-      schedule: { intervalMs: 20_000, intervalsValid: 3, settleMs: 500 },
+      authorities: [],
+      schedule: { intervalMs: 20_000, intervalsValid: 3, voteMs: 4_000, signMs: 4_000, settleMs: 500 },
       orPort: { host: '127.0.0.1', port: 5001 },
       dirPort: { host: undefined, port: 'auto' },
     },
@@ -43,13 +44,21 @@ test('a public one makes a consensus each hour, and none at once', () => {
   const config = read({ TestingTorNetwork: undefined, ConsensusParams: 'cc_alg=0 x=-1' });
   expect(config).toMatchObject({
     value: {
-      schedule: { intervalMs: 3_600_000, settleMs: undefined },
-      votingDelay: [300, 300],
+      schedule: { intervalMs: 3_600_000, voteMs: 300_000, signMs: 300_000, settleMs: undefined },
       params: new Map([
         ['cc_alg', 0],
         ['x', -1],
       ]),
     },
+  });
+});
+
+test('votes and signatures leave half of the interval to everybody else', () => {
+  expect(read({ V3AuthVotingInterval: '10 seconds' })).toMatchObject({
+    value: { schedule: { voteMs: 2_000, signMs: 2_000 } },
+  });
+  expect(read({ V3AuthVoteDelay: '6', TestingV3AuthInitialDistDelay: '3500 msec' })).toMatchObject({
+    value: { schedule: { voteMs: 6_000, signMs: 3_000 } },
   });
 });
 
@@ -64,6 +73,7 @@ test.each<[string, string | undefined, string]>([
   ['Address', 'example.com', 'CONFIG_BAD_VALUE'],
   ['V3AuthVotingInterval', '9 seconds', 'CONFIG_BAD_VALUE'],
   ['ConsensusParams', 'a=b', 'CONFIG_BAD_VALUE'],
+  ['DirAuthority', 'auth1 127.0.0.1:7001', 'CONFIG_BAD_VALUE'],
 ])('%s %s is a fault: %s', (name, value, code) => {
   const config = read({ [name]: value });
   expect(config).toMatchObject({ ok: false, fault: { code } });

@@ -1,9 +1,11 @@
 import { type Fault, ok, type Result } from '../src/base/fault.ts';
+import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import type { Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
 import { isNickname } from '../src/directory/consensus-entry.ts';
 import { labFlagRules, publicFlagRules } from '../src/directory/flag-rules.ts';
-import type { AuthoritySettings } from './authority-core.ts';
+import type { AuthoritySettings } from './authority-settings.ts';
+import type { VoteSchedule } from './vote-clock.ts';
 
 /** What an authority's torrc says; ports may still be `auto`. */
 export interface AuthorityConfig extends Omit<AuthoritySettings, 'orPort' | 'dirPort'> {
@@ -17,6 +19,11 @@ const hourMs = 3_600_000;
 /** A lab's consensus is made this often unless told otherwise: soon enough to see relays come and go. */
 const labIntervalMs = 20_000;
 const labSettleMs = 500;
+/** Votes take so long, and signatures too: an authority that is down is waited for. */
+const labDelayMs = 4_000;
+const publicDelayMs = 300_000;
+/** spec: dir-spec/voting-schedule */
+const delayMsMin = 2_000;
 /** Clients refuse consensuses that are fresh for less. spec: dir-spec/voting */
 const intervalMsMin = { lab: 10_000, public: 300_000 };
 
@@ -42,8 +49,10 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
   if (address === undefined)
     return fault(torrc.missing('Address', 'the IPv4 address that others reach it by'));
   if (!/^[0-9.]+$/.test(address)) return fault(torrc.fault('Address', 'an IPv4 address is needed'));
-  const times = scheduleOf(torrc);
-  if (!times.ok) return times;
+  const schedule = scheduleOf(torrc);
+  if (!schedule.ok) return schedule;
+  const authorities = readDirAuthorities(torrc);
+  if (!authorities.ok) return authorities;
   const params = paramsOf(torrc.text('ConsensusParams') ?? '');
   if (params === undefined) return fault(torrc.fault('ConsensusParams', 'name=number pairs are needed'));
   const lab = torrc.flag('TestingTorNetwork') ?? false;
@@ -53,7 +62,8 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
     address,
     lab,
     assumeReachable: torrc.flag('AssumeReachable') ?? false,
-    ...times.value,
+    authorities: authorities.value,
+    schedule: schedule.value,
     params,
     flagRules: lab ? labFlagRules : publicFlagRules,
     protocols: [3, 4, 5],
@@ -64,7 +74,7 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
   });
 }
 
-function scheduleOf(torrc: Torrc): Result<Pick<AuthoritySettings, 'schedule' | 'votingDelay'>, Fault> {
+function scheduleOf(torrc: Torrc): Result<VoteSchedule, Fault> {
   const lab = torrc.flag('TestingTorNetwork') ?? false;
   const intervalMs =
     torrc.intervalMs('V3AuthVotingInterval') ??
@@ -75,15 +85,19 @@ function scheduleOf(torrc: Torrc): Result<Pick<AuthoritySettings, 'schedule' | '
     const why = `${least / 1000} seconds to 24 hours are possible`;
     return { ok: false, fault: torrc.fault('V3AuthVotingInterval', why) };
   }
-  const seconds = (ms: number | undefined): number =>
-    Math.max(2, Math.floor((ms ?? (lab ? 2_000 : 300_000)) / 1_000));
+  const delayMs = lab ? labDelayMs : publicDelayMs;
+  const voteMs = torrc.intervalMs('V3AuthVoteDelay') ?? torrc.intervalMs('TestingV3AuthInitialVoteDelay');
+  const signMs = torrc.intervalMs('V3AuthDistDelay') ?? torrc.intervalMs('TestingV3AuthInitialDistDelay');
+  const delays = [voteMs ?? delayMs, signMs ?? delayMs];
+  // As C tor has it: half of the interval is for the consensus to reach everybody.
+  const fit = delays[0] + delays[1] <= intervalMs / 2 ? delays : [intervalMs / 4, intervalMs / 4];
+  const [vote, sign] = fit.map(ms => Math.max(delayMsMin, Math.floor(ms / 1_000) * 1_000));
   return ok({
-    schedule: {
-      intervalMs,
-      intervalsValid: Math.max(2, torrc.count('V3AuthNIntervalsValid') ?? 3),
-      settleMs: lab ? labSettleMs : undefined,
-    },
-    votingDelay: [seconds(torrc.intervalMs('V3AuthVoteDelay')), seconds(torrc.intervalMs('V3AuthDistDelay'))],
+    intervalMs,
+    intervalsValid: Math.max(2, torrc.count('V3AuthNIntervalsValid') ?? 3),
+    voteMs: vote,
+    signMs: sign,
+    settleMs: lab ? labSettleMs : undefined,
   });
 }
 

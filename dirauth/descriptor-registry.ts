@@ -1,14 +1,13 @@
 import { equalBytes, toHex } from '../src/base/bytes.ts';
-import { type Fault, fail, ok, type Result } from '../src/base/fault.ts';
+import { type Fault, ok, type Result } from '../src/base/fault.ts';
 import { formatIp, parseIp } from '../src/base/ip.ts';
 import { descriptorsMax } from '../src/base/limits.ts';
-import { parseServerDescriptor, splitDescriptors } from '../src/directory/descriptor.ts';
+import { parseServerDescriptor } from '../src/directory/descriptor.ts';
 import { documentBytes, documentText } from '../src/directory/document-lines.ts';
 import type { ServerDescriptor } from '../src/directory/server-descriptor.ts';
 import type { StorePort, StoreWrite } from '../src/ports.ts';
 
 export type UploadFault = Fault<
-  | 'UPLOAD_EMPTY'
   | 'UPLOAD_KEY_PINNED'
   | 'UPLOAD_OLD'
   | 'UPLOAD_FUTURE'
@@ -38,7 +37,7 @@ export class DescriptorRegistry {
     this.#allowPrivate = allowPrivate;
   }
 
-  /** Reads back what `upload` asked to persist; what has become too old or does not verify any more is left out. */
+  /** Reads back what `take` asked to persist; what has become too old or does not verify any more is left out. */
   restore(store: StorePort, wallMs: number): void {
     for (const [key, value] of store.list(pinPrefix)) this.#pin(key.slice(pinPrefix.length), toHex(value));
     for (const [, value] of store.list(descriptorPrefix)) {
@@ -49,30 +48,20 @@ export class DescriptorRegistry {
   }
 
   /**
-   * Takes the first descriptor of an upload; extra-info behind it is ignored. Gives the descriptor and what to persist,
-   * nothing when it was known already.
+   * Takes a relay's descriptor if it is better than what is known of it. Gives what to persist, nothing when it was
+   * known already.
    */
-  upload(
-    body: Uint8Array,
-    wallMs: number,
-  ): Result<{ readonly descriptor: ServerDescriptor; readonly writes: readonly StoreWrite[] }> {
-    const [text] = splitDescriptors(documentText(body), 1);
-    if (text === undefined) return fail('UPLOAD_EMPTY', 'no descriptor in it');
-    const parsed = parseServerDescriptor(text, wallMs);
-    if (!parsed.ok) return parsed;
-    const descriptor = parsed.value;
+  take(descriptor: ServerDescriptor, wallMs: number): Result<readonly StoreWrite[], UploadFault> {
     const rsaId = toHex(descriptor.rsaId);
     const known = this.#byIdentity.get(rsaId);
-    if (known !== undefined && equalBytes(known.digest, descriptor.digest))
-      return ok({ descriptor: known, writes: [] });
+    if (known !== undefined && equalBytes(known.digest, descriptor.digest)) return ok([]);
     const fault = this.#judge(descriptor, known, wallMs);
     if (fault !== undefined) return { ok: false, fault };
-    const ed25519 = toHex(descriptor.ed25519);
-    const writes: StoreWrite[] = [{ key: descriptorPrefix + rsaId, value: documentBytes(text) }];
+    const writes: StoreWrite[] = [{ key: descriptorPrefix + rsaId, value: documentBytes(descriptor.text) }];
     if (!this.#pins.has(rsaId)) writes.push({ key: pinPrefix + rsaId, value: descriptor.ed25519 });
-    this.#pin(rsaId, ed25519);
+    this.#pin(rsaId, toHex(descriptor.ed25519));
     this.#byIdentity.set(rsaId, descriptor);
-    return ok({ descriptor, writes });
+    return ok(writes);
   }
 
   #judge(
@@ -112,6 +101,10 @@ export class DescriptorRegistry {
 
   all(): Iterable<ServerDescriptor> {
     return this.#byIdentity.values();
+  }
+
+  get size(): number {
+    return this.#byIdentity.size;
   }
 
   byIdentity(rsaId: string): ServerDescriptor | undefined {

@@ -1,4 +1,6 @@
 import { directoryRequestMsMax } from '../src/base/limits.ts';
+import type { DirectoryCache } from '../src/directory/directory-cache.ts';
+import { HttpRequestReader } from '../src/directory/http-codec.ts';
 import type { Cancel, Clock, Endpoint, StreamId, StreamPort } from '../src/ports.ts';
 
 /** Connections to a plain directory port at once, from one address and in all. */
@@ -9,7 +11,7 @@ const writeBytes = 65_536;
 
 interface Connection {
   readonly from: string;
-  request: Uint8Array;
+  readonly request: HttpRequestReader;
   /** What is left to send, once the request is whole. */
   answer: Uint8Array | undefined;
   readonly cancel: Cancel;
@@ -19,19 +21,22 @@ interface Connection {
 export class DirPort {
   readonly #port: StreamPort;
   readonly #clock: Clock;
-  readonly #respond: (request: Uint8Array, asker: string) => Uint8Array | undefined;
+  readonly #directory: DirectoryCache;
+  readonly #uploadBytesMax: (host: string) => number;
   readonly #connections = new Map<StreamId, Connection>();
   readonly #perAddress = new Map<string, number>();
 
-  /** @param respond the whole answer to the request so far, or undefined while it goes on. */
+  /** @param uploadBytesMax how much may be uploaded at once from that address. */
   constructor(
     port: StreamPort,
     clock: Clock,
-    respond: (request: Uint8Array, asker: string) => Uint8Array | undefined,
+    directory: DirectoryCache,
+    uploadBytesMax: (host: string) => number,
   ) {
     this.#port = port;
     this.#clock = clock;
-    this.#respond = respond;
+    this.#directory = directory;
+    this.#uploadBytesMax = uploadBytesMax;
   }
 
   onAccepted(stream: StreamId, from: Endpoint): void {
@@ -42,21 +47,17 @@ export class DirPort {
     }
     this.#perAddress.set(from.host, count + 1);
     const cancel = this.#clock.after(directoryRequestMsMax, () => this.#close(stream));
-    this.#connections.set(stream, { from: from.host, request: new Uint8Array(), answer: undefined, cancel });
+    const request = new HttpRequestReader(this.#uploadBytesMax(from.host));
+    this.#connections.set(stream, { from: from.host, request, answer: undefined, cancel });
   }
 
   onBytes(stream: StreamId, bytes: Uint8Array): void {
     const connection = this.#connections.get(stream);
     // What follows a request that is being answered is not read.
     if (connection === undefined || connection.answer !== undefined) return;
-    const request = new Uint8Array(connection.request.length + bytes.length);
-    request.set(connection.request);
-    request.set(bytes, connection.request.length);
-    connection.request = request;
-    const answer = this.#respond(request, connection.from);
-    if (answer === undefined) return;
-    connection.answer = answer;
-    connection.request = new Uint8Array();
+    const request = connection.request.push(bytes);
+    if (request === undefined) return;
+    connection.answer = this.#directory.respondTo(request, connection.from);
     this.#send(stream, connection);
   }
 

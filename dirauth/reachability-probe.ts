@@ -6,7 +6,7 @@ import type { ExpectedPeer } from '../src/link/link-state.ts';
 import type { Cancel, Clock, CloseReason, Endpoint, LinkId } from '../src/ports.ts';
 
 /** What a probe needs of the link mux. */
-interface Links {
+export interface ProbeLinks {
   open(to: Endpoint, expect: ExpectedPeer): LinkId;
   close(link: LinkId, why: CloseReason): void;
 }
@@ -30,7 +30,7 @@ const failuresMax = 2;
  * spec: dir-spec/assigning-flags-vote (Running)
  */
 export class ReachabilityProbe {
-  readonly #links: Links;
+  readonly #links: ProbeLinks;
   readonly #clock: Clock;
   readonly #everyMs: number;
   readonly #onChange: () => void;
@@ -40,7 +40,7 @@ export class ReachabilityProbe {
   #cancel: Cancel | undefined;
 
   /** @param onChange a relay has become reachable or has ceased to be. */
-  constructor(links: Links, clock: Clock, everyMs: number, onChange: () => void) {
+  constructor(links: ProbeLinks, clock: Clock, everyMs: number, onChange: () => void) {
     this.#links = links;
     this.#clock = clock;
     this.#everyMs = everyMs;

@@ -62,8 +62,9 @@ export type {
 
 export { ClientCore, type ClientHooks, type ClientPorts } from '../client/client-core.ts';
 export { type ClientSettings, defaultClientSettings } from '../client/client-settings.ts';
-export { AuthorityCore, type AuthorityPorts, type AuthoritySettings } from '../dirauth/authority-core.ts';
+export { AuthorityCore, type AuthorityPorts } from '../dirauth/authority-core.ts';
 export { type AuthorityKeys, generateAuthorityKeys } from '../dirauth/authority-keys.ts';
+export type { AuthoritySettings } from '../dirauth/authority-settings.ts';
 export { type ExitPolicy, makeExitPolicy } from '../relay/exit-policy.ts';
 export { RelayCore, type RelayPorts } from '../relay/relay-core.ts';
 export { defaultRelaySettings, type RelaySettings } from '../relay/relay-settings.ts';

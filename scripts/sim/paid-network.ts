@@ -1,8 +1,9 @@
 import { ClientCore } from '../../client/client-core.ts';
 import { type ClientSettings, defaultClientSettings } from '../../client/client-settings.ts';
 import type { ManagedCircuit } from '../../client/managed-circuit.ts';
-import { AuthorityCore, type AuthoritySettings } from '../../dirauth/authority-core.ts';
+import { AuthorityCore } from '../../dirauth/authority-core.ts';
 import { withCertificate } from '../../dirauth/authority-keys.ts';
+import type { AuthoritySettings } from '../../dirauth/authority-settings.ts';
 import { type ExitPolicy, makeExitPolicy, noExit } from '../../relay/exit-policy.ts';
 import { RelayCore } from '../../relay/relay-core.ts';
 import { defaultRelaySettings, type RelaySettings } from '../../relay/relay-settings.ts';
@@ -274,8 +275,8 @@ const authoritySettings: AuthoritySettings = {
   dirPort,
   lab: false,
   assumeReachable: false,
-  schedule: { intervalMs: 60_000, intervalsValid: 3, settleMs: 2_000 },
-  votingDelay: [300, 300],
+  authorities: [],
+  schedule: { intervalMs: 60_000, intervalsValid: 3, voteMs: 4_000, signMs: 4_000, settleMs: 2_000 },
   params: new Map(),
   flagRules: labFlagRules,
   protocols: [3, 4, 5],

@@ -112,6 +112,10 @@ export const channelsMax = 100_000;
 // Directory
 export const descriptorBytesMax = 20_000;
 export const consensusBytesMax = 16 * 1024 * 1024;
+/** An authority's vote: as many relays as a consensus may have, each with its two digests and key. */
+export const voteBytesMax = 16 * 1024 * 1024;
+/** The signatures of all authorities under one consensus: below 1 KB each. */
+export const detachedSignaturesBytesMax = 64 * 1024;
 export const directoryRequestBytesMax = 64 * 1024;
 export const directoryRequestMsMax = 30_000;
 export const descriptorsMax = 10_000;

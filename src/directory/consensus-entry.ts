@@ -16,6 +16,7 @@ export type ConsensusFlavor = 'ns' | 'microdesc';
 export interface ConsensusEntry {
   readonly nickname: string;
   readonly rsaId: Uint8Array;
+  /** When the descriptor was made; `publishedUnknownMs` in flavour microdesc. */
   readonly publishedMs: number;
   readonly address: Endpoint;
   readonly ipv6: Endpoint | undefined;
@@ -36,15 +37,11 @@ export interface ConsensusEntry {
   readonly price: RelayPrice | undefined;
 }
 
-/** C tor writes this constant where the publication time once stood. spec: dir-spec/consensus-formats (method 33) */
+/** Stands in flavour microdesc in place of the publication time. spec: dir-spec/consensus-formats (method 33) */
 export const publishedUnknownMs = 2_145_916_800_000;
 
 export function formatEntry(entry: ConsensusEntry, flavor: ConsensusFlavor): string {
-  const id = toBase64(entry.rsaId);
-  const digest = flavor === 'ns' ? ` ${toBase64(entry.descriptorDigest ?? new Uint8Array(20))}` : '';
-  const where = `${entry.address.host} ${entry.address.port} ${entry.dirPort}`;
-  const lines = [`r ${entry.nickname} ${id}${digest} ${formatDocumentTime(entry.publishedMs)} ${where}`];
-  if (entry.ipv6 !== undefined) lines.push(`a ${formatEndpoint(entry.ipv6)}`);
+  const lines = formatRouter(entry, flavor);
   if (flavor === 'microdesc' && entry.microdescriptorDigest !== undefined)
     lines.push(`m ${toBase64(entry.microdescriptorDigest)}`);
   lines.push(`s ${[...entry.flags].sort().join(' ')}`);
@@ -57,6 +54,19 @@ export function formatEntry(entry: ConsensusEntry, flavor: ConsensusFlavor): str
   return `${lines.join('\n')}\n`;
 }
 
+/** The lines `r` and `a`. */
+export function formatRouter(
+  entry: Router & Pick<ConsensusEntry, 'ipv6'>,
+  flavor: ConsensusFlavor,
+): string[] {
+  const id = toBase64(entry.rsaId);
+  const digest = flavor === 'ns' ? ` ${toBase64(entry.descriptorDigest ?? new Uint8Array(20))}` : '';
+  const published = formatDocumentTime(flavor === 'ns' ? entry.publishedMs : publishedUnknownMs);
+  const where = `${entry.address.host} ${entry.address.port} ${entry.dirPort}`;
+  const router = `r ${entry.nickname} ${id}${digest} ${published} ${where}`;
+  return entry.ipv6 === undefined ? [router] : [router, `a ${formatEndpoint(entry.ipv6)}`];
+}
+
 const nicknamePattern = /^[A-Za-z0-9]{1,19}$/;
 
 export function isNickname(text: string): boolean {
@@ -66,7 +76,7 @@ export function isNickname(text: string): boolean {
 /** The entry, or what is wrong with it. */
 export function readEntry(lines: readonly DocumentLine[], flavor: ConsensusFlavor): ConsensusEntry | string {
   const index = new LineIndex(lines);
-  const repeated = index.repeats(['s', 'v', 'pr', 'w', 'p', 'm', 'naulon-price']);
+  const repeated = index.repeats(['s', 'v', 'pr', 'w', 'p', 'naulon-price']);
   if (repeated !== undefined) return `${repeated} stands twice`;
   const router = readRouter(lines[0], flavor);
   if (router === undefined) return 'r';

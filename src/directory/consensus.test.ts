@@ -6,7 +6,7 @@ import {
   splitCertificates,
 } from './authority-certificate.ts';
 import { parseConsensus } from './consensus.ts';
-import { type ConsensusFacts, formatConsensus, signConsensus } from './consensus-builder.ts';
+import { type ConsensusFacts, formatConsensus } from './consensus-builder.ts';
 import { type ConsensusEntry, publishedUnknownMs } from './consensus-entry.ts';
 import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
 import { formatDirAuthority, parseDirAuthority } from './directory-authority.ts';
@@ -14,7 +14,7 @@ import { lineAt, parseLines } from './document-lines.ts';
 import { parsePortPolicy } from './port-policy.ts';
 import { parseProtocols } from './protocols.ts';
 import { relayProtocolsText } from './server-descriptor.ts';
-import { makeAuthority, must, seeded, wallMs } from './small-network.fixture.ts';
+import { makeAuthority, must, seeded, signConsensus, wallMs } from './small-network.fixture.ts';
 
 const authorities = [makeAuthority(0), makeAuthority(1), makeAuthority(2)];
 const trusted = authorities.map(each => each.trusted);
@@ -63,6 +63,7 @@ function factsOf(relays: readonly ConsensusEntry[]): ConsensusFacts {
     freshUntilMs: wallMs + 10_000,
     validUntilMs: wallMs + 30_000,
     votingDelay: [2, 2],
+    knownFlags: ['Exit', 'Fast', 'Guard', 'Running', 'Stable', 'V2Dir', 'Valid'],
     params: new Map([
       ['zeta', -1],
       ['alpha', 2 ** 31 - 1],
@@ -81,8 +82,7 @@ function factsOf(relays: readonly ConsensusEntry[]): ConsensusFacts {
   };
 }
 
-const signers = (which: readonly number[]) =>
-  which.map(i => ({ v3Ident: authorities[i].trusted.v3Ident!, signingKey: authorities[i].signing }));
+const signers = (which: readonly number[]) => which.map(i => authorities[i]);
 
 describe('consensus', () => {
   test.each(['ns', 'microdesc'] as const)(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fromUtf8, toBase64, toHex, utf8 } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha.ts';
 import { parseConsensus } from './consensus.ts';
-import { DirectoryCache } from './directory-cache.ts';
+import { DirectoryCache, textAnswer } from './directory-cache.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
 import { documentBytes } from './document-lines.ts';
 import { encodeRequest, type HttpResponse, HttpResponseReader, plainAnswer } from './http-codec.ts';
@@ -105,14 +105,19 @@ describe('directory cache', () => {
     expect(ask(path, undefined, new DirectoryCache(documents, late)).status).toBe(404);
   });
 
-  test('takes POSTs only where somebody takes them', () => {
+  test('takes POSTs, and answers for votes, at an authority alone', () => {
     const post = encodeRequest('POST', '/tor/', 'h', { body: utf8('x') });
     const refusal = fromUtf8(cache.respond(post)!);
     expect(refusal).toMatch(/^HTTP\/1.0 404/);
-    const taking = new DirectoryCache(documents, clock, request =>
-      plainAnswer(200, `got ${request.body.length}`),
-    );
+    const taking = new DirectoryCache(documents, clock, {
+      get: path => textAnswer([path.join()]),
+      post: request => plainAnswer(200, `got ${request.body.length}`),
+    });
     expect(fromUtf8(taking.respond(post)!)).toMatch(/^HTTP\/1.0 200 got 1\r\n/);
+    expect(fromUtf8(ask('/tor/status-vote/next/d/AB+CD.z', undefined, taking).body)).toBe('next,d,AB+CD');
+    expect(fromUtf8(ask('/tor/status-vote/current/authority', undefined, taking).body)).toBe(
+      'current,authority',
+    );
   });
 
   test('waits for a whole request and refuses what is none', () => {

@@ -1,4 +1,5 @@
 import { fromBase64, fromHex, toHex } from '../base/bytes.ts';
+import type { Result } from '../base/fault.ts';
 import type { Clock } from '../ports.ts';
 import type { AuthorityCertificate } from './authority-certificate.ts';
 import { type Consensus, isReasonablyLive } from './consensus.ts';
@@ -9,6 +10,7 @@ import {
   type DirectoryAnswer,
   deflate,
   encodeAnswer,
+  type HttpFault,
   type HttpRequest,
   HttpRequestReader,
   notModifiedSince,
@@ -18,6 +20,13 @@ import {
 /** Documents asked for in one request. */
 const requestedMax = 512;
 
+/** What an authority answers beside the documents that every mirror has. */
+export interface AuthorityAnswers {
+  /** What is not a consensus below `/tor/status-vote/`: votes and signatures. */
+  get(path: readonly string[]): DirectoryAnswer;
+  post(request: HttpRequest): DirectoryAnswer;
+}
+
 /**
  * Answers directory requests from documents at hand: what an authority, and a relay that mirrors, serves over BEGIN_DIR
  * and over a plain directory port. spec: dir-spec/general-use-http-urls
@@ -25,18 +34,18 @@ const requestedMax = 512;
 export class DirectoryCache {
   readonly #documents: DirectoryDocuments;
   readonly #clock: Clock;
-  readonly #post: ((request: HttpRequest) => DirectoryAnswer) | undefined;
+  readonly #authority: AuthorityAnswers | undefined;
   /** Compressed once, since every client asks for the same consensus. */
   readonly #deflated = new Map<
     ConsensusFlavor,
     { consensus: Consensus; body: Uint8Array; deflated: Uint8Array }
   >();
 
-  /** @param post answers POSTs; absent: nothing can be uploaded here. */
-  constructor(documents: DirectoryDocuments, clock: Clock, post?: (request: HttpRequest) => DirectoryAnswer) {
+  /** @param authority absent: nothing can be uploaded here. */
+  constructor(documents: DirectoryDocuments, clock: Clock, authority?: AuthorityAnswers) {
     this.#documents = documents;
     this.#clock = clock;
-    this.#post = post;
+    this.#authority = authority;
   }
 
   /**
@@ -45,14 +54,19 @@ export class DirectoryCache {
    */
   respond(bytes: Uint8Array, asker?: string): Uint8Array | undefined {
     const request = new HttpRequestReader().push(bytes);
-    if (request === undefined) return undefined;
+    return request === undefined ? undefined : this.respondTo(request, asker);
+  }
+
+  /** The whole answer to a request, or to what is none. */
+  respondTo(request: Result<HttpRequest, HttpFault>, asker?: string): Uint8Array {
     const wallMs = this.#clock.wallMs();
     if (!request.ok) {
       const status = request.fault.code === 'HTTP_TOO_LARGE' ? 413 : 400;
       return encodeAnswer(plainAnswer(status), undefined, wallMs, asker);
     }
     const { value } = request;
-    const answer = value.method === 'GET' ? this.answer(value) : (this.#post?.(value) ?? plainAnswer(404));
+    const answer =
+      value.method === 'GET' ? this.answer(value) : (this.#authority?.post(value) ?? plainAnswer(404));
     return encodeAnswer(answer, request.value, wallMs, asker);
   }
 
@@ -75,9 +89,10 @@ export class DirectoryCache {
     }
   }
 
-  #consensus(request: HttpRequest, [when, name, wanted]: readonly string[]): DirectoryAnswer {
+  #consensus(request: HttpRequest, path: readonly string[]): DirectoryAnswer {
+    const [when, name, wanted] = path;
     const flavor = flavors.get(name ?? '');
-    if (when !== 'current' || flavor === undefined) return plainAnswer(404);
+    if (when !== 'current' || flavor === undefined) return this.#authority?.get(path) ?? plainAnswer(404);
     const consensus = this.#documents.consensus(flavor);
     if (consensus === undefined || !isReasonablyLive(consensus, this.#clock.wallMs()))
       return plainAnswer(404);
@@ -101,11 +116,11 @@ export class DirectoryCache {
 
   #keys(by: string | undefined, tail: string): DirectoryAnswer {
     const all = this.#documents.certificates();
-    if (by === 'all' || by === 'authority') return joined(all.map(each => each.text));
+    if (by === 'all' || by === 'authority') return textAnswer(all.map(each => each.text));
     const match = keyMatchers.get(by ?? '');
     if (match === undefined) return plainAnswer(404);
     const names = tail.toLowerCase().split('+').slice(0, requestedMax);
-    return joined(all.filter(each => names.some(name => match(each, name))).map(each => each.text));
+    return textAnswer(all.filter(each => names.some(name => match(each, name))).map(each => each.text));
   }
 
   #microdescriptors(tail: string): DirectoryAnswer {
@@ -115,20 +130,20 @@ export class DirectoryCache {
       const text = digest?.length === 32 ? this.#documents.microdescriptor(toHex(digest)) : undefined;
       if (text !== undefined) found.push(text);
     }
-    return joined(found);
+    return textAnswer(found);
   }
 
   #descriptors(by: string | undefined, tail: string): DirectoryAnswer {
     const documents = this.#documents;
-    if (by === 'all') return joined([...documents.descriptors()]);
-    if (by === 'authority') return joined([documents.ownDescriptor()].filter(text => text !== undefined));
+    if (by === 'all') return textAnswer([...documents.descriptors()]);
+    if (by === 'authority') return textAnswer([documents.ownDescriptor()].filter(text => text !== undefined));
     if (by !== 'd' && by !== 'fp') return plainAnswer(404);
     const found: string[] = [];
     for (const name of new Set(tail.toLowerCase().split('+').slice(0, requestedMax))) {
       const text = by === 'd' ? documents.descriptor(name) : documents.descriptorOf(name);
       if (text !== undefined) found.push(text);
     }
-    return joined(found);
+    return textAnswer(found);
   }
 }
 
@@ -157,7 +172,8 @@ function isSignedFor(consensus: Consensus, wanted: string): boolean {
   return signed.length * 2 > prefixes.length;
 }
 
-function joined(texts: readonly string[]): DirectoryAnswer {
+/** Documents one behind the other; not found when there are none. */
+export function textAnswer(texts: readonly string[]): DirectoryAnswer {
   if (texts.length === 0) return plainAnswer(404);
   const body = documentBytes(texts.join(''));
   return { status: 200, reason: 'OK', body, deflated: deflate(body) };

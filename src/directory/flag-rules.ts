@@ -1,12 +1,12 @@
 import { toHex } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha.ts';
 import { summarisePolicy } from './address-policy.ts';
-import { type ConsensusEntry, publishedUnknownMs } from './consensus-entry.ts';
 import { documentBytes } from './document-lines.ts';
 import { allowsPort } from './port-policy.ts';
 import { microdescriptorOf, type ServerDescriptor, versionOf } from './server-descriptor.ts';
+import type { VoteEntry } from './vote-entry.ts';
 
-/** What an authority knows of one relay when it makes a consensus. */
+/** What an authority knows of one relay when it votes. */
 export interface RelayStanding {
   readonly descriptor: ServerDescriptor;
   readonly running: boolean;
@@ -43,23 +43,27 @@ export const labFlagRules: FlagRules = {
   fastKBps: 0,
 };
 
+/** Flags that are voted on, sorted. */
+export const knownFlags = ['Authority', 'Exit', 'Fast', 'Guard', 'Running', 'Stable', 'V2Dir', 'Valid'];
+
 /**
- * The consensus entries of running relays: a pure function of what is known of them, so that equal knowledge gives equal
+ * What an authority votes of each relay: a pure function of what it knows of them, so that equal knowledge gives equal
  * bytes. spec: dir-spec/assigning-flags-vote
  */
-export function consensusEntries(standings: readonly RelayStanding[], rules: FlagRules): ConsensusEntry[] {
-  const running = standings.filter(each => each.running && !each.descriptor.hibernating);
+export function voteEntries(standings: readonly RelayStanding[], rules: FlagRules): VoteEntry[] {
+  const running = standings.filter(runs);
   const uptimes = sorted(running.map(each => each.descriptor.uptimeSeconds));
   const bandwidths = sorted(running.map(bandwidthOf(rules)));
   const medianUptime = middle(uptimes);
   // The slowest eighth is not fast.
   const fastFrom = bandwidths[Math.floor(bandwidths.length / 8)] ?? 0;
   const medianBandwidth = middle(bandwidths);
-  const entries = running.map(standing => {
+  const entries = standings.map(standing => {
     const { descriptor } = standing;
     const bandwidth = bandwidthOf(rules)(standing);
     const exitPolicy = summarisePolicy(descriptor.exitPolicy);
-    const flags = new Set(['Running', 'Valid']);
+    const flags = new Set(['Valid']);
+    if (runs(standing)) flags.add('Running');
     if (standing.authority) flags.add('Authority');
     if (allowsPort(exitPolicy, 80) && allowsPort(exitPolicy, 443)) flags.add('Exit');
     if (descriptor.servesDirectory) flags.add('V2Dir');
@@ -74,7 +78,8 @@ export function consensusEntries(standings: readonly RelayStanding[], rules: Fla
     return {
       nickname: descriptor.nickname,
       rsaId: descriptor.rsaId,
-      publishedMs: publishedUnknownMs,
+      ed25519: descriptor.ed25519,
+      publishedMs: descriptor.publishedMs,
       address: descriptor.address,
       ipv6: descriptor.ipv6,
       dirPort: descriptor.dirPort,
@@ -84,12 +89,17 @@ export function consensusEntries(standings: readonly RelayStanding[], rules: Fla
       version: versionOf(descriptor.platform),
       protocols: descriptor.protocols,
       bandwidth,
-      unmeasured: standing.measuredKBps === undefined && !rules.lab,
+      measured: standing.measuredKBps,
       exitPolicy,
       price: descriptor.price,
     };
   });
   return entries.sort((a, b) => (toHex(a.rsaId) < toHex(b.rsaId) ? -1 : 1));
+}
+
+/** A relay that hibernates is there, but of no use. */
+function runs({ running, descriptor }: RelayStanding): boolean {
+  return running && !descriptor.hibernating;
 }
 
 /** Measured where it was; else the least of what the relay allows and has seen, up to a cap. In kB/s, at least 1. */

@@ -77,11 +77,17 @@ class MessageBuffer {
 /** Reads one request; what follows it is ignored, since no answer would be read twice. */
 export class HttpRequestReader {
   readonly #buffer = new MessageBuffer();
+  readonly #uploadBytesMax: number;
+
+  /** @param uploadBytesMax cap on the body of a POST. */
+  constructor(uploadBytesMax: number = directoryUploadBytesMax) {
+    this.#uploadBytesMax = uploadBytesMax;
+  }
 
   /** The request once whole, a fault, or undefined while more bytes are needed. */
   push(bytes: Uint8Array): Result<HttpRequest, HttpFault> | undefined {
     this.#buffer.push(bytes);
-    if (this.#buffer.length > httpHeadBytesMax + directoryUploadBytesMax) return fail('HTTP_TOO_LARGE');
+    if (this.#buffer.length > httpHeadBytesMax + this.#uploadBytesMax) return fail('HTTP_TOO_LARGE');
     const head = this.#buffer.head();
     if (head === undefined) return undefined;
     if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
@@ -90,7 +96,7 @@ export class HttpRequestReader {
     if (match === null || headers === undefined) return fail('HTTP_MALFORMED', 'request line or headers');
     const length = match[1] === 'GET' ? 0 : contentLength(headers);
     if (length === undefined) return fail('HTTP_MALFORMED', 'content-length');
-    if (length > directoryUploadBytesMax) return fail('HTTP_TOO_LARGE', 'upload');
+    if (length > this.#uploadBytesMax) return fail('HTTP_TOO_LARGE', 'upload');
     if (this.#buffer.bodyLength < length) return undefined;
     return ok({
       method: match[1] as 'GET' | 'POST',

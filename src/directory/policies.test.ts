@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { toHex } from '../base/bytes.ts';
 import { formatPolicyRule, type PolicyRule, parsePolicyRule, summarisePolicy } from './address-policy.ts';
 import { parseBandwidthFile } from './bandwidth-file.ts';
-import { consensusEntries, labFlagRules, publicFlagRules, type RelayStanding } from './flag-rules.ts';
+import { labFlagRules, publicFlagRules, type RelayStanding, voteEntries } from './flag-rules.ts';
 import { allowsAnyPort, allowsPort, formatPortPolicy, parsePortPolicy } from './port-policy.ts';
 import { formatPrice, parsePrice } from './price-line.ts';
 import { formatProtocols, parseProtocols, supportsProtocol } from './protocols.ts';
@@ -141,28 +141,24 @@ describe('flags', () => {
   });
 
   test('in a lab every running relay is a guard, and exits are those with open web ports', () => {
-    const entries = consensusEntries(
-      [standing(2), standing(0), standing(1, { running: false })],
-      labFlagRules,
-    );
-    expect(entries.map(each => each.nickname).sort()).toEqual(['relay0', 'relay2']);
+    const entries = voteEntries([standing(2), standing(0), standing(1, { running: false })], labFlagRules);
+    const running = entries.filter(each => each.flags.has('Running'));
+    expect(running.map(each => each.nickname).sort()).toEqual(['relay0', 'relay2']);
     expect(entries.map(each => toHex(each.rsaId))).toEqual(entries.map(each => toHex(each.rsaId)).sort());
     const exit = entries.find(each => each.nickname === 'relay2')!;
     expect([...exit.flags].sort()).toEqual(['Exit', 'Fast', 'Guard', 'Running', 'Stable', 'V2Dir', 'Valid']);
-    expect([exit.bandwidth, exit.unmeasured]).toEqual([30_000, false]);
+    expect([exit.bandwidth, exit.measured]).toEqual([30_000, undefined]);
   });
 
   test('outside a lab claims of bandwidth are capped until somebody measures', () => {
-    const claims = consensusEntries([standing(0)], publicFlagRules)[0];
-    expect([claims.bandwidth, claims.unmeasured]).toEqual([20, true]);
-    const measured = consensusEntries([standing(0, { measuredKBps: 5_000 })], publicFlagRules)[0];
-    expect([measured.bandwidth, measured.unmeasured]).toEqual([5_000, false]);
+    const claims = voteEntries([standing(0)], publicFlagRules)[0];
+    expect([claims.bandwidth, claims.measured]).toEqual([20, undefined]);
+    const measured = voteEntries([standing(0, { measuredKBps: 5_000 })], publicFlagRules)[0];
+    expect([measured.bandwidth, measured.measured]).toEqual([5_000, 5_000]);
   });
 
   test('follow from what is known, in any order', () => {
     const all = [0, 1, 2].map(index => standing(index));
-    expect(consensusEntries([...all].reverse(), publicFlagRules)).toEqual(
-      consensusEntries(all, publicFlagRules),
-    );
+    expect(voteEntries([...all].reverse(), publicFlagRules)).toEqual(voteEntries(all, publicFlagRules));
   });
 });

@@ -9,14 +9,17 @@ import {
   buildAuthorityCertificate,
   parseAuthorityCertificate,
 } from './authority-certificate.ts';
-import type { ConsensusAuthority } from './consensus.ts';
-import { formatConsensus, signConsensus } from './consensus-builder.ts';
+import { formatConsensus } from './consensus-builder.ts';
 import type { ConsensusFlavor } from './consensus-entry.ts';
+import { consensusOf } from './consensus-of-votes.ts';
+import { attachSignatures, signedAlgorithm, signText } from './consensus-signatures.ts';
 import { buildServerDescriptor, parseServerDescriptor } from './descriptor.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
-import { consensusEntries, labFlagRules } from './flag-rules.ts';
+import { knownFlags, labFlagRules, voteEntries } from './flag-rules.ts';
 import { parseProtocols } from './protocols.ts';
 import { type DescriptorFacts, relayProtocolsText, type ServerDescriptor } from './server-descriptor.ts';
+import { buildVote, parseVote, type Vote, type VoteFacts } from './vote.ts';
+import type { VoteEntry } from './vote-entry.ts';
 
 export const wallMs = Math.floor(1_790_000_000_000 / 1000) * 1000;
 
@@ -128,43 +131,68 @@ export function makeRelays(): ServerDescriptor[] {
   });
 }
 
+/** What an authority votes, with all relays running. */
+export function makeVote(
+  voter: TestAuthority,
+  relays: readonly VoteEntry[],
+  change: Partial<VoteFacts> = {},
+): Vote {
+  const { trusted, certificate, signing } = voter;
+  const v3Ident = trusted.v3Ident as Uint8Array;
+  const voteFacts: VoteFacts = {
+    publishedMs: wallMs,
+    validAfterMs: wallMs,
+    freshUntilMs: wallMs + 3_600_000,
+    validUntilMs: wallMs + 3 * 3_600_000,
+    votingDelay: [2, 2],
+    knownFlags,
+    params: new Map([['cc_alg', 0]]),
+    authority: {
+      nickname: trusted.nickname,
+      v3Ident,
+      hostname: '127.0.0.1',
+      address: '127.0.0.1',
+      dirPort: trusted.dirAddress.port,
+      orPort: trusted.orAddress.port,
+      contact: 'somebody',
+    },
+    relays,
+    ...change,
+  };
+  return must(parseVote(buildVote(voteFacts, certificate, { v3Ident, signingKey: signing })));
+}
+
+export function entriesOf(relays: readonly ServerDescriptor[]): VoteEntry[] {
+  const standing = { running: true, measuredKBps: undefined, authority: false };
+  return voteEntries(
+    relays.map(descriptor => ({ descriptor, ...standing })),
+    labFlagRules,
+  );
+}
+
+/** The consensus that authorities make of equal votes, signed by all of them. */
 export function makeConsensus(
   relays: readonly ServerDescriptor[],
   signers: readonly TestAuthority[],
   flavor: ConsensusFlavor,
   validAfterMs = wallMs - 10_000,
 ): string {
-  const standings = relays.map(descriptor => ({
-    descriptor,
-    running: true,
-    measuredKBps: undefined,
-    authority: false,
-  }));
-  const authorities: ConsensusAuthority[] = signers.map(({ trusted }) => ({
-    nickname: trusted.nickname,
-    v3Ident: trusted.v3Ident as Uint8Array,
-    hostname: '127.0.0.1',
-    address: '127.0.0.1',
-    dirPort: trusted.dirAddress.port,
-    orPort: trusted.orAddress.port,
-    contact: '',
-    voteDigest: new Uint8Array(20),
-  }));
-  const signed = formatConsensus(
-    {
-      validAfterMs,
-      freshUntilMs: validAfterMs + 3_600_000,
-      validUntilMs: validAfterMs + 3 * 3_600_000,
-      votingDelay: [2, 2],
-      params: new Map([['cc_alg', 0]]),
-      authorities,
-      relays: consensusEntries(standings, labFlagRules),
-    },
-    flavor,
+  const times = {
+    validAfterMs,
+    freshUntilMs: validAfterMs + 3_600_000,
+    validUntilMs: validAfterMs + 3 * 3_600_000,
+  };
+  const votes = signers.map(signer => makeVote(signer, entriesOf(relays), times));
+  return signConsensus(formatConsensus(consensusOf(votes, signers.length), flavor), flavor, signers);
+}
+
+export function signConsensus(
+  signed: string,
+  flavor: ConsensusFlavor,
+  signers: readonly TestAuthority[],
+): string {
+  const signatures = signers.map(({ identity, signing }) =>
+    signText(signed, signedAlgorithm[flavor], { v3Ident: identity.fingerprint, signingKey: signing }),
   );
-  return signConsensus(
-    signed,
-    flavor,
-    signers.map(({ trusted, signing }) => ({ v3Ident: trusted.v3Ident as Uint8Array, signingKey: signing })),
-  );
+  return attachSignatures(signed, flavor, signatures);
 }

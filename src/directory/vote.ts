@@ -1,0 +1,142 @@
+import { equalBytes } from '../base/bytes.ts';
+import { type Fault, fail, ok, type Result } from '../base/fault.ts';
+import { voteBytesMax } from '../base/limits.ts';
+import { rsaVerifyDigest } from '../crypto/rsa.ts';
+import { sha1 } from '../crypto/sha.ts';
+import { type AuthorityCertificate, parseAuthorityCertificate } from './authority-certificate.ts';
+import { formatDocumentTime, parseDocumentTime } from './calendar.ts';
+import { consensusMethod } from './consensus-builder.ts';
+import { type StatusSigner, signText } from './consensus-signatures.ts';
+import {
+  argumentsOf,
+  type DocumentFault,
+  type DocumentLine,
+  documentBytes,
+  LineIndex,
+  parseLines,
+} from './document-lines.ts';
+import {
+  formatAuthority,
+  formatRules,
+  formatSignature,
+  formatTimes,
+  readAuthority,
+  readHead,
+  readRelays,
+  readSignatures,
+  type StatusAuthority,
+  type StatusHead,
+  signedText,
+  splitStatusDocument,
+} from './status-document.ts';
+import { formatVoteEntry, readVoteEntry, type VoteEntry } from './vote-entry.ts';
+
+/** What one authority thinks of the network when a consensus is to be made. */
+export interface VoteFacts extends StatusHead {
+  readonly publishedMs: number;
+  readonly authority: StatusAuthority;
+  /** In any order; an identity stands once. */
+  readonly relays: readonly VoteEntry[];
+}
+
+/** A vote whose signature was verified; whether its authority is trusted is another matter. spec: dir-spec/vote-formats */
+export interface Vote extends VoteFacts {
+  readonly certificate: AuthorityCertificate;
+  /** SHA-1 of what is signed, 20 bytes. */
+  readonly digest: Uint8Array;
+  readonly text: string;
+}
+
+export type VoteFault = DocumentFault | Fault<'VOTE_BAD' | 'VOTE_BAD_SIGNATURE'>;
+
+const bad = (detail: string) => fail('VOTE_BAD', detail);
+
+export function buildVote(facts: VoteFacts, certificate: AuthorityCertificate, signer: StatusSigner): string {
+  const relays = [...facts.relays].sort((a, b) => Buffer.compare(a.rsaId, b.rsaId));
+  const body = [
+    'network-status-version 3\n',
+    'vote-status vote\n',
+    `consensus-methods ${consensusMethod}\n`,
+    `published ${formatDocumentTime(facts.publishedMs)}\n`,
+    formatTimes(facts),
+    `voting-delay ${facts.votingDelay.join(' ')}\n`,
+    formatRules(facts),
+    formatAuthority(facts.authority),
+    certificate.text,
+    ...relays.map(formatVoteEntry),
+    'directory-footer\n',
+  ].join('');
+  const signature = signText(`${body}directory-signature `, 'sha1', signer);
+  return body + formatSignature('directory-signature', signature);
+}
+
+/** Parses one vote, all of `text`, and verifies its certificate and its signature. */
+export function parseVote(text: string): Result<Vote, VoteFault> {
+  const lines = parseLines(text, voteBytesMax);
+  if (!lines.ok) return lines;
+  const [first] = lines.value;
+  if (first?.keyword !== 'network-status-version' || first.rest !== '3') return bad('network-status-version');
+  const parts = splitStatusDocument(lines.value);
+  if (parts === undefined) return bad('parts out of order');
+  const preamble = new LineIndex(parts.preamble);
+  if (preamble.one('vote-status')?.rest !== 'vote') return bad('vote-status');
+  const methods = preamble.one('consensus-methods');
+  if (methods === undefined || !argumentsOf(methods).includes(String(consensusMethod)))
+    return bad('consensus-methods');
+  const publishedMs = parseDocumentTime(preamble.one('published')?.rest ?? '');
+  if (publishedMs === undefined) return bad('published');
+  const head = readHead(preamble);
+  if (typeof head === 'string') return bad(head);
+  if (parts.authorities.length !== 1) return bad('dir-source');
+  const [section] = parts.authorities;
+  const authority = readAuthority(section);
+  if (authority === undefined) return bad('dir-source');
+  const relays = readRelays(parts.entries, readVoteEntry);
+  if (typeof relays === 'string') return bad(relays);
+  if (relays.some(relay => ![...relay.flags].every(flag => head.knownFlags.includes(flag))))
+    return bad('a flag that is not in known-flags');
+  const certificate = readCertificate(text, section);
+  if (certificate === undefined || !equalBytes(certificate.v3Ident, authority.v3Ident))
+    return bad('certificate');
+  const digest = sha1(documentBytes(signedText(text)));
+  if (!isSigned(parts.footer, certificate, digest)) return fail('VOTE_BAD_SIGNATURE');
+  return ok({ ...head, publishedMs, authority, relays, certificate, digest, text });
+}
+
+/** The certificate stands whole behind the line that names the authority. */
+function readCertificate(text: string, section: readonly DocumentLine[]): AuthorityCertificate | undefined {
+  const first = section.find(line => line.keyword === 'dir-key-certificate-version');
+  const last = section.find(line => line.keyword === 'dir-key-certification');
+  if (first === undefined || last === undefined) return undefined;
+  const parsed = parseAuthorityCertificate(text.slice(first.start, last.end));
+  return parsed.ok ? parsed.value : undefined;
+}
+
+function isSigned(
+  footer: readonly DocumentLine[],
+  { v3Ident, signingKey, signingKeyDigest }: AuthorityCertificate,
+  digest: Uint8Array,
+): boolean {
+  const signatures = readSignatures(new LineIndex(footer).all('directory-signature'));
+  if (signatures?.length !== 1) return false;
+  const [made] = signatures;
+  return (
+    made.algorithm === 'sha1' &&
+    equalBytes(made.v3Ident, v3Ident) &&
+    equalBytes(made.signingKeyDigest, signingKeyDigest) &&
+    rsaVerifyDigest(signingKey, digest, made.signature)
+  );
+}
+
+/** Cuts votes that follow each other. */
+export function splitVotes(text: string, countMax: number): string[] {
+  const head = 'network-status-version ';
+  const pieces: string[] = [];
+  let at = text.startsWith(head) ? 0 : -1;
+  while (at >= 0 && pieces.length < countMax) {
+    const next = text.indexOf(`\n${head}`, at);
+    pieces.push(text.slice(at, next < 0 ? text.length : next + 1));
+    at = next < 0 ? -1 : next + 1;
+  }
+  return pieces;
+}
