@@ -28,7 +28,8 @@ const relayGroup = z.strictObject({
 });
 
 const netSchema = z.strictObject({
-  authorities: z.literal(1).default(1),
+  /** So many vote; more than half of them must run. */
+  authorities: z.number().int().min(1).max(9).default(1),
   relays: z
     .array(
       relayGroup.refine(({ impl, price }) => impl !== 'tor' || price === undefined, {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { OperatorError } from '../src/base/fault.ts';
@@ -81,6 +81,16 @@ export function keepPorts(torrc: string, listens: Readonly<Record<string, string
   writeFileSync(torrc, text, { mode: 0o600 });
 }
 
+/** Names the authorities that it votes with in its torrc; itself is one of them. */
+export function addAuthorities(torrc: string, authorities: readonly string[]): void {
+  appendFileSync(torrc, `${authorityLines(authorities).join('\n')}\n`);
+}
+
+/** The lines by which any node trusts these authorities. */
+export function authorityLines(authorities: readonly string[]): string[] {
+  return authorities.map(authority => `DirAuthority ${authority}`);
+}
+
 /** The DirAuthority line that makes other nodes trust this authority, as its ready line tells it. */
 export function authorityLine(ready: string): string {
   const { dirAuthority } = JSON.parse(ready) as { dirAuthority?: string };
@@ -92,18 +102,18 @@ export function authorityLine(ready: string): string {
 export function writeRelay(
   node: NodePlace &
     PlannedRelay & {
-      readonly authority: string;
+      readonly authorities: readonly string[];
       readonly exitTo: readonly string[];
       readonly chain: ChainAccess;
       readonly plan: NetPlan;
     },
 ): ConfiguredNode {
-  const { dir, nickname, authority, exit, price } = node;
+  const { dir, nickname, authorities, exit, price } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
     'ORPort 127.0.0.1:auto',
-    `DirAuthority ${authority}`,
+    ...authorityLines(authorities),
     'AssumeReachable 1',
     ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
   ]);
@@ -137,12 +147,12 @@ export function exitLines(exitTo: readonly string[]): string[] {
 export function writeClient(
   node: NodePlace & {
     readonly socks: number | 'auto';
-    readonly authority: string;
+    readonly authorities: readonly string[];
     readonly chain: ChainAccess;
     readonly plan: NetPlan;
   },
 ): ConfiguredNode & { readonly control: string } {
-  const { dir, socks, authority, plan } = node;
+  const { dir, socks, authorities, plan } = node;
   const control = join(dir, 'control');
   if (Buffer.byteLength(control) > socketPathBytesMax)
     throw new OperatorError(
@@ -152,7 +162,7 @@ export function writeClient(
     );
   const torrc = writeTorrc(dir, [
     `SocksPort 127.0.0.1:${socks}`,
-    `DirAuthority ${authority}`,
+    ...authorityLines(authorities),
     `ControlSocket ${control}`,
     'ClientRejectInternalAddresses 0',
     'ClientDNSRejectInternalAddresses 0',

@@ -11,6 +11,7 @@ import { type ClientControl, controlOf } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { type NetPlan, relaysOf } from './net-file.ts';
 import {
+  addAuthorities,
   authorityLine,
   type ConfiguredNode,
   keepPorts,
@@ -63,7 +64,7 @@ export interface Network {
   stop(): Promise<void>;
 }
 
-/** Starts bitcoind, an authority, relays and a client, and waits until circuits can be built. */
+/** Starts bitcoind, authorities, relays and a client, and waits until circuits can be built. */
 export async function spawnNetwork(options: SpawnOptions): Promise<Network> {
   const starting = new NetworkStart(options);
   try {
@@ -165,25 +166,21 @@ export class NetworkStart {
       mkdirSync(made, { recursive: true, mode: 0o700 });
       return made;
     };
-    const authorityDir = nodeDir('auth1');
-    const authority = writeAuthority({ dir: authorityDir, nickname: 'auth1' });
     this.#stages.push([]);
-    const trusted = authorityLine(await this.#start('authority', authorityDir, authority));
+    const authorities = await this.#startAuthorities(nodeDir);
     this.#stages.push([]);
-    // All of them have started or failed before anything is stopped again.
-    const started = await Promise.allSettled(
+    await allOf(
       relays.map(relay => {
         const relayDir = nodeDir(relay.nickname);
-        const place = { ...relay, dir: relayDir, authority: trusted, exitTo };
+        const place = { ...relay, dir: relayDir, authorities, exitTo };
         const command =
           relay.impl === 'tor' ? writeTorRelay(place) : writeRelay({ ...place, chain: this.#chain, plan });
         return this.#start('relay', relayDir, command);
       }),
     );
-    for (const each of started) if (each.status === 'rejected') throw each.reason;
     this.#stages.push([]);
     const clientDir = nodeDir('client');
-    const written = { dir: clientDir, authority: trusted, chain: this.#chain, plan };
+    const written = { dir: clientDir, authorities, chain: this.#chain, plan };
     const socks = await socksPort();
     const client = writeClient({ ...written, socks });
     this.#control = client.control;
@@ -195,6 +192,30 @@ export class NetworkStart {
     this.#socks = client.listensOf(ready).socks;
     this.#ready = true;
     this.#write();
+  }
+
+  /** Starts those that vote. Returns the DirAuthority values by which all others trust them. */
+  async #startAuthorities(nodeDir: (name: string) => string): Promise<string[]> {
+    const authorities = Array.from({ length: this.#options.plan.authorities }, (_, index) => {
+      const nickname = `auth${index + 1}`;
+      const dir = nodeDir(nickname);
+      return { dir, command: writeAuthority({ dir, nickname }) };
+    });
+    if (authorities.length > 1) {
+      const trusted = await allOf(authorities.map(({ command }) => this.#introduce(command)));
+      for (const { command } of authorities) addAuthorities(command.torrc, trusted);
+    }
+    const ready = await allOf(authorities.map(({ dir, command }) => this.#start('authority', dir, command)));
+    return ready.map(authorityLine);
+  }
+
+  /** Has an authority make its keys and take its ports, and say who it is: others must know before it votes. */
+  async #introduce(command: ConfiguredNode): Promise<string> {
+    const node = await startNode({ ...command, program: this.#options.program });
+    this.#stages.at(-1)?.push(() => node.stop());
+    keepPorts(command.torrc, command.listensOf(node.readyLine));
+    await node.stop();
+    return authorityLine(node.readyLine);
   }
 
   /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do without payments. */
@@ -297,4 +318,13 @@ export class NetworkStart {
       await Promise.all(stage.map(stop => stop().catch(error => this.#options.say(String(error)))));
     removeNetworkState(this.#options.dir);
   }
+}
+
+/** All that they come to, once all of them have: none is still starting when others are stopped for one that failed. */
+async function allOf<T>(starting: readonly Promise<T>[]): Promise<T[]> {
+  const started = await Promise.allSettled(starting);
+  return started.map(each => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
 }

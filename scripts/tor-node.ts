@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { PlannedRelay } from './net-file.ts';
-import { type ConfiguredNode, exitLines, writeTorrc } from './network-config.ts';
+import { authorityLines, type ConfiguredNode, exitLines, writeTorrc } from './network-config.ts';
 
 /** The real C tor, unmodified, as a node of a local network beside our own. It neither pays nor takes payment. */
 
@@ -30,17 +30,17 @@ export function findTor(): string {
 export function writeTorRelay(
   node: Pick<PlannedRelay, 'nickname' | 'exit'> & {
     readonly dir: string;
-    readonly authority: string;
+    readonly authorities: readonly string[];
     readonly exitTo: readonly string[];
   },
 ): ConfiguredNode {
-  const { dir, nickname, authority, exit } = node;
+  const { dir, nickname, authorities, exit } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
     'ORPort 127.0.0.1:auto',
     'SocksPort 0',
-    `DirAuthority ${authority}`,
+    ...authorityLines(authorities),
     'AssumeReachable 1',
     'ContactInfo none',
     'NumCPUs 1',

@@ -36,7 +36,7 @@ export class LabNetwork {
     return this.#control;
   }
 
-  /** The DirAuthority line of its authority. */
+  /** The DirAuthority line of its first authority. */
   get authority(): string {
     const torrc = readFileSync(join(this.node('client').dataDir, 'torrc'), 'utf8');
     return /^DirAuthority (.*)$/m.exec(torrc)?.[1] ?? '';
@@ -57,7 +57,11 @@ export class LabNetwork {
   /** Starts a node again with the files it was started with before. */
   async restart(name: string): Promise<void> {
     const { role, dataDir } = this.node(name);
-    const args = [role, '-f', join(dataDir, 'torrc'), '--pay', join(dataDir, 'pay.yaml')];
+    const torrc = join(dataDir, 'torrc');
+    const args =
+      role === 'authority'
+        ? ['dirauth', '-f', torrc]
+        : [role, '-f', torrc, '--pay', join(dataDir, 'pay.yaml')];
     const log = join(dataDir, 'log');
     this.#again.push(await startNode({ name, args, log, readyLine: /"event":"ready"/, readyMsMax: 60_000 }));
   }
