@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { packageVersion } from '../src/node-io/package-version.ts';
 import { readClientConfig } from './config.ts';
 import { startClient } from './start-client.ts';
 
@@ -21,15 +21,4 @@ function stopRequested(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     process.once('disconnect', () => resolve());
   });
-}
-
-/** The version in package.json, one folder above this file, or two above its compiled form. */
-function packageVersion(): string {
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8'));
-      if (name === 'naulon') return version;
-    } catch {}
-  }
-  return 'unknown';
 }

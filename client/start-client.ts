@@ -5,14 +5,16 @@ import type { PayConfig } from '../src/config/pay-config.ts';
 import { wrongAnswers } from '../src/crypto/known-answers.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
+import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
+import { noChain } from '../src/node-io/no-chain.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { TlsLinks } from '../src/node-io/tls-links.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Answer, AnswerHandler, AskId, ChainEvent, ChainPort, Endpoint } from '../src/ports.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent, Endpoint } from '../src/ports.ts';
 import { type BitcoinChannelScheme, bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
@@ -212,22 +214,4 @@ async function listenAt(streams: TcpStreams, at: Endpoint): Promise<string> {
     const why = error instanceof Error ? error.message : String(error);
     throw new OperatorError('PORT_UNAVAILABLE', `SocksPort ${at.host}:${at.port}: ${why}`, 3);
   }
-}
-
-/** What a client that watches no chain is given; its schemes have nothing to ask. */
-const noChain: ChainPort = {
-  broadcast: noQuestion,
-  output: noQuestion,
-  feerate: noQuestion,
-  watch: noQuestion,
-};
-
-function noQuestion(): never {
-  throw new BrokenInvariant('a client without a chain asks it nothing');
-}
-
-/** What was promised can no longer be kept, so nothing more may be promised. */
-function endAtOnce(why: OperatorError): never {
-  process.stderr.write(`naulon client: ${why.message}\n`);
-  process.exit(why.exitCode);
 }

@@ -16,14 +16,16 @@ import {
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory, readSecretFile, writeSecretFile } from '../src/node-io/data-directory.ts';
+import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
+import { noChain } from '../src/node-io/no-chain.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { TlsLinks } from '../src/node-io/tls-links.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { ChainPort, Endpoint, Entropy } from '../src/ports.ts';
+import type { Endpoint, Entropy } from '../src/ports.ts';
 import { bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
@@ -157,22 +159,4 @@ async function listen(links: TlsLinks, at: Endpoint): Promise<Endpoint> {
       3,
     );
   }
-}
-
-/** What a relay that watches no chain is given; its schemes have nothing to ask. */
-const noChain: ChainPort = {
-  broadcast: noQuestion,
-  output: noQuestion,
-  feerate: noQuestion,
-  watch: noQuestion,
-};
-
-function noQuestion(): never {
-  throw new BrokenInvariant('a relay without a chain asks it nothing');
-}
-
-/** Promises that were made can no longer be kept, so nothing more may be promised. */
-function endAtOnce(why: OperatorError): never {
-  process.stderr.write(`naulon relay: ${why.message}\n`);
-  process.exit(why.exitCode);
 }

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
+import { packageVersion } from '../src/node-io/package-version.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
-import { packageVersion } from './package-version.ts';
 import { openTerminal } from './terminal.ts';
 
 /**

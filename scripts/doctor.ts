@@ -5,9 +5,9 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { versionFloor } from '../regtest/bitcoind-program.ts';
 import { findBitcoind } from '../regtest/find-bitcoind.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { packageVersion } from '../src/node-io/package-version.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { portIsFree } from './network-ports.ts';
-import { packageVersion } from './package-version.ts';
 import { colour, type Terminal } from './terminal.ts';
 
 /** `missing`: naulon cannot do its work without it. `note`: worth knowing, nothing to fix. */
