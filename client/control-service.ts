@@ -1,5 +1,6 @@
-import { type Fault, fail, type Result } from '../src/base/fault.ts';
+import { type Fault, fail, ok, type Result } from '../src/base/fault.ts';
 import { controlConnectionsMax, controlLineBytesMax, endedReportsMax, hopsMax } from '../src/base/limits.ts';
+import type { RelayInfo } from '../src/directory/relay-info.ts';
 import type { Clock, Observer, StreamId, StreamPort } from '../src/ports.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { circuitReport } from './circuit-report.ts';
@@ -185,6 +186,9 @@ export class ControlService implements StreamService {
       case 'relays':
         answer({ ok: true, value: this.#relays() });
         break;
+      case 'relay':
+        answer(this.#relay(given));
+        break;
       case 'circuits':
         answer({ ok: true, value: [...this.#core.pool.circuits].map(each => this.#report(each)) });
         break;
@@ -251,14 +255,17 @@ export class ControlService implements StreamService {
   }
 
   #relays(): unknown {
-    return (this.#core.planner.view?.relays ?? []).map(relay => ({
-      nickname: relay.nickname,
-      address: `${relay.address.host}:${relay.address.port}`,
-      flags: [...relay.flags].sort(),
-      priceMsat: relay.priceMsatPer2Pow20,
-      schemes: relay.paySchemes,
-      bandwidth: relay.bandwidth,
-    }));
+    return (this.#core.planner.view?.relays ?? []).map(toldRelay);
+  }
+
+  /** One that the view lacks is looked for in a newer consensus; ask again. */
+  #relay(given: ControlParams): Result<unknown> {
+    const name = given.require('name', given.text('name'));
+    const read = given.result(name ?? '');
+    if (!read.ok) return read;
+    const { planner } = this.#core;
+    const relay = planner.view?.relayByName(read.value);
+    return relay === undefined ? planner.named([read.value]) : ok(toldRelay(relay));
   }
 
   #open({ circuits }: Connection, given: ControlParams, answer: Answer, tell: Tell): void {
@@ -340,6 +347,17 @@ const noWallet = fail(
   'WALLET_ABSENT',
   'this client has no wallet: its pay.yaml names no scheme with a chain',
 );
+
+function toldRelay(relay: RelayInfo): Readonly<Record<string, unknown>> {
+  return {
+    nickname: relay.nickname,
+    address: `${relay.address.host}:${relay.address.port}`,
+    flags: [...relay.flags].sort(),
+    priceMsat: relay.priceMsatPer2Pow20,
+    schemes: relay.paySchemes,
+    bandwidth: relay.bandwidth,
+  };
+}
 
 function isPaid(circuit: ManagedCircuit): boolean {
   return circuit.payments?.ready ?? true;

@@ -100,6 +100,21 @@ function addNet(program: Command, does: Does): void {
     .option('--size <bytes>', 'bytes through each circuit', wholeNumber(1, 1_000_000_000), 1_000_000)
     .action(does(async () => (await import('./verify.ts')).verify));
   program
+    .command('add')
+    .description('add a relay to the running network: one of ours, or the real C tor')
+    .argument('<kind>', 'relay or tor')
+    .option('--exit', 'let streams leave the network there')
+    .option('--nickname <name>', 'what it is called; relay1, tor1, … otherwise')
+    .option('--price <price>', 'of a relay: as "100000 sat/GiB"')
+    .action(does(async () => (await import('./add-command.ts')).add));
+  program
+    .command('export')
+    .description('hand the running network to other tools')
+    .command('torrc')
+    .description('print a torrc that takes any C tor to the running network')
+    .argument('[folder]', 'where that tor keeps its data')
+    .action(does(async () => (await import('./export-torrc.ts')).exportTorrc));
+  program
     .command('logs')
     .description('print what a node has logged')
     .argument('[node]', 'one node; every node otherwise')

@@ -1,11 +1,14 @@
 import type { CircuitReport } from '../client/circuit-report.ts';
 import { openControl } from '../client/control-client.ts';
+import { OperatorError } from '../src/base/fault.ts';
 
 /** A running client, as its control socket offers it. */
 export interface ClientControl {
   /** An address that funds the client's wallet. */
   walletAddress(): Promise<string>;
   walletSat(): Promise<bigint>;
+  /** Whether the client can build circuits over the relay of that name; if not, it looks for a newer consensus. */
+  knows(relay: string): Promise<boolean>;
   /**
    * Builds a circuit over these relays, by nickname, with a channel opened at each priced hop; waits until streams can
    * be opened. SOCKS connections of that user go there and nowhere else.
@@ -23,6 +26,15 @@ export async function controlOf(path: string): Promise<ClientControl> {
   return {
     walletAddress: async () => (await call<{ address: string }>('wallet.address')).address,
     walletSat: async () => BigInt((await call<{ confirmedSat: string }>('wallet.balance')).confirmedSat),
+    knows: async name => {
+      try {
+        await call('relay', { name });
+        return true;
+      } catch (error) {
+        if (error instanceof OperatorError && /^(PATH_UNKNOWN_RELAY|NO_VIEW)$/.test(error.code)) return false;
+        throw error;
+      }
+    },
     openCircuit: async (path, user, window) => report(await call('open-circuit', { path, user, window })),
     circuit: async id => report(await call('circuit', { circuit: id })),
     closeCircuit: async id => report(await call('close-circuit', { circuit: id })),

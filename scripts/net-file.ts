@@ -93,15 +93,39 @@ export function relaysOf(plan: NetPlan): PlannedRelay[] {
       const exit = group.exit || group.flags.includes('exit');
       const kind = exit ? 'exit' : group.flags.includes('guard') ? 'guard' : 'middle';
       counts[kind] = (counts[kind] ?? 0) + 1;
-      const paid = plan.pay.scheme !== 'none' && group.impl === 'naulon';
       return {
         nickname: `${kind}${counts[kind]}`,
         exit,
         impl: group.impl,
-        price: paid ? (group.price ?? defaultPrice) : undefined,
+        price: priceIn(plan, group),
       };
     }),
   );
+}
+
+/** One more, as an operator asks for it while the network runs. */
+export function anotherRelay(
+  plan: NetPlan,
+  wish: { add: 'relay' | 'tor'; exit: boolean; nickname?: string; price?: string },
+  nodes: readonly { readonly name: string }[],
+): PlannedRelay {
+  const impl = wish.add === 'tor' ? 'tor' : 'naulon';
+  if (wish.price !== undefined && plan.pay.scheme === 'none')
+    throw new OperatorError(
+      'USAGE',
+      'nothing is paid for in this network; leave the price out',
+      exitCode.usage,
+    );
+  const taken = new Set(nodes.map(({ name }) => name));
+  let number = 1;
+  while (taken.has(`${wish.add}${number}`)) number += 1;
+  const { nickname = `${wish.add}${number}`, exit, price } = wish;
+  return { nickname, exit, impl, price: priceIn(plan, { impl, price }) };
+}
+
+function priceIn(plan: NetPlan, relay: Pick<PlannedRelay, 'impl'> & { price?: string }): string | undefined {
+  const paid = plan.pay.scheme !== 'none' && relay.impl === 'naulon';
+  return paid ? (relay.price ?? defaultPrice) : undefined;
 }
 
 /** A network of so many relays: guards, middles, and exits at the end, at least one of them. */

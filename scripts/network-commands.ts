@@ -6,7 +6,7 @@ import { type ExitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { type NetPlan, planOf, readNetFile } from './net-file.ts';
+import { anotherRelay, type NetPlan, planOf, readNetFile } from './net-file.ts';
 import {
   makeNetworkDir,
   type NetworkState,
@@ -17,6 +17,7 @@ import {
 import { naulonFile } from './node-process.ts';
 import { tellSteps } from './regtest-commands.ts';
 import { spawnNetwork } from './spawn-network.ts';
+import { serveSupervisor } from './supervisor-socket.ts';
 import { colour, type Terminal, table } from './terminal.ts';
 
 const stopMsMax = 60_000;
@@ -55,6 +56,9 @@ export async function up(options: UpOptions, terminal: Terminal, [file]: string[
     const onStep = tellSteps({ ...terminal, say });
     const { bitcoind, exitTo = [] } = options;
     const network = await spawnNetwork({ dir, plan, bitcoind, exitTo, onStep, say, signal: stopping.signal });
+    const unserve = await serveSupervisor(dir, wish =>
+      network.add(anotherRelay(plan, wish, network.state.nodes)),
+    );
     try {
       tell({ ready: network.state });
       if (options.supervise) letGo();
@@ -63,6 +67,7 @@ export async function up(options: UpOptions, terminal: Terminal, [file]: string[
       await stopping.requested;
     } finally {
       say('stopping');
+      unserve();
       await network.stop();
     }
     return 0;
@@ -138,7 +143,7 @@ export async function status(options: GlobalOptions, terminal: Terminal): Promis
   terminal.object({ supervised, ready: state.ready, startedAt, socks, chain, nodes });
   const rows = nodes.map(node => [
     node.name,
-    node.role,
+    node.impl === 'tor' ? `${node.role} (C tor)` : node.role,
     String(node.process.pid),
     node.state,
     Object.entries(node.listens)

@@ -16,6 +16,8 @@ export interface NodeEnd {
 export interface NodeState {
   readonly name: string;
   readonly role: NodeRole;
+  /** Set for the real C tor. */
+  readonly impl?: 'tor';
   readonly process: ProcessIdentity;
   /** Where it listens, by what for: or, dir, socks, rpc. */
   readonly listens: Readonly<Record<string, string>>;
@@ -35,6 +37,8 @@ export interface NetworkState {
   /** False while nodes are being started, or stopped. */
   readonly ready: boolean;
   readonly nodes: readonly NodeState[];
+  /** Their DirAuthority values: whoever has them in its torrc trusts this network. */
+  readonly authorities: readonly string[];
   /** HOST:PORT of the client's SOCKS5 proxy. */
   readonly socks: string;
   /** The client's control socket. */

@@ -9,7 +9,7 @@ import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, isRunning } from '../src/node-io/process-identity.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
-import { type NetPlan, relaysOf } from './net-file.ts';
+import { type NetPlan, type PlannedRelay, relaysOf } from './net-file.ts';
 import {
   addAuthorities,
   authorityLine,
@@ -37,6 +37,7 @@ import { writeTorRelay } from './tor-node.ts';
 const walletCoins = 12;
 const walletCoinSat = 2_000_000n;
 const fundMsMax = 30_000;
+const listedMsMax = 120_000;
 
 export interface SpawnOptions {
   /** Made when absent; holds a folder per node and network.json. Kept at stop. */
@@ -60,6 +61,8 @@ export interface Network {
   readonly state: NetworkState;
   readonly funds: Funds | undefined;
   readonly chain: ChainAccess;
+  /** Starts one more relay, and waits until the client can use it. */
+  add(relay: PlannedRelay): Promise<NodeState>;
   /** Stops all nodes in order, the chain last. Data stays. */
   stop(): Promise<void>;
 }
@@ -86,7 +89,10 @@ export class NetworkStart {
   readonly #options: SpawnOptions;
   /** Stopped from the last stage to the first; what is of one stage, together. */
   readonly #stages: (() => Promise<void>)[][] = [];
+  /** What stops relays: each started later, too, ends after the client that pays it. */
+  readonly #relays: (() => Promise<void>)[] = [];
   #nodes: NodeState[] = [];
+  #authorities: readonly string[] = [];
   #ready = false;
   #stopping = false;
   #socks = '';
@@ -155,31 +161,17 @@ export class NetworkStart {
   }
 
   async nodes(): Promise<void> {
-    const { plan, dir } = this.#options;
-    const relays = relaysOf(plan);
+    const { plan } = this.#options;
     const lab = await startLabServer();
     this.#stages.push([() => lab.close()]);
     this.#lab = `127.0.0.1:${lab.port}`;
-    const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
-    const nodeDir = (name: string) => {
-      const made = join(dir, name);
-      mkdirSync(made, { recursive: true, mode: 0o700 });
-      return made;
-    };
     this.#stages.push([]);
-    const authorities = await this.#startAuthorities(nodeDir);
+    this.#authorities = await this.#startAuthorities();
+    const authorities = this.#authorities;
+    this.#stages.push(this.#relays);
+    await allOf(relaysOf(plan).map(relay => this.#startRelay(relay)));
     this.#stages.push([]);
-    await allOf(
-      relays.map(relay => {
-        const relayDir = nodeDir(relay.nickname);
-        const place = { ...relay, dir: relayDir, authorities, exitTo };
-        const command =
-          relay.impl === 'tor' ? writeTorRelay(place) : writeRelay({ ...place, chain: this.#chain, plan });
-        return this.#start('relay', relayDir, command);
-      }),
-    );
-    this.#stages.push([]);
-    const clientDir = nodeDir('client');
+    const clientDir = this.#nodeDir('client');
     const written = { dir: clientDir, authorities, chain: this.#chain, plan };
     const socks = await socksPort();
     const client = writeClient({ ...written, socks });
@@ -195,10 +187,10 @@ export class NetworkStart {
   }
 
   /** Starts those that vote. Returns the DirAuthority values by which all others trust them. */
-  async #startAuthorities(nodeDir: (name: string) => string): Promise<string[]> {
+  async #startAuthorities(): Promise<string[]> {
     const authorities = Array.from({ length: this.#options.plan.authorities }, (_, index) => {
       const nickname = `auth${index + 1}`;
-      const dir = nodeDir(nickname);
+      const dir = this.#nodeDir(nickname);
       return { dir, command: writeAuthority({ dir, nickname }) };
     });
     if (authorities.length > 1) {
@@ -207,6 +199,43 @@ export class NetworkStart {
     }
     const ready = await allOf(authorities.map(({ dir, command }) => this.#start('authority', dir, command)));
     return ready.map(authorityLine);
+  }
+
+  #startRelay(relay: PlannedRelay): Promise<string> {
+    const { plan } = this.#options;
+    const dir = this.#nodeDir(relay.nickname);
+    const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
+    const place = { ...relay, dir, authorities: this.#authorities, exitTo };
+    const command =
+      relay.impl === 'tor' ? writeTorRelay(place) : writeRelay({ ...place, chain: this.#chain, plan });
+    return this.#start('relay', dir, command, this.#relays);
+  }
+
+  #nodeDir(name: string): string {
+    const dir = join(this.#options.dir, name);
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return dir;
+  }
+
+  async add(relay: PlannedRelay): Promise<NodeState> {
+    const { nickname } = relay;
+    if (this.#nodes.some(({ name, end }) => name === nickname && end === undefined))
+      throw new OperatorError('NODE_EXISTS', `there is a node ${nickname} already; choose another name`, 2);
+    this.#nodes = this.#nodes.filter(({ name }) => name !== nickname);
+    await this.#startRelay(relay);
+    const control = await controlOf(this.#control);
+    try {
+      for (
+        const deadline = performance.now() + listedMsMax;
+        !(await control.knows(nickname));
+        await pause(200)
+      )
+        if (performance.now() > deadline || this.#stopping)
+          throw new OperatorError('NODE_START', `${nickname} runs, but the client does not learn of it`, 4);
+    } finally {
+      control.close();
+    }
+    return this.#nodes.find(({ name }) => name === nickname) as NodeState;
   }
 
   /** Has an authority make its keys and take its ports, and say who it is: others must know before it votes. */
@@ -250,14 +279,20 @@ export class NetworkStart {
     return { sat: wanted, coins };
   }
 
-  async #start(role: NodeState['role'], dataDir: string, command: ConfiguredNode): Promise<string> {
+  async #start(
+    role: NodeState['role'],
+    dataDir: string,
+    command: ConfiguredNode,
+    stops = this.#stages.at(-1),
+  ): Promise<string> {
     this.#options.signal?.throwIfAborted();
     const node = await startNode({ ...command, program: this.#options.program });
-    this.#stages.at(-1)?.push(() => node.stop());
+    stops?.push(() => node.stop());
     const { name, log, price, exit, torrc } = command;
     const listens = command.listensOf(node.readyLine);
     keepPorts(torrc, listens);
-    this.#nodes.push({ name, role, process: node.identity, listens, dataDir, log, price, exit });
+    const impl = command.executable === undefined ? undefined : 'tor';
+    this.#nodes.push({ name, role, impl, process: node.identity, listens, dataDir, log, price, exit });
     this.#watch(node);
     this.#write();
     const where = Object.entries(listens).map(([use, at]) => `${use} ${at}`);
@@ -288,6 +323,7 @@ export class NetworkStart {
       startedAt: this.#startedAt,
       ready: this.#ready,
       nodes: this.#nodes,
+      authorities: this.#authorities,
       socks: this.#socks,
       control: this.#control,
       lab: this.#lab,
@@ -307,6 +343,7 @@ export class NetworkStart {
       },
       funds: this.#funds,
       chain: this.#chain,
+      add: relay => this.add(relay),
       stop: () => this.stop(),
     };
   }

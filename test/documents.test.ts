@@ -86,6 +86,7 @@ describe('README', () => {
       'middle1',
       'middle2',
       'exit1',
+      'middle3',
     ]);
     const torrc = parseTorrc(example('torrc'), 'torrc');
     const pay = parsePayConfig(example('pay.yaml'), 'pay.yaml');
