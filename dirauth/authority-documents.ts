@@ -3,6 +3,7 @@ import { sha256 } from '../src/crypto/sha.ts';
 import type { AuthorityCertificate } from '../src/directory/authority-certificate.ts';
 import type { Consensus } from '../src/directory/consensus.ts';
 import type { ConsensusFlavor } from '../src/directory/consensus-entry.ts';
+import { consensusMethods } from '../src/directory/consensus-method.ts';
 import type { DirectoryDocuments } from '../src/directory/directory-documents.ts';
 import { documentBytes } from '../src/directory/document-lines.ts';
 import { microdescriptorOf, type ServerDescriptor } from '../src/directory/server-descriptor.ts';
@@ -32,8 +33,11 @@ export class AuthorityDocuments implements DirectoryDocuments {
   /** Has these descriptors, and what follows from them, ready until then: a vote names them, and a consensus may. */
   remember(descriptors: Iterable<ServerDescriptor>, untilMs: number): void {
     for (const descriptor of descriptors) {
-      const text = microdescriptorOf(descriptor);
-      this.#microdescriptors.set(toHex(sha256(documentBytes(text))), { text, untilMs });
+      for (const method of consensusMethods) {
+        const text = microdescriptorOf(descriptor, method);
+        if (text !== undefined)
+          this.#microdescriptors.set(toHex(sha256(documentBytes(text))), { text, untilMs });
+      }
       this.#descriptors.set(toHex(descriptor.digest), { text: descriptor.text, untilMs });
     }
   }

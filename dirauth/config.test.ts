@@ -55,7 +55,7 @@ test('a public one makes a consensus each hour, and none at once', () => {
 
 test('votes and signatures leave half of the interval to everybody else', () => {
   expect(read({ V3AuthVotingInterval: '10 seconds' })).toMatchObject({
-    value: { schedule: { voteMs: 2_000, signMs: 2_000 } },
+    value: { schedule: { voteMs: 2_000, signMs: 2_000, settleMs: undefined } },
   });
   expect(read({ V3AuthVoteDelay: '6', TestingV3AuthInitialDistDelay: '3500 msec' })).toMatchObject({
     value: { schedule: { voteMs: 6_000, signMs: 3_000 } },

@@ -76,10 +76,9 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
 
 function scheduleOf(torrc: Torrc): Result<VoteSchedule, Fault> {
   const lab = torrc.flag('TestingTorNetwork') ?? false;
-  const intervalMs =
-    torrc.intervalMs('V3AuthVotingInterval') ??
-    torrc.intervalMs('TestingV3AuthInitialVotingInterval') ??
-    (lab ? labIntervalMs : hourMs);
+  const namedMs =
+    torrc.intervalMs('V3AuthVotingInterval') ?? torrc.intervalMs('TestingV3AuthInitialVotingInterval');
+  const intervalMs = namedMs ?? (lab ? labIntervalMs : hourMs);
   const least = lab ? intervalMsMin.lab : intervalMsMin.public;
   if (intervalMs < least || intervalMs > 24 * hourMs) {
     const why = `${least / 1000} seconds to 24 hours are possible`;
@@ -97,7 +96,8 @@ function scheduleOf(torrc: Torrc): Result<VoteSchedule, Fault> {
     intervalsValid: Math.max(2, torrc.count('V3AuthNIntervalsValid') ?? 3),
     voteMs: vote,
     signMs: sign,
-    settleMs: lab ? labSettleMs : undefined,
+    // Who names an interval wants it kept: C tor's authorities vote at no other time.
+    settleMs: lab && namedMs === undefined ? labSettleMs : undefined,
   });
 }
 

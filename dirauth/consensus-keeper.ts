@@ -8,6 +8,7 @@ import type { DirectoryAuthority } from '../src/directory/directory-authority.ts
 import { documentBytes, documentText } from '../src/directory/document-lines.ts';
 import { knownFlags, voteEntries } from '../src/directory/flag-rules.ts';
 import type { ServerDescriptor } from '../src/directory/server-descriptor.ts';
+import { eachDemand } from '../src/directory/status-document.ts';
 import { buildVote, type Vote } from '../src/directory/vote.ts';
 import type { VoteEntry } from '../src/directory/vote-entry.ts';
 import type { Cancel, Clock, Observer, StorePort, StoreWrite } from '../src/ports.ts';
@@ -137,6 +138,7 @@ export class ConsensusKeeper implements VotingHost {
       votingDelay: [schedule.voteMs / 1_000, schedule.signMs / 1_000] as const,
       knownFlags,
       params: settings.params,
+      protocols: eachDemand(() => new Map()),
       authority: { nickname, v3Ident, hostname: address, address, dirPort, orPort, contact: contact ?? '' },
       relays: voteEntries(standings, settings.flagRules),
     };

@@ -79,10 +79,13 @@ export class VotingRound {
     return this.#consensus;
   }
 
-  /** The consensus of the votes that are here, signed; undefined when it would list no relay. */
+  /**
+   * The consensus of the votes that are here, signed. Undefined when it would list no relay, or the voters agree on rules
+   * that are not known here.
+   */
   compute(signer: StatusSigner): ConsensusPair | undefined {
     const facts = consensusOf(this.votes, this.#authorities);
-    if (facts.relays.length === 0) return undefined;
+    if (facts === undefined || facts.relays.length === 0) return undefined;
     const made = (flavor: ConsensusFlavor): Consensus => {
       const text = formatConsensus(facts, flavor);
       return parsed(attachSignatures(text, flavor, [signText(text, signedAlgorithm[flavor], signer)]));

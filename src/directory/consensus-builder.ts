@@ -3,6 +3,7 @@ import { bandwidthTotals, computeBandwidthWeights } from './bandwidth-weights.ts
 import type { ConsensusAuthority } from './consensus.ts';
 import type { ConsensusFlavor } from './consensus-entry.ts';
 import { type ConsensusEntry, formatEntry } from './consensus-entry.ts';
+import type { ConsensusMethod } from './consensus-method.ts';
 import {
   formatAuthority,
   formatNumbers,
@@ -13,13 +14,11 @@ import {
 
 /** All that a consensus says: its text follows from this alone, so authorities that agree on it sign the same bytes. */
 export interface ConsensusFacts extends StatusHead {
+  readonly method: ConsensusMethod;
   readonly authorities: readonly ConsensusAuthority[];
   /** In any order; an identity stands once. */
   readonly relays: readonly ConsensusEntry[];
 }
-
-/** The newest consensus method whose rules naulon keeps. spec: dir-spec/computing-consensus */
-export const consensusMethod = 33;
 
 /** Everything that is signed: ends with `directory-signature` and its space. */
 export function formatConsensus(facts: ConsensusFacts, flavor: ConsensusFlavor): string {
@@ -28,14 +27,17 @@ export function formatConsensus(facts: ConsensusFacts, flavor: ConsensusFlavor):
   const parts = [
     `network-status-version 3${flavor === 'ns' ? '' : ` ${flavor}`}\n`,
     'vote-status consensus\n',
-    `consensus-method ${consensusMethod}\n`,
+    `consensus-method ${facts.method}\n`,
     formatTimes(facts),
     `voting-delay ${facts.votingDelay.join(' ')}\n`,
     'client-versions \n',
     'server-versions \n',
     formatRules(facts),
     ...[...facts.authorities].sort((a, b) => Buffer.compare(a.v3Ident, b.v3Ident)).map(formatVoter),
-    ...relays.map(relay => formatEntry(relay, flavor)),
+    // Without a microdescriptor a relay is of no use to those who read them.
+    ...relays
+      .filter(relay => flavor === 'ns' || relay.microdescriptorDigest !== undefined)
+      .map(relay => formatEntry(relay, flavor)),
     'directory-footer\n',
     weights.size === 0 ? '' : `bandwidth-weights ${formatNumbers(weights)}\n`,
     'directory-signature ',

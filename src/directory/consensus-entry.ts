@@ -40,6 +40,9 @@ export interface ConsensusEntry {
 /** Stands in flavour microdesc in place of the publication time. spec: dir-spec/consensus-formats (method 33) */
 export const publishedUnknownMs = 2_145_916_800_000;
 
+/** The flag of relays on whose Ed25519 identity the authorities do not agree; it follows from their votes. */
+export const noEdConsensus = 'NoEdConsensus';
+
 export function formatEntry(entry: ConsensusEntry, flavor: ConsensusFlavor): string {
   const lines = formatRouter(entry, flavor);
   if (flavor === 'microdesc' && entry.microdescriptorDigest !== undefined)

@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatConsensus } from './consensus-builder.ts';
-import { consensusOf, lowMedian } from './consensus-of-votes.ts';
+import { noEdConsensus } from './consensus-entry.ts';
+import { consensusMethods, plainMethod, pricedMethod } from './consensus-method.ts';
+import { consensusOf } from './consensus-of-votes.ts';
 import { knownFlags } from './flag-rules.ts';
-import { entriesOf, makeAuthority, makeRelays, makeVote, seeded } from './small-network.fixture.ts';
+import { lowMedian } from './opinions.ts';
+import { formatProtocols, parseProtocols } from './protocols.ts';
+import { agreedOn, entriesOf, makeAuthority, makeRelays, makeVote, seeded } from './small-network.fixture.ts';
+import { eachDemand } from './status-document.ts';
 import type { Vote } from './vote.ts';
 import type { VoteEntry } from './vote-entry.ts';
 
@@ -18,8 +23,7 @@ const flagged = (entry: VoteEntry, ...flags: string[]): VoteEntry => ({
   ...entry,
   flags: new Set(['Running', 'Valid', ...flags]),
 });
-const only = (votes: readonly Vote[], authorities = votes.length) =>
-  consensusOf(votes, authorities).relays[0];
+const only = (votes: readonly Vote[], authorities = votes.length) => agreedOn(votes, authorities).relays[0];
 
 describe('rules of dir-spec', () => {
   test.each([
@@ -34,17 +38,99 @@ describe('rules of dir-spec', () => {
 
   test('more than half of all authorities must list a relay, not just of those that vote', () => {
     const listing = [vote(0, [first]), vote(1, [first])];
-    expect(consensusOf(listing, 3).relays).toHaveLength(1);
-    expect(consensusOf(listing, 4).relays).toHaveLength(0);
-    expect(consensusOf([vote(0, [first]), vote(1, []), vote(2, [])], 3).relays).toHaveLength(0);
+    expect(agreedOn(listing, 3).relays).toHaveLength(1);
+    expect(agreedOn(listing, 4).relays).toHaveLength(0);
+    expect(agreedOn([vote(0, [first]), vote(1, []), vote(2, [])], 3).relays).toHaveLength(0);
   });
 
-  test('a relay whose two identities are not agreed on is left out', () => {
+  test('a relay is what most give both identities of; others mean another relay, or do not know', () => {
+    const other = { ...first, ed25519: second.ed25519, bandwidth: 1 };
+    const unknown = { ...first, ed25519: undefined, bandwidth: 2 };
+    const agreed = agreedOn([vote(0, [first]), vote(1, [first]), vote(2, [other])]);
+    expect(agreed.relays).toMatchObject([{ rsaId: first.rsaId, bandwidth: first.bandwidth }]);
+    expect(only([vote(0, [first]), vote(1, [first]), vote(2, [unknown])]).flags).not.toContain(noEdConsensus);
+  });
+
+  test('a relay whose Ed25519 identity is not agreed on is flagged', () => {
     const other = { ...first, ed25519: second.ed25519 };
-    expect(consensusOf([vote(0, [first]), vote(1, [other]), vote(2, [])], 3).relays).toHaveLength(0);
-    expect(only([vote(0, [first]), vote(1, [first]), vote(2, [other])])).toMatchObject({
-      rsaId: first.rsaId,
+    expect(only([vote(0, [first]), vote(1, [other]), vote(2, [])], 3).flags).toContain(noEdConsensus);
+    expect(only([vote(0, [first]), vote(1, []), vote(2, [])], 3)).toBeUndefined();
+    // Nobody can vote for it.
+    const claimed = flagged(first, noEdConsensus);
+    expect(only([vote(0, [claimed], { knownFlags: [...knownFlags, noEdConsensus].sort() })]).flags).toEqual(
+      new Set(['Running', 'Valid']),
+    );
+  });
+
+  test('a relay for the middle alone loses the flags of other places', () => {
+    const middle = flagged(first, 'Exit', 'Guard', 'MiddleOnly', 'V2Dir');
+    const flags = [...knownFlags, 'BadExit', 'MiddleOnly'].sort();
+    expect([...only([vote(0, [middle], { knownFlags: flags })]).flags]).toEqual([
+      'BadExit',
+      'MiddleOnly',
+      'Running',
+      'Valid',
+    ]);
+  });
+
+  test('the highest method counts that more than two thirds of the voters know', () => {
+    const methods = (...known: number[][]) => {
+      const votes = known.map((each, i) => vote(i, [first], { methods: each }));
+      return consensusOf(votes, votes.length)?.method;
+    };
+    const cTor = [32, 33, 34, 35];
+    const ours = [...consensusMethods];
+    expect(methods(ours, ours)).toBe(pricedMethod);
+    expect(methods(ours, ours, cTor)).toBe(plainMethod);
+    expect(methods(ours, ours, ours, cTor)).toBe(pricedMethod);
+    expect(methods(ours, cTor, cTor)).toBe(plainMethod);
+    expect(methods(ours, cTor, cTor, cTor)).toBeUndefined();
+    expect(methods([1], [2])).toBeUndefined();
+  });
+
+  test('where C tor votes, a relay has the microdescriptor that it makes, and no price', () => {
+    const votes = [0, 1].map(i => vote(i, [first]));
+    expect(only(votes)).toMatchObject({
+      price: first.price,
+      microdescriptorDigest: first.microdescriptorDigests.get(pricedMethod),
     });
+    expect(only([...votes, vote(2, [first], { methods: [34, 35] })])).toMatchObject({
+      price: undefined,
+      microdescriptorDigest: first.microdescriptorDigests.get(plainMethod),
+    });
+  });
+
+  test('a relay without microdescriptor is not listed for those who read them', () => {
+    const bare = { ...first, microdescriptorDigests: new Map() };
+    const facts = agreedOn([vote(0, [bare, second])]);
+    expect(formatConsensus(facts, 'ns').match(/^r /gm)).toHaveLength(2);
+    expect(formatConsensus(facts, 'microdesc').match(/^r /gm)).toHaveLength(1);
+  });
+
+  test('half of all authorities may recommend a protocol, two thirds require it', () => {
+    const demands = (...lists: string[]) => {
+      const votes = lists.map((list, i) =>
+        vote(i, [], { protocols: eachDemand(() => parseProtocols(list)!) }),
+      );
+      const { protocols } = agreedOn(votes, 4);
+      return Object.values(protocols).map(formatProtocols);
+    };
+    expect(demands('Link=3-5 Relay=1,3', 'Link=4-6 Relay=1-2', 'Link=5')).toEqual([
+      'Link=4-5 Relay=1',
+      'Link=4-5 Relay=1',
+      'Link=5',
+      'Link=5',
+    ]);
+    expect(demands('', 'Link=1')).toEqual(['', '', '', '']);
+  });
+
+  test('the version that most have seen counts, of several the latest', () => {
+    const versions = (...seen: string[]) =>
+      only(seen.map((version, i) => vote(i, [{ ...first, version }]))).version;
+    expect(versions('Tor 0.4.9.9', 'Tor 0.4.9.11')).toBe('Tor 0.4.9.11');
+    expect(versions('Tor 0.4.9.9', 'Tor 0.4.9.11', 'Tor 0.4.9.9')).toBe('Tor 0.4.9.9');
+    expect(versions('', 'Tor 0.4.9.9', '')).toBe('Tor 0.4.9.9');
+    expect(versions('', '')).toBe('');
   });
 
   test('a flag holds if more than half of those give it that vote on it at all', () => {
@@ -60,14 +146,14 @@ describe('rules of dir-spec', () => {
     // An authority that votes on a flag and does not list the relay speaks against it.
     const absent = [vote(0, [flagged(first, 'Exit')]), vote(1, [flagged(first)])];
     expect(only([...absent, vote(2, [])], 3).flags.has('Exit')).toBe(false);
-    expect(consensusOf([...votes, vote(3, [])], 4).knownFlags).toEqual(knownFlags);
+    expect(agreedOn([...votes, vote(3, [])], 4).knownFlags).toEqual([...knownFlags, noEdConsensus].sort());
   });
 
   test('a relay that most do not call running is left out', () => {
     const down = { ...first, flags: new Set(['Valid']) };
-    expect(consensusOf([vote(0, [first]), vote(1, [down]), vote(2, [down])], 3).relays).toHaveLength(0);
-    expect(consensusOf([vote(0, [first]), vote(1, [down])], 2).relays).toHaveLength(0);
-    expect(consensusOf([vote(0, [first]), vote(1, [first]), vote(2, [down])], 3).relays).toHaveLength(1);
+    expect(agreedOn([vote(0, [first]), vote(1, [down]), vote(2, [down])], 3).relays).toHaveLength(0);
+    expect(agreedOn([vote(0, [first]), vote(1, [down])], 2).relays).toHaveLength(0);
+    expect(agreedOn([vote(0, [first]), vote(1, [first]), vote(2, [down])], 3).relays).toHaveLength(1);
   });
 
   test('bandwidth is the low median of three measurements, else of what is said, and called unmeasured', () => {
@@ -110,7 +196,7 @@ describe('rules of dir-spec', () => {
           { params },
         ),
       );
-    const bandwidths = (votes: Vote[]) => consensusOf(votes, 3).relays.map(({ bandwidth }) => bandwidth);
+    const bandwidths = (votes: Vote[]) => agreedOn(votes, 3).relays.map(({ bandwidth }) => bandwidth);
     expect(bandwidths(measuring(new Map()))).toEqual([20, 9]);
     expect(bandwidths(measuring(new Map([['maxunmeasuredbw', 300]])))).toEqual([300, 9]);
   });
@@ -120,7 +206,7 @@ describe('rules of dir-spec', () => {
       const votes = values.map((value, i) =>
         vote(i, [], { params: new Map(value === undefined ? [] : [['p', value]]) }),
       );
-      return (authorities: number) => consensusOf(votes, authorities).params.get('p');
+      return (authorities: number) => agreedOn(votes, authorities).params.get('p');
     };
     expect(params(4)(1)).toBe(4);
     expect(params(4, 2)(3)).toBe(2);
@@ -133,7 +219,7 @@ describe('rules of dir-spec', () => {
   test('times and delays are low medians', () => {
     const [a, b] = [vote(0, []), vote(1, [])];
     const longer = { ...b, freshUntilMs: b.freshUntilMs + 1_000, votingDelay: [9, 1] as const };
-    expect(consensusOf([a, longer], 2)).toMatchObject({ freshUntilMs: a.freshUntilMs, votingDelay: [2, 1] });
+    expect(agreedOn([a, longer], 2)).toMatchObject({ freshUntilMs: a.freshUntilMs, votingDelay: [2, 1] });
   });
 
   describe('of different descriptors', () => {
@@ -208,8 +294,8 @@ describe('a consensus', () => {
           params: new Map(shuffled([...each.params])),
         }));
         for (const flavor of ['ns', 'microdesc'] as const)
-          expect(formatConsensus(consensusOf(turned, 4), flavor)).toBe(
-            formatConsensus(consensusOf(votes, 4), flavor),
+          expect(formatConsensus(agreedOn(turned, 4), flavor)).toBe(
+            formatConsensus(agreedOn(votes, 4), flavor),
           );
       }),
       { numRuns: 150 },

@@ -8,6 +8,7 @@ import {
 import { parseConsensus } from './consensus.ts';
 import { type ConsensusFacts, formatConsensus } from './consensus-builder.ts';
 import { type ConsensusEntry, publishedUnknownMs } from './consensus-entry.ts';
+import { pricedMethod } from './consensus-method.ts';
 import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
 import { formatDirAuthority, parseDirAuthority } from './directory-authority.ts';
 import { lineAt, parseLines } from './document-lines.ts';
@@ -15,6 +16,7 @@ import { parsePortPolicy } from './port-policy.ts';
 import { parseProtocols } from './protocols.ts';
 import { relayProtocolsText } from './server-descriptor.ts';
 import { makeAuthority, must, seeded, signConsensus, wallMs } from './small-network.fixture.ts';
+import { eachDemand } from './status-document.ts';
 
 const authorities = [makeAuthority(0), makeAuthority(1), makeAuthority(2)];
 const trusted = authorities.map(each => each.trusted);
@@ -59,6 +61,8 @@ const entries: fc.Arbitrary<ConsensusEntry[]> = fc
 
 function factsOf(relays: readonly ConsensusEntry[]): ConsensusFacts {
   return {
+    method: pricedMethod,
+    protocols: eachDemand(demand => parseProtocols(demand.startsWith('required') ? 'Link=4-5' : '')!),
     validAfterMs: wallMs,
     freshUntilMs: wallMs + 10_000,
     validUntilMs: wallMs + 30_000,
@@ -101,6 +105,7 @@ describe('consensus', () => {
             validUntilMs: facts.validUntilMs,
             votingDelay: [2, 2],
             params: facts.params,
+            protocols: facts.protocols,
           });
           const sorted = [...relays].sort((a, b) => Buffer.compare(a.rsaId, b.rsaId));
           expect(read.relays).toEqual(

@@ -130,8 +130,8 @@ export function parseServerDescriptor(
   if (fingerprint !== undefined && fingerprint !== toHex(keys.value.rsaId)) return bad('fingerprint');
   const digest = verifySignatures(text, lines.value, keys.value);
   if (!digest.ok) return digest;
-  const { rsaId, ed25519, ntorKey } = keys.value;
-  return ok({ ...facts, rsaId, ed25519, ntorKey, digest: digest.value, text });
+  const { rsaId, ed25519, ntorKey, tapKey } = keys.value;
+  return ok({ ...facts, rsaId, ed25519, ntorKey, tapKey, digest: digest.value, text });
 }
 
 /** The facts, or the keyword that is missing or wrong. */
@@ -198,6 +198,7 @@ interface VerifiedKeys {
   readonly ed25519: Uint8Array;
   readonly signing: Uint8Array;
   readonly ntorKey: Uint8Array;
+  readonly tapKey: Uint8Array | undefined;
 }
 
 /** The keys, each vouched for: signing key by the Ed25519 identity, that by both onion keys. */
@@ -222,17 +223,18 @@ function verifyKeys(index: LineIndex, wallMs: number): Result<VerifiedKeys, Desc
   const cross = verifyNtorCrossCert(crossBytes, ntorKey, crossLine.rest === '1' ? 1 : 0, wallMs);
   if (!cross.ok || !equalBytes(cross.value.certifiedKey, ed25519)) return forged('ntor-onion-key-crosscert');
   const tap = verifyTapKey(index, concatBytes(rsaId, ed25519));
-  return tap ?? ok({ rsaKey, rsaId, ed25519, signing: cert.value.certifiedKey, ntorKey });
+  if (!tap.ok) return tap;
+  return ok({ rsaKey, rsaId, ed25519, signing: cert.value.certifiedKey, ntorKey, tapKey: tap.value });
 }
 
 /** The key of the retired TAP handshake may be absent, but not unproven. */
-function verifyTapKey(index: LineIndex, signed: Uint8Array): Result<never, DescriptorFault> | undefined {
+function verifyTapKey(index: LineIndex, signed: Uint8Array): Result<Uint8Array | undefined, DescriptorFault> {
   if (index.one('onion-key') === undefined && index.one('onion-key-crosscert') === undefined)
-    return undefined;
+    return ok(undefined);
   const key = objectOf(index, 'onion-key', 'RSA PUBLIC KEY');
   const proof = objectOf(index, 'onion-key-crosscert', 'CROSSCERT');
   if (key === undefined || rsaModulus(key)?.bits !== 1024 || proof === undefined) return bad('onion-key');
-  return rsaVerifyDigest(key, signed, proof) ? undefined : forged('onion-key-crosscert');
+  return rsaVerifyDigest(key, signed, proof) ? ok(key) : forged('onion-key-crosscert');
 }
 
 function verifySignatures(

@@ -7,12 +7,12 @@ import { DirectoryCache, textAnswer } from './directory-cache.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
 import { documentBytes } from './document-lines.ts';
 import { encodeRequest, type HttpResponse, HttpResponseReader, plainAnswer } from './http-codec.ts';
-import { microdescriptorOf } from './server-descriptor.ts';
 import {
   ManualClock,
   makeAuthority,
   makeConsensus,
   makeRelays,
+  microOf,
   must,
   wallMs,
 } from './small-network.fixture.ts';
@@ -21,7 +21,7 @@ const authority = makeAuthority(0);
 const relays = makeRelays();
 const micro = new Map(
   relays.map(each => {
-    const text = microdescriptorOf(each);
+    const text = microOf(each);
     return [toHex(sha256(documentBytes(text))), text] as const;
   }),
 );
@@ -49,7 +49,7 @@ function ask(path: string, ifModifiedSinceMs?: number, from = cache): HttpRespon
 const ident = toHex(authority.certificate.v3Ident).toUpperCase();
 const signing = toHex(authority.certificate.signingKeyDigest).toUpperCase();
 const sha1 = toHex(relays[0].digest).toUpperCase();
-const microName = toBase64(sha256(documentBytes(microdescriptorOf(relays[0]))));
+const microName = toBase64(sha256(documentBytes(microOf(relays[0]))));
 
 describe('directory cache', () => {
   test.each([
@@ -62,7 +62,7 @@ describe('directory cache', () => {
     [`/tor/keys/fp/${ident}`, authority.certificate.text],
     [`/tor/keys/sk/${signing}.z`, authority.certificate.text],
     [`/tor/keys/fp-sk/${ident}-${signing}`, authority.certificate.text],
-    [`/tor/micro/d/${microName}.z`, microdescriptorOf(relays[0])],
+    [`/tor/micro/d/${microName}.z`, microOf(relays[0])],
     [`/tor/server/d/${sha1}.z`, relays[0].text],
     [`/tor/server/d/${sha1}+${sha1}`, relays[0].text],
     [`/tor/server/fp/${toHex(relays[1].rsaId)}`, relays[1].text],

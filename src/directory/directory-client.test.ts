@@ -9,12 +9,13 @@ import type { DirectoryDocuments } from './directory-documents.ts';
 import { directoryRecords, restoreDirectory } from './directory-store.ts';
 import { documentBytes } from './document-lines.ts';
 import { encodeRequest, type HttpResponse, HttpResponseReader } from './http-codec.ts';
-import { microdescriptorOf, type ServerDescriptor } from './server-descriptor.ts';
+import type { ServerDescriptor } from './server-descriptor.ts';
 import {
   ManualClock,
   makeAuthority,
   makeConsensus,
   makeRelays,
+  microOf,
   must,
   seeded,
   type TestAuthority,
@@ -32,7 +33,7 @@ function serve(
 ): DirectoryDocuments {
   const micro = new Map(
     listed.map(each => {
-      const text = microdescriptorOf(each);
+      const text = microOf(each);
       return [toHex(sha256(documentBytes(text))), text] as const;
     }),
   );

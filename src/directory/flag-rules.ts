@@ -1,6 +1,7 @@
 import { toHex } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha.ts';
 import { summarisePolicy } from './address-policy.ts';
+import { type ConsensusMethod, consensusMethods } from './consensus-method.ts';
 import { documentBytes } from './document-lines.ts';
 import { allowsPort } from './port-policy.ts';
 import { microdescriptorOf, type ServerDescriptor, versionOf } from './server-descriptor.ts';
@@ -84,7 +85,7 @@ export function voteEntries(standings: readonly RelayStanding[], rules: FlagRule
       ipv6: descriptor.ipv6,
       dirPort: descriptor.dirPort,
       descriptorDigest: descriptor.digest,
-      microdescriptorDigest: sha256(documentBytes(microdescriptorOf(descriptor))),
+      microdescriptorDigests: new Map(microdescriptorDigests(descriptor)),
       flags,
       version: versionOf(descriptor.platform),
       protocols: descriptor.protocols,
@@ -95,6 +96,13 @@ export function voteEntries(standings: readonly RelayStanding[], rules: FlagRule
     };
   });
   return entries.sort((a, b) => (toHex(a.rsaId) < toHex(b.rsaId) ? -1 : 1));
+}
+
+function microdescriptorDigests(descriptor: ServerDescriptor): [ConsensusMethod, Uint8Array][] {
+  return consensusMethods.flatMap(method => {
+    const text = microdescriptorOf(descriptor, method);
+    return text === undefined ? [] : [[method, sha256(documentBytes(text))]];
+  });
 }
 
 /** A relay that hibernates is there, but of no use. */

@@ -2,8 +2,15 @@ import { fromBase64, toBase64 } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { sha256 } from '../crypto/sha.ts';
 import type { Endpoint } from '../ports.ts';
-import { argumentsOf, type DocumentFault, documentBytes, LineIndex, parseLines } from './document-lines.ts';
-import { formatEndpoint, parseBracketedEndpoint } from './endpoint-text.ts';
+import {
+  argumentsOf,
+  type DocumentFault,
+  documentBytes,
+  formatObject,
+  LineIndex,
+  parseLines,
+} from './document-lines.ts';
+import { parseBracketedEndpoint } from './endpoint-text.ts';
 import { formatPortPolicy, type PortPolicy, parsePortPolicy } from './port-policy.ts';
 import { formatPrice, parsePrice } from './price-line.ts';
 import type { RelayPrice } from './relay-info.ts';
@@ -29,18 +36,21 @@ export type MicrodescriptorFault = DocumentFault | Fault<'MICRODESCRIPTOR_BAD'>;
 const microdescriptorBytesMax = 20_000;
 const familyMembersMax = 500;
 
-export type MicrodescriptorFacts = Omit<Microdescriptor, 'digest' | 'text'>;
+export interface MicrodescriptorFacts extends Omit<Microdescriptor, 'ipv6' | 'digest' | 'text'> {
+  /** RSA-1024, as PKCS #1; undefined: left out, since nobody uses it any more. */
+  readonly tapKey: Uint8Array | undefined;
+}
 
 /** The order of lines is part of the format, since the digest is over the bytes. */
 export function formatMicrodescriptor(facts: MicrodescriptorFacts): string {
-  const lines = ['onion-key', `ntor-onion-key ${toBase64(facts.ntorKey)}`];
-  if (facts.ipv6 !== undefined) lines.push(`a ${formatEndpoint(facts.ipv6)}`);
+  const tapKey = facts.tapKey === undefined ? '' : formatObject('RSA PUBLIC KEY', facts.tapKey);
+  const lines = [`ntor-onion-key ${toBase64(facts.ntorKey)}`];
   if (facts.family.length > 0) lines.push(`family ${facts.family.join(' ')}`);
   if (facts.exitPolicy !== undefined) lines.push(`p ${formatPortPolicy(facts.exitPolicy)}`);
   if (facts.exitPolicyIpv6 !== undefined) lines.push(`p6 ${formatPortPolicy(facts.exitPolicyIpv6)}`);
   if (facts.ed25519 !== undefined) lines.push(`id ed25519 ${toBase64(facts.ed25519)}`);
   if (facts.price !== undefined) lines.push(`naulon-price ${formatPrice(facts.price)}`);
-  return `${lines.join('\n')}\n`;
+  return `onion-key\n${tapKey}${lines.join('\n')}\n`;
 }
 
 export function parseMicrodescriptor(text: string): Result<Microdescriptor, MicrodescriptorFault> {

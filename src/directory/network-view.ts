@@ -1,5 +1,6 @@
 import { toHex } from '../base/bytes.ts';
 import type { Consensus } from './consensus.ts';
+import { noEdConsensus } from './consensus-entry.ts';
 import type { Microdescriptor } from './microdescriptor.ts';
 import { rejectsAllPorts } from './port-policy.ts';
 import { asksPrice, type PriceShelf } from './price-shelf.ts';
@@ -70,7 +71,8 @@ export function joinView(
 ): NetworkView {
   const relays: RelayInfo[] = [];
   for (const entry of consensus.relays) {
-    if (entry.microdescriptorDigest === undefined) continue;
+    // One whose Ed25519 identity is not agreed on could be another relay than the microdescriptor's.
+    if (entry.microdescriptorDigest === undefined || entry.flags.has(noEdConsensus)) continue;
     const micro = microdescriptors.get(toHex(entry.microdescriptorDigest));
     if (micro?.ed25519 === undefined) continue;
     // The consensus is what authorities signed in full; a microdescriptor's price is what the relay published.

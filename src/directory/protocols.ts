@@ -2,6 +2,7 @@
 export type Protocols = ReadonlyMap<string, readonly { readonly low: number; readonly high: number }[]>;
 
 const entriesMax = 64;
+const versionMax = 63;
 
 /** Names that are not known here are kept; undefined when the text is no such list. */
 export function parseProtocols(text: string): Protocols | undefined {
@@ -17,7 +18,7 @@ export function parseProtocols(text: string): Protocols | undefined {
       if (range === null) return undefined;
       const low = Number(range[1]);
       const high = range[2] === undefined ? low : Number(range[2]);
-      if (low > high || high > 63) return undefined;
+      if (low > high || high > versionMax) return undefined;
       ranges.push({ low, high });
     }
     protocols.set(match[1], ranges);
@@ -38,4 +39,23 @@ export function formatProtocols(protocols: Protocols): string {
       return `${name}=${ranges.map(r => (r.low === r.high ? `${r.low}` : `${r.low}-${r.high}`)).join(',')}`;
     })
     .join(' ');
+}
+
+/** The protocols, of these names, whose versions are `listed`. */
+export function protocolsOf(
+  names: readonly string[],
+  listed: (name: string, version: number) => boolean,
+): Protocols {
+  const protocols = new Map<string, { low: number; high: number }[]>();
+  for (const name of new Set(names)) {
+    const ranges: { low: number; high: number }[] = [];
+    for (let version = 0; version <= versionMax; version++) {
+      if (!listed(name, version)) continue;
+      const last = ranges.at(-1);
+      if (last?.high === version - 1) last.high = version;
+      else ranges.push({ low: version, high: version });
+    }
+    if (ranges.length > 0) protocols.set(name, ranges);
+  }
+  return protocols;
 }

@@ -1,5 +1,8 @@
+import { toHex } from '../base/bytes.ts';
 import type { Endpoint } from '../ports.ts';
 import { type PolicyRule, refusesAll, summarisePolicy } from './address-policy.ts';
+import { isNickname } from './consensus-entry.ts';
+import { type ConsensusMethod, pricedMethod } from './consensus-method.ts';
 import { formatMicrodescriptor } from './microdescriptor.ts';
 import { allowsAnyPort, type PortPolicy } from './port-policy.ts';
 import type { Protocols } from './protocols.ts';
@@ -43,6 +46,8 @@ export interface ServerDescriptor extends DescriptorFacts {
   readonly rsaId: Uint8Array;
   readonly ed25519: Uint8Array;
   readonly ntorKey: Uint8Array;
+  /** RSA-1024, as PKCS #1; undefined: it has none. */
+  readonly tapKey: Uint8Array | undefined;
   /** SHA-1 through `router-signature`, 20 bytes. */
   readonly digest: Uint8Array;
   readonly text: string;
@@ -55,19 +60,37 @@ export const relayProtocolsText =
 /** Added by a relay that asks a price: clients look for it where authorities do not pass it on. */
 export const paidProtocol = { name: 'Pay', version: 1 } as const;
 
-/** The microdescriptor that every authority makes of this descriptor. spec: dir-spec/computing-microdescriptors */
-export function microdescriptorOf(descriptor: ServerDescriptor): string {
-  const { ntorKey, ed25519, ipv6, family, exitPolicy, ipv6Policy, price } = descriptor;
+/**
+ * The microdescriptor that every authority makes of this descriptor for a consensus by that method. Undefined: none can
+ * be made. spec: dir-spec/computing-microdescriptors
+ */
+export function microdescriptorOf(descriptor: ServerDescriptor, method: ConsensusMethod): string | undefined {
+  const { rsaId, ntorKey, tapKey, ed25519, family, exitPolicy, ipv6Policy, price } = descriptor;
+  const priced = method === pricedMethod;
+  if (!priced && tapKey === undefined) return undefined;
   const exits = !refusesAll(exitPolicy);
   return formatMicrodescriptor({
     ntorKey,
+    tapKey: priced ? undefined : tapKey,
     ed25519,
-    ipv6,
-    family,
+    family: family.length === 0 ? [] : canonicalFamily(family, rsaId),
     exitPolicy: exits ? summarisePolicy(exitPolicy) : undefined,
     exitPolicyIpv6: ipv6Policy !== undefined && allowsAnyPort(ipv6Policy) ? ipv6Policy : undefined,
-    price,
+    price: priced ? price : undefined,
   });
+}
+
+/**
+ * The relay and its family, sorted, each named in one way: `$` and hex in upper case, or a nickname in lower case.
+ * spec: dir-spec/computing-microdescriptors (canonicalizing family lines)
+ */
+function canonicalFamily(family: readonly string[], self: Uint8Array): string[] {
+  const members = family.map(member => {
+    const hex = /^\$?([0-9a-f]{40})(?:[=~][a-z0-9]{1,19})?$/i.exec(member)?.[1];
+    if (hex !== undefined) return `$${hex.toUpperCase()}`;
+    return isNickname(member) ? member.toLowerCase() : member;
+  });
+  return [...new Set([`$${toHex(self).toUpperCase()}`, ...members])].sort();
 }
 
 /** What consensus entries say as `v`: `Tor 0.4.9.11` of `Tor 0.4.9.11 on Linux`. */

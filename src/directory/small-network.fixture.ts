@@ -9,15 +9,22 @@ import {
   buildAuthorityCertificate,
   parseAuthorityCertificate,
 } from './authority-certificate.ts';
-import { formatConsensus } from './consensus-builder.ts';
+import { type ConsensusFacts, formatConsensus } from './consensus-builder.ts';
 import type { ConsensusFlavor } from './consensus-entry.ts';
+import { pricedMethod } from './consensus-method.ts';
 import { consensusOf } from './consensus-of-votes.ts';
 import { attachSignatures, signedAlgorithm, signText } from './consensus-signatures.ts';
 import { buildServerDescriptor, parseServerDescriptor } from './descriptor.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
 import { knownFlags, labFlagRules, voteEntries } from './flag-rules.ts';
 import { parseProtocols } from './protocols.ts';
-import { type DescriptorFacts, relayProtocolsText, type ServerDescriptor } from './server-descriptor.ts';
+import {
+  type DescriptorFacts,
+  microdescriptorOf,
+  relayProtocolsText,
+  type ServerDescriptor,
+} from './server-descriptor.ts';
+import { eachDemand } from './status-document.ts';
 import { buildVote, parseVote, type Vote, type VoteFacts } from './vote.ts';
 import type { VoteEntry } from './vote-entry.ts';
 
@@ -147,6 +154,7 @@ export function makeVote(
     votingDelay: [2, 2],
     knownFlags,
     params: new Map([['cc_alg', 0]]),
+    protocols: eachDemand(() => new Map()),
     authority: {
       nickname: trusted.nickname,
       v3Ident,
@@ -170,6 +178,20 @@ export function entriesOf(relays: readonly ServerDescriptor[]): VoteEntry[] {
   );
 }
 
+/** What authorities agree on when all of them have voted, or so many as there are. */
+export function agreedOn(votes: readonly Vote[], authorities = votes.length): ConsensusFacts {
+  const facts = consensusOf(votes, authorities);
+  if (facts === undefined) throw new Error('no common method');
+  return facts;
+}
+
+/** As authorities of ours make it. */
+export function microOf(descriptor: ServerDescriptor): string {
+  const text = microdescriptorOf(descriptor, pricedMethod);
+  if (text === undefined) throw new Error('no microdescriptor');
+  return text;
+}
+
 /** The consensus that authorities make of equal votes, signed by all of them. */
 export function makeConsensus(
   relays: readonly ServerDescriptor[],
@@ -183,7 +205,7 @@ export function makeConsensus(
     validUntilMs: validAfterMs + 3 * 3_600_000,
   };
   const votes = signers.map(signer => makeVote(signer, entriesOf(relays), times));
-  return signConsensus(formatConsensus(consensusOf(votes, signers.length), flavor), flavor, signers);
+  return signConsensus(formatConsensus(agreedOn(votes), flavor), flavor, signers);
 }
 
 export function signConsensus(

@@ -7,6 +7,7 @@ import { consensusRelaysMax } from '../base/limits.ts';
 import { formatDocumentTime, parseDocumentTime } from './calendar.ts';
 import { argumentsOf, type DocumentLine, formatObject, LineIndex } from './document-lines.ts';
 import { parseCount, parsePort } from './endpoint-text.ts';
+import { formatProtocols, type Protocols, parseProtocols } from './protocols.ts';
 
 /** When a status document holds. */
 export interface StatusTimes {
@@ -22,6 +23,22 @@ export interface StatusHead extends StatusTimes {
   /** Sorted. */
   readonly knownFlags: readonly string[];
   readonly params: ReadonlyMap<string, number>;
+  /** Empty where nothing is recommended or required. */
+  readonly protocols: Readonly<Record<ProtocolDemand, Protocols>>;
+}
+
+/** What nodes should and must speak; each node looks only at its own. In the order in which C tor writes them. */
+export const protocolDemands = [
+  'recommended-client-protocols',
+  'recommended-relay-protocols',
+  'required-client-protocols',
+  'required-relay-protocols',
+] as const;
+export type ProtocolDemand = (typeof protocolDemands)[number];
+
+/** A table over all demands. */
+export function eachDemand(of: (demand: ProtocolDemand) => Protocols): StatusHead['protocols'] {
+  return Object.fromEntries(protocolDemands.map(demand => [demand, of(demand)])) as StatusHead['protocols'];
 }
 
 /** An authority as a status document presents it. */
@@ -111,7 +128,8 @@ export function readHead(index: LineIndex): StatusHead | string {
   const paramsLine = index.all('params')[0];
   const params = paramsLine === undefined ? new Map<string, number>() : readNumbers(paramsLine);
   if (params === undefined || params.size > paramsMax) return 'params';
-  return { ...times, votingDelay: [delays[0], delays[1]], knownFlags, params };
+  const protocols = eachDemand(demand => parseProtocols(index.one(demand)?.rest ?? '') ?? new Map());
+  return { ...times, votingDelay: [delays[0], delays[1]], knownFlags, params, protocols };
 }
 
 export function formatTimes({ validAfterMs, freshUntilMs, validUntilMs }: StatusTimes): string {
@@ -122,9 +140,12 @@ export function formatTimes({ validAfterMs, freshUntilMs, validUntilMs }: Status
   ].join('');
 }
 
-export function formatRules({ knownFlags, params }: StatusHead): string {
-  const paramsLine = params.size === 0 ? '' : `params ${formatNumbers(params)}\n`;
-  return `known-flags ${knownFlags.join(' ')}\n${paramsLine}`;
+export function formatRules({ knownFlags, params, protocols }: StatusHead): string {
+  return [
+    `known-flags ${knownFlags.join(' ')}\n`,
+    ...protocolDemands.map(demand => `${demand} ${formatProtocols(protocols[demand])}\n`),
+    params.size === 0 ? '' : `params ${formatNumbers(params)}\n`,
+  ].join('');
 }
 
 function ascends(words: readonly string[]): boolean {
@@ -144,11 +165,11 @@ export function readNumbers(line: DocumentLine): Map<string, number> | undefined
   return numbers;
 }
 
-/** Sorted by name, as the specification wants and C tor checks. */
+/** Sorted as text, as C tor checks: `p1=0` stands before `p=0`. */
 export function formatNumbers(numbers: ReadonlyMap<string, number>): string {
   return [...numbers]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`)
+    .sort()
     .join(' ');
 }
 

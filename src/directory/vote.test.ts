@@ -2,10 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseConsensus } from './consensus.ts';
 import { formatConsensus } from './consensus-builder.ts';
-import { consensusOf } from './consensus-of-votes.ts';
 import { attachSignatures, signedAlgorithm, signText } from './consensus-signatures.ts';
 import { formatDetachedSignatures, parseDetachedSignatures } from './detached-signatures.ts';
-import { entriesOf, makeAuthority, makeRelays, makeVote, must, wallMs } from './small-network.fixture.ts';
+import {
+  agreedOn,
+  entriesOf,
+  makeAuthority,
+  makeRelays,
+  makeVote,
+  must,
+  wallMs,
+} from './small-network.fixture.ts';
 import { parseVote, splitVotes } from './vote.ts';
 
 const authorities = [makeAuthority(0), makeAuthority(1)];
@@ -37,32 +44,22 @@ describe('vote', () => {
   });
 
   test('is read when written by C tor, whose lines stand in another order and name more methods', () => {
-    const entry = /\nr relay0 [\s\S]*?(?=\nr )/.exec(vote.text)?.[0] ?? '';
-    const [r, v, pr, p, id, m, price, s, w] = entry.trim().split('\n');
-    const digest = m.split(' ')[2];
-    const theirs = [
-      r,
-      s,
-      v,
-      pr,
-      w,
-      p,
-      id,
-      'stats wfu=1.0 tk=2 mtbf=3',
-      `m 32,33,34 ${digest}`,
-      `m 35 sha256=AA`,
-      price,
-    ];
+    const entry = /\nr relay0 [\s\S]*?(?=\nr |\ndirectory-footer)/.exec(vote.text)?.[0] ?? '';
+    const [r, flags, v, pr, w, p, id, plain, priced, price] = entry.trim().split('\n');
+    const digest = plain.split(' ')[2];
+    const theirs = [r, flags, v, pr, w, p, id, 'stats wfu=1.0 tk=2 mtbf=3'];
+    const micro = [`m 32,33,34 ${digest}`, 'm 35 sha256=AA', priced, price];
     const body = vote.text
-      .replace(entry, `\n${theirs.join('\n')}`)
-      .replace('methods 33', 'methods 32 33 34 35');
+      .replace(entry, `\n${[...theirs, ...micro].join('\n')}`)
+      .replace('methods 34 1034', 'methods 32 33 34 35 1034');
+    expect(must(parseVote(signedAgain(body))).methods).toEqual([32, 33, 34, 35, 1034]);
     expect(must(parseVote(signedAgain(body))).relays).toEqual(measured);
   });
 
   test.each([
     ['another status', 'vote-status vote', 'vote-status opinion', 'VOTE_BAD'],
-    ['methods without ours', 'consensus-methods 33', 'consensus-methods 34 35', 'VOTE_BAD'],
-    ['no known method for a microdescriptor', 'm 33 sha256', 'm 34 sha256', 'VOTE_BAD'],
+    ['a method that is no number', 'consensus-methods 34', 'consensus-methods x', 'VOTE_BAD'],
+    ['half a digest', 'm 34 sha256=', 'm 34 sha256=A', 'VOTE_BAD'],
     ['a flag that it does not know', 'known-flags Authority Exit', 'known-flags Authority', 'VOTE_BAD'],
     ['unsorted flags', 'known-flags Authority Exit', 'known-flags Exit Authority', 'VOTE_BAD'],
     ["another authority's name", 'dir-source auth0 ', 'dir-source auth0 00', 'VOTE_BAD'],
@@ -72,6 +69,11 @@ describe('vote', () => {
   ])('with %s is refused', (_what, from, to, code) => {
     expect(vote.text).toContain(from);
     expect(parseVote(vote.text.replace(from, to))).toMatchObject({ ok: false, fault: { code } });
+  });
+
+  test('may know no Ed25519 identity of a relay, and no microdescriptor of it', () => {
+    const bare = { ...relays[0], ed25519: undefined, microdescriptorDigests: new Map() };
+    expect(makeVote(authorities[0], [bare]).relays).toEqual([bare]);
   });
 
   test('with the certificate of another authority is refused', () => {
@@ -105,7 +107,7 @@ describe('vote', () => {
 
 describe('detached signatures', () => {
   const votes = authorities.map(each => makeVote(each, relays));
-  const facts = consensusOf(votes, 2);
+  const facts = agreedOn(votes);
   const signedBy = (flavor: 'ns' | 'microdesc') => {
     const text = formatConsensus(facts, flavor);
     const signatures = authorities.map(({ identity, signing }) =>

@@ -5,7 +5,7 @@ import { rsaVerifyDigest } from '../crypto/rsa.ts';
 import { sha1 } from '../crypto/sha.ts';
 import { type AuthorityCertificate, parseAuthorityCertificate } from './authority-certificate.ts';
 import { formatDocumentTime, parseDocumentTime } from './calendar.ts';
-import { consensusMethod } from './consensus-builder.ts';
+import { consensusMethods } from './consensus-method.ts';
 import { type StatusSigner, signText } from './consensus-signatures.ts';
 import {
   argumentsOf,
@@ -15,6 +15,7 @@ import {
   LineIndex,
   parseLines,
 } from './document-lines.ts';
+import { parseCount } from './endpoint-text.ts';
 import {
   formatAuthority,
   formatRules,
@@ -41,6 +42,8 @@ export interface VoteFacts extends StatusHead {
 
 /** A vote whose signature was verified; whether its authority is trusted is another matter. spec: dir-spec/vote-formats */
 export interface Vote extends VoteFacts {
+  /** By which rules its authority can compute a consensus. */
+  readonly methods: readonly number[];
   readonly certificate: AuthorityCertificate;
   /** SHA-1 of what is signed, 20 bytes. */
   readonly digest: Uint8Array;
@@ -51,12 +54,14 @@ export type VoteFault = DocumentFault | Fault<'VOTE_BAD' | 'VOTE_BAD_SIGNATURE'>
 
 const bad = (detail: string) => fail('VOTE_BAD', detail);
 
+const methodsMax = 100;
+
 export function buildVote(facts: VoteFacts, certificate: AuthorityCertificate, signer: StatusSigner): string {
   const relays = [...facts.relays].sort((a, b) => Buffer.compare(a.rsaId, b.rsaId));
   const body = [
     'network-status-version 3\n',
     'vote-status vote\n',
-    `consensus-methods ${consensusMethod}\n`,
+    `consensus-methods ${consensusMethods.join(' ')}\n`,
     `published ${formatDocumentTime(facts.publishedMs)}\n`,
     formatTimes(facts),
     `voting-delay ${facts.votingDelay.join(' ')}\n`,
@@ -80,9 +85,8 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
   if (parts === undefined) return bad('parts out of order');
   const preamble = new LineIndex(parts.preamble);
   if (preamble.one('vote-status')?.rest !== 'vote') return bad('vote-status');
-  const methods = preamble.one('consensus-methods');
-  if (methods === undefined || !argumentsOf(methods).includes(String(consensusMethod)))
-    return bad('consensus-methods');
+  const methods = readMethods(preamble.one('consensus-methods'));
+  if (methods === undefined) return bad('consensus-methods');
   const publishedMs = parseDocumentTime(preamble.one('published')?.rest ?? '');
   if (publishedMs === undefined) return bad('published');
   const head = readHead(preamble);
@@ -100,7 +104,15 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
     return bad('certificate');
   const digest = sha1(documentBytes(signedText(text)));
   if (!isSigned(parts.footer, certificate, digest)) return fail('VOTE_BAD_SIGNATURE');
-  return ok({ ...head, publishedMs, authority, relays, certificate, digest, text });
+  return ok({ ...head, methods, publishedMs, authority, relays, certificate, digest, text });
+}
+
+function readMethods(line: DocumentLine | undefined): readonly number[] | undefined {
+  const words = line === undefined ? [] : argumentsOf(line);
+  const methods = words.flatMap(word => parseCount(word) ?? []);
+  return words.length > 0 && words.length <= methodsMax && methods.length === words.length
+    ? methods
+    : undefined;
 }
 
 /** The certificate stands whole behind the line that names the authority. */

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../regtest/bitcoind.ts';
+import { authorityLines } from '../../scripts/network-config.ts';
 import { type NodeProcess, startNode } from '../../scripts/node-process.ts';
 import { findTor } from '../../scripts/tor-node.ts';
 
@@ -152,14 +153,14 @@ export class TorClient {
     this.control = control;
   }
 
-  /** A client of the network that this authority makes, once it is bootstrapped to 100 %. */
-  static async start(dir: string, authority: string): Promise<TorClient> {
+  /** A client of the network that these authorities make, once it is bootstrapped to 100 %. */
+  static async start(dir: string, authorities: readonly string[]): Promise<TorClient> {
     const socks = `127.0.0.1:${await freePort()}`;
     const lines = [
       'TestingTorNetwork 1',
       'ProtocolWarnings 1',
       `SocksPort ${socks}`,
-      `DirAuthority ${authority}`,
+      ...authorityLines(authorities),
     ];
     const tor = await Tor.start({ dir, name: 'tor-client', lines, ready: /Bootstrapped 100%/ });
     const control = await tor.control();
@@ -208,9 +209,22 @@ export class TorClient {
   }
 }
 
+/** When authorities vote, in seconds; both kinds read these lines. */
+export function scheduleLines(interval: number, delay: number, firstInterval = interval): string[] {
+  return [
+    `V3AuthVotingInterval ${interval}`,
+    `V3AuthVoteDelay ${delay}`,
+    `V3AuthDistDelay ${delay}`,
+    `TestingV3AuthInitialVotingInterval ${firstInterval}`,
+    `TestingV3AuthInitialVoteDelay ${delay}`,
+    `TestingV3AuthInitialDistDelay ${delay}`,
+  ];
+}
+
 /** A directory authority of C tor: what its DirAuthority line says, and the lines of its torrc. */
 export async function torAuthorityLines(
   dir: string,
+  schedule = scheduleLines(20, 2, 5),
 ): Promise<{ readonly trusted: string; readonly lines: readonly string[] }> {
   const keys = join(dir, 'keys');
   mkdirSync(keys, { recursive: true, mode: 0o700 });
@@ -242,12 +256,7 @@ export async function torAuthorityLines(
     'AuthoritativeDirectory 1',
     'V3AuthoritativeDirectory 1',
     'ExitRelay 0',
-    'V3AuthVotingInterval 20',
-    'V3AuthVoteDelay 2',
-    'V3AuthDistDelay 2',
-    'TestingV3AuthInitialVotingInterval 5',
-    'TestingV3AuthInitialVoteDelay 2',
-    'TestingV3AuthInitialDistDelay 2',
+    ...schedule,
     'TestingAuthDirTimeToLearnReachability 0',
     'TestingDirAuthVoteGuard *',
     'TestingDirAuthVoteExit *',

@@ -17,7 +17,7 @@ describe.skipIf(!hasTor()).each(['3', '4', '5'])('C tor as client of our network
     network = await startLabNetwork(
       `relays: [{count: 2, flags: [guard]}, {count: 2}, {count: 2, exit: true}]\nlink_protocols: ${link}\npay: {scheme: none}\n`,
     );
-    tor = await TorClient.start(join(network.dir, 'tor'), network.authority);
+    tor = await TorClient.start(join(network.dir, 'tor'), [network.authority]);
   }, timeoutMs);
   afterAll(async () => {
     await tor?.stop();

@@ -72,7 +72,7 @@ export class TorNetwork {
 
   /** A C tor client of it. */
   async client(): Promise<TorClient> {
-    const client = await TorClient.start(join(this.dir, 'torclient'), this.trusted);
+    const client = await TorClient.start(join(this.dir, 'torclient'), [this.trusted]);
     this.#stops.push(() => client.stop());
     return client;
   }

@@ -24,7 +24,7 @@ describe.skipIf(!hasTor())('C tor relays in a network of ours', () => {
 
   beforeAll(async () => {
     network = await startLabNetwork(net);
-    tor = await TorClient.start(join(network.dir, 'tor'), network.authority);
+    tor = await TorClient.start(join(network.dir, 'tor'), [network.authority]);
   }, timeoutMs);
   afterAll(async () => {
     await tor?.stop();
