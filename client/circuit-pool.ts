@@ -34,6 +34,9 @@ export interface PoolHost {
   /** A first hop did not answer, or did. */
   onFirstHop(hop: PlannedHop, reached: boolean): void;
   pay(circuit: ManagedCircuit, onPaid: () => void): CircuitPayments | undefined;
+  onCircuitLaunched(circuit: ManagedCircuit): void;
+  /** One more hop is there. */
+  onCircuitExtended(circuit: ManagedCircuit): void;
   onCircuitPaid(circuit: ManagedCircuit): void;
   onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void;
   onCircuitOpen(circuit: ManagedCircuit): void;
@@ -68,7 +71,7 @@ interface Waiting {
 
 /** All circuits of a client, and the streams that wait for one. */
 export class CircuitPool {
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #host: PoolHost;
   readonly #ports: PoolPorts;
   readonly #circuits = new Map<number, ManagedCircuit>();
@@ -84,6 +87,10 @@ export class CircuitPool {
     this.#ports = ports;
   }
 
+  get settings(): PoolSettings {
+    return this.#settings;
+  }
+
   get circuits(): Iterable<ManagedCircuit> {
     return this.#circuits.values();
   }
@@ -95,6 +102,23 @@ export class CircuitPool {
   /** Looks after circuits from now on. */
   start(): void {
     this.#care();
+  }
+
+  /** Takes other settings while running. */
+  change(settings: Partial<PoolSettings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
+  /**
+   * Streams to come share no circuit with streams so far. Circuits that are bound to whoever asked for them stay as they
+   * are.
+   */
+  renew(): void {
+    for (const circuit of [...this.#circuits.values()]) {
+      if (circuit.purpose !== 'general') continue;
+      circuit.retired = true;
+      if (circuit.openStreams === 0) circuit.close();
+    }
   }
 
   /** Builds a circuit that streams use only when they name it. */
@@ -112,6 +136,7 @@ export class CircuitPool {
       closeMsMax,
       user: {
         onCircuitOpen: opened => this.#onOpen(opened),
+        onCircuitExtended: extended => this.#host.onCircuitExtended(extended),
         onCircuitEnded: (ended, fault) => this.#onEnded(ended, fault),
         onCircuitIdle: idle => this.#retireIfDone(idle),
         onCircuitPaid: paid => this.#host.onCircuitPaid(paid),
@@ -119,6 +144,7 @@ export class CircuitPool {
       },
     });
     this.#circuits.set(circuit.id, circuit);
+    this.#host.onCircuitLaunched(circuit);
     // Whoever asked for it knows it before it can end.
     this.#ports.clock.after(0, () => circuit.start());
     return ok(circuit);
@@ -184,8 +210,8 @@ export class CircuitPool {
   }
 
   #isTooDirty(circuit: ManagedCircuit): boolean {
-    const { dirtySinceMs } = circuit;
-    if (dirtySinceMs === undefined) return false;
+    const { dirtySinceMs, retired } = circuit;
+    if (retired || dirtySinceMs === undefined) return retired;
     return this.#ports.clock.monotonicMs() - dirtySinceMs >= this.#settings.dirtinessMsMax;
   }
 

@@ -27,8 +27,9 @@ import type {
 } from '../src/ports.ts';
 import { CircuitPool } from './circuit-pool.ts';
 import { CircuitTickets } from './circuit-tickets.ts';
-import type { CircuitTerms, ExitGoal, PlannedHop } from './circuit-want.ts';
+import type { CircuitPurpose, CircuitTerms, ExitGoal, PlannedHop } from './circuit-want.ts';
 import type { ClientSettings } from './client-settings.ts';
+import type { ClientWatch } from './client-watch.ts';
 import { DirectoryFetch } from './directory-fetch.ts';
 import { LinkPool } from './link-pool.ts';
 import type { ManagedCircuit, ManagedFault } from './managed-circuit.ts';
@@ -36,6 +37,7 @@ import { PathPlanner } from './path-planner.ts';
 import { PaymentPlan } from './payment-plan.ts';
 import { RequestedStream, type RequestUser, type StreamRequest } from './requested-stream.ts';
 import { SocksService } from './socks-service.ts';
+import { StreamBook } from './stream-book.ts';
 
 /** All that a client needs of the world. */
 export interface ClientPorts {
@@ -61,7 +63,7 @@ export interface ClientHooks {
 /** Accepts connections of a listener other than `socks`: the control socket. */
 export interface StreamService {
   owns(stream: StreamId): boolean;
-  onAccepted(stream: StreamId): void;
+  onAccepted(stream: StreamId, from: Endpoint): void;
   onBytes(stream: StreamId, bytes: Uint8Array): void;
   onWritable(stream: StreamId): void;
   onEnd(stream: StreamId): void;
@@ -76,6 +78,8 @@ export interface CircuitRequest {
   /** What its exit must allow, when the path is chosen. */
   readonly to?: ExitGoal;
   readonly terms?: CircuitTerms;
+  /** `fixed` when absent. */
+  readonly purpose?: CircuitPurpose;
 }
 
 /** A client: directory, circuits, payments, SOCKS. Knows no socket, clock or disk but its ports. */
@@ -84,12 +88,14 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   readonly planner: PathPlanner;
   readonly payments: PaymentPlan;
   readonly directory: DirectoryClient;
+  readonly streams: StreamBook;
+  readonly links: LinkPool;
+  /** Hears every step from now on. */
+  watch: ClientWatch | undefined;
   readonly tickets: CircuitTickets;
-  readonly #settings: ClientSettings;
   readonly #ports: ClientPorts;
   readonly #hooks: ClientHooks;
   readonly #mux: LinkMux;
-  readonly #linkPool: LinkPool;
   readonly #fetch: DirectoryFetch;
   readonly #services = new Map<string, StreamService>();
   #lastAsk = 0;
@@ -101,7 +107,6 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
     schemes: readonly PaymentScheme[],
     hooks: ClientHooks = {},
   ) {
-    this.#settings = settings;
     this.#ports = ports;
     this.#hooks = hooks;
     const { clock, entropy, observer, store } = ports;
@@ -116,8 +121,12 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       ownAddresses: [],
       user: this,
     });
-    this.#linkPool = new LinkPool(this.#mux);
-    this.payments = new PaymentPlan(settings.payment, schemes, { ...ports, newAsk });
+    this.links = new LinkPool(this.#mux, (link, step, fault) => this.watch?.onLink(link, step, fault));
+    this.payments = new PaymentPlan(settings.payment, schemes, {
+      ...ports,
+      newAsk,
+      onCredited: (circuit, payment) => this.watch?.onPayment(circuit, payment),
+    });
     this.planner = new PathPlanner(settings, {
       clock,
       entropy,
@@ -131,8 +140,9 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       clock,
       entropy,
       observer,
-      links: this.#linkPool,
+      links: this.links,
     });
+    this.streams = new StreamBook(this.pool, clock, (stream, step) => this.watch?.onStream(stream, step));
     this.directory = new DirectoryClient({
       authorities: settings.authorities,
       clock,
@@ -146,6 +156,11 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       pool: this.pool,
     });
     this.addService('socks', new SocksService(this, ports));
+  }
+
+  /** Bytes of all links so far. */
+  get traffic(): { readonly read: number; readonly written: number } {
+    return { read: this.#mux.bytesRead, written: this.#mux.bytesWritten };
   }
 
   /** Takes the events of the LinkPort. */
@@ -182,18 +197,21 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
 
   /** A stream, not started yet: call `start` once its user is ready to hear of it. */
   openStream(request: StreamRequest, user: RequestUser): RequestedStream {
-    return new RequestedStream(request, user, this.pool, this.#ports.clock, this.#settings.pool);
+    const { goal } = request;
+    const mapped = goal.kind === 'connect' ? this.streams.mapped.get(goal.host.toLowerCase()) : undefined;
+    const led = mapped === undefined ? request : { ...request, goal: { ...goal, host: mapped } };
+    return new RequestedStream(led, user, this.streams);
   }
 
-  /** A circuit for whoever asks, used by no other stream. */
+  /** A circuit for whoever asks; unless its purpose is general, no other stream uses it. */
   openCircuit(request: CircuitRequest): Result<ManagedCircuit> {
-    const { path, hops, to, terms = {} } = request;
+    const { path, hops, to, terms = {}, purpose = 'fixed' } = request;
     const chosen = path === undefined ? this.planner.choose(to, { hops }) : this.planner.named(path);
     if (!chosen.ok) return chosen;
     for (const { relay } of chosen.value) {
       if (relay !== undefined && !this.payments.affords(relay)) return fail('PAY_NO_SCHEME', relay.nickname);
     }
-    return this.pool.open({ purpose: 'fixed', path: chosen.value, terms });
+    return this.pool.open({ purpose, path: chosen.value, terms });
   }
 
   /** A circuit whose last hop is that relay, for its payments alone. */
@@ -205,19 +223,19 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   // LinkUser
 
   onLinkReady(link: LinkId, _peer: LinkPeer, _protocol: LinkProtocol): void {
-    this.#linkPool.onLinkReady(link);
+    this.links.onLinkReady(link);
   }
 
   onLinkLost(link: LinkId, fault: LinkFault): void {
-    this.#linkPool.onLinkLost(link, fault);
+    this.links.onLinkLost(link, fault);
   }
 
   onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
-    this.#linkPool.onCell(link, circuit, command, bytes, at);
+    this.links.onCell(link, circuit, command, bytes, at);
   }
 
   onCircuitWritable(link: LinkId, circuit: number): void {
-    this.#linkPool.onCircuitWritable(link, circuit);
+    this.links.onCircuitWritable(link, circuit);
   }
 
   // StreamHandler
@@ -226,10 +244,10 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
     // A client looks no name up: exits do.
   }
 
-  onStreamAccepted(stream: StreamId, listener: string, _from: Endpoint): void {
+  onStreamAccepted(stream: StreamId, listener: string, from: Endpoint): void {
     const service = this.#services.get(listener);
     if (service === undefined) this.#ports.streams.close(stream);
-    else service.onAccepted(stream);
+    else service.onAccepted(stream, from);
   }
 
   onConnected(_stream: StreamId, _remote: Endpoint): void {
@@ -272,6 +290,8 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
       choosePath: (to, notExits) => this.planner.choose(to, { notExits }),
       onFirstHop: (hop, reached) => this.planner.onFirstHop(hop, reached),
       pay: (circuit, onPaid) => this.payments.pay(circuit, onPaid),
+      onCircuitLaunched: circuit => this.watch?.onCircuit(circuit, 'launched'),
+      onCircuitExtended: circuit => this.watch?.onCircuit(circuit, 'extended'),
       onCircuitPaid: circuit => this.#hooks.onCircuitPaid?.(circuit),
       onCircuitOpen: circuit => this.#onCircuitOpen(circuit),
       onCircuitEnded: (circuit, fault) => this.#onCircuitEnded(circuit, fault),
@@ -291,21 +311,21 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   #onView(view: NetworkView): void {
     this.planner.onView(view);
     this.#ports.observer.log('info', 'network-view', { relays: view.relays.length });
+    this.watch?.onView(view);
     this.pool.onView();
   }
 
   #onCircuitOpen(circuit: ManagedCircuit): void {
-    if (circuit.purpose === 'directory') {
-      this.#fetch.onCircuitOpen(circuit);
-      return;
-    }
-    this.#hooks.onCircuitOpen?.(circuit);
-    if (this.#ready) return;
-    this.#ready = true;
-    this.#hooks.onReady?.();
+    const first = !this.#ready && circuit.purpose !== 'directory';
+    if (first) this.#ready = true;
+    this.watch?.onCircuit(circuit, 'built');
+    if (circuit.purpose === 'directory') this.#fetch.onCircuitOpen(circuit);
+    else this.#hooks.onCircuitOpen?.(circuit);
+    if (first) this.#hooks.onReady?.();
   }
 
   #onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    this.watch?.onCircuit(circuit, 'ended');
     if (circuit.purpose === 'directory') this.#fetch.onCircuitEnded(circuit);
     else this.#hooks.onCircuitEnded?.(circuit, fault);
     this.tickets.forget(circuit);

@@ -32,24 +32,53 @@ export interface LinkPlace extends CircuitCarrier {
   readonly link: LinkId;
 }
 
+/** A link of the pool, as others may see it. */
+export interface HeldLink {
+  readonly id: LinkId;
+  /** RSA identity of the relay: 20 bytes. */
+  readonly rsaId: Uint8Array;
+  readonly ready: boolean;
+  /** Circuits on it, or waiting for it. */
+  readonly circuits: number;
+}
+
+export type LinkStep = 'launched' | 'connected' | 'ended';
+
 export type PlaceWaiter = (place: Result<LinkPlace>) => void;
 
-interface OpenLink {
+class OpenLink implements HeldLink {
   readonly key: string;
+  readonly rsaId: Uint8Array;
   readonly id: LinkId;
-  ready: boolean;
-  waiting: { sink: CellSink; answer: PlaceWaiter }[];
-  readonly places: Map<number, CellSink>;
+  ready = false;
+  waiting: { sink: CellSink; answer: PlaceWaiter }[] = [];
+  readonly places = new Map<number, CellSink>();
+
+  constructor(key: string, rsaId: Uint8Array, id: LinkId) {
+    this.key = key;
+    this.rsaId = rsaId;
+    this.id = id;
+  }
+
+  get circuits(): number {
+    return this.places.size + this.waiting.length;
+  }
 }
 
 /** One link to each first hop, shared by all circuits through it. */
 export class LinkPool {
   readonly #links: Links;
+  readonly #tell: (link: HeldLink, step: LinkStep, fault?: Fault) => void;
   #byRelay = new Map<string, OpenLink>();
   #byId = new Map<LinkId, OpenLink>();
 
-  constructor(links: Links) {
+  constructor(links: Links, tell: (link: HeldLink, step: LinkStep, fault?: Fault) => void) {
     this.#links = links;
+    this.#tell = tell;
+  }
+
+  get links(): Iterable<HeldLink> {
+    return this.#byId.values();
   }
 
   /** A place for a circuit on the link to a relay, opened if need be. The answer may come at once or later. */
@@ -59,9 +88,10 @@ export class LinkPool {
     if (link === undefined) {
       const { rsaId, ed25519 } = goal;
       const id = this.#links.open(goal.address, ed25519 === undefined ? { rsaId } : { rsaId, ed25519 });
-      link = { key, id, ready: false, waiting: [], places: new Map() };
+      link = new OpenLink(key, rsaId, id);
       this.#byRelay.set(key, link);
       this.#byId.set(id, link);
+      this.#tell(link, 'launched');
     }
     if (link.ready) answer(this.#take(link, sink));
     else link.waiting.push({ sink, answer });
@@ -71,6 +101,7 @@ export class LinkPool {
     const link = this.#byId.get(id);
     if (link === undefined) return;
     link.ready = true;
+    this.#tell(link, 'connected');
     const { waiting } = link;
     link.waiting = [];
     for (const { sink, answer } of waiting) answer(link.ready ? this.#take(link, sink) : fail('LINK_CLOSED'));
@@ -79,6 +110,7 @@ export class LinkPool {
   onLinkLost(id: LinkId, fault: Fault): void {
     const link = this.#byId.get(id);
     if (link === undefined) return;
+    this.#tell(link, 'ended', fault);
     link.ready = false;
     this.#byId.delete(id);
     if (this.#byRelay.get(link.key) === link) this.#byRelay.delete(link.key);

@@ -62,6 +62,8 @@ export interface HopMoney {
 
 export interface ManagedUser {
   onCircuitOpen(circuit: ManagedCircuit): void;
+  /** One more hop is there. */
+  onCircuitExtended(circuit: ManagedCircuit): void;
   /** Every hop has been paid for the first time. */
   onCircuitPaid(circuit: ManagedCircuit): void;
   /** Its streams have been told before. */
@@ -87,14 +89,18 @@ export interface ManagedOptions {
 /** One circuit from the wish for it to its end: link, building, payments, orderly close. */
 export class ManagedCircuit {
   readonly id: number;
-  readonly purpose: CircuitPurpose;
+  purpose: CircuitPurpose;
   readonly path: readonly PlannedHop[];
   readonly terms: CircuitTerms;
   readonly createdMs: number;
+  /** Time of day at that moment, for people. */
+  readonly createdWallMs: number;
   /** The isolation that the first stream gave it; undefined while clean. */
   isolation: string | undefined;
   /** When its first stream was opened; undefined while clean. */
   dirtySinceMs: number | undefined;
+  /** It takes no streams of the pool any more. */
+  retired = false;
   bytesIn = 0;
   bytesOut = 0;
   readonly #options: ManagedOptions;
@@ -104,6 +110,7 @@ export class ManagedCircuit {
   #paymentsAsked = false;
   #timer: Cancel | undefined;
   #fault: ManagedFault | undefined;
+  #destroyReason: number | undefined;
 
   constructor(options: ManagedOptions) {
     this.#options = options;
@@ -112,6 +119,7 @@ export class ManagedCircuit {
     this.path = options.want.path;
     this.terms = options.want.terms;
     this.createdMs = options.clock.monotonicMs();
+    this.createdWallMs = options.clock.wallMs();
   }
 
   get state(): ManagedState {
@@ -120,6 +128,16 @@ export class ManagedCircuit {
 
   get fault(): ManagedFault | undefined {
     return this.#fault;
+  }
+
+  /** What the hop said that ended the circuit; undefined: no hop did. spec: tor-spec/tearing-down-circuits */
+  get destroyReason(): number | undefined {
+    return this.#destroyReason;
+  }
+
+  /** Hops that are there, of those planned. */
+  get hopsBuilt(): number {
+    return this.#circuit?.hops.length ?? 0;
   }
 
   get openStreams(): number {
@@ -224,13 +242,17 @@ export class ManagedCircuit {
       entropy,
       observer,
       user: {
+        onHop: () => user.onCircuitExtended(this),
         onBuilt: () => {
           this.#timer?.();
           this.#timer = undefined;
           this.#state = 'open';
           user.onCircuitOpen(this);
         },
-        onEnded: end => this.#ended(faultOf(end)),
+        onEnded: end => {
+          if (end.by === 'peer') this.#destroyReason = end.reason;
+          this.#ended(faultOf(end));
+        },
         onIdle: () => user.onCircuitIdle(this),
       },
     });

@@ -2,7 +2,7 @@ import { fromUtf8, utf8 } from '../src/base/bytes.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { hopsMax } from '../src/base/limits.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
-import { GuardSet } from '../src/directory/guard-set.ts';
+import { GuardSet, type GuardState } from '../src/directory/guard-set.ts';
 import type { NetworkView } from '../src/directory/network-view.ts';
 import { choosePath } from '../src/directory/path-choice.ts';
 import type { RelayInfo } from '../src/directory/relay-info.ts';
@@ -60,9 +60,18 @@ export class PathPlanner {
     return this.#view;
   }
 
+  /** Of a circuit for streams. */
+  get hops(): number {
+    return this.#settings.hops;
+  }
+
   /** Guards in the order of preference, as RSA identities. */
   get guards(): readonly Uint8Array[] {
     return this.#guards.usable(this.#ports.clock.wallMs());
+  }
+
+  get guardStates(): readonly GuardState[] {
+    return this.#guards.states(this.#ports.clock.wallMs());
   }
 
   onView(view: NetworkView): void {

@@ -5,12 +5,16 @@ import type { PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
 import { CircuitAllowance } from '../src/payment/spending.ts';
 import type { Answer, ChainEvent } from '../src/ports.ts';
 import type { PaymentSettings } from './client-settings.ts';
+import type { CreditedPayment } from './client-watch.ts';
 import type { CircuitPayments, HopMoney, ManagedCircuit } from './managed-circuit.ts';
 
 /** The contract output that a session pays from, where its scheme has such a thing. */
 export type ContractOf = (session: SessionId) => HopMoney['contract'];
 
-export type PaymentPorts = Omit<PayerDeskOptions, 'schemes' | 'limits'>;
+export interface PaymentPorts extends Omit<PayerDeskOptions, 'schemes' | 'limits'> {
+  /** A hop has credited one more payment. */
+  onCredited(circuit: ManagedCircuit, payment: CreditedPayment): void;
+}
 
 const freeHop: HopMoney = { balance: 0, paid: true, payments: 0, paidMsat: 0n, contract: undefined };
 
@@ -20,6 +24,7 @@ export class PaymentPlan {
   /** In the order of preference. */
   readonly #schemes: readonly PaymentScheme[];
   readonly #desk: PayerDesk;
+  readonly #onCredited: PaymentPorts['onCredited'];
   /** Set by whoever registers a scheme that has contracts. */
   contractOf: ContractOf = () => undefined;
 
@@ -28,6 +33,12 @@ export class PaymentPlan {
     this.#schemes = settings.schemes.flatMap(name => schemes.filter(scheme => scheme.name === name));
     const limits = { relayMsat: settings.relayMsatMax, dayMsat: settings.dayMsatMax };
     this.#desk = new PayerDesk({ ...ports, schemes: this.#schemes, limits });
+    this.#onCredited = ports.onCredited;
+  }
+
+  /** Names of the schemes that relays are paid by, the preferred one first. */
+  get schemes(): readonly string[] {
+    return this.#schemes.map(({ name }) => name);
   }
 
   /** True for a relay that is free, or whose price and scheme suit us. */
@@ -47,6 +58,7 @@ export class PaymentPlan {
       settings: this.#settings,
       schemeOf: relay => this.#schemeOf(relay),
       contractOf: session => this.contractOf(session),
+      onCredited: payment => this.#onCredited(circuit, payment),
     });
   }
 
@@ -69,6 +81,7 @@ interface PayingParts {
   readonly settings: PaymentSettings;
   readonly schemeOf: (relay: RelayInfo) => PaymentScheme | undefined;
   readonly contractOf: ContractOf;
+  readonly onCredited: (payment: CreditedPayment) => void;
 }
 
 /** The sessions of one circuit. */
@@ -152,7 +165,7 @@ class SessionPayments implements CircuitPayments {
         : desk.open(
             {
               sendRedeem: body => this.#circuit.circuit?.sendRedeem(hop, body),
-              onSpendable: () => this.#onSpendable(),
+              onSpendable: () => this.#onSpendable(hop),
               onFailed: fault => this.#onFailed(relay, fault),
             },
             {
@@ -168,7 +181,8 @@ class SessionPayments implements CircuitPayments {
     return session;
   }
 
-  #onSpendable(): void {
+  #onSpendable(hop: number): void {
+    this.#parts.onCredited({ hop, ...this.hops()[hop] });
     this.#circuit.circuit?.onFunds();
     if (this.#toldPaid || !this.ready) return;
     this.#toldPaid = true;

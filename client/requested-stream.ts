@@ -5,10 +5,10 @@ import { endReason } from '../src/cell/commands.ts';
 import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
 import { allowsPort } from '../src/directory/port-policy.ts';
-import type { Cancel, Clock } from '../src/ports.ts';
+import type { Cancel, Clock, Endpoint } from '../src/ports.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
-import type { CircuitPool, CircuitWaiter } from './circuit-pool.ts';
-import type { ExitGoal } from './circuit-want.ts';
+import type { CircuitPool, CircuitWaiter, PoolSettings } from './circuit-pool.ts';
+import type { ExitGoal, PlannedHop } from './circuit-want.ts';
 import type { ManagedCircuit } from './managed-circuit.ts';
 
 export interface StreamRequest {
@@ -17,6 +17,8 @@ export interface StreamRequest {
   readonly isolation: string;
   /** The circuit to use, and no other. */
   readonly circuit?: ManagedCircuit;
+  /** The program's end of its connection; absent: the client itself asks. */
+  readonly source?: Endpoint;
 }
 
 /** Who asked for a stream. */
@@ -42,26 +44,51 @@ const exitsOwn: ReadonlySet<number> = new Set([
   endReason.torProtocol,
 ]);
 
-/** How long and how often opening a stream is tried. */
-export interface StreamPatience {
-  readonly waitMsMax: number;
-  readonly exitsMax: number;
+/** What happens to a stream that a program asked for. Reasons are END's; `remote`: the exit gave it. */
+export type StreamStep =
+  | { readonly kind: 'new' }
+  /** It waits for a controller to attach it. */
+  | { readonly kind: 'unattached' }
+  /** BEGIN or RESOLVE went to an exit. */
+  | { readonly kind: 'sent' }
+  /** The exit says what address a name has. */
+  | { readonly kind: 'remapped'; readonly address: string }
+  | { readonly kind: 'succeeded' }
+  /** The circuit or its exit could not serve it; another may. */
+  | { readonly kind: 'detached'; readonly reason: number; readonly remote: boolean }
+  /** It was never opened; `closed` follows. */
+  | { readonly kind: 'failed'; readonly reason: number; readonly remote: boolean }
+  | { readonly kind: 'closed'; readonly reason: number; readonly remote: boolean };
+
+/** What all streams of a client share. */
+export interface StreamHost {
+  readonly pool: CircuitPool;
+  readonly clock: Clock;
+  /** Streams wait for a controller to attach them, in place of the pool. */
+  readonly leavesUnattached: boolean;
+  /** How long and how often opening a stream is tried. */
+  readonly patience: Pick<PoolSettings, 'waitMsMax' | 'exitsMax'>;
+  newId(): number;
+  onStep(stream: RequestedStream, step: StreamStep): void;
 }
+
+/** Where a stream is on its way: it waits for a circuit, an exit was asked, the exit has accepted. */
+export type StreamPhase = 'waiting' | 'sent' | 'open';
 
 /**
  * A stream as a program asked for it: carried by one circuit, or tried on several until one opens it, each time at
  * another exit. The program is told what the last exit said, not that there is none left to ask.
  */
 export class RequestedStream implements StreamUser, CircuitWaiter {
+  /** Counts the client's streams. */
+  readonly id: number;
+  readonly request: StreamRequest;
   readonly to: ExitGoal;
   readonly isolation: string;
   readonly avoid = new Set<number>();
   readonly notExits = new Set<string>();
-  readonly #request: StreamRequest;
   readonly #user: RequestUser;
-  readonly #pool: CircuitPool;
-  readonly #clock: Clock;
-  readonly #patience: StreamPatience;
+  readonly #host: StreamHost;
   #stream: ClientStream | undefined;
   #circuit: ManagedCircuit | undefined;
   #opened = false;
@@ -77,18 +104,11 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   /** Ends the wait for this exit's answer; once opened, that of a half-open stream. */
   #timer: Cancel | undefined;
 
-  constructor(
-    request: StreamRequest,
-    user: RequestUser,
-    pool: CircuitPool,
-    clock: Clock,
-    patience: StreamPatience,
-  ) {
-    this.#request = request;
+  constructor(request: StreamRequest, user: RequestUser, host: StreamHost) {
+    this.id = host.newId();
+    this.request = request;
     this.#user = user;
-    this.#pool = pool;
-    this.#clock = clock;
-    this.#patience = patience;
+    this.#host = host;
     this.isolation = request.isolation;
     const { goal } = request;
     this.to = goal.kind === 'connect' ? { host: goal.host, port: goal.port } : { host: goal.name, port: 0 };
@@ -99,15 +119,48 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     return this.#circuit;
   }
 
+  get phase(): StreamPhase {
+    if (this.#opened) return 'open';
+    return this.#stream === undefined ? 'waiting' : 'sent';
+  }
+
   start(): void {
-    this.#deadline = this.#clock.after(this.#patience.waitMsMax, () => {
-      this.#pool.forget(this);
+    const { clock, pool, patience } = this.#host;
+    this.#deadline = clock.after(patience.waitMsMax, () => {
+      pool.forget(this);
       this.#stream?.close(endReason.timeout);
       this.onNone({ code: 'CIRCUIT_TIMEOUT' });
     });
-    const { circuit } = this.#request;
-    if (circuit === undefined) this.#pool.request(this);
+    this.#host.onStep(this, { kind: 'new' });
+    const { circuit } = this.request;
+    if (circuit === undefined) this.#await();
     else this.onCircuit(circuit);
+  }
+
+  /**
+   * Leads the stream to a circuit and there to a hop, by default the last; without a circuit, to whichever the pool has.
+   * What was asked elsewhere is taken back. False: it is open already, or bound to a circuit.
+   */
+  attach(circuit: ManagedCircuit | undefined, hop?: number): boolean {
+    if (this.#over || this.#opened || this.request.circuit !== undefined) return false;
+    const { pool } = this.#host;
+    pool.forget(this);
+    this.#takeBack(endReason.misc);
+    if (circuit === undefined) pool.request(this);
+    else {
+      // Streams of other tokens do not follow it there.
+      circuit.isolation ??= this.isolation;
+      this.onCircuit(circuit, hop);
+    }
+    return true;
+  }
+
+  /** Ends the stream from this side; its program is told. */
+  end(reason: number): void {
+    if (this.#over) return;
+    this.#host.pool.forget(this);
+    this.#stream?.close(reason);
+    this.#closed(reason);
   }
 
   /** Takes all of `bytes`. False: wait for onWritable. */
@@ -137,28 +190,29 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   /** The program is gone; the user hears nothing more. */
   close(reason: number = endReason.done): void {
     if (this.#over) return;
-    this.#finish();
-    this.#pool.forget(this);
+    this.#finish(reason);
+    this.#host.pool.forget(this);
     this.#stream?.close(reason);
   }
 
   // From the pool
 
-  onCircuit(circuit: ManagedCircuit): void {
+  onCircuit(circuit: ManagedCircuit, hop = circuit.path.length - 1): void {
     this.#circuit = circuit;
-    const stream = circuit.openStream(this.#goalAt(circuit), this);
+    const stream = circuit.openStream(this.#goalAt(circuit.path[hop]), this, hop);
     if (this.#over) return;
     if (stream === undefined) this.#failed(endReason.destroy, circuit.fault);
     // The user may have been told of the stream's end already, while it was being opened.
     else if (!stream.closed) {
       this.#stream = stream;
+      this.#host.onStep(this, { kind: 'sent' });
       this.#awaitAnswer();
     }
   }
 
   onNone(fault: Fault): void {
     if (this.#over) return;
-    if (this.#lastReason !== undefined) this.#closed(this.#lastReason);
+    if (this.#lastReason !== undefined) this.#closed(this.#lastReason, undefined, true);
     else this.#closed(fault.code === 'CIRCUIT_TIMEOUT' ? endReason.timeout : endReason.misc, fault);
   }
 
@@ -167,6 +221,8 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   onOpened(address: string | undefined): void {
     this.#opened = true;
     this.#stopTimers();
+    if (address !== undefined) this.#host.onStep(this, { kind: 'remapped', address });
+    this.#host.onStep(this, { kind: 'succeeded' });
     this.#user.onOpened(address);
     const early = this.#early;
     this.#early = [];
@@ -178,7 +234,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
 
   onData(bytes: Uint8Array): boolean {
     if (this.#circuit !== undefined) this.#circuit.bytesIn += bytes.length;
-    if (this.#sourceEnded) this.#lastByteMs = this.#clock.monotonicMs();
+    if (this.#sourceEnded) this.#lastByteMs = this.#host.clock.monotonicMs();
     return this.#user.onData(bytes);
   }
 
@@ -188,7 +244,9 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
 
   onResolved(answer: ResolvedMessage): void {
     if (this.#over) return;
-    this.#finish();
+    for (const { value } of answer.addresses.slice(0, 1))
+      this.#host.onStep(this, { kind: 'remapped', address: value });
+    this.#finish(endReason.done);
     this.#user.onResolved(answer);
   }
 
@@ -196,43 +254,58 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     if (this.#over) return;
     this.#stream = undefined;
     const retriable = reason === endReason.destroy || exitsOwn.has(reason);
-    if (!this.#opened && retriable) this.#failed(reason, this.#circuit?.fault);
-    else this.#closed(reason, this.#circuit?.fault);
+    const remote = this.#circuit?.circuit?.state !== 'ended';
+    if (!this.#opened && retriable) this.#failed(reason, this.#circuit?.fault, remote);
+    else this.#closed(reason, this.#circuit?.fault, remote);
   }
 
   /** Where the exit goes to IPv6 addresses, a name may lead to one. spec: tor-spec/opening-streams */
-  #goalAt({ path }: ManagedCircuit): StreamGoal {
-    const { goal } = this.#request;
-    const exit = path[path.length - 1].relay;
+  #goalAt({ relay: exit }: PlannedHop): StreamGoal {
+    const { goal } = this.request;
     if (goal.kind === 'resolve' || exit === undefined) return goal;
     return allowsPort(exit.exitPolicyIpv6, goal.port) ? { ...goal, flags: beginFlag.ipv6Okay } : goal;
   }
 
   /** An exit that has answered nothing by then never will. While hops are still to be paid it was not asked yet. */
   #awaitAnswer(): void {
-    this.#timer = this.#clock.after(streamAnswerMsMax, () => {
+    this.#timer = this.#host.clock.after(streamAnswerMsMax, () => {
       if (this.#circuit?.payments?.ready === false) {
         this.#awaitAnswer();
         return;
       }
-      this.#stream?.close(endReason.timeout);
-      this.#stream = undefined;
+      this.#takeBack(endReason.timeout);
       this.#failed(endReason.timeout, undefined);
     });
   }
 
   /** Tries another circuit, if that may help. */
-  #failed(reason: number, fault: Fault | undefined): void {
+  #failed(reason: number, fault: Fault | undefined, remote = false): void {
     this.#timer?.();
-    const bound = this.#request.circuit !== undefined;
+    const bound = this.request.circuit !== undefined;
+    const { leavesUnattached, patience } = this.#host;
     if (this.#circuit !== undefined) this.avoid.add(this.#circuit.id);
     if (exitsOwn.has(reason)) this.#notAgain(reason);
     // Another circuit would cost as much: a refusal for money is final.
-    if (bound || fault?.code === 'CIRCUIT_UNPAID' || this.avoid.size >= this.#patience.exitsMax) {
-      this.#closed(reason, fault);
+    const final = bound || fault?.code === 'CIRCUIT_UNPAID';
+    if (final || (!leavesUnattached && this.avoid.size >= patience.exitsMax)) {
+      this.#closed(reason, fault, remote);
       return;
     }
-    this.#pool.request(this);
+    this.#host.onStep(this, { kind: 'detached', reason, remote });
+    this.#await();
+  }
+
+  /** For a circuit: the pool's, or a controller's choice. */
+  #await(): void {
+    if (this.#host.leavesUnattached) this.#host.onStep(this, { kind: 'unattached' });
+    else this.#host.pool.request(this);
+  }
+
+  /** The exit that was asked need not answer any more. */
+  #takeBack(reason: number): void {
+    this.#timer?.();
+    this.#stream?.close(reason);
+    this.#stream = undefined;
   }
 
   #notAgain(reason: number): void {
@@ -241,15 +314,17 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     this.#lastReason = reason;
   }
 
-  #closed(reason: number, fault?: Fault): void {
-    this.#finish();
+  #closed(reason: number, fault?: Fault, remote = false): void {
+    if (!this.#opened) this.#host.onStep(this, { kind: 'failed', reason, remote });
+    this.#finish(reason, remote);
     this.#user.onClosed(reason, fault);
   }
 
-  #finish(): void {
+  #finish(reason: number, remote = false): void {
     this.#over = true;
     this.#early = [];
     this.#stopTimers();
+    this.#host.onStep(this, { kind: 'closed', reason, remote });
   }
 
   #stopTimers(): void {
@@ -258,18 +333,19 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   }
 
   #beginHalfOpen(): void {
-    this.#lastByteMs = this.#clock.monotonicMs();
+    this.#lastByteMs = this.#host.clock.monotonicMs();
     this.#watchHalfOpen();
   }
 
   #watchHalfOpen(): void {
-    const leftMs = this.#lastByteMs + halfOpenMsMax - this.#clock.monotonicMs();
+    const { clock, pool } = this.#host;
+    const leftMs = this.#lastByteMs + halfOpenMsMax - clock.monotonicMs();
     if (leftMs > 0) {
-      this.#timer = this.#clock.after(leftMs, () => this.#watchHalfOpen());
+      this.#timer = clock.after(leftMs, () => this.#watchHalfOpen());
       return;
     }
-    this.#finish();
-    this.#pool.forget(this);
+    this.#finish(endReason.done);
+    pool.forget(this);
     this.#stream?.finish(endReason.done);
     this.#user.onClosed(endReason.done);
   }

@@ -3,7 +3,7 @@ import { parseIp } from '../src/base/ip.ts';
 import { socksConnectionsMax, socksHandshakeMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import type { ResolvedMessage } from '../src/cell/relay-messages.ts';
-import type { Cancel, Clock, CloseReason, Observer, StreamId, StreamPort } from '../src/ports.ts';
+import type { Cancel, Clock, CloseReason, Endpoint, Observer, StreamId, StreamPort } from '../src/ports.ts';
 import {
   encodeSocksReply,
   encodeSocksResolved,
@@ -44,7 +44,7 @@ export class SocksService {
     return this.#connections.has(stream);
   }
 
-  onAccepted(stream: StreamId): void {
+  onAccepted(stream: StreamId, from: Endpoint): void {
     if (this.#connections.size >= socksConnectionsMax) {
       this.#ports.observer.count('naulon_socks_refused_total');
       this.#ports.streams.close(stream);
@@ -53,7 +53,7 @@ export class SocksService {
     const forget = (): void => {
       this.#connections.delete(stream);
     };
-    this.#connections.set(stream, new SocksConnection(stream, this.#host, this.#ports, forget));
+    this.#connections.set(stream, new SocksConnection(stream, from, this.#host, this.#ports, forget));
   }
 
   onBytes(stream: StreamId, bytes: Uint8Array): void {
@@ -75,6 +75,7 @@ export class SocksService {
 
 class SocksConnection implements RequestUser {
   readonly #id: StreamId;
+  readonly #from: Endpoint;
   readonly #host: SocksHost;
   readonly #ports: SocksPorts;
   readonly #forget: () => void;
@@ -85,8 +86,9 @@ class SocksConnection implements RequestUser {
   #answered = false;
   #over = false;
 
-  constructor(id: StreamId, host: SocksHost, ports: SocksPorts, forget: () => void) {
+  constructor(id: StreamId, from: Endpoint, host: SocksHost, ports: SocksPorts, forget: () => void) {
     this.#id = id;
+    this.#from = from;
     this.#host = host;
     this.#ports = ports;
     this.#forget = forget;
@@ -152,7 +154,7 @@ class SocksConnection implements RequestUser {
     // The two parts are told apart by a byte that neither can make up: their lengths.
     const key =
       isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
-    const asked = { goal: goalOf(request), isolation: key, circuit: named };
+    const asked = { goal: goalOf(request), isolation: key, circuit: named, source: this.#from };
     this.#stream = this.#host.openStream(asked, this);
     // The stream may have failed at once, and closed the connection.
     if (!this.#over) this.#stream.start();
@@ -232,7 +234,7 @@ function goalOf(request: SocksRequest): StreamRequest['goal'] {
 }
 
 /** The name whose records name an address. spec: tor-spec/remote-hostname-lookup */
-function reverseName(host: string): string {
+export function reverseName(host: string): string {
   const ip = [...(parseIp(host) ?? [])].reverse();
   if (ip.length === 4) return `${ip.join('.')}.in-addr.arpa`;
   const nibbles = ip.flatMap(byte => [(byte & 15).toString(16), (byte >> 4).toString(16)]);

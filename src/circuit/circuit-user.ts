@@ -21,6 +21,8 @@ export interface CircuitEnd {
 
 /** Who owns a circuit. */
 export interface CircuitUser {
+  /** One more hop is there; the last one's is followed by onBuilt. */
+  onHop(): void;
   /** All hops are there; payers may be set and streams opened. */
   onBuilt(): void;
   onEnded(end: CircuitEnd): void;

@@ -276,6 +276,7 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
     }
     this.#layers.push(keys.value);
     this.hops.push(new HopState(this.path[this.hops.length], fixedFlow()));
+    this.#options.user.onHop();
     if (this.hops.length < this.path.length) {
       this.#extend();
       return;

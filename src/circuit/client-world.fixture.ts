@@ -97,6 +97,7 @@ export class World {
         onEnded: end => {
           this.end = end;
         },
+        onHop: () => {},
         onIdle: () => {
           this.idle += 1;
         },

@@ -17,6 +17,13 @@ interface Guard {
   failedMs: number | undefined;
 }
 
+/** `up`: it worked when it was last tried, or was not tried. */
+export interface GuardState {
+  readonly rsaId: Uint8Array;
+  readonly nickname: string;
+  readonly state: 'up' | 'down' | 'unlisted';
+}
+
 export interface GuardSetOptions {
   /** Guards sampled; the first of them that works is used. torrc NumEntryGuards asks for more at once. */
   readonly sampleSize: number;
@@ -47,6 +54,15 @@ export class GuardSet {
 
   constructor(options: Partial<GuardSetOptions> = {}) {
     this.#options = { ...defaults, ...options };
+  }
+
+  /** All guards in the order of preference, and how each is as far as we know. */
+  states(wallMs: number): readonly GuardState[] {
+    return this.#guards.map(guard => {
+      const { rsaId, nickname, unlistedMs } = guard;
+      const state = unlistedMs !== undefined ? 'unlisted' : this.#failed(guard, wallMs) ? 'down' : 'up';
+      return { rsaId, nickname, state };
+    });
   }
 
   get size(): number {
@@ -85,8 +101,7 @@ export class GuardSet {
 
   /** For choosePath: identities of those that are listed; those that failed of late behind the others. */
   usable(wallMs: number): readonly Uint8Array[] {
-    const failed = (guard: Guard): boolean =>
-      guard.failedMs !== undefined && wallMs - guard.failedMs < this.#options.retryMs;
+    const failed = (guard: Guard): boolean => this.#failed(guard, wallMs);
     const listed = this.#guards.filter(({ unlistedMs }) => unlistedMs === undefined);
     const working = listed.filter(guard => !failed(guard));
     return [...working, ...listed.filter(failed)].map(guard => guard.rsaId);
@@ -135,6 +150,10 @@ export class GuardSet {
       const goneMs = wallMs - (guard.unlistedMs ?? wallMs);
       return wallMs - guard.addedMs < lifetimeMs && goneMs < unlistedMsMax;
     });
+  }
+
+  #failed({ failedMs }: Guard, wallMs: number): boolean {
+    return failedMs !== undefined && wallMs - failedMs < this.#options.retryMs;
   }
 
   #has(rsaId: Uint8Array): boolean {

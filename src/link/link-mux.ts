@@ -80,6 +80,8 @@ export class LinkMux implements LinkHandler {
   readonly #spares = new SpareBlocks();
   readonly #drained: number[] = [];
   #queuedCells = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
 
   constructor(options: LinkMuxOptions) {
     this.#options = options;
@@ -92,6 +94,15 @@ export class LinkMux implements LinkHandler {
   /** Cells queued over all links. */
   get queuedCells(): number {
     return this.#queuedCells;
+  }
+
+  /** Bytes of all links so far, without what TLS adds. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   /** Connects and shakes hands; ends in onLinkReady or onLinkLost, later. */
@@ -181,6 +192,7 @@ export class LinkMux implements LinkHandler {
   onBytes(link: LinkId, bytes: Uint8Array): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
+    this.#bytesRead += bytes.length;
     this.#insideEvent = true;
     const fault = state.codec.push(bytes, this.#handlerOf(state));
     if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
@@ -218,7 +230,10 @@ export class LinkMux implements LinkHandler {
         peerAddress: state.remote.host,
       },
       {
-        write: bytes => port.write(state.id, bytes),
+        write: bytes => {
+          this.#bytesWritten += bytes.length;
+          return port.write(state.id, bytes);
+        },
         useProtocol: protocol => state.codec.useProtocol(protocol),
       },
     );
@@ -360,6 +375,7 @@ export class LinkMux implements LinkHandler {
       const before = state.scheduler.queuedCells;
       const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
       this.#queuedCells += state.scheduler.queuedCells - before;
+      this.#bytesWritten += length;
       const { port, clock } = this.#options;
       if (!port.write(state.id, this.#batch.subarray(0, length))) state.stalledSinceMs = clock.monotonicMs();
       if (this.#drained.length > 0) this.#tellDrained(state);

@@ -7,7 +7,7 @@ import type { Actor, World } from './world.ts';
 export interface LoggedLine {
   readonly node: string;
   readonly timeMs: number;
-  readonly level: string;
+  readonly level: Parameters<Observer['log']>[0];
   readonly event: string;
   readonly fields: LogFields;
 }
@@ -81,7 +81,7 @@ export class SimNode implements Actor {
     this.world.trace.record(this.world.nowUs, this.index, 'crash');
   }
 
-  #log(level: string, event: string, fields: LogFields): void {
+  #log(level: LoggedLine['level'], event: string, fields: LogFields): void {
     this.called(`log ${level} ${event}`);
     this.onLog?.({ node: this.name, timeMs: this.world.nowUs / 1_000, level, event, fields });
   }
