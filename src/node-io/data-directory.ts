@@ -6,7 +6,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { OperatorError } from '../base/fault.ts';
@@ -54,10 +54,10 @@ export function readSecretFile(file: string): string | undefined {
 }
 
 /** Writes a file of secrets, whole or not at all, and durably. */
-export function writeSecretFile(file: string, text: string): void {
+export function writeSecretFile(file: string, text: string | Uint8Array): void {
   const temporary = `${file}.new`;
   const handle = openSync(temporary, 'w', 0o600);
-  writeSync(handle, text);
+  writeFileSync(handle, text);
   fsyncSync(handle);
   closeSync(handle);
   renameSync(temporary, file);

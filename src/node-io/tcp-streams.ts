@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import { parseIp } from '../base/ip.ts';
@@ -54,8 +54,11 @@ export class TcpStreams implements StreamPort {
   async listenAtPath(path: string, listener: string): Promise<void> {
     rmSync(path, { force: true });
     const server = this.#newServer(socket => this.#accept(socket, { host: path, port: 0 }, listener));
-    await listenAt(server, { path });
-    chmodSync(path, 0o600);
+    // The file is made inside the call: at no moment may others connect to it.
+    const before = process.umask(0o177);
+    const listening = listenAt(server, { path });
+    process.umask(before);
+    await listening;
     this.#servers.add(server);
   }
 
