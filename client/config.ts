@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { exitCode, fail, OperatorError, type Result } from '../src/base/fault.ts';
 import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import { type HashedPassword, parseHashedPassword } from '../src/crypto/hashed-password.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { type LogLevel, levelOfTorName } from '../src/node-io/json-log.ts';
 import type { Endpoint } from '../src/ports.ts';
@@ -15,6 +16,15 @@ import {
   type PaymentSettings,
 } from './client-settings.ts';
 
+/** Where controllers may connect, and what admits them. */
+export interface TorControlConfig {
+  readonly ports: readonly Endpoint[];
+  /** Path of a unix socket. */
+  readonly socket: string | undefined;
+  readonly cookieFile: string | undefined;
+  readonly passwords: readonly HashedPassword[];
+}
+
 /** A client's files, read and judged. */
 export interface ClientConfig {
   readonly settings: ClientSettings;
@@ -23,6 +33,8 @@ export interface ClientConfig {
   readonly socks: readonly Endpoint[];
   /** Path of the control socket. */
   readonly control: string;
+  readonly torControl: TorControlConfig;
+  readonly torrc: Torrc;
   readonly log: { readonly level: LogLevel; readonly file: string | undefined };
   readonly pay: PayConfig;
   /** Options that are set and have no effect. */
@@ -30,6 +42,16 @@ export interface ClientConfig {
 }
 
 const socksPortDefault = 9050;
+
+/** Reads a torrc again, for a client that runs. */
+export function readTorrc(file: string): Result<Torrc> {
+  try {
+    return parseTorrc(readText(file), file);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    return fail(error.code, error.message);
+  }
+}
 
 /** Reads torrc and pay.yaml; what is wrong is one OperatorError that names file and line. */
 export function readClientConfig(torrcFile: string, payFile: string | undefined): ClientConfig {
@@ -74,7 +96,9 @@ function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: strin
     settings,
     dataDirectory,
     socks: socksOf(torrc),
-    control: torrc.text('ControlSocket') ?? join(dataDirectory, 'control'),
+    control: join(dataDirectory, 'control'),
+    torControl: torControlOf(torrc, dataDirectory),
+    torrc,
     log: logOf(torrc),
     pay,
     unused: torrc.unused(),
@@ -95,6 +119,39 @@ function socksOf(torrc: Torrc): readonly Endpoint[] {
   return lines
     .filter(({ port }) => port !== 0)
     .map(({ host, port }) => ({ host: host ?? '127.0.0.1', port: port === 'auto' ? 0 : port }));
+}
+
+function torControlOf(torrc: Torrc, dataDirectory: string): TorControlConfig {
+  const socket = torrc.text('ControlSocket');
+  if (socket !== undefined && resolve(socket) === join(dataDirectory, 'control'))
+    throw configError(torrc.fault('ControlSocket', "naulon's own commands talk to that socket"));
+  const cookie = torrc.flag('CookieAuthentication') ?? false;
+  const passwords = torrc.lines('HashedControlPassword').map(({ value, line }) => {
+    const password = parseHashedPassword(value);
+    if (password !== undefined) return password;
+    throw configError(torrc.fault('HashedControlPassword', 'must be what tor --hash-password writes', line));
+  });
+  const ports = torrc
+    .ports('ControlPort')
+    .filter(({ port }) => port !== 0)
+    .map(({ host, port }) => ({ host: host ?? '127.0.0.1', port: port === 'auto' ? 0 : port }));
+  const open = ports.find(({ host }) => !isLoopback(host));
+  if (open !== undefined && !cookie && passwords.length === 0) {
+    const why = `${open.host} can be reached by others: set CookieAuthentication or HashedControlPassword`;
+    throw configError(torrc.fault('ControlPort', why));
+  }
+  return {
+    ports,
+    socket: socket === undefined || socket === '0' ? undefined : resolve(socket),
+    cookieFile: cookie
+      ? resolve(torrc.text('CookieAuthFile') ?? join(dataDirectory, 'control_auth_cookie'))
+      : undefined,
+    passwords,
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return /^127\./.test(host) || host === '::1';
 }
 
 function paymentSettings(pay: PayConfig, given: boolean): PaymentSettings {

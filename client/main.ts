@@ -4,19 +4,22 @@ import { startClient } from './start-client.ts';
 
 /** Runs one client in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
 export async function clientMain(torrc: string, pay: string | undefined): Promise<void> {
-  const stopped = stopRequested();
+  const stopRequested = stopSignal();
   const client = await startClient(readClientConfig(torrc, pay), packageVersion());
+  const stopped = Promise.race([stopRequested, client.stopAsked]);
   const first = await Promise.race([client.ready.then(() => 'ready' as const), stopped]);
   if (first === 'ready') {
-    const { socks, control } = client;
-    process.stdout.write(`${JSON.stringify({ event: 'ready', role: 'client', socks, control })}\n`);
+    const { socks, control, controllers } = client;
+    process.stdout.write(
+      `${JSON.stringify({ event: 'ready', role: 'client', socks, control, controllers })}\n`,
+    );
   }
   await stopped;
   await client.stop();
 }
 
 /** Ctrl-C, an orderly kill, or the end of the program that started us. */
-function stopRequested(): Promise<void> {
+function stopSignal(): Promise<void> {
   return new Promise(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     process.once('disconnect', () => resolve());

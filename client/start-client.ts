@@ -7,14 +7,14 @@ import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
-import { openJsonLog } from '../src/node-io/json-log.ts';
+import { openJsonLog, scrubbed } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { TlsLinks } from '../src/node-io/tls-links.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Answer, AnswerHandler, AskId, ChainEvent, Endpoint } from '../src/ports.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent, Endpoint, Observer } from '../src/ports.ts';
 import { type BitcoinChannelScheme, bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
@@ -23,6 +23,7 @@ import { ChannelMoney } from './channel-money.ts';
 import { ClientCore, type ClientHooks } from './client-core.ts';
 import type { ClientConfig } from './config.ts';
 import { ControlService } from './control-service.ts';
+import { type RunningController, startController } from './start-controller.ts';
 
 /** A client that serves. */
 export interface RunningClient {
@@ -31,6 +32,10 @@ export interface RunningClient {
   readonly socks: readonly string[];
   /** Path of the control socket. */
   readonly control: string;
+  /** Where the Tor control protocol is spoken: HOST:PORT or `unix:PATH`. */
+  readonly controllers: readonly string[];
+  /** Resolves when a controller wants the client to end. */
+  readonly stopAsked: Promise<void>;
   /** Resolves once a circuit was built through the network. */
   readonly ready: Promise<void>;
   /** What it has counted so far. */
@@ -63,6 +68,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   readonly socks: string[] = [];
   readonly control: string;
   readonly ready: Promise<void>;
+  readonly stopAsked: Promise<void>;
   readonly #config: ClientConfig;
   readonly #log;
   readonly #clock = new SystemClock();
@@ -75,7 +81,9 @@ class WiredClient implements RunningClient, AnswerHandler {
   readonly #care: ChannelCare | undefined;
   readonly #stored = new Map<AskId, () => void>();
   #service: ControlService | undefined;
+  #controller: RunningController | undefined;
   #tellReady = (): void => {};
+  #askToStop = (): void => {};
 
   constructor(config: ClientConfig) {
     this.#config = config;
@@ -85,12 +93,15 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.#store = new FileStore({ directory, onBroken: endAtOnce });
     this.#store.attach(this);
     const { chain } = config.pay;
-    const observer = this.#log;
+    const observer = this.#observer();
     if (chain !== undefined) {
       this.#chain = new BitcoindChain({ url: chain.rpc, cookieFile: chain.cookie, observer });
     }
     this.ready = new Promise(resolve => {
       this.#tellReady = resolve;
+    });
+    this.stopAsked = new Promise(resolve => {
+      this.#askToStop = resolve;
     });
     const schemes = schemesOf(config.pay, config.settings.payment.schemes);
     const ports = {
@@ -118,6 +129,19 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.#service = new ControlService(this.core, this.#money, ports, facts);
     this.core.addService('control', this.#service);
     await this.#streams.listenAtPath(this.control, 'control');
+    this.#controller = await startController({
+      ...ports,
+      config: this.#config,
+      core: this.core,
+      money: this.#money,
+      socks: this.socks,
+      version,
+      stop: () => this.#askToStop(),
+    });
+  }
+
+  get controllers(): readonly string[] {
+    return this.#controller?.listeners ?? [];
   }
 
   start(): void {
@@ -134,6 +158,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   async stop(): Promise<void> {
     this.#care?.stop();
     await new Promise<void>(done => this.core.stop(done));
+    this.#controller?.service.stop();
     await this.stopPorts();
   }
 
@@ -153,6 +178,17 @@ class WiredClient implements RunningClient, AnswerHandler {
 
   onChain(event: ChainEvent): void {
     this.core.onChain(event);
+  }
+
+  /** The log; controllers may listen to it. */
+  #observer(): Observer {
+    return {
+      log: (level, event, fields) => {
+        this.#log.log(level, event, fields);
+        this.#controller?.service.onLog(level, event, fields && scrubbed(fields));
+      },
+      count: (counter, by) => this.#log.count(counter, by),
+    };
   }
 
   #hooks(): ClientHooks {

@@ -98,12 +98,17 @@ export class ClientLab {
 
   /** A program connects to the SOCKS port. */
   socks() {
-    return this.#talker.connect({ host: clientAddress, port: socksPort });
+    return this.connect(socksPort);
   }
 
   /** A command connects to the control socket. */
   control() {
-    return this.#talker.connect({ host: clientAddress, port: controlPort });
+    return this.connect(controlPort);
+  }
+
+  /** A program connects to a port of the client's machine. */
+  connect(port: number) {
+    return this.#talker.connect({ host: clientAddress, port });
   }
 
   /** Asks the control socket, over one connection for all: the result, or the error's code. */

@@ -10,11 +10,25 @@ import { paymentStatus } from '../src/payment/scheme.ts';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-/**
- * Names in capitals that are no codes: variables of the environment, errors of the system, a link cell, features of the
- * Tor control protocol.
- */
-const otherName = /^(NAULON_|ERR_|AUTH_CHALLENGE$|EXTENDED_EVENTS$|VERBOSE_NAMES$)/;
+/** Names in capitals that are no codes: variables of the environment, errors of the system, a link cell. */
+const otherName = /^(NAULON_|ERR_|AUTH_CHALLENGE$)/;
+
+/** Words of the Tor control protocol: features, events, reasons. */
+const controlWords = new Set([
+  'CHANNEL_CLOSED',
+  'CIRCUIT_ESTABLISHED',
+  'CIRC_MINOR',
+  'CONF_CHANGED',
+  'CONTROLLER_WAIT',
+  'ENOUGH_DIR_INFO',
+  'EXTENDED_EVENTS',
+  'NEED_CAPACITY',
+  'OR_IDENTITY',
+  'STATUS_CLIENT',
+  'STATUS_GENERAL',
+  'STATUS_SERVER',
+  'VERBOSE_NAMES',
+]);
 
 const comparisons = new Set([
   ts.SyntaxKind.EqualsEqualsEqualsToken,
@@ -43,7 +57,8 @@ function raisedCodes(): Set<string> {
 function isCode(literal: ts.StringLiteral): boolean {
   const { parent, text } = literal;
   const compared = ts.isBinaryExpression(parent) && comparisons.has(parent.operatorToken.kind);
-  if (otherName.test(text) || ts.isLiteralTypeNode(parent) || compared) return false;
+  if (otherName.test(text) || controlWords.has(text) || ts.isLiteralTypeNode(parent) || compared)
+    return false;
   if (/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/.test(text)) return true;
   const ofError = ts.isNewExpression(parent) && parent.expression.getText() === 'OperatorError';
   const named = ts.isPropertyAssignment(parent) && parent.name.getText() === 'code';

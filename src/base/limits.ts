@@ -160,6 +160,14 @@ export const controlCommandBytesMax = 65_536;
 export const controlInputBytesMax = 4 * controlCommandBytesMax;
 /** Bytes to a controller that does not read; then its connection ends, as events may not be left out. */
 export const controlBacklogBytesMax = 4 * 1024 * 1024;
+/** How long a controller may take to authenticate; a person may be typing a password. */
+export const controllerAdmitMsMax = 120_000;
+/** Addresses that controllers have mapped to others. */
+export const addressMapMax = 1_000;
+/** Seconds whose traffic a controller is told of when it comes, as many as C tor has. */
+export const bandwidthsToldMax = 300;
+/** Payments that hops have credited, of which controllers are told. */
+export const receiptsToldMax = 1_000;
 
 // Bitcoin wallet and channels
 /** Unused addresses that are watched beyond the last one handed out; wallets agree on 20. */

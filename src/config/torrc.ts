@@ -63,6 +63,16 @@ export class Torrc {
     return this.#lines.get(option) ?? [];
   }
 
+  /** The lines of any option, as written; empty: it is not set. */
+  values(option: TorrcOption): readonly string[] {
+    return (this.#lines.get(option) ?? []).map(({ value }) => value);
+  }
+
+  /** Options that are set, in the order in which they were first. */
+  get options(): readonly TorrcOption[] {
+    return [...this.#lines.keys()];
+  }
+
   /** Options that are set and have no effect. */
   unused(): readonly TorrcOption[] {
     return [...this.#lines.keys()].filter(option => torrcOptions[option] === 'unused');
@@ -89,6 +99,11 @@ export class Torrc {
   }
 }
 
+/** The option of that name, whatever its case; undefined: there is none. */
+export function torrcOption(name: string): TorrcOption | undefined {
+  return optionNames.get(name.toLowerCase());
+}
+
 const optionNames = new Map(Object.keys(torrcOptions).map(name => [name.toLowerCase(), name as TorrcOption]));
 
 /**
@@ -100,7 +115,7 @@ export function parseTorrc(text: string, file: string): Result<Torrc, ConfigFaul
   for (const { content, line } of logicalLines(text)) {
     const match = /^(\S+)(?:\s+(.*))?$/.exec(content);
     if (match === null) continue;
-    const option = optionNames.get(match[1].toLowerCase());
+    const option = torrcOption(match[1]);
     if (option === undefined) return fail('CONFIG_UNKNOWN_OPTION', unknownOption(file, line, match[1]));
     const value = unquote(match[2] ?? '');
     if (value === undefined) {
