@@ -77,7 +77,7 @@ function addNet(program: Command, does: Does): void {
   program.commandsGroup('Network:');
   program
     .command('up')
-    .description('start authority, relays, client and a regtest chain; print the SOCKS address')
+    .description('start authority, relays, client and a regtest chain; print its SOCKS and control addresses')
     .argument('[net.yaml]', 'what to start; three relays otherwise')
     .option('--relays <number>', 'how many relays, the last one an exit', wholeNumber(1, 200))
     .option(
@@ -139,7 +139,7 @@ function addNode(program: Command, does: Does): void {
   node('dirauth', 'run one directory authority in the foreground').action(
     does(async () => (await import('./node-commands.ts')).dirauth),
   );
-  node('client', 'run one client in the foreground: SOCKS5 proxy and control socket')
+  node('client', 'run one client in the foreground: SOCKS5 proxy, control port and control socket')
     .option('--pay <file>', 'pay.yaml: schemes, chain, limits')
     .action(does(async () => (await import('./node-commands.ts')).client));
 }

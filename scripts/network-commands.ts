@@ -125,9 +125,11 @@ async function detach(options: UpOptions, terminal: Terminal, file: string | und
 }
 
 function showNetwork(state: NetworkState, terminal: Terminal): void {
-  terminal.object({ socks: state.socks, control: state.control, chain: state.chain, nodes: state.nodes });
-  terminal.print(`SOCKS5  ${state.socks}`);
-  terminal.print(`try     curl --socks5-hostname ${state.socks} URL`);
+  const { socks, control, controlPort, chain, nodes } = state;
+  terminal.object({ socks, control, controlPort, chain, nodes });
+  terminal.print(`SOCKS5  ${socks}`);
+  terminal.print(`control ${controlPort} (Tor control protocol, by cookie: nyx -i ${controlPort})`);
+  terminal.print(`try     curl --socks5-hostname ${socks} URL`);
 }
 
 /** A table of the nodes. Exit code 1 when one that should run does not. */
@@ -139,8 +141,8 @@ export async function status(options: GlobalOptions, terminal: Terminal): Promis
   const supervised = isRunning(state.supervisor);
   const nodes = state.nodes.map(node => ({ ...node, state: stateOf(node) }));
   const failed = nodes.filter(node => node.state !== 'running');
-  const { socks, chain, startedAt } = state;
-  terminal.object({ supervised, ready: state.ready, startedAt, socks, chain, nodes });
+  const { socks, controlPort, chain, startedAt } = state;
+  terminal.object({ supervised, ready: state.ready, startedAt, socks, controlPort, chain, nodes });
   const rows = nodes.map(node => [
     node.name,
     node.impl === 'tor' ? `${node.role} (C tor)` : node.role,

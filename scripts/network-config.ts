@@ -60,11 +60,13 @@ function listensOf(ready: string): Record<string, string> {
     orPort?: number;
     dirPort?: number;
     socks?: readonly string[];
+    controllers?: readonly string[];
   };
   const listens = {
     or: told.or ?? (told.orPort === undefined ? undefined : `127.0.0.1:${told.orPort}`),
     dir: told.dirPort === undefined ? undefined : `127.0.0.1:${told.dirPort}`,
     socks: told.socks?.[0],
+    control: told.controllers?.[0],
   };
   return Object.fromEntries(Object.entries(listens).filter(([, at]) => at !== undefined)) as Record<
     string,
@@ -74,7 +76,12 @@ function listensOf(ready: string): Record<string, string> {
 
 /** Writes the ports that a node was given into its torrc, so that it has them again when it is started by hand. */
 export function keepPorts(torrc: string, listens: Readonly<Record<string, string>>): void {
-  const options: Record<string, string> = { or: 'ORPort', dir: 'DirPort', socks: 'SocksPort' };
+  const options: Record<string, string> = {
+    or: 'ORPort',
+    dir: 'DirPort',
+    socks: 'SocksPort',
+    control: 'ControlPort',
+  };
   let text = readFileSync(torrc, 'utf8');
   for (const [use, at] of Object.entries(listens))
     text = text.replace(`\n${options[use]} 127.0.0.1:auto\n`, `\n${options[use]} ${at}\n`);
@@ -147,6 +154,8 @@ export function exitLines(exitTo: readonly string[]): string[] {
 export function writeClient(
   node: NodePlace & {
     readonly socks: number | 'auto';
+    /** The control port; any free one when absent. */
+    readonly control?: number | 'auto';
     readonly authorities: readonly string[];
     readonly chain: ChainAccess;
     readonly plan: NetPlan;
@@ -163,7 +172,8 @@ export function writeClient(
   const torrc = writeTorrc(dir, [
     `SocksPort 127.0.0.1:${socks}`,
     ...authorityLines(authorities),
-    `ControlSocket ${control}`,
+    `ControlPort 127.0.0.1:${node.control ?? 'auto'}`,
+    'CookieAuthentication 1',
     'ClientRejectInternalAddresses 0',
     'ClientDNSRejectInternalAddresses 0',
   ]);

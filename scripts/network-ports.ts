@@ -3,9 +3,23 @@ import { createServer } from 'node:net';
 /** Tor's own port, where programs look for a SOCKS proxy. */
 const torSocksPort = 9050;
 
-/** Tor's own port when nobody has it; otherwise any. */
-export async function socksPort(): Promise<number | 'auto'> {
-  return (await portIsFree(torSocksPort)) ? torSocksPort : 'auto';
+/** Where programs look for a Tor to control. */
+const torControlPort = 9051;
+
+/** Tor's own ports where nobody has them; otherwise any. */
+export async function torPorts(): Promise<ClientPorts> {
+  const [socks, control] = await Promise.all([torSocksPort, torControlPort].map(portOrAny));
+  return { socks, control };
+}
+
+/** The ports of a network's client. */
+export interface ClientPorts {
+  readonly socks: number | 'auto';
+  readonly control: number | 'auto';
+}
+
+async function portOrAny(port: number): Promise<number | 'auto'> {
+  return (await portIsFree(port)) ? port : 'auto';
 }
 
 /** Whether a TCP port of the loopback address can be listened on now. */

@@ -19,7 +19,7 @@ export interface NodeState {
   /** Set for the real C tor. */
   readonly impl?: 'tor';
   readonly process: ProcessIdentity;
-  /** Where it listens, by what for: or, dir, socks, rpc. */
+  /** Where it listens, by what for: or, dir, socks, control, rpc. */
   readonly listens: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly log: string;
@@ -43,6 +43,8 @@ export interface NetworkState {
   readonly socks: string;
   /** The client's control socket. */
   readonly control: string;
+  /** HOST:PORT of the client's control port, for stem, nyx and whatever else speaks the Tor control protocol. */
+  readonly controlPort: string;
   /** HOST:PORT of a server of test files, which the network's exits may reach. */
   readonly lab: string;
   readonly chain: ChainAccess;

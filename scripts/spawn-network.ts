@@ -19,7 +19,7 @@ import {
   writeClient,
   writeRelay,
 } from './network-config.ts';
-import { portIsFree, socksPort } from './network-ports.ts';
+import { torPorts } from './network-ports.ts';
 import {
   type ChainAccess,
   makeNetworkDir,
@@ -97,6 +97,7 @@ export class NetworkStart {
   #stopping = false;
   #socks = '';
   #control = '';
+  #controlPort = '';
   #lab = '';
   #chain: ChainAccess = { rpcUrl: '', cookieFile: '' };
   #funds: Funds | undefined;
@@ -173,15 +174,18 @@ export class NetworkStart {
     this.#stages.push([]);
     const clientDir = this.#nodeDir('client');
     const written = { dir: clientDir, authorities, chain: this.#chain, plan };
-    const socks = await socksPort();
-    const client = writeClient({ ...written, socks });
+    const ports = await torPorts();
+    const client = writeClient({ ...written, ...ports });
     this.#control = client.control;
     const ready = await this.#start('client', clientDir, client).catch(async error => {
-      // Somebody else was faster to take Tor's port.
-      if (socks === 'auto' || (await portIsFree(socks))) throw error;
-      return this.#start('client', clientDir, writeClient({ ...written, socks: 'auto' }));
+      // Somebody else was faster to take Tor's ports.
+      const now = await torPorts();
+      if (now.socks === ports.socks && now.control === ports.control) throw error;
+      return this.#start('client', clientDir, writeClient({ ...written, socks: 'auto', control: 'auto' }));
     });
-    this.#socks = client.listensOf(ready).socks;
+    const listens = client.listensOf(ready);
+    this.#socks = listens.socks;
+    this.#controlPort = listens.control;
     this.#ready = true;
     this.#write();
   }
@@ -326,6 +330,7 @@ export class NetworkStart {
       authorities: this.#authorities,
       socks: this.#socks,
       control: this.#control,
+      controlPort: this.#controlPort,
       lab: this.#lab,
       chain: this.#chain,
     };
