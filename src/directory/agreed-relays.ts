@@ -6,6 +6,7 @@ import { grouped, lowMedian, mostFrequent } from './opinions.ts';
 import { formatPortPolicy } from './port-policy.ts';
 import { formatPrice } from './price-line.ts';
 import { formatProtocols } from './protocols.ts';
+import { compareVersions } from './tor-version.ts';
 import type { Vote } from './vote.ts';
 import type { VoteEntry } from './vote-entry.ts';
 
@@ -149,13 +150,4 @@ function commonest(entries: readonly VoteEntry[]): readonly VoteEntry[] {
       (a.text > b.text ? -1 : 1),
   );
   return rivals[0].all;
-}
-
-/** Numbers in versions count as numbers: 0.4.9.11 is later than 0.4.9.9. */
-function compareVersions(a: string, b: string): number {
-  const [of, than] = [a, b].map(version => version.split(/(\d+)/));
-  const at = of.findIndex((part, i) => part !== than[i]);
-  if (at < 0) return of.length - than.length;
-  const difference = Number(of[at]) - Number(than[at]);
-  return Number.isNaN(difference) || difference === 0 ? (of[at] < (than[at] ?? '') ? -1 : 1) : difference;
 }

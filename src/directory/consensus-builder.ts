@@ -15,6 +15,11 @@ import {
 /** All that a consensus says: its text follows from this alone, so authorities that agree on it sign the same bytes. */
 export interface ConsensusFacts extends StatusHead {
   readonly method: ConsensusMethod;
+  /** Versions of C tor that are good to run. */
+  readonly clientVersions: readonly string[];
+  readonly serverVersions: readonly string[];
+  readonly previousRandom: string | undefined;
+  readonly currentRandom: string | undefined;
   readonly authorities: readonly ConsensusAuthority[];
   /** In any order; an identity stands once. */
   readonly relays: readonly ConsensusEntry[];
@@ -30,9 +35,11 @@ export function formatConsensus(facts: ConsensusFacts, flavor: ConsensusFlavor):
     `consensus-method ${facts.method}\n`,
     formatTimes(facts),
     `voting-delay ${facts.votingDelay.join(' ')}\n`,
-    'client-versions \n',
-    'server-versions \n',
+    `client-versions ${facts.clientVersions.join(',')}\n`,
+    `server-versions ${facts.serverVersions.join(',')}\n`,
     formatRules(facts),
+    facts.previousRandom === undefined ? '' : `shared-rand-previous-value ${facts.previousRandom}\n`,
+    facts.currentRandom === undefined ? '' : `shared-rand-current-value ${facts.currentRandom}\n`,
     ...[...facts.authorities].sort((a, b) => Buffer.compare(a.v3Ident, b.v3Ident)).map(formatVoter),
     // Without a microdescriptor a relay is of no use to those who read them.
     ...relays

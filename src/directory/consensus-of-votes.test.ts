@@ -124,6 +124,34 @@ describe('rules of dir-spec', () => {
     expect(demands('', 'Link=1')).toEqual(['', '', '', '']);
   });
 
+  test('more than half of those who recommend versions must recommend one; the earliest stands first', () => {
+    const versions = (...lists: (string[] | undefined)[]) => {
+      const votes = lists.map((each, i) => vote(i, [], { clientVersions: each, serverVersions: each }));
+      const { clientVersions, serverVersions } = agreedOn(votes);
+      expect(serverVersions).toEqual(clientVersions);
+      return clientVersions;
+    };
+    expect(versions(['0.4.9.11', '0.4.9.9'], undefined, undefined)).toEqual(['0.4.9.9', '0.4.9.11']);
+    expect(versions(['1', '2'], ['2', '3'], undefined)).toEqual(['2']);
+    expect(versions(undefined, undefined)).toEqual([]);
+    expect(versions(['0.4.9.1-alpha', '0.4.9.1', '0.4.10.1', '0.4.9.1-alpha-dev'])).toEqual([
+      '0.4.9.1',
+      '0.4.9.1-alpha',
+      '0.4.9.1-alpha-dev',
+      '0.4.10.1',
+    ]);
+  });
+
+  test('more than half of all authorities must have a shared random value', () => {
+    const random = (values: (string | undefined)[], authorities: number) => {
+      const votes = values.map((currentRandom, i) => vote(i, [], { currentRandom }));
+      return agreedOn(votes, authorities).currentRandom;
+    };
+    expect(random(['1 a', '1 a', undefined], 3)).toBe('1 a');
+    expect(random(['1 a', '1 a'], 4)).toBeUndefined();
+    expect(random(['1 a', '1 b', undefined], 3)).toBeUndefined();
+  });
+
   test('the version that most have seen counts, of several the latest', () => {
     const versions = (...seen: string[]) =>
       only(seen.map((version, i) => vote(i, [{ ...first, version }]))).version;

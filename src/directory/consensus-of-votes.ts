@@ -6,6 +6,7 @@ import { agreedMethod } from './consensus-method.ts';
 import { grouped, lowMedian } from './opinions.ts';
 import { type Protocols, protocolsOf, supportsProtocol } from './protocols.ts';
 import { eachDemand, type ProtocolDemand } from './status-document.ts';
+import { compareVersions } from './tor-version.ts';
 import type { Vote } from './vote.ts';
 
 /** Votes for a parameter that are enough however many authorities there are. */
@@ -32,6 +33,16 @@ export function consensusOf(votes: readonly Vote[], authorities: number): Consen
     votingDelay: [median(vote => vote.votingDelay[0]), median(vote => vote.votingDelay[1])],
     knownFlags: [...new Set([...votes.flatMap(vote => vote.knownFlags), noEdConsensus])].sort(),
     params,
+    clientVersions: agreedVersions(votes.map(vote => vote.clientVersions)),
+    serverVersions: agreedVersions(votes.map(vote => vote.serverVersions)),
+    previousRandom: agreedRandom(
+      votes.map(vote => vote.previousRandom),
+      authorities,
+    ),
+    currentRandom: agreedRandom(
+      votes.map(vote => vote.currentRandom),
+      authorities,
+    ),
     protocols: eachDemand(demand => agreedProtocols(votes, authorities, demand)),
     authorities: votes.map(({ authority, digest }) => ({ ...authority, voteDigest: digest })),
     relays: agreedRelays(votes, authorities, method, params),
@@ -59,4 +70,21 @@ function agreedProtocols(votes: readonly Vote[], authorities: number, demand: Pr
     lists.flatMap(list => [...list.keys()]),
     (name, version) => lists.filter(list => supportsProtocol(list, name, version)).length >= enough,
   );
+}
+
+/** Those that more than half of the voters with an opinion recommend, the earliest first. */
+function agreedVersions(opinions: readonly (readonly string[] | undefined)[]): string[] {
+  const lists = opinions.filter(each => each !== undefined);
+  const listed = grouped(lists.flat(), version => version);
+  const agreed = [...listed].filter(([, all]) => all.length * 2 > lists.length).map(([version]) => version);
+  return agreed.sort(compareVersions);
+}
+
+/**
+ * The value that more than half of all authorities have. C tor asks for two thirds in the round in which it has come to be,
+ * which is no more than that among up to eight. spec: srv-spec/protocol (consensus)
+ */
+function agreedRandom(values: readonly (string | undefined)[], authorities: number): string | undefined {
+  const known = values.filter(value => value !== undefined);
+  return [...grouped(known, value => value).values()].find(same => same.length * 2 > authorities)?.[0];
 }

@@ -62,6 +62,10 @@ const entries: fc.Arbitrary<ConsensusEntry[]> = fc
 function factsOf(relays: readonly ConsensusEntry[]): ConsensusFacts {
   return {
     method: pricedMethod,
+    clientVersions: ['0.4.9.11'],
+    serverVersions: [],
+    previousRandom: undefined,
+    currentRandom: undefined,
     protocols: eachDemand(demand => parseProtocols(demand.startsWith('required') ? 'Link=4-5' : '')!),
     validAfterMs: wallMs,
     freshUntilMs: wallMs + 10_000,

@@ -71,6 +71,21 @@ describe('vote', () => {
     expect(parseVote(vote.text.replace(from, to))).toMatchObject({ ok: false, fault: { code } });
   });
 
+  test('is read with what C tor agrees on besides', () => {
+    const value = `3 ${'A'.repeat(43)}=`;
+    const body = (participates: string) =>
+      vote.text
+        .replace('known-flags', 'client-versions 0.4.8.1,0.4.9.11\nknown-flags')
+        .replace(/\ncontact .*/, `$&\n${participates}shared-rand-current-value ${value}`);
+    expect(must(parseVote(signedAgain(body('shared-rand-participate\n'))))).toMatchObject({
+      clientVersions: ['0.4.8.1', '0.4.9.11'],
+      serverVersions: undefined,
+      currentRandom: value,
+      previousRandom: undefined,
+    });
+    expect(must(parseVote(signedAgain(body(''))))).toMatchObject({ currentRandom: undefined });
+  });
+
   test('may know no Ed25519 identity of a relay, and no microdescriptor of it', () => {
     const bare = { ...relays[0], ed25519: undefined, microdescriptorDigests: new Map() };
     expect(makeVote(authorities[0], [bare]).relays).toEqual([bare]);

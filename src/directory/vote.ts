@@ -40,8 +40,18 @@ export interface VoteFacts extends StatusHead {
   readonly relays: readonly VoteEntry[];
 }
 
+/** What C tor's authorities agree on besides, and ours have no opinion of. */
+export interface VoteExtras {
+  /** Versions of C tor that are good to run; undefined: no opinion. */
+  readonly clientVersions: readonly string[] | undefined;
+  readonly serverVersions: readonly string[] | undefined;
+  /** Random values that nobody could choose, as their lines say them. spec: srv-spec */
+  readonly previousRandom: string | undefined;
+  readonly currentRandom: string | undefined;
+}
+
 /** A vote whose signature was verified; whether its authority is trusted is another matter. spec: dir-spec/vote-formats */
-export interface Vote extends VoteFacts {
+export interface Vote extends VoteFacts, VoteExtras {
   /** By which rules its authority can compute a consensus. */
   readonly methods: readonly number[];
   readonly certificate: AuthorityCertificate;
@@ -104,7 +114,8 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
     return bad('certificate');
   const digest = sha1(documentBytes(signedText(text)));
   if (!isSigned(parts.footer, certificate, digest)) return fail('VOTE_BAD_SIGNATURE');
-  return ok({ ...head, methods, publishedMs, authority, relays, certificate, digest, text });
+  const extras = readExtras(preamble, new LineIndex(section));
+  return ok({ ...head, ...extras, methods, publishedMs, authority, relays, certificate, digest, text });
 }
 
 function readMethods(line: DocumentLine | undefined): readonly number[] | undefined {
@@ -113,6 +124,24 @@ function readMethods(line: DocumentLine | undefined): readonly number[] | undefi
   return words.length > 0 && words.length <= methodsMax && methods.length === words.length
     ? methods
     : undefined;
+}
+
+function readExtras(preamble: LineIndex, section: LineIndex): VoteExtras {
+  const versions = (keyword: string): readonly string[] | undefined => {
+    const text = preamble.one(keyword)?.rest;
+    return text === undefined ? undefined : [...new Set(text.split(/[, ]+/).filter(each => each !== ''))];
+  };
+  const random = (keyword: string): string | undefined => {
+    const text = section.one(keyword)?.rest ?? '';
+    const counts = section.one('shared-rand-participate') !== undefined;
+    return counts && /^[0-9]{1,5} [A-Za-z0-9+/]{43}=$/.test(text) ? text : undefined;
+  };
+  return {
+    clientVersions: versions('client-versions'),
+    serverVersions: versions('server-versions'),
+    previousRandom: random('shared-rand-previous-value'),
+    currentRandom: random('shared-rand-current-value'),
+  };
 }
 
 /** The certificate stands whole behind the line that names the authority. */

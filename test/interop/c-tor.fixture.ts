@@ -224,7 +224,7 @@ export function scheduleLines(interval: number, delay: number, firstInterval = i
 /** A directory authority of C tor: what its DirAuthority line says, and the lines of its torrc. */
 export async function torAuthorityLines(
   dir: string,
-  schedule = scheduleLines(20, 2, 5),
+  { name = 'torauth', schedule = scheduleLines(20, 2, 5) } = {},
 ): Promise<{ readonly trusted: string; readonly lines: readonly string[] }> {
   const keys = join(dir, 'keys');
   mkdirSync(keys, { recursive: true, mode: 0o700 });
@@ -239,14 +239,14 @@ export async function torAuthorityLines(
   const v3ident = /^fingerprint ([0-9A-F]{40})$/m.exec(certificate)?.[1] ?? '';
   const listed = execFileSync(
     findTor(),
-    ['--list-fingerprint', '--quiet', '--DataDirectory', dir, '--ORPort', '1', '--Nickname', 'torauth'],
+    ['--list-fingerprint', '--quiet', '--DataDirectory', dir, '--ORPort', '1', '--Nickname', name],
     { encoding: 'utf8' },
   );
-  const fingerprint = /torauth ((?:[0-9A-F]{4} ?){10})/.exec(listed)?.[1].replaceAll(' ', '') ?? '';
-  const trusted = `torauth orport=${orPort} no-v2 v3ident=${v3ident} 127.0.0.1:${dirPort} ${fingerprint}`;
+  const fingerprint = / ((?:[0-9A-F]{4} ?){10})/.exec(listed)?.[1].replaceAll(' ', '') ?? '';
+  const trusted = `${name} orport=${orPort} no-v2 v3ident=${v3ident} 127.0.0.1:${dirPort} ${fingerprint}`;
   const lines = [
     'TestingTorNetwork 1',
-    'Nickname torauth',
+    `Nickname ${name}`,
     'Address 127.0.0.1',
     `ORPort 127.0.0.1:${orPort}`,
     `DirPort 127.0.0.1:${dirPort}`,
