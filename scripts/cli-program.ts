@@ -64,7 +64,8 @@ function addStart(program: Command, does: Does): void {
     .action(does(async () => (await import('./demo.ts')).demo));
   program
     .command('doctor')
-    .description('check Node, crypto, disk, ports, bitcoind and data folder; say what to fix')
+    .description('check this machine, or a torrc or document of Tor; say what to fix')
+    .argument('[files...]', 'torrc, descriptors, consensus, certificates: what would C tor refuse?')
     .addOption(bitcoindOption())
     .action(does(async () => (await import('./doctor.ts')).doctor));
   program

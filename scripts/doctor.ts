@@ -23,11 +23,16 @@ const nodeFloor = [20, 18] as const;
 /** Below this, a busy relay waits for its disk: every payment is made durable before it is receipted. */
 const syncsPerSecondFloor = 200;
 
-/** Looks at all that naulon needs of this machine. Exit code 3 when something is missing. */
+/**
+ * Looks at all that naulon needs of this machine: exit code 3 when something is missing. Or, given files, at those: exit
+ * code 1 when one would be refused.
+ */
 export async function doctor(
   options: GlobalOptions & { bitcoind?: string },
   terminal: Terminal,
+  files: string[],
 ): Promise<number> {
+  if (files.length > 0) return (await import('./doctor-files.ts')).doctorFiles(files, terminal);
   const dataDir = resolve(options.dataDir);
   const checks: Check[] = [];
   for (const look of [

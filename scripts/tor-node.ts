@@ -9,8 +9,23 @@ import { authorityLines, type ConfiguredNode, exitLines, writeTorrc } from './ne
 const readyMsMax = 60_000;
 const listening = /Opened OR listener connection \(ready\) on (\S+)/;
 
+/** Whether there is a tor on PATH. */
+export function hasTor(): boolean {
+  return torOnPath() !== undefined;
+}
+
 /** The tor on PATH. */
 export function findTor(): string {
+  const found = torOnPath();
+  if (found !== undefined) return found;
+  throw new OperatorError(
+    'TOR_ABSENT',
+    'no C tor on PATH; Debian has it: apt-get install tor',
+    exitCode.missing,
+  );
+}
+
+function torOnPath(): string | undefined {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const file = join(folder, 'tor');
     try {
@@ -20,11 +35,7 @@ export function findTor(): string {
       // Not in this folder.
     }
   }
-  throw new OperatorError(
-    'TOR_ABSENT',
-    'no C tor on PATH; Debian has it: apt-get install tor',
-    exitCode.missing,
-  );
+  return undefined;
 }
 
 export function writeTorRelay(

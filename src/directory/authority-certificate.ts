@@ -58,21 +58,24 @@ export function parseAuthorityCertificate(text: string): Result<AuthorityCertifi
   if (last?.keyword !== 'dir-key-certification') return bad('dir-key-certification comes last');
   const identityKey = keyOf(index, 'dir-identity-key', 2048);
   const signingKey = keyOf(index, 'dir-signing-key', 1024);
-  if (identityKey === undefined || signingKey === undefined) return bad('keys');
+  if (identityKey === undefined) return bad('dir-identity-key');
+  if (signingKey === undefined) return bad('dir-signing-key');
   const publishedMs = parseDocumentTime(index.one('dir-key-published')?.rest ?? '');
   const expiresMs = parseDocumentTime(index.one('dir-key-expires')?.rest ?? '');
-  if (publishedMs === undefined || expiresMs === undefined) return bad('times');
+  if (publishedMs === undefined) return bad('dir-key-published');
+  if (expiresMs === undefined) return bad('dir-key-expires');
   const v3Ident = sha1(identityKey);
   if (index.one('fingerprint')?.rest.toUpperCase() !== toHex(v3Ident).toUpperCase())
     return bad('fingerprint');
   const crosscert = index.one('dir-key-crosscert')?.object;
   const certification = index.one('dir-key-certification')?.object;
-  if (crosscert === undefined || certification === undefined) return bad('signatures');
+  if (crosscert === undefined) return bad('dir-key-crosscert');
+  if (certification === undefined) return bad('dir-key-certification');
   const signed = documentBytes(text.slice(0, last.lineEnd));
   if (!rsaVerifyDigest(signingKey, v3Ident, crosscert.bytes))
-    return fail('CERTIFICATE_BAD_SIGNATURE', 'crosscert');
+    return fail('CERTIFICATE_BAD_SIGNATURE', 'dir-key-crosscert');
   if (!rsaVerifyDigest(identityKey, sha1(signed), certification.bytes))
-    return fail('CERTIFICATE_BAD_SIGNATURE', 'certification');
+    return fail('CERTIFICATE_BAD_SIGNATURE', 'dir-key-certification');
   const signingKeyDigest = sha1(signingKey);
   return ok({ v3Ident, identityKey, signingKey, signingKeyDigest, publishedMs, expiresMs, text });
 }

@@ -14,16 +14,16 @@ export type ConsensusVerifyFault = Fault<
  * vouches for at that time. CONSENSUS_CERTIFICATES_MISSING: with further certificates it could still come true.
  * spec: dir-spec/client-operation (more than half)
  */
-export function verifyConsensus(
+export function verifyConsensus<Signer extends Pick<DirectoryAuthority, 'v3Ident'>>(
   consensus: Consensus,
-  authorities: readonly DirectoryAuthority[],
+  authorities: readonly Signer[],
   certificates: readonly AuthorityCertificate[],
   wallMs: number,
-): Result<readonly DirectoryAuthority[], ConsensusVerifyFault> {
+): Result<readonly Signer[], ConsensusVerifyFault> {
   const voters = authorities.filter(authority => authority.v3Ident !== undefined);
   if (voters.length === 0) return fail('CONSENSUS_NO_AUTHORITIES');
   const needed = Math.floor(voters.length / 2) + 1;
-  const good: DirectoryAuthority[] = [];
+  const good: Signer[] = [];
   let unknown = 0;
   for (const authority of voters) {
     const verdict = signatureOf(authority.v3Ident as Uint8Array, consensus, certificates, wallMs);

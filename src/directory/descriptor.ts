@@ -117,9 +117,11 @@ export function parseServerDescriptor(
   if (!lines.ok) return lines;
   const index = new LineIndex(lines.value);
   const keywords = lines.value.map(line => line.keyword);
-  if (keywords[0] !== 'router' || keywords[1] !== 'identity-ed25519') return bad('first lines');
-  if (keywords.at(-2) !== 'router-sig-ed25519' || keywords.at(-1) !== 'router-signature')
-    return bad('last lines');
+  if (keywords[0] !== 'router') return bad('router comes first');
+  if (keywords[1] !== 'identity-ed25519') return bad('identity-ed25519 comes second');
+  if (keywords.at(-1) !== 'router-signature') return bad('router-signature comes last');
+  if (keywords.at(-2) !== 'router-sig-ed25519')
+    return bad('router-sig-ed25519 comes before router-signature');
   const repeated = index.repeats(onceOnly);
   if (repeated !== undefined) return bad(`${repeated} stands twice`);
   const facts = readFacts(lines.value, index);
@@ -152,7 +154,7 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
   );
   if (rate === undefined || rate < 1 || burst === undefined || observed === undefined) return 'bandwidth';
   const exitPolicy = readPolicy(lines);
-  if (exitPolicy === undefined) return 'accept or reject';
+  if (typeof exitPolicy === 'string') return exitPolicy;
   const ipv6Line = index.one('ipv6-policy');
   const ipv6Policy = ipv6Line === undefined ? undefined : parsePortPolicy(ipv6Line.rest);
   if (ipv6Line !== undefined && ipv6Policy === undefined) return 'ipv6-policy';
@@ -180,16 +182,16 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
   };
 }
 
-/** At least one rule must stand. Lines for IPv6 (`accept6`) are torrc's, not a descriptor's. */
-function readPolicy(lines: readonly DocumentLine[]): readonly PolicyRule[] | undefined {
+/** The rules, or the keyword of one that is wrong: at least one must stand. Lines for IPv6 (`accept6`) are torrc's, not a descriptor's. */
+function readPolicy(lines: readonly DocumentLine[]): readonly PolicyRule[] | string {
   const rules: PolicyRule[] = [];
   for (const line of lines) {
     if (line.keyword !== 'accept' && line.keyword !== 'reject') continue;
     const rule = parsePolicyRule(line.keyword, line.rest);
-    if (rule === undefined || rules.length === rulesMax) return undefined;
+    if (rule === undefined || rules.length === rulesMax) return line.keyword;
     rules.push(rule);
   }
-  return rules.length === 0 ? undefined : rules;
+  return rules.length === 0 ? 'reject' : rules;
 }
 
 interface VerifiedKeys {
@@ -246,7 +248,8 @@ function verifySignatures(
   const rsaLine = lines[lines.length - 1];
   const edSignature = fromBase64(edLine.rest);
   const rsaSignature = rsaLine.object?.label === 'SIGNATURE' ? rsaLine.object.bytes : undefined;
-  if (edSignature?.length !== 64 || rsaSignature === undefined) return bad('signatures');
+  if (edSignature?.length !== 64) return bad('router-sig-ed25519');
+  if (rsaSignature === undefined) return bad('router-signature');
   const edText = edSignaturePrefix + text.slice(0, edLine.start + 'router-sig-ed25519 '.length);
   if (!ed25519Verify(keys.signing, sha256(documentBytes(edText)), edSignature))
     return forged('router-sig-ed25519');

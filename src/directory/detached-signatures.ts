@@ -45,7 +45,7 @@ export function parseDetachedSignatures(text: string): Result<DetachedSignatures
   const bad = (detail: string) => fail('SIGNATURES_BAD', detail);
   const index = new LineIndex(lines.value);
   const times = readTimes(index);
-  if (times === undefined) return bad('times');
+  if (typeof times === 'string') return bad(times);
   const additional = (keyword: string) =>
     index.all(keyword).filter(line => line.rest.startsWith('microdesc sha256 '));
   const nsDigest = fromHex(index.one('consensus-digest')?.rest ?? '');

@@ -65,9 +65,10 @@ export function parseMicrodescriptor(text: string): Result<Microdescriptor, Micr
   if (ntorKey?.length !== 32) return bad('ntor-onion-key');
   const exitPolicy = policyOf(index, 'p');
   const exitPolicyIpv6 = policyOf(index, 'p6');
-  if (exitPolicy === null || exitPolicyIpv6 === null) return bad('port policy');
+  if (exitPolicy === null) return bad('p');
+  if (exitPolicyIpv6 === null) return bad('p6');
   const ed25519 = ed25519Of(index);
-  if (ed25519 === null) return bad('id ed25519');
+  if (ed25519 === null) return bad('id');
   const priceLine = index.one('naulon-price');
   const price = priceLine === undefined ? undefined : parsePrice(priceLine.rest);
   if (priceLine !== undefined && price === undefined) return bad('naulon-price');

@@ -103,22 +103,22 @@ export function splitStatusDocument(lines: readonly DocumentLine[]): StatusParts
   return { ...groups, authorities, entries };
 }
 
-/** Undefined: one is missing, malformed or out of order. */
-export function readTimes(index: LineIndex): StatusTimes | undefined {
+/** The times, or the keyword of the one that is missing, malformed or not after the one before. */
+export function readTimes(index: LineIndex): StatusTimes | string {
   const time = (keyword: string) => parseDocumentTime(index.one(keyword)?.rest ?? '');
   const validAfterMs = time('valid-after');
   const freshUntilMs = time('fresh-until');
   const validUntilMs = time('valid-until');
-  if (validAfterMs === undefined || freshUntilMs === undefined || validUntilMs === undefined)
-    return undefined;
-  if (validAfterMs >= freshUntilMs || freshUntilMs >= validUntilMs) return undefined;
+  if (validAfterMs === undefined) return 'valid-after';
+  if (freshUntilMs === undefined || validAfterMs >= freshUntilMs) return 'fresh-until';
+  if (validUntilMs === undefined || freshUntilMs >= validUntilMs) return 'valid-until';
   return { validAfterMs, freshUntilMs, validUntilMs };
 }
 
 /** The head, or the keyword of the line that is missing or wrong. */
 export function readHead(index: LineIndex): StatusHead | string {
   const times = readTimes(index);
-  if (times === undefined) return 'times';
+  if (typeof times === 'string') return times;
   const delayLine = index.one('voting-delay');
   const delays = delayLine === undefined ? [] : argumentsOf(delayLine).map(parseCount);
   if (delays[0] === undefined || delays[1] === undefined) return 'voting-delay';
@@ -198,9 +198,11 @@ export function readRelays<Entry extends { readonly rsaId: Uint8Array }>(
   const relays: Entry[] = [];
   for (const lines of groups) {
     const entry = read(lines);
-    if (typeof entry === 'string') return `router entry: ${entry}`;
+    const [nickname = ''] = argumentsOf(lines[0]);
+    if (typeof entry === 'string') return `${entry} of router ${nickname}`;
     const last = relays.at(-1);
-    if (last !== undefined && Buffer.compare(last.rsaId, entry.rsaId) >= 0) return 'router entries unsorted';
+    if (last !== undefined && Buffer.compare(last.rsaId, entry.rsaId) >= 0)
+      return `r of router ${nickname}: routers are sorted by identity`;
     relays.push(entry);
   }
   return relays;
