@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'naulon-authority-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const silent: Observer = { log() {}, count() {} };
 
-async function start(): Promise<RunningAuthority> {
+async function start(...more: readonly string[]): Promise<RunningAuthority> {
   const text = [
     'TestingTorNetwork 1',
     'AuthoritativeDirectory 1',
@@ -25,6 +25,7 @@ async function start(): Promise<RunningAuthority> {
     'ORPort 127.0.0.1:auto',
     'DirPort 127.0.0.1:auto',
     `DataDirectory ${join(folder, 'data')}`,
+    ...more,
   ].join('\n');
   const torrc = parseTorrc(text, 'torrc');
   const config = torrc.ok ? authorityConfig(torrc.value) : torrc;
@@ -70,6 +71,15 @@ test('an authority on real sockets serves its certificate, and is the same after
   const second = await start();
   expect([second.fingerprint, second.v3Ident]).toEqual([first.fingerprint, first.v3Ident]);
   await second.stop();
+});
+
+test('one that names others must name itself too', async () => {
+  const other = `DirAuthority auth2 orport=1 v3ident=${'AB'.repeat(20)} 127.0.0.1:2 ${'CD'.repeat(20)}`;
+  await expect(start(other)).rejects.toMatchObject({ code: 'CONFIG_BAD_VALUE', exitCode: 2 });
+  const alone = await start();
+  await alone.stop();
+  const both = await start(other, `DirAuthority ${alone.dirAuthority}`);
+  await both.stop();
 });
 
 test('a wrong torrc is one line and a usage error', async () => {

@@ -191,6 +191,16 @@ describe('three authorities that vote on time', () => {
     for (const index of [0, 1, 2]) expect(held(at, index)).toMatchObject({ validAfterMs: dueMs, signers: 3 });
   });
 
+  test.each([3_000, -3_000])('have the vote of one whose clock is %d ms ahead', skewMs => {
+    const at = dueSoon();
+    at.crash(2);
+    at.authorities[2].skewMs = skewMs;
+    at.restart(2);
+    at.world.runFor(45_000);
+    for (const index of [0, 1, 2])
+      expect(held(at, index)).toMatchObject({ votes: { length: 3 }, signers: 3, digest: held(at, 0).digest });
+  });
+
   test.each([5, 19.9, 20.0, 20.01, 20.02, 22, 26, 29.9, 30.0, 30.02, 35, 39.99])(
     'say the same after a crash %d s into the round as before it',
     afterS => {

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BrokenInvariant } from '../src/base/assert.ts';
-import { toHex } from '../src/base/bytes.ts';
-import { OperatorError } from '../src/base/fault.ts';
+import { equalBytes, toHex } from '../src/base/bytes.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { wrongAnswers } from '../src/crypto/known-answers.ts';
 import { formatDirAuthority } from '../src/directory/directory-authority.ts';
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
@@ -51,6 +51,7 @@ export async function startAuthority(
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
   const keys = loadKeys(join(directory, keyFile), config.lab, clock, entropy);
+  requireOwnLine(config, keys);
   const certificate = makeTlsCertificate(keys.node, clock.wallMs());
   const links = new TlsLinks({ privateKeyPem: keys.node.tls.pem, certificate });
   const streams = new TcpStreams();
@@ -100,6 +101,18 @@ function loadKeys(file: string, lab: boolean, clock: SystemClock, entropy: Syste
   const text = encodeAuthorityKeys(current);
   if (text !== stored) writeSecretFile(file, text);
   return current;
+}
+
+/** An authority that votes with others is one of those that it names: all must count to the same number. */
+function requireOwnLine({ authorities }: AuthorityConfig, { identity }: AuthorityKeys): void {
+  const voters = authorities.flatMap(({ v3Ident }) => v3Ident ?? []);
+  if (voters.length === 0 || voters.some(each => equalBytes(each, identity.fingerprint))) return;
+  const own = toHex(identity.fingerprint).toUpperCase();
+  throw new OperatorError(
+    'CONFIG_BAD_VALUE',
+    `DirAuthority: a line with v3ident=${own}, for this authority itself, must stand among the others`,
+    exitCode.usage,
+  );
 }
 
 function boundTo(
