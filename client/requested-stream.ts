@@ -6,6 +6,7 @@ import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
 import { allowsPort } from '../src/directory/port-policy.ts';
 import type { Cancel, Clock, Endpoint } from '../src/ports.ts';
+import type { SocksIsolation } from '../src/socks/socks5.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPool, CircuitWaiter, PoolSettings } from './circuit-pool.ts';
 import type { ExitGoal, PlannedHop } from './circuit-want.ts';
@@ -19,6 +20,8 @@ export interface StreamRequest {
   readonly circuit?: ManagedCircuit;
   /** The program's end of its connection; absent: the client itself asks. */
   readonly source?: Endpoint;
+  /** What the program gave SOCKS as user and password. */
+  readonly login?: SocksIsolation;
 }
 
 /** Who asked for a stream. */

@@ -154,7 +154,13 @@ class SocksConnection implements RequestUser {
     // The two parts are told apart by a byte that neither can make up: their lengths.
     const key =
       isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
-    const asked = { goal: goalOf(request), isolation: key, circuit: named, source: this.#from };
+    const asked = {
+      goal: goalOf(request),
+      isolation: key,
+      circuit: named,
+      source: this.#from,
+      login: isolation,
+    };
     this.#stream = this.#host.openStream(asked, this);
     // The stream may have failed at once, and closed the connection.
     if (!this.#over) this.#stream.start();

@@ -16,20 +16,24 @@ const unknown = (text: string): Reply => replyLine(replyCode.unrecognizedEntity,
 const bad = (text: string): Reply => replyLine(replyCode.badArgument, text);
 const failed = (text: string): Reply => replyLine(replyCode.internal, text);
 
-type Command = (given: readonly Argument[]) => Reply;
+interface Command {
+  /** Arguments that it needs. */
+  readonly least: number;
+  run(given: readonly Argument[]): Reply;
+}
 
 /** Commands that build, use and end circuits and streams. spec: control-spec 3.9-3.16, 3.20 */
 export class CircuitCommands {
   readonly #core: ClientCore;
   readonly #events: ControllerEvents;
   readonly #commands: Readonly<Record<string, Command>> = {
-    ATTACHSTREAM: given => this.#attach(given),
-    CLOSECIRCUIT: given => this.#closeCircuit(given),
-    CLOSESTREAM: given => this.#closeStream(given),
-    EXTENDCIRCUIT: given => this.#extend(given),
-    MAPADDRESS: given => this.#mapAddress(given),
-    RESOLVE: given => this.#resolve(given),
-    SETCIRCUITPURPOSE: given => this.#setPurpose(given),
+    ATTACHSTREAM: { least: 2, run: given => this.#attach(given) },
+    CLOSECIRCUIT: { least: 1, run: given => this.#closeCircuit(given) },
+    CLOSESTREAM: { least: 2, run: given => this.#closeStream(given) },
+    EXTENDCIRCUIT: { least: 1, run: given => this.#extend(given) },
+    MAPADDRESS: { least: 1, run: given => this.#mapAddress(given) },
+    RESOLVE: { least: 1, run: given => this.#resolve(given) },
+    SETCIRCUITPURPOSE: { least: 2, run: given => this.#setPurpose(given) },
   };
 
   constructor(core: ClientCore, events: ControllerEvents) {
@@ -41,8 +45,10 @@ export class CircuitCommands {
   run(keyword: string, rest: string): Reply | undefined {
     if (!Object.hasOwn(this.#commands, keyword)) return undefined;
     const given = parseArguments(rest);
-    if (given === undefined || given.length === 0) return bad(`Missing argument to ${keyword}`);
-    return this.#commands[keyword](given);
+    const { least, run } = this.#commands[keyword];
+    if (given === undefined) return bad(`Bad arguments to ${keyword}: the quotes do not match`);
+    if (given.length < least) return bad(`Bad arguments to ${keyword}: Need at least ${least} argument(s)`);
+    return run(given);
   }
 
   #extend([id, ...more]: readonly Argument[]): Reply {
@@ -67,7 +73,6 @@ export class CircuitCommands {
   #attach([streamId, circuitId, ...more]: readonly Argument[]): Reply {
     const stream = this.#stream(streamId);
     if (stream === undefined) return unknown(`Unknown stream "${streamId.value}"`);
-    if (circuitId === undefined) return bad('Missing argument to ATTACHSTREAM');
     const circuit = this.#circuit(circuitId);
     if (circuit === undefined && circuitId.value !== '0')
       return unknown(`Unknown circuit "${circuitId.value}"`);
@@ -83,7 +88,6 @@ export class CircuitCommands {
   #closeStream([id, reason]: readonly Argument[]): Reply {
     const stream = this.#stream(id);
     if (stream === undefined) return unknown(`Unknown stream "${id.value}"`);
-    if (reason === undefined) return bad('Missing argument to CLOSESTREAM');
     if (!/^\d{1,3}$/.test(reason.value) || !isEndReason(Number(reason.value)))
       return unknown(`Unrecognized reason "${reason.value}"`);
     stream.end(Number(reason.value));
@@ -102,7 +106,7 @@ export class CircuitCommands {
     const circuit = this.#circuit(id);
     if (circuit === undefined || circuit.purpose === 'directory')
       return unknown(`Unknown circuit "${id.value}"`);
-    const purpose = more.length === 0 ? undefined : purposeOf(more);
+    const purpose = purposeOf(more);
     if (purpose === undefined) return unknown('Unknown purpose');
     const before = circuit.purpose;
     circuit.purpose = purpose;

@@ -9,7 +9,7 @@ import type { ClientCore } from '../client-core.ts';
 import type { CircuitStep, ClientWatch, CreditedPayment } from '../client-watch.ts';
 import type { HeldLink, LinkStep } from '../link-pool.ts';
 import type { ManagedCircuit } from '../managed-circuit.ts';
-import type { RequestedStream, StreamStep } from '../requested-stream.ts';
+import type { RequestedStream, StreamRequest, StreamStep } from '../requested-stream.ts';
 import { type Bootstrap, bootstrapOf, bootstrapWords } from './bootstrap-words.ts';
 import {
   circuitEndWords,
@@ -107,12 +107,16 @@ export class ControllerEvents implements ClientWatch {
           const from = request.source;
           const source = from === undefined ? '' : ` SOURCE_ADDR=${endpointWord(from.host, from.port)}`;
           const status = request.goal.kind === 'resolve' ? 'NEWRESOLVE' : 'NEW';
-          return streamEvent(stream, status, `${source} PURPOSE=USER`);
+          return streamEvent(stream, status, `${source} PURPOSE=USER${loginWords(request)}`);
         }
         case 'unattached':
           return streamEvent(stream, 'CONTROLLER_WAIT');
         case 'sent':
-          return streamEvent(stream, request.goal.kind === 'resolve' ? 'SENTRESOLVE' : 'SENTCONNECT');
+          return streamEvent(
+            stream,
+            request.goal.kind === 'resolve' ? 'SENTRESOLVE' : 'SENTCONNECT',
+            loginWords(request),
+          );
         case 'remapped':
           return event(`STREAM ${streamWords(stream, 'REMAP', step.address)} SOURCE=EXIT`);
         case 'succeeded':
@@ -241,6 +245,12 @@ function eventLine(text: string): ReplyLine {
 
 function streamEvent(stream: RequestedStream, status: string, more = ''): Reply {
   return event(`STREAM ${streamWords(stream, status)}${more}`);
+}
+
+/** By which a controller tells whose stream it is. */
+function loginWords({ login }: StreamRequest): string {
+  if (login === undefined) return '';
+  return ` SOCKS_USERNAME=${quoteWire(login.user)} SOCKS_PASSWORD=${quoteWire(login.password)}`;
 }
 
 function entriesEvent(name: string, relays: readonly RelayInfo[]): Reply | undefined {

@@ -6,7 +6,7 @@ import { exactKeys, type InfoAnswer, type InfoSources, prefixKeys } from './info
 export function getInfo(from: InfoSources, rest: string): Reply {
   const answers = wordsOf(rest).map(key => ({ key, answer: answerTo(from, key) }));
   for (const { answer } of answers)
-    if (typeof answer === 'object') return replyLine(replyCode.internal, answer.why);
+    if (typeof answer === 'object') return replyLine(answer.code ?? replyCode.internal, answer.why);
   const unknown = answers.filter(({ answer }) => answer === undefined);
   const [first, ...more] = unknown.map(
     ({ key }): ReplyLine => ({ code: replyCode.unrecognizedEntity, text: `Unrecognized key "${key}"` }),

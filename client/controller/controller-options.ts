@@ -95,7 +95,8 @@ export class ControllerOptions {
   /** SETCONF and RESETCONF: all of the changes, or none. A key without a value goes back to its default. */
   setConf(rest: string): Reply {
     const given = parseArguments(rest);
-    if (given === undefined) return replyLine(replyCode.unrecognizedArgument, 'The quotes do not match');
+    if (given === undefined)
+      return replyLine(replyCode.badArgument, 'Bad arguments: the quotes do not match');
     const wishes: Wish[] = [];
     for (const { key, value } of given) {
       const name = key ?? value;
@@ -110,7 +111,10 @@ export class ControllerOptions {
   /** The data of `+LOADCONF`: a torrc. */
   loadConf(data: string): Reply {
     const parsed = parseTorrc(fromWire(data), 'LOADCONF');
-    if (!parsed.ok) return replyLine(replyCode.badConfiguration, toWire(parsed.fault.detail ?? ''));
+    if (!parsed.ok) {
+      const why = toWire(parsed.fault.detail ?? '');
+      return replyLine(replyCode.unrecognizedEntity, `Invalid config file: ${why}`);
+    }
     return this.#apply(this.#wishesOf(parsed.value));
   }
 
@@ -144,8 +148,8 @@ export class ControllerOptions {
       const change = live?.change(value ?? live.otherwise);
       if (live !== undefined && change === undefined)
         return replyLine(
-          replyCode.badConfiguration,
-          `Unable to set option: ${option} cannot be "${toWire(value ?? '')}"`,
+          replyCode.unrecognizedArgument,
+          `Unacceptable option value: ${option} cannot be "${toWire(value ?? '')}"`,
         );
       if (change !== undefined) changes.push(change);
       else if (this.#differsForGood({ option, value }))

@@ -93,11 +93,12 @@ describe('GETINFO', () => {
     ['consensus/valid-until', /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/],
     ['dir/status-vote/current/consensus', /^network-status-version 3 microdesc,/],
     ['traffic/read', /^[1-9]\d+$/],
-    ['ip-to-country/1.2.3.4', /^\?\?$/],
+    ['ip-to-country/1.2.3.4', /^551 /],
     ['payment/schemes', /^memory-credit$/],
-    ['desc/name/relay2', /^551 /],
-    ['ns/name/nobody', /^552 Unrecognized key "ns\/name\/nobody"$/],
-    ['ns/id/$12', /^552 /],
+    ['desc/name/relay2', /^552 We fetch microdescriptors/],
+    ['ns/name/nobody', /^$/],
+    ['md/name/nobody', /^552 Unrecognized key "md\/name\/nobody"$/],
+    ['ns/id/$12', /^$/],
     ['__proto__', /^552 /],
     ['toString', /^552 /],
   ])('%s', (key, expected) => expect(program.info(key)).toMatch(expected));
@@ -151,19 +152,19 @@ describe('options', () => {
 
   it.each([
     ['SETCONF Foo=1', '552'],
-    ['SETCONF MaxCircuitDirtiness=soon', '553'],
-    ['SETCONF MaxCircuitDirtiness=0', '553'],
-    ['SETCONF __LeaveStreamsUnattached=2', '553'],
+    ['SETCONF MaxCircuitDirtiness=soon', '513'],
+    ['SETCONF MaxCircuitDirtiness=0', '513'],
+    ['SETCONF __LeaveStreamsUnattached=2', '513'],
     ['SETCONF SocksPort=1', '553'],
     ['SETCONF DataDirectory', '553'],
     ['SETCONF DataDirectory=/nowhere', '250'],
     ['SETCONF Nickname', '250'],
-    ['SETCONF Nickname="a', '513'],
+    ['SETCONF Nickname="a', '512'],
     ['SETCONF', '250'],
     ['GETCONF Foo', '552'],
     ['GETCONF', '250'],
     ['RESETCONF SocksTimeout=5 Foo', '552'],
-    ['+LOADCONF\r\nFoo 1\r\n.', '553'],
+    ['+LOADCONF\r\nFoo 1\r\n.', '552'],
     ['+LOADCONF\r\nSocksTimeout 5\r\n.', '553'],
   ])('%j is answered %s, and changes nothing where it fails', (command, code) => {
     const { program } = start();
@@ -238,7 +239,10 @@ describe('circuits', () => {
     ['ATTACHSTREAM 1 1', '552'],
     ['ATTACHSTREAM', '512'],
     ['SETCIRCUITPURPOSE 1 purpose=general', '552'],
-    ['SETCIRCUITPURPOSE 2', '552'],
+    ['SETCIRCUITPURPOSE 2', '512'],
+    ['SETCIRCUITPURPOSE 2 purpose=party', '552'],
+    ['ATTACHSTREAM 1', '512'],
+    ['CLOSESTREAM 1', '512'],
     ['MAPADDRESS a', '512'],
     ['MAPADDRESS 0.0.0.0=a.example', '512'],
     ['MAPADDRESS a="b c"', '512'],
@@ -247,7 +251,7 @@ describe('circuits', () => {
     ['RESOLVE mode=reverse a.example', '512'],
     ['RESOLVE "a;b"', '512'],
     ['RESOLVE "a b"', '512'],
-    ['SIGNAL', '552'],
+    ['SIGNAL', '512'],
     ['SIGNAL KILL', '552'],
     ['SIGNAL __proto__', '552'],
     ['USEFEATURE VERBOSE_NAMES', '250'],
@@ -374,6 +378,17 @@ describe('streams', () => {
     expect(program.event(/ DETACHED /)).toMatch(/ REASON=END REMOTE_REASON=EXITPOLICY$/);
     program.ask(`ATTACHSTREAM ${stream} ${second}`);
     program.event(new RegExp(`^STREAM ${stream} SUCCEEDED ${second}`));
+  });
+
+  it('are told with the user and password that their program gave', () => {
+    const lab = new ControllerLab();
+    const program = lab.program();
+    program.ask('SETEVENTS stream');
+    const login = { user: 'a "b"', password: 'é\r\n650 BW' };
+    lab.lab.socks().send(socksRequest('connect', 'a.example', 80, login));
+    const words = 'SOCKS_USERNAME="a \\"b\\"" SOCKS_PASSWORD="\\303\\251\\r\\n650 BW"';
+    for (const status of ['NEW', 'SENTCONNECT'])
+      expect(program.event(new RegExp(`^STREAM \\d+ ${status}`)).endsWith(words)).toBe(true);
   });
 
   it('are led to mapped addresses until they are no more', () => {

@@ -181,6 +181,8 @@ export class ControllerService implements StreamService, ControlHost {
   }
 
   #signal(rest: string): Reply {
+    if (rest === '')
+      return replyLine(replyCode.badArgument, 'Bad arguments to SIGNAL: Need at least 1 argument(s)');
     const signal = signalOf(rest);
     if (signal === undefined)
       return replyLine(replyCode.unrecognizedEntity, `Unrecognized signal code "${rest}"`);

@@ -1,5 +1,6 @@
 import { fromHex, toHex } from '../../src/base/bytes.ts';
 import { featureNames } from '../../src/control/control-connection.ts';
+import { replyCode } from '../../src/control/control-reply.ts';
 import { quoteWire, toWire } from '../../src/control/control-text.ts';
 import { formatDocumentTime } from '../../src/directory/calendar.ts';
 import type { NetworkView } from '../../src/directory/network-view.ts';
@@ -10,6 +11,7 @@ import { bootstrapOf, bootstrapWords } from './bootstrap-words.ts';
 import {
   circuitStatus,
   circuitWords,
+  isoTime,
   linkWord,
   relayWord,
   streamStatus,
@@ -44,9 +46,11 @@ export interface InfoSources {
   configText(): string;
 }
 
-/** A key that is known and has no answer now. */
+/** A key that is known and has no answer. */
 export interface NoAnswer {
   readonly why: string;
+  /** 551 when absent: it may have one later. */
+  readonly code?: number;
 }
 
 /** Undefined: there is no such thing. */
@@ -59,6 +63,7 @@ export const exactKeys: InfoKeys = {
   version: ({ version }) => version,
   'config-file': ({ facts }) => toWire(facts.torrcFile),
   'config-text': from => from.configText(),
+  'config-can-saveconf': () => '0',
   'config/names': optionList,
   'info/names': infoNames,
   'events/names': () => eventNames.join(' '),
@@ -68,7 +73,7 @@ export const exactKeys: InfoKeys = {
   'process/uid': ({ facts }) => String(facts.uid),
   'process/user': ({ facts }) => toWire(facts.user),
   uptime: ({ clock, startedMs }) => String(Math.floor((clock.monotonicMs() - startedMs) / 1_000)),
-  'current-time/utc': ({ clock }) => formatDocumentTime(clock.wallMs()),
+  'current-time/utc': ({ clock }) => isoTime(clock.wallMs()).replace(/\..*/, ''),
   address: () => ({ why: 'Address unknown' }),
   'address/v4': () => ({ why: 'Address unknown' }),
   'address/v6': () => ({ why: 'Address unknown' }),
@@ -142,7 +147,10 @@ export const exactKeys: InfoKeys = {
 };
 
 const noWallet: NoAnswer = { why: 'This client pays by no scheme that has a wallet' };
-const noDescriptors = 'desc/: this client fetches microdescriptors; ask for md/ instead';
+const noDescriptors: NoAnswer = {
+  why: 'We fetch microdescriptors, not router descriptors: ask for md/ instead of desc/',
+  code: replyCode.unrecognizedEntity,
+};
 
 /** Keys that a name follows. */
 export const prefixKeys: InfoKeys = {
@@ -150,9 +158,9 @@ export const prefixKeys: InfoKeys = {
   'ns/name/': ({ core }, name) => entryOf(core.planner.view?.relayByName(name)),
   'md/id/': ({ core }, id) => microdescriptorOf(core, relayOfId(core, id)),
   'md/name/': ({ core }, name) => microdescriptorOf(core, core.planner.view?.relayByName(name)),
-  'desc/id/': () => ({ why: noDescriptors }),
-  'desc/name/': () => ({ why: noDescriptors }),
-  'ip-to-country/': () => '??',
+  'desc/id/': () => noDescriptors,
+  'desc/name/': () => noDescriptors,
+  'ip-to-country/': () => ({ why: 'GeoIP data not loaded' }),
 };
 
 /** Every key, a line each. */
@@ -181,8 +189,9 @@ function relays(core: ClientCore): readonly RelayInfo[] {
   return core.planner.view?.relays ?? [];
 }
 
-function entryOf(relay: RelayInfo | undefined): string | undefined {
-  return relay === undefined ? undefined : relayEntry(relay);
+/** Empty where there is no such relay, as C tor has it. */
+function entryOf(relay: RelayInfo | undefined): string {
+  return relay === undefined ? '' : relayEntry(relay);
 }
 
 /** By a fingerprint, whatever stands before and after it. */

@@ -161,12 +161,11 @@ export class ControlConnection {
 
   /** What is not listed is no longer told; a name that is none changes nothing. */
   #setEvents(rest: string): Reply {
-    const names = wordsOf(rest).map(word => word.toUpperCase());
-    const wanted = names.filter(name => name !== 'EXTENDED');
-    const unknown = wanted.find(name => !this.#host.eventNames.has(name));
+    const wanted = wordsOf(rest).filter(word => word.toUpperCase() !== 'EXTENDED');
+    const unknown = wanted.find(word => !this.#host.eventNames.has(word.toUpperCase()));
     if (unknown !== undefined)
       return replyLine(replyCode.unrecognizedEntity, `Unrecognized event "${unknown}"`);
-    this.events = new Set(wanted);
+    this.events = new Set(wanted.map(word => word.toUpperCase()));
     return replyOk;
   }
 
