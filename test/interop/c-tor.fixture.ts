@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../regtest/bitcoind.ts';
@@ -36,11 +36,12 @@ export class TorControl {
     socket.setEncoding('utf8').on('data', text => this.#read(String(text)));
   }
 
-  static async to(path: string): Promise<TorControl> {
-    const socket = connect({ path });
+  /** `cookie` in hex; empty: none is asked for. */
+  static async to(at: NetConnectOpts, cookie = ''): Promise<TorControl> {
+    const socket = connect(at);
     await new Promise((opened, failed) => socket.once('connect', opened).once('error', failed));
     const control = new TorControl(socket);
-    await control.ask('AUTHENTICATE');
+    await control.ask(`AUTHENTICATE ${cookie}`);
     return control;
   }
 
@@ -125,7 +126,7 @@ export class Tor {
   }
 
   control(): Promise<TorControl> {
-    return TorControl.to(join(this.dir, 'control'));
+    return TorControl.to({ path: join(this.dir, 'control') });
   }
 
   /** What it has warned of, that is not about how these tests run it. */

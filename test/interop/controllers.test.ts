@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labUrl } from '../../scripts/lab-server.ts';
 import { splitAddress } from '../../scripts/network-ports.ts';
 import { type LabNetwork, startLabNetwork, until } from '../lab-network.fixture.ts';
+import { hasTor, Tor, TorControl } from './c-tor.fixture.ts';
 import './interop-table.ts';
 
 const timeoutMs = 180_000;
@@ -164,6 +165,38 @@ describe.skipIf(!hasControllers())('controllers of our client', () => {
     timeoutMs,
   );
 
+  it.skipIf(!hasTor())(
+    'gives the codes that C tor gives',
+    async ({ task }) => {
+      task.meta.interop = {
+        scenario: `C tor and our client: ${wrongCommands.length} bad commands`,
+        link: '',
+        path: '',
+      };
+      const dir = join(network.dir, 'asked');
+      const lines = ['SocksPort 0', 'DisableNetwork 1'];
+      const tor = await Tor.start({ dir, name: 'asked', lines, ready: /Opened Control listener/ });
+      try {
+        const cookie = readFileSync(join(network.node('client').dataDir, 'control_auth_cookie')).toString(
+          'hex',
+        );
+        const both = [await tor.control(), await TorControl.to({ host: '127.0.0.1', port }, cookie)];
+        const [theirs, ours] = await Promise.all(
+          both.map(async control => {
+            const codes: string[] = [];
+            for (const command of wrongCommands) codes.push(`${command}: ${await codeOf(control, command)}`);
+            return codes;
+          }),
+        );
+        for (const control of both) control.close();
+        expect(ours).toEqual(theirs);
+      } finally {
+        await tor.stop();
+      }
+    },
+    timeoutMs,
+  );
+
   it('the cookie is for its owner alone, and a browser is sent away', async ({ task }) => {
     task.meta.interop = { scenario: 'HTTP on our control port: closed', link: '', path: '' };
     const cookie = join(network.node('client').dataDir, 'control_auth_cookie');
@@ -179,6 +212,54 @@ describe.skipIf(!hasControllers())('controllers of our client', () => {
     expect(network.node('client').end).toBeUndefined();
   });
 });
+
+/** What a script that errs may send. */
+const wrongCommands = [
+  'GETINFO foo version bar',
+  'GETINFO ns/name/nobody',
+  'GETINFO md/name/nobody',
+  'GETINFO md/id/$12',
+  'GETINFO desc/name/nobody',
+  'GETINFO ip-to-country/1.2.3.4',
+  'GETINFO fingerprint',
+  'GETCONF',
+  'GETCONF foo',
+  'SETCONF foo=1',
+  'SETCONF MaxCircuitDirtiness=abc',
+  'SETCONF MaxCircuitDirtiness="60',
+  'RESETCONF foo',
+  '+LOADCONF\r\nfoo 1\r\n.',
+  'SETEVENTS foo',
+  'SETEVENTS circ EXTENDED',
+  'USEFEATURE foo',
+  'SIGNAL',
+  'SIGNAL foo',
+  'EXTENDCIRCUIT',
+  'EXTENDCIRCUIT x',
+  'EXTENDCIRCUIT 999 foo',
+  'EXTENDCIRCUIT 0 nobody',
+  'EXTENDCIRCUIT 0 a purpose=foo',
+  'CLOSECIRCUIT',
+  'CLOSECIRCUIT x',
+  'CLOSESTREAM',
+  'CLOSESTREAM 999',
+  'CLOSESTREAM 999 1',
+  'ATTACHSTREAM 999',
+  'ATTACHSTREAM 999 1',
+  'SETCIRCUITPURPOSE 999 purpose=general',
+  'MAPADDRESS a',
+  'FOO bar',
+  'PROTOCOLINFO x',
+  'AUTHCHALLENGE FOO',
+];
+
+/** Of the reply's last line. */
+function codeOf(control: TorControl, command: string): Promise<string> {
+  return control.ask(command).then(
+    () => '250',
+    (error: Error) => /: (\d{3}) [^:]*/.exec(error.message.slice(command.length))?.[1] ?? error.message,
+  );
+}
 
 /** What a terminal was sent, without where and in which colours. */
 function plain(screen: string): string {
