@@ -90,6 +90,9 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   readonly isolation: string;
   readonly avoid = new Set<number>();
   readonly notExits = new Set<string>();
+  /** Bytes that the far side sent, and the program. */
+  bytesIn = 0;
+  bytesOut = 0;
   readonly #user: RequestUser;
   readonly #host: StreamHost;
   #stream: ClientStream | undefined;
@@ -171,6 +174,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     if (this.#over) return true;
     if (this.#opened && this.#stream !== undefined) {
       const more = this.#stream.write(bytes);
+      this.bytesOut += bytes.length;
       if (this.#circuit !== undefined) this.#circuit.bytesOut += bytes.length;
       return more;
     }
@@ -236,6 +240,7 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   }
 
   onData(bytes: Uint8Array): boolean {
+    this.bytesIn += bytes.length;
     if (this.#circuit !== undefined) this.#circuit.bytesIn += bytes.length;
     if (this.#sourceEnded) this.#lastByteMs = this.#host.clock.monotonicMs();
     return this.#user.onData(bytes);

@@ -27,6 +27,7 @@ const controlWords = new Set([
   'STATUS_CLIENT',
   'STATUS_GENERAL',
   'STATUS_SERVER',
+  'STREAM_BW',
   'VERBOSE_NAMES',
 ]);
 

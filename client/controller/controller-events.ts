@@ -16,6 +16,7 @@ import {
   circuitWords,
   endpointWord,
   hostWord,
+  isoTime,
   linkWord,
   purposeWord,
   relayWord,
@@ -49,6 +50,7 @@ export const eventNames = [
   'STATUS_GENERAL',
   'STATUS_SERVER',
   'STREAM',
+  'STREAM_BW',
   'WARN',
 ] as const;
 export type EventName = (typeof eventNames)[number];
@@ -69,6 +71,7 @@ export class ControllerEvents implements ClientWatch {
   readonly #tell: TellEvent;
   #view: NetworkView | undefined;
   #bootstrap: Bootstrap | undefined;
+  readonly #carried = new WeakMap<RequestedStream, Pick<RequestedStream, 'bytesIn' | 'bytesOut'>>();
   #guards: ReadonlyMap<string, string>;
 
   constructor(core: ClientCore, clock: Clock, money: ControllerMoney, tell: TellEvent) {
@@ -101,6 +104,7 @@ export class ControllerEvents implements ClientWatch {
   onStream(stream: RequestedStream, step: StreamStep): void {
     const { request, to } = stream;
     if (step.kind === 'remapped' && step.address !== to.host) this.onAddress(to.host, step.address);
+    if (step.kind === 'closed') this.#tellCarried(stream);
     this.#tell('STREAM', () => {
       switch (step.kind) {
         case 'new': {
@@ -183,8 +187,10 @@ export class ControllerEvents implements ClientWatch {
     });
   }
 
-  onBandwidth(read: number, written: number): void {
+  /** A second has passed: what went over all links in it, and what each stream has carried since it was last told. */
+  onSecond(read: number, written: number): void {
     this.#tell('BW', () => event(`BW ${read} ${written}`));
+    for (const stream of this.#core.streams.streams) this.#tellCarried(stream);
   }
 
   onSignal(name: string): void {
@@ -200,6 +206,17 @@ export class ControllerEvents implements ClientWatch {
       );
       return [eventLine('CONF_CHANGED'), ...lines, eventLine('OK')];
     });
+  }
+
+  #tellCarried(stream: RequestedStream): void {
+    const { id, bytesIn, bytesOut } = stream;
+    const before = this.#carried.get(stream) ?? { bytesIn: 0, bytesOut: 0 };
+    const [read, written] = [bytesIn - before.bytesIn, bytesOut - before.bytesOut];
+    if (read + written === 0) return;
+    this.#carried.set(stream, { bytesIn, bytesOut });
+    this.#tell('STREAM_BW', () =>
+      event(`STREAM_BW ${id} ${written} ${read} ${isoTime(this.#clock.wallMs())}`),
+    );
   }
 
   #tellBootstrap(): void {

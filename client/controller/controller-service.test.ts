@@ -332,6 +332,8 @@ describe('streams', () => {
     server.visits[0].send('hello');
     lab.lab.until(() => socksAnswer(browser).rest === 'hello', 'what the server says');
     expect(program.info('stream-status')).toBe(`${stream} SUCCEEDED ${circuit} a.example:80`);
+    program.ask('SETEVENTS STREAM STREAM_BW');
+    expect(program.event(/^STREAM_BW/)).toMatch(new RegExp(`^STREAM_BW ${stream} 0 5 \\d{4}-.*T`));
     expect(program.ask(`ATTACHSTREAM ${stream} ${circuit}`)[0]).toMatch(/^555/);
     expect(program.ask(`CLOSESTREAM ${stream} 1`)).toEqual(['250 OK']);
     lab.lab.until(() => browser.over, 'the end of the stream');

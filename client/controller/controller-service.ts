@@ -228,7 +228,7 @@ export class ControllerService implements StreamService, ControlHost {
     this.#before = { read, written };
     this.#bandwidths.push(`${now.read},${now.written}`);
     if (this.#bandwidths.length > bandwidthsToldMax) this.#bandwidths.shift();
-    this.#events.onBandwidth(now.read, now.written);
+    this.#events.onSecond(now.read, now.written);
   }
 
   #tell(name: EventName, make: () => Reply | undefined): void {
