@@ -14,14 +14,15 @@ export class TorNetwork {
   /** Its DirAuthority line. */
   readonly trusted: string;
   readonly lab: LabServer;
-  readonly #authority: Tor;
+  /** Who must know all relays: the authority, and the exit, which serves no relay that it does not know. */
+  readonly #knowers: Tor[];
   readonly #stops: (() => Promise<void>)[] = [];
 
   private constructor(dir: string, trusted: string, lab: LabServer, authority: Tor) {
     this.dir = dir;
     this.trusted = trusted;
     this.lab = lab;
-    this.#authority = authority;
+    this.#knowers = [authority];
   }
 
   static async start(): Promise<TorNetwork> {
@@ -55,6 +56,7 @@ export class TorNetwork {
     const ready = /Opened OR listener connection \(ready\)/;
     const relay = await Tor.start({ dir: join(this.dir, name), name, lines, ready });
     this.#stops.push(() => relay.stop());
+    if (exit) this.#knowers.push(relay);
   }
 
   /** One of our nodes, in its folder: `args` are the program's name and options. */
@@ -77,23 +79,25 @@ export class TorNetwork {
     return client;
   }
 
-  /** Waits until the authority's consensus lists all of these relays. */
+  /** Waits until the consensus lists all of these relays, at the authority and at the exit. */
   async lists(...nicknames: readonly string[]): Promise<void> {
-    const control = await this.#authority.control();
-    await until(
-      async () => {
-        const listed = (await control.ask('GETINFO ns/all')).join('\n');
-        return nicknames.every(name => new RegExp(`^r ${name} `, 'm').test(listed));
-      },
-      `the consensus lists ${nicknames.join(', ')}`,
-      120_000,
-    );
-    control.close();
+    for (const tor of this.#knowers) {
+      const control = await tor.control();
+      await until(
+        async () => {
+          const listed = (await control.ask('GETINFO ns/all')).join('\n');
+          return nicknames.every(name => new RegExp(`^r ${name} `, 'm').test(listed));
+        },
+        `the consensus lists ${nicknames.join(', ')}`,
+        120_000,
+      );
+      control.close();
+    }
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#stops.map(stop => stop()));
-    await this.#authority.stop();
+    await this.#knowers[0].stop();
     await this.lab.close();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
