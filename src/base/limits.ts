@@ -5,8 +5,11 @@
 export const relayBodyBytesMax = 498;
 /** A variable-length cell's payload; CERTS with RSA certificates stays below 4 KB, so this bounds a hostile handshake. */
 export const variableCellBytesMax = 16_384;
-/** Cells queued for one circuit on one link; a peer within its windows never holds more than 1,000. C tor kills at 2,500 too. */
-export const circuitQueueCellsMax = 2_500;
+/**
+ * Cells queued for one circuit on one link: the widest congestion window, and what is no DATA beside it. A peer within its
+ * windows never holds more, however long the link stands still; at C tor's cap of 2,500 what was prepaid would be lost.
+ */
+export const circuitQueueCellsMax = 12_500;
 /** Below this many queued cells a circuit asks its sources to go on. */
 export const circuitQueueCellsLow = 50;
 /** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
