@@ -3,6 +3,7 @@ import { fail, ok, type Result } from '../src/base/fault.ts';
 import { circuitsPerClientMax, streamWaitersMax } from '../src/base/limits.ts';
 import { exitAllows } from '../src/directory/path-choice.ts';
 import { RetrySchedule } from '../src/directory/retry-schedule.ts';
+import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { Clock, Entropy, Observer } from '../src/ports.ts';
 import type { CircuitWant, ExitGoal, PlannedHop } from './circuit-want.ts';
 import type { LinkPool } from './link-pool.ts';
@@ -33,6 +34,8 @@ export interface PoolHost {
   choosePath(to: ExitGoal, notExits: ReadonlySet<string>): Result<readonly PlannedHop[]>;
   /** A first hop did not answer, or did. */
   onFirstHop(hop: PlannedHop, reached: boolean): void;
+  /** What the last hop of such a circuit is asked for. */
+  congestion(path: readonly PlannedHop[]): CongestionParams | undefined;
   pay(circuit: ManagedCircuit, onPaid: () => void): CircuitPayments | undefined;
   onCircuitLaunched(circuit: ManagedCircuit): void;
   /** One more hop is there. */
@@ -131,6 +134,7 @@ export class CircuitPool {
     const circuit = new ManagedCircuit({
       id: this.#lastId,
       want,
+      congestion: this.#host.congestion(want.path),
       ...this.#ports,
       buildMsMax,
       closeMsMax,

@@ -24,6 +24,8 @@ export interface HopReport {
   readonly cells: number;
   /** Cells that are paid for and not used. */
   readonly balance: number;
+  /** Congestion control was agreed on with the hop; otherwise windows are fixed. */
+  readonly congestionControl: boolean;
   readonly payments: number;
   readonly paidMsat: bigint;
   /** True when the hop is free, or paid so that streams can be opened. */
@@ -38,10 +40,12 @@ export function circuitReport(circuit: ManagedCircuit, nowMs: number): CircuitRe
   const hops = circuit.path.map(({ nickname, relay }, hop): HopReport => {
     const priceMsat = relay?.priceMsatPer2Pow20 ?? 0n;
     const paid = money?.[hop];
+    const state = circuit.circuit?.hops[hop];
     return {
       relay: nickname,
       priceMsat,
-      cells: circuit.circuit?.hops[hop]?.cells ?? 0,
+      cells: state?.cells ?? 0,
+      congestionControl: state !== undefined && !state.flow.streamWindows,
       balance: paid?.balance ?? 0,
       payments: paid?.payments ?? 0,
       paidMsat: paid?.paidMsat ?? 0n,

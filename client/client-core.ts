@@ -288,6 +288,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
   #poolHost(): ConstructorParameters<typeof CircuitPool>[1] {
     return {
       choosePath: (to, notExits) => this.planner.choose(to, { notExits }),
+      congestion: path => this.planner.congestion(path),
       onFirstHop: (hop, reached) => this.planner.onFirstHop(hop, reached),
       pay: (circuit, onPaid) => this.payments.pay(circuit, onPaid),
       onCircuitLaunched: circuit => this.watch?.onCircuit(circuit, 'launched'),

@@ -1,7 +1,9 @@
 import type { Fault } from '../src/base/fault.ts';
+import { circuitQueueCellsHigh } from '../src/base/limits.ts';
 import type { CircuitEnd } from '../src/circuit/circuit-user.ts';
 import { ClientCircuit } from '../src/circuit/client-circuit.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
+import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { SessionId } from '../src/payment/scheme.ts';
 import type { Cancel, Clock, Entropy, Observer } from '../src/ports.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
@@ -76,6 +78,8 @@ export interface ManagedUser {
 export interface ManagedOptions {
   readonly id: number;
   readonly want: CircuitWant;
+  /** Asked of the last hop. */
+  readonly congestion: CongestionParams | undefined;
   readonly links: LinkPool;
   readonly user: ManagedUser;
   readonly clock: Clock;
@@ -232,11 +236,13 @@ export class ManagedCircuit {
   }
 
   #build(place: LinkPlace): void {
-    const { clock, entropy, observer, user } = this.#options;
+    const { clock, congestion: params, entropy, observer, user } = this.#options;
+    const blocked = (): boolean => place.queued() >= circuitQueueCellsHigh;
     this.#state = 'building';
     this.#circuit = new ClientCircuit({
       path: this.path,
       fast: this.path[0].relay === undefined,
+      congestion: params && { params, clock, blocked },
       carrier: place,
       clock,
       entropy,

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../src/base/bytes.ts';
+import { parseProtocols } from '../src/directory/protocols.ts';
 import { ClientLab, exitTo } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest } from '../test/talker.fixture.ts';
 import type { CircuitReport } from './circuit-report.ts';
+import { hopOfRelay } from './circuit-want.ts';
 
 const priced = { priceMsatPer2Pow20: 50_000_000n };
 const seeds = ['a', 'b', 'c', 'd', 'e'];
@@ -117,5 +119,38 @@ describe('relays that ask a price', () => {
   it('are not used when named, if they cannot be paid', () => {
     const lab = new ClientLab({ relays: 9, exits: 3, relaySettings, payment: { schemes: [] } }).bootstrap();
     expect(lab.call('open-circuit', { path: ['relay0', 'relay1', 'relay6'] })).toBe('PAY_NO_SCHEME');
+  });
+});
+
+describe('congestion control', () => {
+  const askedOf = (lab: ClientLab, params: Readonly<Record<string, unknown>> = {}) =>
+    (lab.call('open-circuit', params) as CircuitReport).hops.map(hop => hop.congestionControl);
+
+  it('is agreed on with the last hop, unless that is the only one', () => {
+    const lab = new ClientLab().bootstrap();
+    expect(askedOf(lab)).toEqual([false, false, true]);
+    expect(askedOf(lab, { hops: 1 })).toEqual([false]);
+  });
+
+  it('is asked of nobody when the consensus has it switched off', () => {
+    const lab = new ClientLab({ consensusParams: new Map([['cc_alg', 0]]) }).bootstrap();
+    expect(askedOf(lab)).toEqual([false, false, false]);
+    lab.destination('93.184.216.35', 80, 'a.example');
+    expect(usedPath(lab, 'fixed windows').length).toBe(3);
+  });
+
+  it.each([
+    ['Cons=2 FlowCtrl=1 Relay=2', false],
+    ['FlowCtrl=1-2 Relay=1-3', false],
+    ['FlowCtrl=1 Relay=2,4', false],
+    ['FlowCtrl=1-2 Relay=1-4', true],
+  ])('is asked of a relay with %s: %s', (line, asked) => {
+    const { core } = new ClientLab().bootstrap();
+    const path = (core.planner.view?.relays ?? []).slice(0, 3).map(hopOfRelay);
+    const protocols = parseProtocols(line);
+    if (protocols === undefined) throw new Error('a protocol line');
+    const [guard, middle, exit] = path;
+    const last = { ...exit, relay: exit.relay && { ...exit.relay, protocols } };
+    expect(core.planner.congestion([guard, middle, last]) !== undefined).toBe(asked);
   });
 });

@@ -3,9 +3,11 @@ import { fail, ok, type Result } from '../src/base/fault.ts';
 import { hopsMax } from '../src/base/limits.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { GuardSet, type GuardState } from '../src/directory/guard-set.ts';
-import type { NetworkView } from '../src/directory/network-view.ts';
+import { congestionOf, type NetworkView } from '../src/directory/network-view.ts';
 import { choosePath } from '../src/directory/path-choice.ts';
+import { supportsProtocol } from '../src/directory/protocols.ts';
 import type { RelayInfo } from '../src/directory/relay-info.ts';
+import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { AskId, Clock, Entropy, StorePort } from '../src/ports.ts';
 import { type ExitGoal, hopOfAuthority, hopOfRelay, type PlannedHop } from './circuit-want.ts';
 
@@ -124,6 +126,19 @@ export class PathPlanner {
       hops.push(hopOfRelay(relay));
     }
     return ok(hops);
+  }
+
+  /**
+   * Congestion control for a circuit along that path; undefined: the last hop does not know it, or the consensus has it
+   * switched off. Circuits of one hop go without it, as C tor's do. spec: proposal 324, 10.1
+   */
+  congestion(path: readonly PlannedHop[]): CongestionParams | undefined {
+    const protocols = path.length > 1 ? path[path.length - 1].relay?.protocols : undefined;
+    if (protocols === undefined) return undefined;
+    if (!supportsProtocol(protocols, 'FlowCtrl', 2) || !supportsProtocol(protocols, 'Relay', 4))
+      return undefined;
+    const params = congestionOf(this.#view);
+    return params.enabled ? params : undefined;
   }
 
   /** A directory to ask: the guard where any relay will do, since it sees this client anyway. */

@@ -1,21 +1,17 @@
 import { circuitQueueCellsHigh } from '../src/base/limits.ts';
-import { cellCommand, destroyReason, handshakeType } from '../src/cell/commands.ts';
-import {
-  decodeCreate2,
-  decodeCreated2,
-  decodeCreateFast,
-  decodeDestroy,
-  encodeCreated2,
-  encodeCreatedFast,
-} from '../src/cell/link-messages.ts';
+import { cellCommand, destroyReason } from '../src/cell/commands.ts';
+import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
 import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
 import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from '../src/circuit/relay-circuit.ts';
-import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
-import { ntorServer } from '../src/crypto/ntor.ts';
 import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { DirectoryClient } from '../src/directory/directory-client.ts';
 import { HttpTransfers } from '../src/directory/http-transfers.ts';
+import { congestionOf } from '../src/directory/network-view.ts';
+import { congestionFlow } from '../src/flow/congestion-flow.ts';
+import type { CongestionParams } from '../src/flow/congestion-params.ts';
+import type { CircuitFlow } from '../src/flow/flow-control.ts';
+import { fixedFlow } from '../src/flow/sendme-window.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
@@ -44,6 +40,7 @@ import type {
 } from '../src/ports.ts';
 import type { DirectoryService } from '../src/stream/directory-stream.ts';
 import type { ExitStream } from '../src/stream/exit-stream.ts';
+import { CircuitHandshakes } from './circuit-handshakes.ts';
 import { CircuitTable } from './circuit-table.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { DirectoryRation } from './directory-ration.ts';
@@ -88,7 +85,8 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   readonly circuits = new CircuitTable();
   /** Told of each new circuit and of what it may still carry: for auditors, who change nothing. */
   onCircuit: ((circuit: RelayCircuit, balance: CellBalance) => void) | undefined;
-  readonly #keys: NodeKeys;
+  readonly #clock: Clock;
+  readonly #handshakes: CircuitHandshakes;
   readonly #mux: RelayLinks;
   readonly #links: LinkTable;
   readonly #extensions: Extensions;
@@ -109,7 +107,8 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     this.entropy = entropy;
     this.observer = observer;
     this.port = streams;
-    this.#keys = keys;
+    this.#clock = clock;
+    this.#handshakes = new CircuitHandshakes(keys, entropy);
     const newAsk = (): AskId => this.newAsk();
     this.#mux = new RelayLinks({
       port: ports.links,
@@ -241,40 +240,28 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
       this.observer.count('naulon_circuits_refused_total');
       return;
     }
-    const made =
-      command === cellCommand.createFast ? this.#createFast(bytes, at) : this.#createNtor(bytes, at);
-    if (made === undefined) {
+    const params = congestionOf(this.directoryClient.view);
+    const made = this.#handshakes.answer(command, bytes, at, params);
+    if (!made.ok) {
       this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
       this.observer.count('naulon_circuits_refused_total');
       return;
     }
+    const { keys, sendmeCells } = made.value;
     const balance = this.#price.newBalance();
-    const circuit = new RelayCircuit(this, side, made.keys, balance);
+    const circuit = new RelayCircuit(this, side, keys, balance, this.#flowOf(side, params, sendmeCells));
     if (this.#price.charges) circuit.setPayee(this.#desk.open(circuit, balance));
     this.circuits.add(circuit);
     this.onCircuit?.(circuit, balance);
     this.observer.count('naulon_circuits_created_total');
-    this.#mux.send(side.link, side.id, made.command, made.reply, 0);
+    this.#mux.send(side.link, side.id, made.value.command, made.value.reply, 0);
   }
 
-  #createFast(bytes: Uint8Array, at: number): CreatedCircuit {
-    const x = decodeCreateFast(bytes, at);
-    const y = this.entropy.bytes(20);
-    const { keys, verify } = createFastKeys(x, y);
-    return { keys, command: cellCommand.createdFast, reply: encodeCreatedFast(y, verify) };
-  }
-
-  #createNtor(bytes: Uint8Array, at: number): CreatedCircuit | undefined {
-    const message = decodeCreate2(bytes, at);
-    if (message?.handshakeType !== handshakeType.ntor) return undefined;
-    const { rsaIdentity, ntor } = this.#keys;
-    const served = ntorServer(this.entropy, rsaIdentity.fingerprint, [ntor], message.handshake);
-    if (!served.ok) return undefined;
-    return {
-      keys: served.value.keys,
-      command: cellCommand.created2,
-      reply: encodeCreated2(served.value.reply),
-    };
+  /** Fixed windows, or what the client was granted. */
+  #flowOf(side: CircuitSide, params: CongestionParams, sendmeCells: number | undefined): CircuitFlow {
+    if (sendmeCells === undefined) return fixedFlow();
+    const blocked = (): boolean => !this.canQueue(side);
+    return congestionFlow({ params, sendmeCells, clock: this.#clock, blocked, end: 'exit' });
   }
 
   // What circuits ask for
@@ -368,13 +355,6 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   onChain(event: ChainEvent): void {
     this.#desk.onChain(event);
   }
-}
-
-interface CreatedCircuit {
-  readonly keys: CircuitKeys;
-  readonly command: number;
-  /** 509 bytes. */
-  readonly reply: Uint8Array;
 }
 
 function signerOf(keys: NodeKeys): { ed25519: Uint8Array; sign(message: Uint8Array): Uint8Array } {

@@ -140,9 +140,9 @@ export class DishonestCircuit {
   }
 
   #agree(exchange: Exchange, reply: Uint8Array | undefined): void {
-    const keys = reply === undefined ? undefined : exchange.finish(reply);
-    if (!keys?.ok) throw new Error('a hop does not prove who it is');
-    this.#layers.push(keys.value);
+    const agreed = reply === undefined ? undefined : exchange.finish(reply);
+    if (!agreed?.ok) throw new Error('a hop does not prove who it is');
+    this.#layers.push(agreed.value.keys);
     this.cells.push(0);
   }
 

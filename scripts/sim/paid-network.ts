@@ -47,6 +47,8 @@ export interface PaidNetworkOptions {
   readonly penniless?: ReadonlySet<number>;
   readonly linkProtocols?: readonly (3 | 4 | 5)[];
   readonly window?: number | 'auto';
+  /** What the consensus sets otherwise than usual. */
+  readonly consensusParams?: ReadonlyMap<string, number>;
   /** What a relay does otherwise than the rest, by index. */
   readonly relaySettings?: (index: number) => Partial<RelaySettings>;
   readonly faults?: Faults;
@@ -175,7 +177,8 @@ export class PaidNetwork {
       const identity = new RsaKey(rsaFixture('authorityIdentity', 0));
       const signing = new RsaKey(rsaFixture('authoritySigning', 0));
       const keys = withCertificate(node, identity, signing, ports.clock.wallMs());
-      const core = new AuthorityCore(authoritySettings, keys, ports);
+      const params = this.#options.consensusParams ?? new Map();
+      const core = new AuthorityCore({ ...authoritySettings, params }, keys, ports);
       host.links.attach(core.links);
       host.streams.attach(core);
       machine.attachAnswers(core);
@@ -267,7 +270,7 @@ export class PaidNetwork {
   }
 }
 
-const authoritySettings: AuthoritySettings = {
+const authoritySettings: Omit<AuthoritySettings, 'params'> = {
   nickname: 'authority',
   contact: undefined,
   address: authorityAddress,
@@ -277,7 +280,6 @@ const authoritySettings: AuthoritySettings = {
   assumeReachable: false,
   authorities: [],
   schedule: { intervalMs: 60_000, intervalsValid: 3, voteMs: 4_000, signMs: 4_000, settleMs: 2_000 },
-  params: new Map(),
   flagRules: labFlagRules,
   protocols: [3, 4, 5],
 };

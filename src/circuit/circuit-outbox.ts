@@ -1,9 +1,10 @@
-import { heldCellsMax, streamWindowStep } from '../base/limits.ts';
+import { heldCellsMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
 import { encodeSendme } from '../cell/relay-messages.ts';
 import type { ClientStream, StreamKind } from '../stream/client-stream.ts';
 import type { CircuitBudget } from './circuit-budget.ts';
 import type { HopState } from './hop-state.ts';
+import { opensStream } from './stream-goal.ts';
 
 /** What an outbox asks of its circuit. */
 export interface OutboxCircuit {
@@ -110,8 +111,7 @@ export class CircuitOutbox {
 
   /** True when every hop on the way can be paid for the cell and for what it permits the far side to send. */
   #affords({ stream, command }: HeldCell): boolean {
-    const opens = command === relayCommand.begin || command === relayCommand.beginDir;
-    if (!opens && command !== relayCommand.resolve) return this.#budget.affordsCell(stream.hop);
+    if (!opensStream(command)) return this.#budget.affordsCell(stream.hop);
     return this.#budget.affordsPermitted(stream.hop, stream.kind !== 'directory');
   }
 
@@ -121,7 +121,7 @@ export class CircuitOutbox {
 
   /** A stream that was ended before its BEGIN left needs no cell at all. */
   #dropOpening(stream: ClientStream): boolean {
-    const at = this.#held.findIndex(held => held.stream === stream);
+    const at = this.#held.findIndex(held => held.stream === stream && opensStream(held.command));
     if (at < 0) return false;
     this.#held.splice(at, 1);
     return true;
@@ -156,7 +156,7 @@ export class CircuitOutbox {
         const exit = stream.kind !== 'directory';
         if (!this.#budget.affordsGrant(stream.hop, exit, 'stream')) return;
         stream.givePermit();
-        this.#hops[stream.hop].streamWindows += streamWindowStep;
+        this.#hops[stream.hop].countStreamPermit();
         this.#circuit.sendCell(stream.hop, relayCommand.sendme, stream.id, empty, stream.kind);
       }
       this.#permits.delete(stream);

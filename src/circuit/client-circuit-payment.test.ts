@@ -7,7 +7,10 @@ import { data498, empty, Purse, Recorder, World } from './client-world.fixture.t
 
 const purses = (...cells: number[]): Purse[] => cells.map(each => new Purse(each));
 
-test('counts at the client are those of the relays, for any traffic', () => {
+test.each([
+  ['fixed windows', false],
+  ['congestion control', true],
+])('counts at the client are those of the relays, for any traffic, with %s', (_, congested) => {
   const step = fc.record({
     act: fc.constantFrom('open', 'write', 'answer', 'close', 'redeem', 'receipt', 'drop', 'run', 'writable'),
     hop: fc.nat(2),
@@ -17,7 +20,7 @@ test('counts at the client are those of the relays, for any traffic', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), steps => {
       const payers = purses(1e6, 1e6, 1e6);
-      const world = new World(3, false, payers).build();
+      const world = new World(3, false, payers, congested).build();
       const streams: ClientStream[] = [];
       for (const { act, hop, size, pick } of steps) {
         const stream = streams[pick % Math.max(1, streams.length)];
@@ -62,9 +65,12 @@ test('a stream that is given up before its BEGIN left costs nothing', () => {
   expect(world.path.relays[0].cells).toBe(cells);
 });
 
-test('the far side never gets permission to send what is not paid, payment goes first', () => {
+test.each([
+  ['fixed windows', false],
+  ['congestion control', true],
+])('the far side never gets permission to send what is not paid, with %s', (_, congested) => {
   const payers = purses(100_000, 100_000, 700);
-  const world = new World(3, false, payers).build();
+  const world = new World(3, false, payers, congested).build();
   const user = new Recorder();
   const stream = world.connected(user);
   let sent = 0;

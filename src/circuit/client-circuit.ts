@@ -13,7 +13,6 @@ import {
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import { decodeExtended2, decodeSendme } from '../cell/relay-messages.ts';
-import { fixedFlow } from '../flow/sendme-window.ts';
 import { ClientLayers } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
 import {
@@ -26,7 +25,14 @@ import { CircuitBudget } from './circuit-budget.ts';
 import { CircuitOutbox, type OutboxCircuit } from './circuit-outbox.ts';
 import type { CircuitCarrier, CircuitEnd, CircuitUser } from './circuit-user.ts';
 import { checkCommand } from './command-check.ts';
-import { type Exchange, type HopTarget, startCreate2, startCreateFast, startExtend2 } from './extend.ts';
+import {
+  type CongestionOffer,
+  type Exchange,
+  type HopTarget,
+  startCreate2,
+  startCreateFast,
+  startExtend2,
+} from './extend.ts';
 import { type HopPayer, HopState } from './hop-state.ts';
 import { openingCell, type StreamGoal } from './stream-goal.ts';
 import { StreamTable } from './stream-table.ts';
@@ -35,6 +41,8 @@ export interface CircuitOptions {
   readonly path: readonly HopTarget[];
   /** CREATE_FAST for the first hop, for a directory whose onion key is not known yet. */
   readonly fast: boolean;
+  /** Asked of the last hop. Undefined: fixed windows. */
+  readonly congestion?: CongestionOffer;
   readonly carrier: CircuitCarrier;
   readonly user: CircuitUser;
   readonly clock: Clock;
@@ -99,8 +107,8 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
   start(): void {
     assert(this.#state === 'new', 'a circuit is started once');
     this.#state = 'building';
-    const { entropy, fast, carrier, path } = this.#options;
-    this.#exchange = fast ? startCreateFast(entropy) : startCreate2(entropy, path[0]);
+    const { entropy, fast, carrier } = this.#options;
+    this.#exchange = fast ? startCreateFast(entropy) : startCreate2(entropy, this.path[0], this.#offerTo(0));
     const command = fast ? cellCommand.createFast : cellCommand.create2;
     if (!carrier.send(command, this.#exchange.message, 0))
       this.#die({ by: 'link', reason: destroyReason.resourceLimit });
@@ -155,10 +163,7 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
     if (id === undefined) return undefined;
     const stream = new ClientStream(id, hop, goal.kind, this.hops[hop].flow, this, user);
     this.#streams.add(stream);
-    if (goal.kind !== 'resolve') {
-      this.hops[hop].openStreams += 1;
-      this.hops[hop].streamWindows += stream.receiveWindow;
-    }
+    if (goal.kind !== 'resolve') this.hops[hop].addStream(stream.receiveWindow);
     this.#budget.exposureChanged();
     const { command, body } = openingCell(goal);
     this.sendControl(stream, command, body);
@@ -214,13 +219,9 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
   release(stream: ClientStream, lingers: boolean): void {
     if (!this.#streams.remove(stream, lingers)) return;
     this.#outbox.forget(stream);
-    const hop = this.hops[stream.hop];
     if (stream.kind !== 'resolve') {
-      hop.openStreams -= 1;
-      hop.streamWindows -= stream.receiveWindow;
-    }
-    if (lingers && stream.kind !== 'resolve') {
-      hop.addLinger(stream.receiveWindow, this.#options.clock.monotonicMs());
+      const lingersFromMs = lingers ? this.#options.clock.monotonicMs() : undefined;
+      this.hops[stream.hop].removeStream(stream.receiveWindow, lingersFromMs);
     }
     this.#budget.exposureChanged();
     if (this.#streams.size === 0 && this.#state === 'open') this.#options.user.onIdle();
@@ -266,16 +267,16 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
     this.#addHop(reply, 0);
   }
 
-  /** The hop's keys from the answer to its handshake; then the next hop, or the circuit is open. */
+  /** The hop as the answer to its handshake has it; then the next hop, or the circuit is open. */
   #addHop(reply: Uint8Array | undefined, blamed: number): void {
-    const keys = reply === undefined ? undefined : this.#exchange?.finish(reply);
+    const agreed = reply === undefined ? undefined : this.#exchange?.finish(reply);
     this.#exchange = undefined;
-    if (keys === undefined || !keys.ok) {
+    if (agreed === undefined || !agreed.ok) {
       this.#blame('bad handshake', blamed);
       return;
     }
-    this.#layers.push(keys.value);
-    this.hops.push(new HopState(this.path[this.hops.length], fixedFlow()));
+    this.#layers.push(agreed.value.keys);
+    this.hops.push(new HopState(this.path[this.hops.length], agreed.value.flow));
     this.#options.user.onHop();
     if (this.hops.length < this.path.length) {
       this.#extend();
@@ -285,10 +286,13 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
     this.#options.user.onBuilt();
   }
 
+  #offerTo(hop: number): CongestionOffer | undefined {
+    return hop === this.path.length - 1 ? this.#options.congestion : undefined;
+  }
+
   #extend(): void {
-    const { entropy } = this.#options;
     const last = this.hops.length - 1;
-    this.#exchange = startExtend2(entropy, this.path[last + 1]);
+    this.#exchange = startExtend2(this.#options.entropy, this.path[last + 1], this.#offerTo(last + 1));
     assert(this.#earlyLeft > 0, 'a path is shorter than RELAY_EARLY cells last');
     this.#earlyLeft -= 1;
     this.#writeCell(relayCommand.extend2, 0, this.#exchange.message);
@@ -328,14 +332,13 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
 
   /** Moves the windows for a DATA cell; false: it was beyond them. */
   #countData(state: HopState, hop: number, stream: ClientStream | undefined): boolean {
-    const { received, streamWindows } = state.flow;
+    const { received } = state.flow;
     if (received.deliver() !== undefined) {
       this.#blame('DATA beyond the circuit window', hop);
       return false;
     }
     if (received.marked) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop).slice());
-    const counts = streamWindows && stream !== undefined && !stream.closed && stream.receiveWindow > 0;
-    if (counts) state.streamWindows -= 1;
+    if (stream !== undefined && !stream.closed) state.countStreamData(stream.receiveWindow);
     return true;
   }
 

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { fromUtf8 } from '../base/bytes.ts';
 import { relayCommand } from '../cell/commands.ts';
 import type { ResolvedMessage } from '../cell/relay-messages.ts';
+import { readCongestionParams } from '../flow/congestion-params.ts';
 import type { Observer } from '../ports.ts';
 import type { ClientStream, StreamUser } from '../stream/client-stream.ts';
 import type { CircuitEnd } from './circuit-user.ts';
@@ -71,6 +72,9 @@ export class Purse implements HopPayer {
   }
 }
 
+/** As the consensus says when it says nothing. */
+export const congestionParams = readCongestionParams((_, otherwise) => otherwise);
+
 /** A client circuit over relays in memory. */
 export class World {
   readonly path: RelayPath;
@@ -80,11 +84,15 @@ export class World {
   idle = 0;
   end: CircuitEnd | undefined;
 
-  constructor(hops: number, fast = false, purses?: readonly HopPayer[]) {
+  /** @param congested the last hop is asked for congestion control. */
+  constructor(hops: number, fast = false, purses?: readonly HopPayer[], congested = false) {
     this.path = new RelayPath(hops, 7);
     this.circuit = new ClientCircuit({
       path: this.path.targets,
       fast,
+      congestion: congested
+        ? { params: congestionParams, clock: this.clock, blocked: () => false }
+        : undefined,
       carrier: this.path,
       clock: this.clock,
       entropy: this.path.entropy,

@@ -1,4 +1,4 @@
-import { lingerExposureMs } from '../base/limits.ts';
+import { lingerExposureMs, streamWindowStep } from '../base/limits.ts';
 import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { HopTarget } from './extend.ts';
 
@@ -36,9 +36,10 @@ export class HopState {
   readonly flow: CircuitFlow;
   /** Digests of DATA cells whose SENDME is owed to the hop, oldest first. */
   readonly sendmesOwed: Uint8Array[] = [];
+  /** Streams that DATA may come for. */
   openStreams = 0;
   /** Sum of the receive windows of its open streams. */
-  streamWindows = 0;
+  #streamWindows = 0;
   /** In the order of their ends. */
   readonly #lingers: Linger[] = [];
   #lingerCells = 0;
@@ -52,14 +53,33 @@ export class HopState {
   exposure(nowMs: number, moreForStreams = 0, moreForCircuit = 0): number {
     while (this.#lingers.length > 0 && this.#lingers[0].untilMs <= nowMs)
       this.#lingerCells -= this.#lingers.shift()?.cells ?? 0;
-    const cells = this.streamWindows + this.#lingerCells + moreForStreams;
+    const cells = this.#streamWindows + this.#lingerCells + moreForStreams;
     return Math.min(cells, this.flow.received.cells + moreForCircuit);
   }
 
-  addLinger(cells: number, nowMs: number): void {
-    if (cells === 0) return;
-    this.#lingers.push({ cells, untilMs: nowMs + lingerExposureMs });
+  /** A stream was opened that so many DATA cells may come for. */
+  addStream(cells: number): void {
+    this.openStreams += 1;
+    this.#streamWindows += cells;
+  }
+
+  /** @param lingersFromMs when we ended it, and the far side may not know yet. */
+  removeStream(cells: number, lingersFromMs: number | undefined): void {
+    this.openStreams -= 1;
+    this.#streamWindows -= cells;
+    if (lingersFromMs === undefined || cells === 0) return;
+    this.#lingers.push({ cells, untilMs: lingersFromMs + lingerExposureMs });
     this.#lingerCells += cells;
+  }
+
+  /** A DATA cell came for an open stream that so many were permitted for. */
+  countStreamData(permitted: number): void {
+    if (this.flow.streamWindows && permitted > 0) this.#streamWindows -= 1;
+  }
+
+  /** A stream SENDME was sent. */
+  countStreamPermit(): void {
+    this.#streamWindows += streamWindowStep;
   }
 
   /** A cell passed this hop, in either direction. */

@@ -1,5 +1,7 @@
 import { toHex } from '../base/bytes.ts';
-import { cellCommand, relayCommand } from '../cell/commands.ts';
+import { ok } from '../base/fault.ts';
+import { encodeCircuitResponse } from '../cell/circuit-extensions.ts';
+import { cellCommand, handshakeType, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import {
   decodeCreate2,
@@ -12,6 +14,7 @@ import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../cell/rela
 import { decodeExtend2, encodeExtended2, encodeSendme } from '../cell/relay-messages.ts';
 import { createFastKeys } from '../crypto/circuit-keys.ts';
 import { ntorServer } from '../crypto/ntor.ts';
+import { ntorV3Server } from '../crypto/ntor-v3.ts';
 import { generateX25519, type X25519KeyPair } from '../crypto/x25519.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
 import type { Clock, Entropy } from '../ports.ts';
@@ -58,6 +61,8 @@ export class TestRelay {
   readonly target: HopTarget;
   readonly keys: X25519KeyPair;
   layer: RelayLayer | undefined;
+  /** DATA cells that a circuit SENDME answers under congestion control, once a client has asked for it. */
+  sendmeCells: number | undefined;
   /** RELAY and RELAY_EARLY cells taken in or sent on, as the relay's balance counts them. */
   cells = 0;
   dataSeen = 0;
@@ -153,18 +158,27 @@ export class RelayPath implements CircuitCarrier {
       this.relays[0].layer = new RelayLayer(keys);
       this.client!.onCell(cellCommand.createdFast, encodeCreatedFast(y, verify), 0);
     } else if (command === cellCommand.create2) {
-      const reply = this.#create(0, decodeCreate2(payload, 0)!.handshake);
+      const reply = this.#create(0, decodeCreate2(payload, 0)!);
       this.client!.onCell(cellCommand.created2, encodeCreated2(reply), 0);
     } else {
       this.#relay(command, payload);
     }
   }
 
-  #create(relay: number, handshake: Uint8Array): Uint8Array {
-    const { keys, target } = this.relays[relay];
-    const served = ntorServer(this.entropy, target.rsaId, [keys], handshake);
+  /** Grants whatever is asked for by ntor-v3. */
+  #create(index: number, asked: { handshakeType: number; handshake: Uint8Array }): Uint8Array {
+    const relay = this.relays[index];
+    const { keys, target } = relay;
+    if (asked.handshakeType === handshakeType.ntorV3) relay.sendmeCells = 31;
+    const granted = encodeCircuitResponse(relay);
+    const served =
+      relay.sendmeCells === undefined
+        ? ntorServer(this.entropy, target.rsaId, [keys], asked.handshake)
+        : ntorV3Server(this.entropy, { identity: target.ed25519, onionKeys: [keys] }, asked.handshake, () =>
+            ok(granted),
+          );
     if (!served.ok) throw new Error(served.fault.code);
-    this.relays[relay].layer = new RelayLayer(served.value.keys);
+    relay.layer = new RelayLayer(served.value.keys);
     return served.value.reply;
   }
 
@@ -193,16 +207,16 @@ export class RelayPath implements CircuitCarrier {
       const next = this.relays[index + 1];
       if (toHex(extend.target.rsaId) !== toHex(next.target.rsaId))
         throw new Error('extended to a wrong relay');
-      const reply = this.#create(index + 1, extend.handshake);
+      const reply = this.#create(index + 1, extend);
       this.originate(index, relayCommand.extended2, 0, encodeExtended2(reply));
       return;
     }
     if (cell.command === relayCommand.data) {
       relay.dataSeen += 1;
-      if (this.acknowledges && relay.dataSeen % 100 === 0) {
+      if (this.acknowledges && relay.dataSeen % (relay.sendmeCells ?? 100) === 0) {
         this.originate(index, relayCommand.sendme, 0, encodeSendme(relay.layer!.lastForwardDigest()));
       }
-      if (this.acknowledges && relay.dataSeen % 50 === 0) {
+      if (this.acknowledges && relay.sendmeCells === undefined && relay.dataSeen % 50 === 0) {
         this.originate(index, relayCommand.sendme, cell.streamId, new Uint8Array(0));
       }
     }

@@ -14,6 +14,13 @@ export type StreamGoal =
   | { readonly kind: 'directory' }
   | { readonly kind: 'resolve'; readonly name: string };
 
+/** True for the command of a cell that opens a stream. */
+export function opensStream(command: number): boolean {
+  return (
+    command === relayCommand.begin || command === relayCommand.beginDir || command === relayCommand.resolve
+  );
+}
+
 /** The cell that opens such a stream. spec: tor-spec/opening-streams, tor-spec/remote-hostname-lookup */
 export function openingCell(goal: StreamGoal): { readonly command: number; readonly body: Uint8Array } {
   switch (goal.kind) {

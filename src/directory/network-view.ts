@@ -1,4 +1,5 @@
 import { toHex } from '../base/bytes.ts';
+import { type CongestionParams, readCongestionParams } from '../flow/congestion-params.ts';
 import type { Consensus } from './consensus.ts';
 import { noEdConsensus } from './consensus-entry.ts';
 import type { Microdescriptor } from './microdescriptor.ts';
@@ -58,6 +59,13 @@ export class NetworkView {
   param(name: string, otherwise: number, low: number, high: number): number {
     return Math.min(Math.max(this.params.get(name) ?? otherwise, low), high);
   }
+}
+
+/** How circuits are controlled: as the consensus says, or as it is usual while there is none. */
+export function congestionOf(view: NetworkView | undefined): CongestionParams {
+  return readCongestionParams(
+    (name, otherwise, low, high) => view?.param(name, otherwise, low, high) ?? otherwise,
+  );
 }
 
 /**

@@ -53,9 +53,9 @@ export interface ServerDescriptor extends DescriptorFacts {
   readonly text: string;
 }
 
-/** What naulon's own relays implement: plain ntor and fixed windows, so no C tor asks for more. */
+/** What naulon's own relays implement. FlowCtrl=2 with Relay=4: C tor asks exits for congestion control, by ntor-v3. */
 export const relayProtocolsText =
-  'Cons=2 Desc=2 DirCache=2 FlowCtrl=1 Link=3-5 LinkAuth=3 Microdesc=2 Relay=2';
+  'Cons=2 Desc=2 DirCache=2 FlowCtrl=1-2 Link=3-5 LinkAuth=3 Microdesc=2 Relay=2,4';
 
 /** Added by a relay that asks a price: clients look for it where authorities do not pass it on. */
 export const paidProtocol = { name: 'Pay', version: 1 } as const;
