@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,10 @@ import { type NodeProcess, startNode } from '../../scripts/node-process.ts';
 import { until } from '../lab-network.fixture.ts';
 import { Tor, TorClient, torAuthorityLines } from './c-tor.fixture.ts';
 
-/** A network of C tor alone: one authority and three relays, to which nodes of ours are added. */
+/**
+ * A network of C tor alone: one authority and three relays, of which `torexit` is an exit, to which nodes of ours are
+ * added.
+ */
 export class TorNetwork {
   readonly dir: string;
   /** Its DirAuthority line. */
@@ -17,21 +21,31 @@ export class TorNetwork {
   /** Who must know all relays: the authority, and the exit, which serves no relay that it does not know. */
   readonly #knowers: Tor[];
   readonly #stops: (() => Promise<void>)[] = [];
+  /** HOST:PORT that exits connect to, though it is on this machine. */
+  readonly exitTo: readonly string[];
 
-  private constructor(dir: string, trusted: string, lab: LabServer, authority: Tor) {
+  private constructor(
+    dir: string,
+    trusted: string,
+    lab: LabServer,
+    authority: Tor,
+    exitTo: readonly string[],
+  ) {
     this.dir = dir;
     this.trusted = trusted;
     this.lab = lab;
     this.#knowers = [authority];
+    this.exitTo = [`127.0.0.1:${lab.port}`, ...exitTo];
   }
 
-  static async start(): Promise<TorNetwork> {
+  /** @param exitTo servers beside the lab's that exits connect to, HOST:PORT. */
+  static async start(...exitTo: readonly string[]): Promise<TorNetwork> {
     const dir = await mkdtemp(join(tmpdir(), 'naulon-tor-'));
     const lab = await startLabServer();
     const { trusted, lines } = await torAuthorityLines(join(dir, 'auth'));
     const ready = /Opened OR listener connection \(ready\)/;
     const authority = await Tor.start({ dir: join(dir, 'auth'), name: 'torauth', lines, ready });
-    const network = new TorNetwork(dir, trusted, lab, authority);
+    const network = new TorNetwork(dir, trusted, lab, authority, exitTo);
     try {
       await Promise.all([network.#relay('tor1'), network.#relay('tor2'), network.#relay('torexit', true)]);
       return network;
@@ -51,12 +65,22 @@ export class TorNetwork {
       'ContactInfo none',
       'AssumeReachable 1',
       `DirAuthority ${this.trusted}`,
-      ...(exit ? exitLines([`127.0.0.1:${this.lab.port}`]) : ['ExitRelay 0']),
+      `Log [edge]info file ${this.#streamLog(name)}`,
+      ...(exit ? exitLines(this.exitTo) : ['ExitRelay 0']),
     ];
     const ready = /Opened OR listener connection \(ready\)/;
     const relay = await Tor.start({ dir: join(this.dir, name), name, lines, ready });
     this.#stops.push(() => relay.stop());
     if (exit) this.#knowers.push(relay);
+  }
+
+  /** What a relay of C tor has logged of its streams. */
+  streamLog(name: string): string {
+    return readFileSync(this.#streamLog(name), 'utf8');
+  }
+
+  #streamLog(name: string): string {
+    return join(this.dir, name, 'stream-log');
   }
 
   /** One of our nodes, in its folder: `args` are the program's name and options. */
