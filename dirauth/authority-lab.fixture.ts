@@ -27,6 +27,7 @@ const protocols = parseProtocols(relayProtocolsText)!;
 
 const labSettings: Omit<AuthoritySettings, 'nickname' | 'address' | 'authorities'> = {
   contact: 'nobody',
+  platform: 'naulon 0.1.0 on Node',
   orPort,
   dirPort,
   lab: true,

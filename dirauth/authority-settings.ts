@@ -7,6 +7,8 @@ import type { VoteSchedule } from './vote-clock.ts';
 export interface AuthoritySettings {
   readonly nickname: string;
   readonly contact: string | undefined;
+  /** `naulon 0.1.0 on Node` */
+  readonly platform: string;
   /** IPv4 text that others reach it by. */
   readonly address: string;
   readonly orPort: number;

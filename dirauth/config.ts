@@ -4,6 +4,7 @@ import type { Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
 import { isNickname } from '../src/directory/consensus-entry.ts';
 import { labFlagRules, publicFlagRules } from '../src/directory/flag-rules.ts';
+import { platformText } from '../src/node-io/package-version.ts';
 import type { AuthoritySettings } from './authority-settings.ts';
 import type { VoteSchedule } from './vote-clock.ts';
 
@@ -59,6 +60,7 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
   return ok({
     nickname,
     contact: torrc.text('ContactInfo'),
+    platform: platformText(),
     address,
     lab,
     assumeReachable: torrc.flag('AssumeReachable') ?? false,

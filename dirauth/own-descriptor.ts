@@ -13,10 +13,11 @@ export function describeAuthority(
     readonly orPort: number;
     readonly dirPort: number;
     readonly contact: string | undefined;
+    readonly platform: string;
   },
   wallMs: number,
 ): string {
-  const { nickname, address, orPort, dirPort, contact } = authority;
+  const { nickname, address, orPort, dirPort, contact, platform } = authority;
   const protocols = parseProtocols(
     'Cons=2 Desc=2 DirCache=2 FlowCtrl=1 Link=3-5 LinkAuth=3 Microdesc=2 Relay=2',
   );
@@ -26,7 +27,7 @@ export function describeAuthority(
     address: { host: address, port: orPort },
     ipv6: undefined,
     dirPort,
-    platform: 'naulon on Node',
+    platform,
     protocols,
     publishedMs: wallMs,
     uptimeSeconds: 0,

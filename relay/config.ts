@@ -8,6 +8,7 @@ import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts
 import type { PortLine } from '../src/config/torrc-values.ts';
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
+import { platformText } from '../src/node-io/package-version.ts';
 import type { Endpoint } from '../src/ports.ts';
 import { isPrivateAddress, makeExitPolicy } from './exit-policy.ts';
 import { defaultRelaySettings, type RelaySettings } from './relay-settings.ts';
@@ -57,6 +58,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     address,
     ipv6,
     contact: torrc.text('ContactInfo'),
+    platform: platformText(),
     family: torrc.lines('MyFamily').flatMap(each => each.value.split(/[\s,]+/)),
     authorities,
     linkProtocols: linkProtocols(pay.link_protocols),

@@ -27,7 +27,6 @@ export interface PublisherOptions {
 const republishMsMax = 18 * 3_600_000;
 /** What a relay claims to carry until it has seen more: enough to be chosen at all. */
 const observedFloor = 100_000;
-const platform = 'naulon on Node';
 
 /** Makes the relay's descriptor, keeps it for those who ask, and uploads it to every authority until all have it. */
 export class Publisher {
@@ -91,7 +90,7 @@ export class Publisher {
       address,
       ipv6,
       dirPort: 0,
-      platform,
+      platform: settings.platform,
       protocols: protocolsOf(linkProtocols, price !== undefined),
       publishedMs: clock.wallMs(),
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1_000),

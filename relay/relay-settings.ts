@@ -22,6 +22,8 @@ export interface RelaySettings {
   /** Bytes per second. */
   readonly bandwidthRate: number;
   readonly bandwidthBurst: number;
+  /** `naulon 0.1.0 on Node` */
+  readonly platform: string;
   /** Millisatoshi for 2^20 cells; 0: free. */
   readonly priceMsatPer2Pow20: bigint;
   readonly directoryRetryMs: readonly [first: number, longest: number];
@@ -39,6 +41,7 @@ export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 
   exitPolicy: noExit,
   extendPrivate: false,
   publishes: true,
+  platform: 'naulon 0 on Node',
   bandwidthRate: gibibyte,
   bandwidthBurst: gibibyte,
   priceMsatPer2Pow20: 0n,

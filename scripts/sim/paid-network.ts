@@ -273,6 +273,7 @@ export class PaidNetwork {
 const authoritySettings: Omit<AuthoritySettings, 'params'> = {
   nickname: 'authority',
   contact: undefined,
+  platform: 'naulon 0.1.0 on Node',
   address: authorityAddress,
   orPort,
   dirPort,
