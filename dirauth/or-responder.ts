@@ -79,7 +79,7 @@ export class OrResponder {
         return;
       default:
         // CREATED cells answer CREATEs that we never send.
-        return;
+        circuit?.destroy(destroyReason.protocol);
     }
   }
 
@@ -94,10 +94,7 @@ export class OrResponder {
   }
 
   #create(side: CircuitSide, command: number, bytes: Uint8Array, at: number): void {
-    if (!this.#mux.acceptsCircuit(side.link, side.id)) {
-      this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
-      return;
-    }
+    if (!this.#mux.acceptsCircuit(side.link, side.id)) return;
     const made = command === cellCommand.createFast ? this.#fast(bytes, at) : this.#ntor(bytes, at);
     if (made === undefined) {
       this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);

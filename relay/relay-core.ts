@@ -222,6 +222,12 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
         break;
       case cellCommand.created2:
         if (entry?.towards === 'next') this.#extensions.onCreated(entry.circuit, decodeCreated2(bytes, at));
+        else entry?.circuit.destroy(destroyReason.protocol);
+        break;
+      case cellCommand.created:
+      case cellCommand.createdFast:
+        // We send no CREATE and no CREATE_FAST that these could answer.
+        entry?.circuit.destroy(destroyReason.protocol);
         break;
       case cellCommand.createFast:
       case cellCommand.create2:
@@ -236,7 +242,6 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
 
   #onCreate(side: CircuitSide, command: number, bytes: Uint8Array, at: number): void {
     if (!this.#mux.acceptsCircuit(side.link, side.id)) {
-      // The id may be of a circuit that lives: that one is not disturbed.
       this.observer.count('naulon_circuits_refused_total');
       return;
     }

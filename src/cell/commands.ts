@@ -6,6 +6,9 @@
 /** spec: tor-spec/cell-packet-format */
 export const cellCommand = {
   padding: 0,
+  /** With its answer, CREATED: the retired TAP handshake. */
+  create: 1,
+  created: 2,
   relay: 3,
   destroy: 4,
   createFast: 5,
@@ -29,6 +32,7 @@ export const relayCommand = {
   end: 3,
   connected: 4,
   sendme: 5,
+  extend: 6,
   truncate: 8,
   truncated: 9,
   drop: 10,
@@ -37,6 +41,14 @@ export const relayCommand = {
   beginDir: 13,
   extend2: 14,
   extended2: 15,
+  confluxLink: 19,
+  confluxLinked: 20,
+  confluxLinkedAck: 21,
+  confluxSwitch: 22,
+  establishIntro: 32,
+  establishRendezvous: 33,
+  introduce1: 34,
+  rendezvous1: 36,
   xoff: 43,
   xon: 44,
   redeem: 200,

@@ -83,9 +83,11 @@ describe('link messages', () => {
     );
   });
 
-  it('passes over NETINFO addresses of unknown kinds', () => {
-    const payload = fromHex(`00000001${'f00161'}02${'0003616263'}${'04047f000001'}`);
-    expect(payload && decodeNetinfo(payload)).toEqual({ time: 1, other: undefined, own: ['127.0.0.1'] });
+  it('passes over own NETINFO addresses of unknown kinds, but not over the address of the peer', () => {
+    const own = `02${'0003616263'}${'04047f000001'}`;
+    const [known, unknown] = [fromHex(`0000000104040a000001${own}`), fromHex(`00000001f00161${own}`)];
+    expect(known && decodeNetinfo(known)).toEqual({ time: 1, other: '10.0.0.1', own: ['127.0.0.1'] });
+    expect(unknown && decodeNetinfo(unknown)).toBeUndefined();
   });
 
   it('refuses impossible lengths and never throws', () => {

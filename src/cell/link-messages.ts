@@ -38,23 +38,23 @@ export const authChallengeMessage = struct({ challenge: fixedBytes(32), methods:
 /** spec: tor-spec/negotiating-channels (AUTHENTICATE) */
 export const authenticateMessage = struct({ method: u16, authentication: sizedBytes(u16) });
 
-/** spec: tor-spec/negotiating-channels (NETINFO) */
+/** Types of address that are not known have any length. spec: tor-spec/negotiating-channels (NETINFO) */
 const netinfoAddress = struct({ type: u8, value: sizedBytes(u8) });
 const netinfoBody = struct({ time: u32, other: netinfoAddress, own: countedList(u8, netinfoAddress) });
 
 export interface NetinfoMessage {
   /** Seconds since 1970; 0 from a client. */
   readonly time: number;
-  /** The peer's address as we see it, IP text; undefined when of a kind we do not know. */
-  readonly other: string | undefined;
-  /** Our own addresses, IP texts; none from a client. */
+  /** The peer's address as we see it, IP text. */
+  readonly other: string;
+  /** Our own addresses, IP texts, of the kinds that are known; none from a client. */
   readonly own: readonly string[];
 }
 
 /** A payload of 509 bytes. */
 export function encodeNetinfo(message: NetinfoMessage): Uint8Array {
-  const address = (text: string | undefined): Holds<typeof netinfoAddress> => {
-    const value = (text === undefined ? undefined : parseIp(text)) ?? new Uint8Array(4);
+  const address = (text: string): Holds<typeof netinfoAddress> => {
+    const value = parseIp(text) ?? new Uint8Array(4);
     return { type: value.length === 4 ? addressType.ipv4 : addressType.ipv6, value };
   };
   const own = message.own.map(address);
@@ -64,12 +64,15 @@ export function encodeNetinfo(message: NetinfoMessage): Uint8Array {
 export function decodeNetinfo(payload: Uint8Array): NetinfoMessage | undefined {
   const body = netinfoBody.decodePadded(payload);
   if (body === undefined) return undefined;
-  const text = (address: Holds<typeof netinfoAddress>): string | undefined => {
-    const length = address.type === addressType.ipv4 ? 4 : address.type === addressType.ipv6 ? 16 : undefined;
-    return address.value.length === length ? formatIp(address.value) : undefined;
+  const lengthOf = (type: number) =>
+    type === addressType.ipv4 ? 4 : type === addressType.ipv6 ? 16 : undefined;
+  const known = body.own.filter(({ type }) => lengthOf(type) !== undefined);
+  if ([body.other, ...known].some(({ type, value }) => value.length !== lengthOf(type))) return undefined;
+  return {
+    time: body.time,
+    other: formatIp(body.other.value),
+    own: known.map(({ value }) => formatIp(value)),
   };
-  const own = body.own.map(text).filter(each => each !== undefined);
-  return { time: body.time, other: text(body.other), own };
 }
 
 /** spec: tor-spec/create-created-cells (CREATE2) */

@@ -36,6 +36,8 @@ export interface RsaCertificate {
 export function parseRsaCertificate(der: Uint8Array): RsaCertificate | undefined {
   try {
     const certificate = new X509Certificate(der);
+    // OpenSSL reads over bytes behind the certificate.
+    if (certificate.raw.length !== der.length) return undefined;
     const key = certificate.publicKey;
     const notBeforeMs = parseOpensslTime(certificate.validFrom);
     const notAfterMs = parseOpensslTime(certificate.validTo);

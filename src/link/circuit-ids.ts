@@ -51,13 +51,18 @@ export class CircuitIds {
     return undefined;
   }
 
-  /** Takes an id that the peer chose; false: it is in use, zero, or of our half. */
+  /** Takes an id that the peer chose; false: it is in use, zero, of our half, or one too many. */
   accept(id: number): boolean {
-    const high = id >= this.#top;
-    if (id === 0 || this.#used.has(id) || this.#used.size >= circuitsPerLinkMax) return false;
-    if ((this.#half === 'high' && high) || (this.#half === 'low' && !high)) return false;
+    if (id === 0 || this.#used.has(id) || this.isOfOurHalf(id) || this.#used.size >= circuitsPerLinkMax)
+      return false;
     this.#used.add(id);
     return true;
+  }
+
+  /** True for an id that is not the peer's to choose. */
+  isOfOurHalf(id: number): boolean {
+    const high = id >= this.#top;
+    return this.#half === 'any' ? false : (this.#half === 'high') === high;
   }
 
   has(id: number): boolean {

@@ -54,7 +54,7 @@ export interface HandshakeHost {
 }
 
 /**
- * Who may send what before a link is open:
+ * Who sends what before a link is open:
  *
  *     initiator                     responder
  *     VERSIONS            ------>
@@ -62,7 +62,8 @@ export interface HandshakeHost {
  *     CERTS AUTHENTICATE  ------>   (a relay that shows who it is)
  *     NETINFO             ------>
  *
- * Anything else but VPADDING ends the link. spec: tor-spec/negotiating-channels
+ * Any other fixed cell ends the link. Padding, what later versions may know, a second VERSIONS and a NETINFO that comes
+ * before it are passed over, as C tor does. spec: tor-spec/negotiating-channels
  */
 export class LinkHandshake {
   readonly #options: HandshakeOptions;
@@ -72,7 +73,7 @@ export class LinkHandshake {
   #challenged = false;
   #authenticated = false;
   #done: LinkPeer | undefined;
-  /** What each side has sent, padding included, up to AUTH_CHALLENGE and CERTS: AUTHENTICATE binds it. */
+  /** What each side has sent, whatever was passed over included, up to AUTH_CHALLENGE and CERTS: AUTHENTICATE binds it. */
   readonly #sent = new Sha256Log();
   readonly #received = new Sha256Log();
 
@@ -96,20 +97,23 @@ export class LinkHandshake {
 
   /** @param cell the whole cell with its header. */
   onVariable(circuit: number, command: number, payload: Uint8Array, cell: Uint8Array): LinkFault | undefined {
-    if (command === cellCommand.vpadding) return this.#onPadding(cell);
-    if (circuit !== 0 || this.#done !== undefined) return unexpected(command);
-    if (command === cellCommand.versions) return this.#onVersions(payload, cell);
-    if (this.#protocol === undefined) return unexpected(command);
+    if (command === cellCommand.versions && this.#protocol === undefined)
+      return this.#onVersions(payload, cell);
+    if (!handshakeCommands.has(command)) {
+      if (this.#protocol === undefined && command !== cellCommand.vpadding) return unexpected(command);
+      if (!this.#challenged) this.#received.add(cell);
+      return undefined;
+    }
+    if (circuit !== 0 || this.#protocol === undefined || this.#done !== undefined) return unexpected(command);
     if (command === cellCommand.certs) return this.#onCerts(payload, cell);
     if (command === cellCommand.authChallenge) return this.#onAuthChallenge(payload, cell);
-    if (command === cellCommand.authenticate) return this.#onAuthenticate(payload);
-    return unexpected(command);
+    return this.#onAuthenticate(payload);
   }
 
   /** The only fixed cell of the handshake is NETINFO. spec: tor-spec/negotiating-channels (NETINFO) */
-  onFixed(circuit: number, command: number, bytes: Uint8Array, at: number): LinkFault | undefined {
-    if (command !== cellCommand.netinfo || circuit !== 0 || this.#protocol === undefined)
-      return unexpected(command);
+  onFixed(command: number, bytes: Uint8Array, at: number): LinkFault | undefined {
+    if (command !== cellCommand.netinfo) return unexpected(command);
+    if (this.#protocol === undefined) return undefined;
     if (decodeNetinfo(bytes.subarray(at, at + cellPayloadBytes)) === undefined) return malformed('NETINFO');
     if (!this.#options.initiator) {
       // Certificates that no AUTHENTICATE followed prove nothing: whoever sent them is a client, as for C tor.
@@ -125,12 +129,7 @@ export class LinkHandshake {
     return undefined;
   }
 
-  #onPadding(cell: Uint8Array): undefined {
-    if (this.#protocol !== undefined) this.#received.add(cell);
-  }
-
   #onVersions(payload: Uint8Array, cell: Uint8Array): LinkFault | undefined {
-    if (this.#protocol !== undefined) return unexpected(cellCommand.versions);
     const offered = decodeVersions(payload);
     if (offered === undefined) return malformed('VERSIONS');
     const common = this.#options.protocols.filter(version => offered.includes(version));
@@ -257,6 +256,13 @@ export class LinkHandshake {
     return this.#protocol === 3 ? 2 : 4;
   }
 }
+
+/** Cells that only the handshake has. Other variable-length ones are padding, or unknown. */
+export const handshakeCommands: ReadonlySet<number> = new Set([
+  cellCommand.certs,
+  cellCommand.authChallenge,
+  cellCommand.authenticate,
+]);
 
 /** The highest version that both know. spec: tor-spec/negotiating-channels (VERSIONS) */
 function highest(common: readonly LinkProtocol[]): LinkProtocol {

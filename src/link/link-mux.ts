@@ -9,7 +9,7 @@ import {
   nodeQueueCellsLow,
   nodeQueueCellsMax,
 } from '../base/limits.ts';
-import { cellCommand } from '../cell/commands.ts';
+import { cellCommand, destroyReason } from '../cell/commands.ts';
 import type { CellHandler } from '../cell/link-codec.ts';
 import { encodeDestroy } from '../cell/link-messages.ts';
 import { rsaModulus } from '../crypto/rsa.ts';
@@ -27,7 +27,7 @@ import { SpareBlocks } from './cell-queue.ts';
 import { CircuitIds, ownHalf } from './circuit-ids.ts';
 import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
-import { LinkHandshake } from './link-handshake.ts';
+import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
@@ -62,6 +62,7 @@ const circuitCommands: ReadonlySet<number> = new Set([
   cellCommand.relay,
   cellCommand.relayEarly,
   cellCommand.destroy,
+  cellCommand.created,
   cellCommand.createFast,
   cellCommand.createdFast,
   cellCommand.create2,
@@ -137,21 +138,25 @@ export class LinkMux implements LinkHandler {
     return this.#links.get(link)?.ids?.allocate(this.#options.entropy);
   }
 
-  /** Takes an id that the peer chose in a CREATE cell; false: not the peer's to choose, or in use. */
+  /**
+   * Takes an id that the peer chose in a CREATE cell. False: the circuit is refused, and the peer is told, unless the id is
+   * that of a circuit that lives or of none. spec: tor-spec/create-created-cells
+   */
   acceptsCircuit(link: LinkId, circuit: number): boolean {
-    return this.#links.get(link)?.ids?.accept(circuit) ?? false;
+    const ids = this.#links.get(link)?.ids;
+    if (ids?.accept(circuit)) return true;
+    if (ids !== undefined && circuit !== 0 && !ids.has(circuit)) {
+      const reason = ids.isOfOurHalf(circuit) ? destroyReason.protocol : destroyReason.resourceLimit;
+      this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
+    }
+    return false;
   }
 
   /**
    * The circuit is gone: tells the peer why (unless it told us), and gives the id back. What is queued is dropped, or goes
    * out before the peer is told.
    */
-  releaseCircuit(
-    link: LinkId,
-    circuit: number,
-    destroyReason?: number,
-    queued: QueuedCells = 'dropped',
-  ): void {
+  releaseCircuit(link: LinkId, circuit: number, reason?: number, queued: QueuedCells = 'dropped'): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
     const { scheduler } = state;
@@ -159,8 +164,7 @@ export class LinkMux implements LinkHandler {
       this.#queuedCells -= scheduler.queued(circuit);
       scheduler.drop(circuit);
     }
-    if (destroyReason !== undefined)
-      this.send(link, circuit, cellCommand.destroy, encodeDestroy(destroyReason), 0);
+    if (reason !== undefined) this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
     state.ids?.release(circuit);
     if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
   }
@@ -260,13 +264,16 @@ export class LinkMux implements LinkHandler {
   #onFixed(state: LinkState, circuit: number, command: number, bytes: Uint8Array, at: number): void {
     if (state.peer !== undefined) {
       if (circuitCommands.has(command)) this.#options.user.onCell(state.id, circuit, command, bytes, at);
+      // Nobody takes the retired handshake any more.
+      else if (command === cellCommand.create && this.acceptsCircuit(state.id, circuit))
+        this.releaseCircuit(state.id, circuit, destroyReason.protocol);
       return;
     }
     const { handshake } = state;
     const fault =
       handshake === undefined
         ? ({ code: 'LINK_UNEXPECTED_CELL', detail: 'before TLS' } as const)
-        : handshake.onFixed(circuit, command, bytes, at);
+        : handshake.onFixed(command, bytes, at);
     if (fault !== undefined) this.#fail(state, fault);
     else if (handshake?.peer !== undefined && handshake.protocol !== undefined)
       this.#ready(state, handshake.peer, handshake.protocol);
@@ -280,7 +287,7 @@ export class LinkMux implements LinkHandler {
     payload: Uint8Array,
     cell: Uint8Array,
   ): void {
-    if (state.peer !== undefined && command >= cellCommand.vpadding && !isHandshakeCommand(command)) return;
+    if (state.peer !== undefined && !handshakeCommands.has(command)) return;
     const fault: LinkFault | undefined = state.handshake?.onVariable(circuit, command, payload, cell);
     if (fault !== undefined) this.#fail(state, fault);
   }
@@ -396,14 +403,6 @@ function isWorse(one: LinkState, other: LinkState): boolean {
   if (since !== otherSince)
     return (since ?? Number.POSITIVE_INFINITY) < (otherSince ?? Number.POSITIVE_INFINITY);
   return one.scheduler.queuedCells > other.scheduler.queuedCells;
-}
-
-function isHandshakeCommand(command: number): boolean {
-  return (
-    command === cellCommand.certs ||
-    command === cellCommand.authChallenge ||
-    command === cellCommand.authenticate
-  );
 }
 
 function describe(fault: Fault): Record<string, string> {
