@@ -109,7 +109,6 @@ describe.each(nodes)('%s', node => {
       ['a web request', () => utf8(`GET / HTTP/1.1\r\nHost: relay\r\n\r\n${' '.repeat(600)}`)],
       ['versions that nobody has', () => encodeVersionsCell(encodeVersions([1, 2, 9]))],
       ['half a version', () => encodeVersionsCell(Uint8Array.of(0, 3, 0))],
-      ['VERSIONS twice', () => concatBytes(versions, onLink(cellCommand.versions, 2))],
       ['CERTS without certificates', () => concatBytes(versions, onLink(cellCommand.certs, 9))],
       ['AUTHENTICATE before CERTS', () => concatBytes(versions, onLink(cellCommand.authenticate, 400))],
       ['a circuit before NETINFO', () => concatBytes(versions, createFast)],
@@ -138,7 +137,6 @@ describe.each(nodes)('%s', node => {
 
   describe('ends an open link that brings', () => {
     test.each<[what: string, bytes: () => Uint8Array]>([
-      ['VERSIONS', () => onLink(cellCommand.versions, 2)],
       ['CERTS', () => onLink(cellCommand.certs, 300)],
       ['AUTHENTICATE', () => onLink(cellCommand.authenticate, 400)],
       ['a cell too long', () => tooLong],
@@ -156,14 +154,7 @@ describe.each(nodes)('%s', node => {
       ['a cell that nobody can read', unreadable],
       ['a body longer than its cell', circuit => circuit.sendSealed(0, cellOf(relayCommand.drop, 0, 499))],
       ['a body as long as can be', circuit => circuit.sendSealed(0, cellOf(relayCommand.drop, 0, 65_535))],
-      ['BEGIN on no stream', say(relayCommand.begin, utf8('127.0.0.1:80\0'))],
-      ['DATA on no stream', say(relayCommand.data)],
       ['END without a reason', say(relayCommand.end, none, 7)],
-      ['a stream begun twice', say(relayCommand.beginDir, none, 1), say(relayCommand.beginDir, none, 1)],
-      ['CONNECTED', say(relayCommand.connected, none, 1)],
-      ['RESOLVED', say(relayCommand.resolved, none, 1)],
-      ['EXTENDED2', say(relayCommand.extended2, new Uint8Array(66))],
-      ['TRUNCATED', say(relayCommand.truncated, Uint8Array.of(0))],
       ['RECEIPT', say(relayCommand.receipt, new Uint8Array(40))],
       ['REDEEM on a stream', say(relayCommand.redeem, none, 1)],
       ['SENDME that nobody asked for', say(relayCommand.sendme, encodeSendme(new Uint8Array(20)))],

@@ -145,10 +145,10 @@ export function encodeResolve(name: string): Uint8Array {
   return utf8(`${name}\0`);
 }
 
+/** Without its NUL a name ends with the body, as for C tor. */
 export function decodeResolve(body: Uint8Array): string | undefined {
   const end = body.indexOf(0);
-  if (end < 0) return undefined;
-  const name = fromUtf8(body.subarray(0, end));
+  const name = fromUtf8(body.subarray(0, end < 0 ? body.length : end));
   return isHostText(name) ? name : undefined;
 }
 

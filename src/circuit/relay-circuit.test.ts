@@ -248,14 +248,14 @@ describe('a circuit at a relay', () => {
       },
     ],
     [
-      'a stream id in use',
+      'CONNECTED on a stream',
       (w: ReturnType<typeof world>) => {
         w.send(relayCommand.begin, 1, begin);
-        w.send(relayCommand.resolve, 1, encodeResolve('a'));
+        w.send(relayCommand.connected, 1);
       },
     ],
+    ['a conflux', (w: ReturnType<typeof world>) => w.send(relayCommand.confluxLink, 0)],
     ['a command that only relays send', (w: ReturnType<typeof world>) => w.send(relayCommand.receipt, 0)],
-    ['a BEGIN on stream 0', (w: ReturnType<typeof world>) => w.send(relayCommand.begin, 0, begin)],
   ])('dies of %s', (_what, act) => {
     const w = world();
     act(w);
@@ -278,11 +278,29 @@ describe('a circuit at a relay', () => {
     expect(w.circuit.alive).toBe(false);
   });
 
-  it('passes unknown commands over and pays for them', () => {
+  it.each([
+    ['an unknown command', 99, 0],
+    ['an unknown command on a stream', 99, 4],
+    ['BEGIN on stream 0', relayCommand.begin, 0],
+    ['CONNECTED on no stream of ours', relayCommand.connected, 4],
+    ['TRUNCATED', relayCommand.truncated, 0],
+  ])('passes %s over, and is paid for it', (_what, command, stream) => {
     const { circuit, send, purse } = world(new Purse(64, 0));
-    send(99, 0);
-    send(99, 4);
-    expect([circuit.alive, purse.free]).toEqual([true, 62]);
+    send(command, stream);
+    expect([circuit.alive, purse.free]).toEqual([true, 63]);
+  });
+
+  it('keeps a stream whose id is asked for again', () => {
+    const w = world();
+    w.send(relayCommand.begin, 1, begin);
+    w.send(relayCommand.resolve, 1, encodeResolve('a'));
+    expect([w.circuit.alive, w.streams.length, w.received()]).toEqual([true, 1, []]);
+  });
+
+  it('answers a RESOLVE of no name at all', () => {
+    const w = world();
+    w.send(relayCommand.resolve, 1);
+    expect(w.received()).toMatchObject([{ command: relayCommand.resolved }]);
   });
 
   it('throws for no command, stream or length', () => {

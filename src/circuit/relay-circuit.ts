@@ -90,6 +90,9 @@ type NextState = 'none' | 'extending' | 'open';
 /** How a cell is paid for: by any cell of the balance, by a paid one, or not at all. */
 type Fare = 'any' | 'paid' | 'none';
 
+/** What answers a stream's opening, which only a client does. */
+const answers: ReadonlySet<number> = new Set([relayCommand.connected, relayCommand.resolved]);
+
 /** What a directory stream is made of. A cell that only names such a stream is paid for like any other. */
 const unmetered: ReadonlySet<number> = new Set([
   relayCommand.data,
@@ -113,7 +116,7 @@ const unmetered: ReadonlySet<number> = new Set([
  * | EXTEND2          | the host; in RELAY_EARLY alone, once, while nothing follows |
  * | TRUNCATE         | DESTROY to the next hop, TRUNCATED |
  * | REDEEM           | the payee |
- * | DROP, unknown    | paid for and dropped |
+ * | BEGIN and the like for an id in use, DROP, unknown | paid for and dropped |
  *
  * spec: tor-spec/relay-cells, tor-spec/tearing-down-circuits
  */
@@ -193,7 +196,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     const body = bodyOf(bytes, at);
     if (body === undefined) return { code: 'RELAY_BAD_LENGTH' };
     const verdict = checkCommand('client', command, streamId);
-    if (verdict === 'illegal') return { code: 'RELAY_ILLEGAL_COMMAND' };
+    const answersOurs = answers.has(command) && this.#streams.taken(streamId);
+    if (verdict === 'illegal' || answersOurs) return { code: 'RELAY_ILLEGAL_COMMAND' };
     if (!this.#pay(this.#fareOf(command, streamId))) return undefined;
     if (verdict === 'idle') {
       this.#host.observer.count('naulon_relay_idle_cells_total');
@@ -260,8 +264,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     return fault;
   }
 
-  #onBegin(streamId: number, body: Uint8Array): Fault | undefined {
-    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+  #onBegin(streamId: number, body: Uint8Array): undefined {
+    if (this.#streams.taken(streamId)) return undefined;
     const message = decodeBegin(body);
     if (message === undefined) this.#refuse(streamId, endReason.torProtocol, 'any');
     else if (this.#admits(streamId)) {
@@ -272,15 +276,12 @@ export class RelayCircuit implements RelayStreamCircuit {
     return undefined;
   }
 
-  #onResolve(streamId: number, body: Uint8Array): Fault | undefined {
-    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+  #onResolve(streamId: number, body: Uint8Array): undefined {
+    if (this.#streams.taken(streamId) || !this.#admits(streamId)) return;
+    this.#streams.addResolving(streamId);
     const name = decodeResolve(body);
-    if (name === undefined) this.#refuse(streamId, endReason.torProtocol, 'any');
-    else if (this.#admits(streamId)) {
-      this.#streams.addResolving(streamId);
-      this.#host.resolve(this, streamId, name);
-    }
-    return undefined;
+    if (name === undefined) this.onResolved(streamId, { addresses: [], error: 'permanent' });
+    else this.#host.resolve(this, streamId, name);
   }
 
   /** What goes outside must have been paid for, and is limited; otherwise the stream is refused. */
@@ -290,8 +291,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     return reason === undefined;
   }
 
-  #onBeginDir(streamId: number): Fault | undefined {
-    if (this.#streams.taken(streamId)) return { code: 'STREAM_ID_IN_USE' };
+  #onBeginDir(streamId: number): undefined {
+    if (this.#streams.taken(streamId)) return undefined;
     const service = this.#streams.full ? undefined : this.#host.directory(this);
     if (service === undefined) {
       this.#refuse(streamId, endReason.notDirectory, 'none');
