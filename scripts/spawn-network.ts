@@ -36,7 +36,7 @@ import { writeTorRelay } from './tor-node.ts';
 /** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
 const walletCoins = 12;
 const walletCoinSat = 2_000_000n;
-const fundMsMax = 30_000;
+const fundMsMax = 120_000;
 const listedMsMax = 120_000;
 
 export interface SpawnOptions {
