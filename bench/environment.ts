@@ -2,11 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { findTor } from '../scripts/tor-node.ts';
 
 /** What a figure depends on besides the program; recorded with every result. */
 export interface Environment {
   readonly commit: string;
   readonly node: string;
+  /** The C tor on PATH, in its own words. */
+  readonly tor: string;
   readonly openssl: string;
   readonly kernel: string;
   readonly cpu: string;
@@ -22,6 +25,7 @@ export function describeEnvironment(): Environment {
   return {
     commit: commitOfCheckout(),
     node: process.version,
+    tor: versionOfTor(),
     openssl: process.versions.openssl,
     kernel: release(),
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -40,6 +44,14 @@ function commitOfCheckout(): string {
     return git('rev-parse', '--short=12', 'HEAD') + (changed ? ' with uncommitted changes' : '');
   } catch {
     return 'not a checkout';
+  }
+}
+
+function versionOfTor(): string {
+  try {
+    return execFileSync(findTor(), ['--version'], { encoding: 'utf8' }).split('\n')[0];
+  } catch {
+    return 'none';
   }
 }
 

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
+import { addBench } from './bench-program.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
@@ -167,33 +168,4 @@ function addUse(program: Command, does: Does): void {
       .description('standard input and output over a paid circuit, like nc')
       .argument('<host:port>'),
   ).action(does(async () => (await import('./use-commands.ts')).stream));
-}
-
-function windowList(text: string): number[] {
-  return text.split(',').map(wholeNumber(1, 1_048_576));
-}
-
-function addBench(program: Command, does: Does): void {
-  program.commandsGroup('Lab:');
-  program
-    .command('bench')
-    .description('measure, with repeats, spread and pictures')
-    .command('window')
-    .description('throughput over payment window, one hop and three, against a control without payments')
-    .option(
-      '--size <bytes>',
-      'how much each transfer streams',
-      wholeNumber(100_000, 10_000_000_000),
-      105_000_000,
-    )
-    .option('--repeat <times>', 'transfers of each kind', wholeNumber(1, 100), 3)
-    .option(
-      '--windows <cells>',
-      'payment windows, with commas between',
-      windowList,
-      [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536],
-    )
-    .option('--out <dir>', 'where results go', 'results')
-    .addOption(bitcoindOption())
-    .action(does(async () => (await import('../bench/payment-window.ts')).benchWindow));
 }

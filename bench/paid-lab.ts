@@ -1,0 +1,81 @@
+import type { CircuitReport } from '../client/circuit-report.ts';
+import { type ClientControl, controlOf } from '../scripts/client-control.ts';
+import { parseNetFile } from '../scripts/net-file.ts';
+import type { NetworkState } from '../scripts/network-state.ts';
+import { NetworkStart } from '../scripts/spawn-network.ts';
+import type { Stage } from './run-bench.ts';
+
+/** The relays with a price, and the same once more free of charge, as the control. */
+export type Tariff = 'paid' | 'free';
+
+const relaysOf: Readonly<Record<Tariff, readonly string[]>> = {
+  paid: ['guard1', 'middle1', 'exit1'],
+  free: ['guard2', 'middle2', 'exit2'],
+};
+
+/** The last so many hops of a path of three. */
+export function pathOf(tariff: Tariff, hops: 1 | 3): readonly string[] {
+  return relaysOf[tariff].slice(-hops);
+}
+
+/** A network of our own: three relays that are paid over Bitcoin channels, three that cost nothing, one client. */
+export interface PaidLab {
+  readonly state: NetworkState;
+  readonly control: ClientControl;
+  /** A circuit that streams of that user go over. The wallet is filled first, should it need that. */
+  open(tariff: Tariff, hops: 1 | 3, user: string, windowCells?: number): Promise<CircuitReport>;
+  /** Processes of the nodes on a path of three hops, the client among them, by what they are. */
+  pids(tariff: Tariff): Readonly<Record<'client' | 'guard' | 'middle' | 'exit', number>>;
+}
+
+export interface PaidLabOptions {
+  /** Of the paid relays, as net.yaml has it. */
+  readonly price: string;
+  readonly channelSizeSat?: number;
+  readonly bitcoind?: string;
+  /** Servers of this machine that the exits may reach, beside the lab's own. */
+  readonly exitTo?: readonly string[];
+}
+
+/** Starts it; it ends with the stage. */
+export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promise<PaidLab> {
+  const { terminal, dir } = stage;
+  const group = (price: string) =>
+    ['flags: [guard]', 'flags: [middle]', 'exit: true'].map(kind => `  - {${kind}, price: ${price}}`);
+  const size = options.channelSizeSat;
+  const plan = [
+    'relays:',
+    ...group(options.price),
+    ...group('0 sat/GiB'),
+    ...(size === undefined ? [] : [`pay: {channel_size: ${size}}`]),
+  ];
+  const start = new NetworkStart({
+    dir,
+    plan: parseNetFile('the benchmark', plan.join('\n')),
+    bitcoind: options.bitcoind,
+    exitTo: options.exitTo ?? [],
+    say: line => terminal.detail(line),
+    signal: stage.signal,
+    removeWhenOrphaned: dir,
+  });
+  stage.defer(() => start.stop());
+  terminal.say('starting bitcoind, an authority, three priced relays and three free ones');
+  await start.chain();
+  await start.nodes();
+  const { state } = start.network();
+  const control = await controlOf(state.control);
+  stage.defer(async () => control.close());
+  const pidOf = (name: string): number => state.nodes.find(node => node.name === name)?.process.pid ?? 0;
+  return {
+    state,
+    control,
+    open: async (tariff, hops, user, windowCells) => {
+      if (tariff === 'paid') await start.fund(control);
+      return control.openCircuit(pathOf(tariff, hops), user, windowCells);
+    },
+    pids: tariff => {
+      const [guard, middle, exit] = relaysOf[tariff].map(pidOf);
+      return { client: pidOf('client'), guard, middle, exit };
+    },
+  };
+}
