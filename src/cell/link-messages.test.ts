@@ -96,6 +96,15 @@ describe('link messages', () => {
     expect(decodeCreate2(overlong, 0)).toBeUndefined();
     // A CREATED2 longer than its cell was one of C tor's security faults of 2026.
     expect(decodeCreated2(overlong, 0)).toBeUndefined();
+    // A byte more than EXTENDED2 has room for.
+    for (const [length, read] of [
+      [496, true],
+      [497, false],
+      [507, false],
+    ] as const)
+      expect(decodeCreated2(Uint8Array.of(length >> 8, length & 0xff, ...overlong), 0) !== undefined).toBe(
+        read,
+      );
     expect(decodeNetinfo(overlong)).toBeUndefined();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 520 }), bytes => {

@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { formatIp, parseIp } from '../base/ip.ts';
+import { relayBodyBytesMax } from '../base/limits.ts';
 import {
   countedList,
   fixedBytes,
@@ -80,8 +81,11 @@ export const create2Message = struct({
   handshakeType: u16,
   handshake: sizedBytes(u16, cellPayloadBytes - 4),
 });
-/** spec: tor-spec/create-created-cells (CREATED2) */
-export const created2Message = struct({ handshake: sizedBytes(u16, cellPayloadBytes - 2) });
+/**
+ * As long as EXTENDED2 can pass it on, as C tor limits it: what is longer no handshake has sent.
+ * spec: tor-spec/create-created-cells (CREATED2)
+ */
+export const created2Message = struct({ handshake: sizedBytes(u16, relayBodyBytesMax - 2) });
 
 export function encodeCreate2(type: number, handshake: Uint8Array): Uint8Array {
   return padPayload(create2Message.encode({ handshakeType: type, handshake }));
