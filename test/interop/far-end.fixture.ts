@@ -42,11 +42,18 @@ export class FarEnd {
   }
 }
 
+export interface Transferred {
+  readonly bytes: number;
+  /** In hex. */
+  readonly sha256: string;
+}
+
 /** What is sent on one connection, and the hash of it. */
 export class Sending {
   readonly #socket: Socket;
   readonly #chunks = seededChunks({ seed: 'sending', bytes: 10_000_000_000 });
   readonly #hash = createHash('sha256');
+  #bytes = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -59,6 +66,7 @@ export class Sending {
       if (chunk === undefined) throw new Error('too much is sent');
       this.#hash.update(chunk);
       this.#socket.write(chunk);
+      this.#bytes += chunk.length;
       left -= chunk.length;
     }
   }
@@ -73,20 +81,21 @@ export class Sending {
     }
   }
 
-  /** No more comes. Returns the SHA-256 of all of it, in hex. */
-  end(): string {
+  /** No more comes: says what all of it was. */
+  end(): Transferred {
     this.#socket.end();
-    return this.#hash.digest('hex');
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 }
 
-/** Reads a connection to its end: how many bytes came, and their SHA-256 in hex. */
-export async function receive(socket: Socket): Promise<{ readonly bytes: number; readonly sha256: string }> {
+/** Reads a connection to its end. Its other half ends once `bytes` came: a client need not wait for an answer then. */
+export async function receive(socket: Socket, bytes: number): Promise<Transferred> {
   const hash = createHash('sha256');
-  let bytes = 0;
+  let got = 0;
   for await (const chunk of socket) {
     hash.update(chunk);
-    bytes += chunk.length;
+    got += chunk.length;
+    if (got === bytes) socket.end();
   }
-  return { bytes, sha256: hash.digest('hex') };
+  return { bytes: got, sha256: hash.digest('hex') };
 }

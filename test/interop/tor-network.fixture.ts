@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../regtest/bitcoind.ts';
 import { type LabServer, startLabServer } from '../../scripts/lab-server.ts';
 import { exitLines } from '../../scripts/network-config.ts';
 import { type NodeProcess, startNode } from '../../scripts/node-process.ts';
@@ -60,7 +59,7 @@ export class TorNetwork {
       'TestingTorNetwork 1',
       `Nickname ${name}`,
       'Address 127.0.0.1',
-      `ORPort 127.0.0.1:${await freePort()}`,
+      'ORPort 127.0.0.1:auto',
       'SocksPort 0',
       'ContactInfo none',
       'AssumeReachable 1',
