@@ -41,12 +41,8 @@ export class Extensions {
     const { linkTable, clock } = this.#options;
     const { target } = message;
     // spec: tor-spec/create-created-cells: never back to the previous hop, never to ourselves
-    if (this.#leadsBack(circuit, target)) {
+    if (this.#leadsBack(circuit, target) || !this.#isReachable(target)) {
       circuit.destroy(destroyReason.protocol);
-      return;
-    }
-    if (!this.#isReachable(target)) {
-      circuit.onNextLost(destroyReason.connectFailed);
       return;
     }
     const cancel = clock.after(extendWaitMsMax, () => {

