@@ -17,6 +17,10 @@ export function addBench(program: Command, does: Does): void {
     .option('--windows <cells>', 'payment windows, with commas between', windowList)
     .addOption(bitcoindOption())
     .action(does(async () => (await import('../bench/window.ts')).benchWindow));
+  measured('tor', 'our network beside the installed C tor: speed, CPU, latency, handshakes, memory')
+    .option('--size <bytes>', 'how much each transfer streams in all', wholeNumber(100_000, 1_000_000_000))
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('../bench/tor.ts')).benchTor));
 }
 
 function windowList(text: string): number[] {

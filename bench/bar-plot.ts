@@ -1,0 +1,115 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { spreadOf } from './statistics.ts';
+import type { Measure, Series } from './trials.ts';
+
+/** One panel: a measure's medians as bars, side by side for what is compared. */
+export interface BarPanel {
+  readonly measure: string;
+  readonly title: string;
+  /** What stands along the axis; absent: nothing but the bars. */
+  readonly along?: string;
+  /** Names what is along the axis. */
+  readonly alongTitle?: string;
+  readonly where?: (series: Series) => boolean;
+}
+
+export interface BarPlotOptions {
+  readonly title: string;
+  readonly subtitle: readonly string[];
+  /** The factor that colours tell apart. */
+  readonly by: string;
+  readonly measures: Readonly<Record<string, Measure>>;
+  readonly series: readonly Series[];
+  readonly panels: readonly BarPanel[];
+  readonly columns?: number;
+}
+
+/** Panels of bars, each with the range of its repeats. */
+export function barPlot({
+  title,
+  subtitle,
+  by,
+  measures,
+  series,
+  panels,
+  columns = 2,
+}: BarPlotOptions): TopLevelSpec {
+  const subjects = [
+    ...new Set(series.filter(({ factors }) => by in factors).map(each => String(each.factors[by]))),
+  ];
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title: {
+      text: title,
+      subtitle: [...subtitle, 'bars: median; lines: slowest to fastest repeat'],
+      offset: 12,
+    },
+    background: 'white',
+    padding: 12,
+    columns,
+    spacing: 36,
+    resolve: { scale: { x: 'independent', xOffset: 'independent' } },
+    concat: panels
+      .map(panel => ({ panel, rows: rowsOf(series, panel, by) }))
+      .filter(({ rows }) => rows.length > 0)
+      .map(({ panel, rows }) => panelOf(panel, rows, subjects, measures[panel.measure]?.unit ?? '')),
+  };
+}
+
+interface Row {
+  readonly along: string | number;
+  readonly by: string;
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+function rowsOf(series: readonly Series[], panel: BarPanel, by: string): Row[] {
+  const { measure, along, where = () => true } = panel;
+  return series
+    .filter(each => each.measure === measure && by in each.factors && where(each))
+    .map(({ factors, values }) => ({
+      along: along === undefined ? '' : (factors[along] ?? ''),
+      by: String(factors[by]),
+      ...spreadOf(values),
+    }));
+}
+
+function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly string[], unit: string) {
+  const { title, along, alongTitle = along } = panel;
+  const x = {
+    field: 'along',
+    type: 'ordinal' as const,
+    sort: null,
+    title: alongTitle ?? null,
+    axis: { labelAngle: 0, labels: along !== undefined, ticks: along !== undefined },
+  };
+  const xOffset = { field: 'by', sort: [...subjects] };
+  const y = { type: 'quantitative' as const, title: unit };
+  return {
+    title: { text: title, fontSize: 12, anchor: 'start' as const, frame: 'group' as const },
+    width: 360,
+    height: 220,
+    data: { values: [...rows] },
+    encoding: { x, xOffset },
+    layer: [
+      {
+        mark: { type: 'bar' as const },
+        encoding: {
+          y: { ...y, field: 'median' },
+          color: {
+            field: 'by',
+            type: 'nominal' as const,
+            scale: { domain: [...subjects] },
+            title: null,
+            legend: { orient: 'bottom' as const, columns: 2 },
+          },
+        },
+      },
+      {
+        mark: { type: 'rule' as const, color: '#222', strokeWidth: 1.5 },
+        encoding: { y: { ...y, field: 'min' }, y2: { field: 'max' } },
+      },
+    ],
+  };
+}

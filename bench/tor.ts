@@ -1,0 +1,197 @@
+import { megabytes, type Terminal } from '../scripts/terminal.ts';
+import { findTor } from '../scripts/tor-node.ts';
+import { barPlot } from './bar-plot.ts';
+import { CreateLoad } from './create-load.ts';
+import { startEchoServer } from './echo.ts';
+import { startPaidLab } from './paid-lab.ts';
+import type { Finding, Findings } from './report.ts';
+import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
+import { estimateOf, ratioOf } from './statistics.ts';
+import { startTorLab, torAsInstalled, torAtItsBest } from './tor-lab.ts';
+import { oneHopUser, ourSubject, ours, type Subject, torSubject } from './tor-subjects.ts';
+import { bulkTrial, handshakeTrial, latencyTrial, memoryOf, torMeasures } from './tor-trials.ts';
+import { type Factors, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
+
+export interface BenchTorOptions extends BenchOptions {
+  readonly size?: number;
+  readonly bitcoind?: string;
+}
+
+/** What relays ask where nobody says otherwise. */
+const price = '100000 sat/GiB';
+const circuitsMax = 8;
+const torNames = [torAsInstalled.name, torAtItsBest.name];
+
+/** Our network beside the installed C tor, in turns on the same machine: speed, CPU, latency, handshakes, memory. */
+export function benchTor(options: BenchTorOptions, terminal: Terminal): Promise<number> {
+  // Before anything is started: without it there is nothing to compare with.
+  findTor();
+  return runBench('tor', options, terminal, async stage => {
+    const { quick = false, repeat } = options;
+    const { size = quick ? 8_000_000 : 105_000_000 } = options;
+    const circuitCounts = quick ? [1, circuitsMax] : [1, 4, circuitsMax];
+    const series = await measureAll(stage, { ...options, size, circuitCounts, ms: quick ? 400 : 5_000 });
+    const { cores, cpu, tor } = stage.environment;
+    const subtitle = [
+      `${megabytes(size)} in all each time, ${repeat} repeats, ${cores} cores of ${cpu}`,
+      tor,
+    ];
+    return {
+      settings: { size, repeat, price, window: 'auto', best: torAtItsBest },
+      measures: torMeasures,
+      series,
+      findings: findingsOf(series, circuitCounts),
+      plot: plotOf(series, subtitle),
+      notes: [
+        `${torAtItsBest.name}: ${torAtItsBest.lines.join(', ')}; consensus ${torAtItsBest.params}`,
+        'CPU is that of client, guard, middle and exit together. The server, and who downloads, share the machine with both.',
+      ],
+    };
+  });
+}
+
+async function measureAll(
+  stage: Stage,
+  options: BenchTorOptions & {
+    readonly size: number;
+    /** Of latency and handshakes. */
+    readonly ms: number;
+    readonly circuitCounts: readonly number[];
+  },
+): Promise<Series[]> {
+  const { terminal, signal } = stage;
+  const { size: bytes, ms, circuitCounts, repeat, bitcoind } = options;
+  const echo = await startEchoServer();
+  stage.defer(() => echo.stop());
+  const lab = await startPaidLab(stage, { price, bitcoind, exitTo: [echo.address] });
+  const { lab: server } = lab.state;
+  terminal.say('starting two networks of C tor: one as installed, one at its best settings');
+  const tors = await Promise.all(
+    [torAsInstalled, torAtItsBest].map(settings => startTorLab(stage, settings, [server, echo.address])),
+  );
+  terminal.say('building circuits, and a channel at each paid hop');
+  const paid = await ourSubject(lab, 'paid', circuitsMax);
+  const free = await ourSubject(lab, 'free', circuitsMax);
+  const subjects = [paid, free, ...tors.map(torSubject)];
+  const bulk = (subject: Subject, circuits: number): Trial =>
+    bulkTrial({ subject, route: subject.bulk(circuits), hops: 3, lab: server, bytes, signal });
+  const { socks } = lab.state;
+  const oneHop = {
+    subject: paid,
+    route: { socks, users: [oneHopUser] },
+    hops: 1,
+    lab: server,
+    bytes,
+    signal,
+  };
+  const latency = (subject: Subject): Trial =>
+    latencyTrial({ subject, circuits: circuitsMax, lab: server, echo: echo.address, ms, signal });
+  const nodeOf = (name: string) => lab.state.nodes.find(node => node.name === name);
+  const directory = nodeOf('auth1')?.listens.dir ?? '';
+  const handshakes = await Promise.all(
+    [
+      { name: ours.free, pid: free.pids.guard, relay: nodeOf('guard2')?.listens.or ?? '', directory },
+      ...tors.map(tor => ({
+        name: tor.name,
+        pid: tor.pids.guard,
+        relay: tor.guard,
+        directory: tor.directory,
+      })),
+    ].map(async each => {
+      const load = await CreateLoad.to(each.relay, each.directory);
+      stage.defer(() => load.stop());
+      return handshakeTrial(each, each.pid, load, ms / 2, signal);
+    }),
+  );
+  const trials = [
+    bulkTrial(oneHop),
+    ...circuitCounts.flatMap(circuits => subjects.map(subject => bulk(subject, circuits))),
+    ...subjects.map(latency),
+    ...handshakes,
+  ];
+  const series = await measureTrials(trials, { repeat }, terminal, signal);
+  return [...series, ...subjects.flatMap(memoryOf)];
+}
+
+function findingsOf(series: readonly Series[], circuitCounts: readonly number[]): Finding[] {
+  const of = (measure: string, factors: Factors) => valuesOf(series, measure, factors);
+  const bulk = (measure: string, subject: string, circuits: number) =>
+    of(measure, { subject, hops: 3, circuits });
+  const ratio = (
+    name: string,
+    values: readonly number[],
+    base: readonly number[],
+    goal?: Finding['goal'],
+  ) => ({
+    name,
+    unit: 'x',
+    ...ratioOf(values, base),
+    ...(goal === undefined ? {} : { goal }),
+  });
+  const overTor = (what: string, goal: Finding['goal'], values: (subject: string) => readonly number[]) =>
+    torNames.map(tor => ratio(`${what}, over ${tor}`, values(ours.paid), values(tor), goal));
+  const counted = (circuits: number) => `${circuits} circuit${circuits > 1 ? 's' : ''}`;
+  return [
+    ...circuitCounts.flatMap(circuits =>
+      overTor(`throughput, ${counted(circuits)}, paid`, { atLeast: 2 }, subject =>
+        bulk('throughput', subject, circuits),
+      ),
+    ),
+    ...circuitCounts.flatMap(circuits =>
+      overTor(`CPU, ${counted(circuits)}, paid`, { atMost: 0.55 }, subject => bulk('cpu', subject, circuits)),
+    ),
+    ...overTor('latency p99, paid', { atMost: 0.5 }, subject => bulk('latency p99', subject, circuitsMax)),
+    ratio(
+      'throughput, one hop over three, paid',
+      of('throughput', { subject: ours.paid, hops: 1, circuits: 1 }),
+      bulk('throughput', ours.paid, 1),
+      { atLeast: 1.5 },
+    ),
+    ...circuitCounts.map(circuits =>
+      ratio(
+        `throughput, ${counted(circuits)}, paid over free`,
+        bulk('throughput', ours.paid, circuits),
+        bulk('throughput', ours.free, circuits),
+        { atLeast: 0.99 },
+      ),
+    ),
+    {
+      name: `CREATE2 a second and core, ${ours.free}`,
+      unit: 'a CPU second',
+      ...estimateOf(of('handshakes a core', { subject: ours.free })),
+      goal: { atLeast: 5_000 },
+    },
+    ...torNames.map(subject =>
+      ratio(
+        `CREATE2 a second and core, over ${subject}`,
+        of('handshakes a core', { subject: ours.free }),
+        of('handshakes a core', { subject }),
+      ),
+    ),
+    ...['guard', 'middle', 'exit'].map(node => ({
+      name: `resident memory, ${node}, paid`,
+      unit: 'MiB',
+      ...estimateOf(of('memory', { subject: ours.paid, node })),
+      goal: { atMost: 120 },
+    })),
+  ];
+}
+
+function plotOf(series: readonly Series[], subtitle: readonly string[]): Findings['plot'] {
+  const threeHops = ({ factors }: Series): boolean => factors.hops === 3;
+  return barPlot({
+    title: 'naulon beside C tor',
+    subtitle,
+    by: 'subject',
+    measures: torMeasures,
+    series,
+    panels: [
+      { measure: 'throughput', title: 'Throughput, three hops', along: 'circuits', where: threeHops },
+      { measure: 'cpu', title: 'CPU of all four nodes', along: 'circuits', where: threeHops },
+      { measure: 'latency p50', title: `Request beside ${circuitsMax} bulk circuits, median` },
+      { measure: 'latency p99', title: `Request beside ${circuitsMax} bulk circuits, 99 of 100` },
+      { measure: 'handshakes a core', title: 'CREATE2 handshakes at one relay' },
+      { measure: 'memory', title: 'Resident memory at the end', along: 'node' },
+    ],
+  });
+}
