@@ -1,9 +1,6 @@
-import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
-import { concatBytes } from '../base/bytes.ts';
+import { diffieHellman, type KeyObject } from 'node:crypto';
 import type { Entropy } from '../ports.ts';
-
-const privatePrefix = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const publicPrefix = Buffer.from('302a300506032b656e032100', 'hex');
+import { privateKeyOf, publicBytesOf, publicKeyOf } from './curve-key.ts';
 
 /** A Curve25519 key pair; both halves 32 bytes. */
 export interface X25519KeyPair {
@@ -11,26 +8,32 @@ export interface X25519KeyPair {
   readonly publicKey: Uint8Array;
 }
 
+/** OpenSSL's form of secrets that are in use: to make it anew costs as much as a key exchange. */
+const privateKeys = new WeakMap<Uint8Array, KeyObject>();
+
 export function x25519FromSecret(secret: Uint8Array): X25519KeyPair {
-  const der = createPublicKey(privateKeyOf(secret)).export({ type: 'spki', format: 'der' });
-  return { secret, publicKey: new Uint8Array(der.subarray(publicPrefix.length)) };
+  return { secret, publicKey: publicBytesOf(keptPrivateKey(secret)) };
 }
 
 export function generateX25519(entropy: Entropy): X25519KeyPair {
   return x25519FromSecret(entropy.bytes(32));
 }
 
-/** The shared secret, or undefined for a public key of small order, whose secret would be all zero. */
+/**
+ * The shared secret, or undefined for a public key of small order, whose secret would be all zero.
+ * @param secret whose bytes never change.
+ */
 export function x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
   try {
-    const der = concatBytes(publicPrefix, publicKey) as Buffer;
-    const peer = createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
-    return new Uint8Array(diffieHellman({ privateKey: privateKeyOf(secret), publicKey: peer }));
+    const peer = publicKeyOf('X25519', publicKey);
+    return new Uint8Array(diffieHellman({ privateKey: keptPrivateKey(secret), publicKey: peer }));
   } catch {
     return undefined;
   }
 }
 
-function privateKeyOf(secret: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([privatePrefix, secret]), format: 'der', type: 'pkcs8' });
+function keptPrivateKey(secret: Uint8Array): KeyObject {
+  const key = privateKeys.get(secret) ?? privateKeyOf('X25519', secret);
+  privateKeys.set(secret, key);
+  return key;
 }
