@@ -12,7 +12,7 @@ import { makeExitPolicy, noExit } from './exit-policy.ts';
 const made = makeExitPolicy({ exitRelay: true, lines: [], rejectPrivate: true, ipv6Exit: true, never: [] });
 const policy = made.ok ? made.value : noExit;
 
-function world() {
+function world(rules = policy) {
   const calls: string[] = [];
   const sent: string[] = [];
   let last = 0;
@@ -62,7 +62,7 @@ function world() {
     wake() {},
     release() {},
   };
-  const exits = new ExitConnections(port, clock, policy);
+  const exits = new ExitConnections(port, clock, rules);
   const stream = new ExitStream(1, circuit, exits);
   return { exits, stream, calls, sent, pass, waiting: () => timers.length };
 }
@@ -128,6 +128,14 @@ describe('exit connections', () => {
     expect(calls.at(-1)).toBe('close 1');
     exits.onConnected(1, { host: '8.8.8.8', port: 80 });
     expect(exits.owns(1)).toBe(false);
+  });
+
+  it('looks no name up when it is no exit', () => {
+    const { exits, calls } = world(noExit);
+    const answers: unknown[] = [];
+    exits.resolve('example.com', answer => answers.push(answer));
+    exits.resolve('4.3.2.1.in-addr.arpa', answer => answers.push(answer));
+    expect([calls, answers]).toEqual([[], Array(2).fill({ addresses: [], error: 'permanent' })]);
   });
 
   it('answers RESOLVE for names, literals and reverse names', () => {

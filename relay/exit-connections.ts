@@ -71,7 +71,7 @@ export class ExitConnections implements ExitStreamOutside {
     });
   }
 
-  /** Answers a RESOLVE: a name's addresses, or the names of an address (in-addr.arpa and ip6.arpa). */
+  /** Answers a RESOLVE: a name's addresses, or the names of an address (in-addr.arpa and ip6.arpa). No exit, no lookup. */
   resolve(name: string, answer: (message: ResolvedMessage) => void): void {
     const reverse = reverseAddress(name);
     const literal = parseIp(name);
@@ -79,6 +79,10 @@ export class ExitConnections implements ExitStreamOutside {
       const kind = literal.length === 4 ? 'ipv4' : 'ipv6';
       const value = formatIp(literal);
       answer({ addresses: [{ kind, value, ttlSeconds: literalTtlSeconds }], error: undefined });
+      return;
+    }
+    if (!this.#policy.exits) {
+      answer({ addresses: [], error: 'permanent' });
       return;
     }
     this.#lookUp(reverse ?? name, reverse !== undefined, addresses => {
