@@ -106,6 +106,11 @@ export class DishonestCircuit {
     );
   }
 
+  /** True once the first hop has answered. */
+  get created(): boolean {
+    return this.#created !== undefined;
+  }
+
   /** The reason of DESTROY. */
   ended(): Promise<number> {
     return this.#output.news.until(() => this.destroyed, 'DESTROY');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type LabServer, startLabServer } from '../../scripts/lab-server.ts';
 import { exitLines } from '../../scripts/network-config.ts';
 import { type NodeProcess, startNode } from '../../scripts/node-process.ts';
+import type { Endpoint } from '../../src/ports.ts';
 import { until } from '../lab-network.fixture.ts';
 import { Tor, TorClient, torAuthorityLines } from './c-tor.fixture.ts';
 
@@ -19,6 +20,8 @@ export class TorNetwork {
   readonly lab: LabServer;
   /** Who must know all relays: the authority, and the exit, which serves no relay that it does not know. */
   readonly #knowers: Tor[];
+  /** Where its relays listen, by nickname. */
+  readonly orPorts = new Map<string, Endpoint>();
   readonly #stops: (() => Promise<void>)[] = [];
   /** HOST:PORT that exits connect to, though it is on this machine. */
   readonly exitTo: readonly string[];
@@ -70,6 +73,10 @@ export class TorNetwork {
     const ready = /Opened OR listener connection \(ready\)/;
     const relay = await Tor.start({ dir: join(this.dir, name), name, lines, ready });
     this.#stops.push(() => relay.stop());
+    const control = await relay.control();
+    const [listening] = await control.ask('GETINFO net/listeners/or');
+    control.close();
+    this.orPorts.set(name, { host: '127.0.0.1', port: Number(/:(\d+)"$/.exec(listening)?.[1]) });
     if (exit) this.#knowers.push(relay);
   }
 

@@ -1,0 +1,36 @@
+/**
+ * Writes test/vectors anew from the C tor on PATH: what it says, and what it makes of every twin. By hand, when there is a
+ * new C tor or a new twin: npx tsx test/interop/capture-vectors.ts
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findTor } from '../../scripts/tor-node.ts';
+import { cellTwins, vectorsFolder } from '../twins/captured.fixture.ts';
+import { captureCells } from '../twins/captured-cells.fixture.ts';
+import type { Verdict } from '../twins/verdict.fixture.ts';
+import { TorNetwork } from './tor-network.fixture.ts';
+
+const version = execFileSync(findTor(), ['--version'], { encoding: 'utf8' }).split('\n')[0];
+const taken = { tor: version.replace(/\.$/, ''), date: new Date().toISOString().slice(0, 10) };
+
+function write(name: string, value: object): void {
+  mkdirSync(vectorsFolder, { recursive: true });
+  writeFileSync(join(vectorsFolder, `${name}.json`), `${JSON.stringify({ ...taken, ...value }, null, 1)}\n`);
+}
+
+const network = await TorNetwork.start();
+try {
+  const orPort = network.orPorts.get('tor1');
+  if (orPort === undefined) throw new Error('tor1 does not listen');
+  write('cells', await captureCells({ orPort }));
+  const verdicts: Record<string, Verdict> = {};
+  for (const twin of cellTwins()) {
+    if (twin.name in verdicts) throw new Error(`two twins: ${twin.name}`);
+    verdicts[twin.name] = await twin.judge({ orPort });
+  }
+  write('cell-verdicts', { verdicts });
+  console.log(`${Object.keys(verdicts).length} verdicts of ${taken.tor}`);
+} finally {
+  await network.stop();
+}
