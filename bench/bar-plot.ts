@@ -6,7 +6,7 @@ import type { Measure, Series } from './trials.ts';
 export interface BarPanel {
   readonly measure: string;
   readonly title: string;
-  /** What stands along the axis; absent: nothing but the bars. */
+  /** What stands along the axis; absent: what is compared. */
   readonly along?: string;
   /** Names what is along the axis. */
   readonly alongTitle?: string;
@@ -34,9 +34,10 @@ export function barPlot({
   panels,
   columns = 2,
 }: BarPlotOptions): TopLevelSpec {
-  const subjects = [
-    ...new Set(series.filter(({ factors }) => by in factors).map(each => String(each.factors[by]))),
-  ];
+  const shown = panels
+    .map(panel => ({ panel, rows: rowsOf(series, panel, by) }))
+    .filter(({ rows }) => rows.length > 0);
+  const subjects = [...new Set(shown.flatMap(({ rows }) => rows.map(row => row.by)))];
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: {
@@ -49,10 +50,9 @@ export function barPlot({
     columns,
     spacing: 36,
     resolve: { scale: { x: 'independent', xOffset: 'independent' } },
-    concat: panels
-      .map(panel => ({ panel, rows: rowsOf(series, panel, by) }))
-      .filter(({ rows }) => rows.length > 0)
-      .map(({ panel, rows }) => panelOf(panel, rows, subjects, measures[panel.measure]?.unit ?? '')),
+    concat: shown.map(({ panel, rows }) =>
+      panelOf(panel, rows, subjects, measures[panel.measure]?.unit ?? ''),
+    ),
   };
 }
 
@@ -69,7 +69,7 @@ function rowsOf(series: readonly Series[], panel: BarPanel, by: string): Row[] {
   return series
     .filter(each => each.measure === measure && by in each.factors && where(each))
     .map(({ factors, values }) => ({
-      along: along === undefined ? '' : (factors[along] ?? ''),
+      along: factors[along ?? by] ?? '',
       by: String(factors[by]),
       ...spreadOf(values),
     }));
@@ -77,21 +77,22 @@ function rowsOf(series: readonly Series[], panel: BarPanel, by: string): Row[] {
 
 function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly string[], unit: string) {
   const { title, along, alongTitle = along } = panel;
+  const present = new Set(rows.map(row => row.by));
   const x = {
     field: 'along',
     type: 'ordinal' as const,
     sort: null,
     title: alongTitle ?? null,
-    axis: { labelAngle: 0, labels: along !== undefined, ticks: along !== undefined },
+    axis: { labelAngle: 0, labelLimit: 0 },
   };
-  const xOffset = { field: 'by', sort: [...subjects] };
+  const xOffset = { field: 'by', sort: subjects.filter(subject => present.has(subject)) };
   const y = { type: 'quantitative' as const, title: unit };
   return {
     title: { text: title, fontSize: 12, anchor: 'start' as const, frame: 'group' as const },
     width: 360,
     height: 220,
     data: { values: [...rows] },
-    encoding: { x, xOffset },
+    encoding: along === undefined ? { x } : { x, xOffset },
     layer: [
       {
         mark: { type: 'bar' as const },

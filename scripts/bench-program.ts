@@ -21,6 +21,23 @@ export function addBench(program: Command, does: Does): void {
     .option('--size <bytes>', 'how much each transfer streams in all', wholeNumber(100_000, 1_000_000_000))
     .addOption(bitcoindOption())
     .action(does(async () => (await import('../bench/tor.ts')).benchTor));
+  measured('pay', 'Pay and Redeem against native sign and verify, durable REDEEMs a second').action(
+    does(async () => (await import('../bench/pay.ts')).benchPay),
+  );
+  measured(
+    'circuit',
+    'CREATE2 handshakes a second, and the memory of idle circuits, at a free and a paid relay',
+  )
+    .option('--circuits <number>', 'how many are left open at each', wholeNumber(1, 1_000_000))
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('../bench/circuit.ts')).benchCircuit));
+  measured('cells', 'cells that a CPU second carries through each node, and through simulated relays')
+    .option('--size <bytes>', 'how much each transfer streams', wholeNumber(100_000, 10_000_000_000))
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('../bench/cells.ts')).benchCells));
+  measured('crypto', 'what we make of AES, SHA-1, x25519 and secp256k1 against the raw primitive').action(
+    does(async () => (await import('../bench/crypto.ts')).benchCrypto),
+  );
 }
 
 function windowList(text: string): number[] {
