@@ -38,6 +38,14 @@ export function addBench(program: Command, does: Does): void {
   measured('crypto', 'what we make of AES, SHA-1, x25519 and secp256k1 against the raw primitive').action(
     does(async () => (await import('../bench/crypto.ts')).benchCrypto),
   );
+  program
+    .command('compare')
+    .description(
+      'hold results of a benchmark against earlier ones; 1 when something got worse beyond the spread',
+    )
+    .argument('<before>', 'the JSON file of the earlier run')
+    .argument('<after>', 'that of the later one')
+    .action(does(async () => (await import('../bench/compare.ts')).compare));
 }
 
 function windowList(text: string): number[] {
