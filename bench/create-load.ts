@@ -134,6 +134,8 @@ export class CreateLoad implements LinkUser {
     else if (command === cellCommand.destroy) this.#onAnswer?.(circuit, false);
   }
 
+  onRun(): void {}
+
   onCircuitWritable(): void {}
 }
 

@@ -5,6 +5,7 @@ import { keyPairFromSecret, signDigest, verifyDigest } from '../src/bitcoin/keys
 import { cellPayloadBytes } from '../src/cell/link-codec.ts';
 import { AesCtr } from '../src/crypto/aes-ctr.ts';
 import { circuitKeyBytes, circuitKeysOf } from '../src/crypto/circuit-keys.ts';
+import { cellMemory, readArea } from '../src/crypto/kernels/cell-memory.ts';
 import { ntorClientFinish, ntorClientRequest, ntorClientStart, ntorServer } from '../src/crypto/ntor.ts';
 import { RunningDigest } from '../src/crypto/running-digest.ts';
 import { generateX25519, x25519 } from '../src/crypto/x25519.ts';
@@ -78,7 +79,7 @@ function cellOperations(): Operation[] {
       operation: 'AES',
       subject: our,
       batch: cells,
-      run: eachCell(at => aes.apply(run, at, cellPayloadBytes)),
+      run: () => aes.applyToCells(cellMemory, readArea.at, cellPayloadBytes, cells),
     },
     { operation: 'SHA-1', subject: raw, batch: cells, run: () => void hash.update(run) },
     {
@@ -92,7 +93,7 @@ function cellOperations(): Operation[] {
       operation: 'layer',
       subject: our,
       batch: cells,
-      run: eachCell(at => layer.toClient(run, at)),
+      run: () => layer.toClient(cellMemory, readArea.at, cellPayloadBytes, cells),
     },
   ];
 }

@@ -234,6 +234,10 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
     this.links.onCell(link, circuit, command, bytes, at);
   }
 
+  onRun(link: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.links.onRun(link, circuit, bytes, at, stride, count);
+  }
+
   onCircuitWritable(link: LinkId, circuit: number): void {
     this.links.onCircuitWritable(link, circuit);
   }

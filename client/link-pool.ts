@@ -23,6 +23,7 @@ export interface LinkGoal {
 /** What a circuit does with the cells of its place on a link. */
 export interface CellSink {
   onCell(command: number, bytes: Uint8Array, at: number): void;
+  onRun(bytes: Uint8Array, at: number, stride: number, count: number): void;
   onWritable(): void;
   onLinkLost(): void;
 }
@@ -124,6 +125,10 @@ export class LinkPool {
 
   onCell(id: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
     this.#byId.get(id)?.places.get(circuit)?.onCell(command, bytes, at);
+  }
+
+  onRun(id: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.#byId.get(id)?.places.get(circuit)?.onRun(bytes, at, stride, count);
   }
 
   onCircuitWritable(id: LinkId, circuit: number): void {

@@ -166,6 +166,8 @@ export class ManagedCircuit {
     const goal = { address: first.address, rsaId: first.rsaId, ed25519: first.relay?.ed25519 };
     const sink = {
       onCell: (command: number, bytes: Uint8Array, at: number) => this.#circuit?.onCell(command, bytes, at),
+      onRun: (bytes: Uint8Array, at: number, stride: number, count: number) =>
+        this.#circuit?.onRun(bytes, at, stride, count),
       onWritable: () => this.#circuit?.onWritable(),
       onLinkLost: () => this.#circuit?.onLinkLost(),
     };

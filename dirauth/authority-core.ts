@@ -175,6 +175,10 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
     this.#responder.onCell(link, circuit, command, bytes, at);
   }
 
+  onRun(link: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.#responder.onRun(link, circuit, bytes, at, stride, count);
+  }
+
   onCircuitWritable(link: LinkId, circuit: number): void {
     this.#responder.onCircuitWritable(link, circuit);
   }

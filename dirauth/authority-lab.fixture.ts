@@ -266,7 +266,7 @@ function answerHandshakes(host: SimHost, keys: NodeKeys, clock: VirtualClock): v
     identity: makeLinkIdentity(keys, clock.wallMs()),
     protocols: [3],
     ownAddresses: [host.ip],
-    user: { onLinkReady() {}, onLinkLost() {}, onCell() {}, onCircuitWritable() {} },
+    user: { onLinkReady() {}, onLinkLost() {}, onCell() {}, onRun() {}, onCircuitWritable() {} },
   });
   host.links.attach(mux);
   host.links.listen(9001, makeTlsCertificate(keys, clock.wallMs()));

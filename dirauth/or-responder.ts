@@ -7,7 +7,8 @@ import {
   encodeCreated2,
   encodeCreatedFast,
 } from '../src/cell/link-messages.ts';
-import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from '../src/circuit/relay-circuit.ts';
+import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
+import type { CircuitSide, RelayCircuitHost } from '../src/circuit/relay-circuit-host.ts';
 import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { ntorServer } from '../src/crypto/ntor.ts';
@@ -26,7 +27,7 @@ export class OrResponder {
   readonly #mux: LinkMux;
   readonly #keys: NodeKeys;
   readonly #entropy: Entropy;
-  readonly #host: RelayCircuitHost;
+  readonly #host: RelayCircuitHost<RelayCircuit>;
   readonly #circuits = new Map<LinkId, Map<number, RelayCircuit>>();
 
   constructor(options: {
@@ -47,6 +48,7 @@ export class OrResponder {
       port: streams,
       finished: () => {},
       send: (side, command, bytes, at) => mux.send(side.link, side.id, command, bytes, at),
+      sendRun: (side, bytes, at, stride, count) => mux.sendRun(side.link, side.id, bytes, at, stride, count),
       canQueue: side => mux.queued(side.link, side.id) < circuitQueueCellsHigh,
       extend: circuit => circuit.onNextLost(destroyReason.connectFailed),
       dropNext: () => {},
@@ -70,9 +72,8 @@ export class OrResponder {
       case cellCommand.create2:
         this.#create({ link, id }, command, bytes, at);
         return;
-      case cellCommand.relay:
       case cellCommand.relayEarly:
-        circuit?.onClientCell(command, bytes, at);
+        circuit?.onClientEarly(bytes, at);
         return;
       case cellCommand.destroy:
         circuit?.onPreviousLost(decodeDestroy(bytes, at));
@@ -81,6 +82,10 @@ export class OrResponder {
         // CREATED cells answer CREATEs that we never send.
         circuit?.destroy(destroyReason.protocol);
     }
+  }
+
+  onRun(link: LinkId, id: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.#circuits.get(link)?.get(id)?.onClientRun(bytes, at, stride, count);
   }
 
   onCircuitWritable(link: LinkId, id: number): void {

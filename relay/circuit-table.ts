@@ -1,5 +1,6 @@
 import { assert } from '../src/base/assert.ts';
-import type { CircuitSide, RelayCircuit } from '../src/circuit/relay-circuit.ts';
+import type { RelayCircuit } from '../src/circuit/relay-circuit.ts';
+import type { CircuitSide } from '../src/circuit/relay-circuit-host.ts';
 import type { LinkId } from '../src/ports.ts';
 
 /** A circuit as a link knows it: its client is, or its next hop is, at the other end. */

@@ -54,7 +54,8 @@ function world(rules = policy) {
   };
   const circuit: RelayStreamCircuit = {
     flow: fixedFlow(),
-    dataAllowed: true,
+    dataRoom: 1,
+    sendFullData() {},
     sendData() {},
     sendControl: (_stream, command, body) =>
       void sent.push(command === relayCommand.end ? `end ${body[0]}` : `command ${command}`),

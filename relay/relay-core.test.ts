@@ -27,7 +27,7 @@ import { RsaKey } from '../src/crypto/rsa.ts';
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
 import type { LinkFault } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
-import { ClientLayers } from '../src/onion/client-layers.ts';
+import { TestLayers } from '../src/onion/one-cell.fixture.ts';
 import type { LinkId } from '../src/ports.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { BulkServer } from '../src/sim/bulk-server.ts';
@@ -133,7 +133,7 @@ class TestClient implements LinkUser {
   destroyed: number | undefined;
   readonly host: SimHost;
   readonly mux: LinkMux;
-  readonly layers = new ClientLayers();
+  readonly layers = new TestLayers();
   #lab: Lab;
   #link: LinkId = 0;
   #circuit = 0;
@@ -167,11 +167,15 @@ class TestClient implements LinkUser {
 
   onCircuitWritable(): void {}
 
+  onRun(link: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    for (; count > 0; count--, at += stride) this.onCell(link, circuit, cellCommand.relay, bytes, at);
+  }
+
   onCell(_link: LinkId, _circuit: number, command: number, bytes: Uint8Array, at: number): void {
     if (command === cellCommand.destroy) this.destroyed = bytes[at];
     else if (command !== cellCommand.relay) this.#created = bytes.slice(at, at + 509);
     else {
-      const hop = this.layers.open(bytes, at);
+      const hop = this.layers.openCell(bytes, at);
       expect(hop).toBeDefined();
       const body = bodyOf(bytes, at)!.slice();
       this.replies.push({

@@ -2,7 +2,8 @@ import { circuitQueueCellsHigh } from '../src/base/limits.ts';
 import { cellCommand, destroyReason } from '../src/cell/commands.ts';
 import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
 import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
-import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from '../src/circuit/relay-circuit.ts';
+import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
+import type { CircuitSide, RelayCircuitHost } from '../src/circuit/relay-circuit-host.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { DirectoryClient } from '../src/directory/directory-client.ts';
@@ -74,7 +75,7 @@ export interface RelayPorts {
  * | a directory transfer's bytes | HttpTransfers, for DirectoryDuties and Publisher |
  * | answers of store and chain, blocks | PayeeDesk |
  */
-export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayCircuitHost {
+export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayCircuitHost<RelayCircuit> {
   readonly settings: RelaySettings;
   readonly entropy: Entropy;
   readonly observer: Observer;
@@ -209,12 +210,11 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   onCell(link: LinkId, id: number, command: number, bytes: Uint8Array, at: number): void {
     const entry = this.circuits.find(link, id);
     switch (command) {
-      case cellCommand.relay:
       case cellCommand.relayEarly:
         this.#cellsCarried += 1;
         if (entry === undefined) this.observer.count('naulon_cells_without_circuit_total');
-        else if (entry.towards === 'previous') entry.circuit.onClientCell(command, bytes, at);
-        else entry.circuit.onNextCell(command, bytes, at);
+        else if (entry.towards === 'previous') entry.circuit.onClientEarly(bytes, at);
+        else entry.circuit.onNextEarly();
         break;
       case cellCommand.destroy:
         if (entry?.towards === 'previous') entry.circuit.onPreviousLost(decodeDestroy(bytes, at));
@@ -236,6 +236,14 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
       default:
         this.observer.count('naulon_cells_unexpected_total');
     }
+  }
+
+  onRun(link: LinkId, id: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.#cellsCarried += count;
+    const entry = this.circuits.find(link, id);
+    if (entry === undefined) this.observer.count('naulon_cells_without_circuit_total', count);
+    else if (entry.towards === 'previous') entry.circuit.onClientRun(bytes, at, stride, count);
+    else entry.circuit.onNextRun(bytes, at, stride, count);
   }
 
   // Circuits
@@ -273,6 +281,10 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
 
   send(side: CircuitSide, command: number, bytes: Uint8Array, at: number): boolean {
     return this.#mux.send(side.link, side.id, command, bytes, at);
+  }
+
+  sendRun(side: CircuitSide, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    return this.#mux.sendRun(side.link, side.id, bytes, at, stride, count);
   }
 
   canQueue(side: CircuitSide): boolean {

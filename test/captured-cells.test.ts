@@ -40,6 +40,9 @@ function payloadOf(captured: readonly CapturedCell[], name: string, protocol: 4 
     onFixed: (_circuit, _command, from, at) => {
       payload ??= from.slice(at, at + cellPayloadBytes);
     },
+    onRun: (_circuit, from, at) => {
+      payload ??= from.slice(at, at + cellPayloadBytes);
+    },
     onVariable: (_circuit, _command, body) => {
       payload ??= body.slice();
     },

@@ -10,7 +10,7 @@ import {
   startCreateFast,
   startExtend2,
 } from '../src/circuit/extend.ts';
-import { ClientLayers } from '../src/onion/client-layers.ts';
+import { TestLayers } from '../src/onion/one-cell.fixture.ts';
 import type { Entropy, LinkId } from '../src/ports.ts';
 import type { News } from './news.fixture.ts';
 
@@ -43,7 +43,7 @@ export class DishonestCircuit {
   /** The reason of DESTROY, once it came. */
   destroyed: number | undefined;
   readonly #output: CircuitOutput;
-  readonly #layers = new ClientLayers();
+  readonly #layers = new TestLayers();
   #created: Uint8Array | undefined;
 
   constructor(link: LinkId, output: CircuitOutput) {
@@ -126,7 +126,7 @@ export class DishonestCircuit {
   }
 
   #onRelay(payload: Uint8Array): void {
-    const hop = this.#layers.open(payload, 0);
+    const hop = this.#layers.openCell(payload, 0);
     const body = hop === undefined ? undefined : bodyOf(payload, 0);
     if (hop === undefined || body === undefined) throw new Error('a cell that no hop made came back');
     this.#count(hop);

@@ -1,3 +1,4 @@
+import { cellCommand } from '../src/cell/commands.ts';
 import { parseServerDescriptor, splitDescriptors } from '../src/directory/descriptor.ts';
 import type { ServerDescriptor } from '../src/directory/server-descriptor.ts';
 import type { LinkFault } from '../src/link/link-faults.ts';
@@ -130,6 +131,10 @@ export class DishonestClient implements LinkUser {
       ?.get(id)
       ?.onCell(command, bytes.slice(at, at + 509));
     this.news.tell();
+  }
+
+  onRun(link: LinkId, id: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    for (; count > 0; count--, at += stride) this.onCell(link, id, cellCommand.relay, bytes, at);
   }
 
   onCircuitWritable(): void {}

@@ -1,5 +1,5 @@
 import { toHex } from '../../src/base/bytes.ts';
-import type { CircuitSide } from '../../src/circuit/relay-circuit.ts';
+import type { CircuitSide } from '../../src/circuit/relay-circuit-host.ts';
 import type { CellBalance } from '../../src/payment/cell-balance.ts';
 import type {
   Outcome,

@@ -118,7 +118,7 @@ describe('the checkers', () => {
         note?.(circuit, balance);
         let calls = 0;
         const debit = balance.debit.bind(balance);
-        balance.debit = cells => (++calls === 30 ? true : debit(cells));
+        balance.debit = cells => (++calls === 12 ? true : debit(cells));
       };
     }
     generous.bootstrap();

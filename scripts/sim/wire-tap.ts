@@ -62,6 +62,9 @@ export class WireTap implements LinkTap {
         if (command === cellCommand.versions) onVersions(seen, direction, payload);
       },
       onFixed: (circuit, command) => this.#onFixed(link, seen, direction, circuit, command),
+      onRun: (circuit, _bytes, _at, _stride, count) => {
+        for (; count > 0; count--) this.#onFixed(link, seen, direction, circuit, cellCommand.relay);
+      },
     };
   }
 

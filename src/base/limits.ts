@@ -14,6 +14,10 @@ export const circuitQueueCellsMax = 12_500;
 export const circuitQueueCellsLow = 50;
 /** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
 export const linkWriteBytesHigh = 262_144;
+/** Cells of one circuit that are treated at once: as many as one read of a link holds. */
+export const cellsPerRunMax = 128;
+/** Pages of 64 KiB for cells under treatment: one run, and what it is made of. */
+export const cellMemoryPages = 8;
 /** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */
 export const linkWriteBatchBytes = 65_536;
 /** Cells queued over all circuits of a node: 50 MiB. Beyond it links that stand still are closed … */

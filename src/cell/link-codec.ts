@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { variableCellBytesMax } from '../base/limits.ts';
+import { cellsPerRunMax, variableCellBytesMax } from '../base/limits.ts';
+import { cellMemory, kernels, readArea, writeArea } from '../crypto/kernels/cell-memory.ts';
 import { cellCommand, isVariableCommand } from './commands.ts';
 
 /** Bytes of a fixed cell's payload, in every link protocol. */
@@ -13,13 +14,15 @@ export type CircuitIdBytes = 2 | 4;
 export interface CellHandler {
   /** The payload is bytes[at .. at + 509). */
   onFixed(circuit: number, command: number, bytes: Uint8Array, at: number): void;
+  /** RELAY cells of one circuit that came one behind the other; their payloads lie `stride` bytes apart. */
+  onRun(circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void;
   /** `cell` is the whole cell with its header, as the link handshake digests it. */
   onVariable(circuit: number, command: number, payload: Uint8Array, cell: Uint8Array): void;
 }
 
 /**
- * Cuts the bytes of one link into cells. Cells are handed on where they lie; only a cell that a read cut in two is
- * put together in a buffer of its own.
+ * Cuts the bytes of one link into cells, in the cell memory, where they are handed on. RELAY cells of one circuit that follow
+ * each other are handed on as a run.
  *
  *     fixed:    id (2 or 4) | command (1) | payload (509)
  *     variable: id (2 or 4) | command (1) | length (2) | payload (length)
@@ -28,7 +31,7 @@ export interface CellHandler {
  */
 export class LinkCodec {
   #idBytes: CircuitIdBytes = 2;
-  #kept = new Uint8Array(1_024);
+  #kept = new Uint8Array(514);
   #keptLength = 0;
   #stopped = false;
 
@@ -48,63 +51,94 @@ export class LinkCodec {
 
   /** Hands on every cell that `bytes` completes. A fault means that the link cannot go on. */
   push(bytes: Uint8Array, handler: CellHandler): Fault<'CELL_TOO_LONG'> | undefined {
-    let at = 0;
-    while (this.#keptLength > 0 && !this.#stopped) {
-      const need = this.#bytesNeeded(this.#kept, 0, this.#keptLength);
-      if (need > cellBytesMax) return tooLong;
-      if (need <= this.#keptLength) {
-        this.#keptLength = 0;
-        this.#deliver(this.#kept, 0, need, handler);
-        break;
-      }
-      const take = Math.min(need - this.#keptLength, bytes.length - at);
-      this.#keep(bytes, at, take);
-      at += take;
-      if (this.#keptLength < need) return undefined;
+    // Whoever listens to what a core writes reads cells while the core reads its own.
+    if (readAreaBusy) return this.#pushIn(new Uint8Array(readArea.bytes), 0, bytes, handler);
+    readAreaBusy = true;
+    try {
+      return this.#pushIn(cellMemory, readArea.at, bytes, handler);
+    } finally {
+      readAreaBusy = false;
     }
-    while (at < bytes.length && !this.#stopped) {
-      const need = this.#bytesNeeded(bytes, at, bytes.length - at);
-      if (need > cellBytesMax) return tooLong;
-      if (need > bytes.length - at) {
-        this.#keep(bytes, at, bytes.length - at);
-        return undefined;
-      }
-      this.#deliver(bytes, at, need, handler);
-      at += need;
+  }
+
+  /** Cuts in memory[start ..], as long as the read area. */
+  #pushIn(
+    memory: Uint8Array,
+    start: number,
+    bytes: Uint8Array,
+    handler: CellHandler,
+  ): Fault<'CELL_TOO_LONG'> | undefined {
+    for (let from = 0; from < bytes.length && !this.#stopped; ) {
+      const take = Math.min(bytes.length - from, readArea.bytes - this.#keptLength);
+      memory.set(this.#kept.subarray(0, this.#keptLength), start);
+      memory.set(bytes.subarray(from, from + take), start + this.#keptLength);
+      const fault = this.#cut(memory, start, start + this.#keptLength + take, handler);
+      if (fault !== undefined) return fault;
+      from += take;
     }
     return undefined;
   }
 
+  /** Hands on the cells in memory[at .. end), and keeps what is left of them. */
+  #cut(
+    memory: Uint8Array,
+    at: number,
+    end: number,
+    handler: CellHandler,
+  ): Fault<'CELL_TOO_LONG'> | undefined {
+    while (at < end && !this.#stopped) {
+      const need = this.#bytesNeeded(memory, at, end - at);
+      if (need > cellBytesMax) return tooLong;
+      if (need > end - at) break;
+      at += this.#deliver(memory, at, end, need, handler);
+    }
+    if (!this.#stopped) this.#keep(memory, at, end - at);
+    return undefined;
+  }
+
   /** Length of the cell at `at`, or how much of its header must be there to know it. */
-  #bytesNeeded(bytes: Uint8Array, at: number, have: number): number {
+  #bytesNeeded(memory: Uint8Array, at: number, have: number): number {
     const head = this.#idBytes + 1;
     if (have < head) return head;
-    if (!isVariableCommand(bytes[at + head - 1])) return head + cellPayloadBytes;
+    if (!isVariableCommand(memory[at + head - 1])) return head + cellPayloadBytes;
     if (have < head + 2) return head + 2;
-    return head + 2 + ((bytes[at + head] << 8) | bytes[at + head + 1]);
+    return head + 2 + ((memory[at + head] << 8) | memory[at + head + 1]);
   }
 
-  #deliver(bytes: Uint8Array, at: number, length: number, handler: CellHandler): void {
+  /** Hands on the cell at `at`, and those that make a run with it. Returns how many bytes they are. */
+  #deliver(memory: Uint8Array, at: number, end: number, length: number, handler: CellHandler): number {
     const idBytes = this.#idBytes;
-    const circuit = readCircuitId(bytes, at, idBytes);
-    const command = bytes[at + idBytes];
+    const circuit = readCircuitId(memory, at, idBytes);
+    const command = memory[at + idBytes];
     if (isVariableCommand(command)) {
-      const payload = bytes.subarray(at + idBytes + 3, at + length);
-      handler.onVariable(circuit, command, payload, bytes.subarray(at, at + length));
-    } else {
-      handler.onFixed(circuit, command, bytes, at + idBytes + 1);
+      const payload = memory.subarray(at + idBytes + 3, at + length);
+      handler.onVariable(circuit, command, payload, memory.subarray(at, at + length));
+      return length;
     }
+    if (command !== cellCommand.relay) {
+      handler.onFixed(circuit, command, memory, at + idBytes + 1);
+      return length;
+    }
+    const most = Math.min(Math.floor((end - at) / length), cellsPerRunMax);
+    let count = 1;
+    while (count < most && sameHead(memory, at, at + count * length, idBytes + 1)) count += 1;
+    handler.onRun(circuit, memory, at + idBytes + 1, length, count);
+    return count * length;
   }
 
-  #keep(bytes: Uint8Array, at: number, length: number): void {
-    if (this.#keptLength + length > this.#kept.length) {
-      const larger = new Uint8Array(cellBytesMax);
-      larger.set(this.#kept.subarray(0, this.#keptLength));
-      this.#kept = larger;
-    }
-    this.#kept.set(bytes.subarray(at, at + length), this.#keptLength);
-    this.#keptLength += length;
+  #keep(memory: Uint8Array, at: number, length: number): void {
+    if (length > this.#kept.length) this.#kept = new Uint8Array(cellBytesMax);
+    this.#kept.set(memory.subarray(at, at + length));
+    this.#keptLength = length;
   }
+}
+
+let readAreaBusy = false;
+
+/** Whether two cells are of the same circuit and command. */
+function sameHead(memory: Uint8Array, one: number, other: number, headBytes: number): boolean {
+  for (let i = 0; i < headBytes; i++) if (memory[one + i] !== memory[other + i]) return false;
+  return true;
 }
 
 const cellBytesMax = 4 + 1 + 2 + variableCellBytesMax;
@@ -144,6 +178,41 @@ export function encodeFixed(
   const start = offset + idBytes + 1;
   into.set(payload.subarray(at, at + cellPayloadBytes), start);
   return start + cellPayloadBytes;
+}
+
+/**
+ * The RELAY cells of a run as they go over a link, their payloads copied from bytes[at], `stride` bytes apart. A view that
+ * the next call overwrites.
+ */
+export function encodeRun(
+  idBytes: CircuitIdBytes,
+  circuit: number,
+  bytes: Uint8Array,
+  at: number,
+  stride: number,
+  count: number,
+): Uint8Array {
+  assert(count <= cellsPerRunMax, 'a run fits the write area');
+  const cellBytes = fixedCellBytes(idBytes);
+  const into = cellMemory.subarray(writeArea.at, writeArea.at + count * cellBytes);
+  if (bytes === cellMemory) {
+    // Little-endian words, as the memory has them, of a head that is big-endian.
+    const first = idBytes === 2 ? swapped16(circuit) | (cellCommand.relay << 16) : swapped32(circuit);
+    kernels.moveCells(at, stride, count, writeArea.at, cellBytes, idBytes + 1, first, cellCommand.relay);
+    return into;
+  }
+  let offset = 0;
+  for (let cell = 0; cell < count; cell++, at += stride)
+    offset = encodeFixed(into, offset, idBytes, circuit, cellCommand.relay, bytes, at);
+  return into;
+}
+
+function swapped16(value: number): number {
+  return (value >>> 8) | ((value & 0xff) << 8);
+}
+
+function swapped32(value: number): number {
+  return swapped16(value >>> 16) | (swapped16(value & 0xffff) << 16);
 }
 
 /** A whole variable-length cell. */

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
-import { relayBodyBytesMax } from '../base/limits.ts';
+import { cellsPerRunMax, relayBodyBytesMax } from '../base/limits.ts';
+import { bodyArea, cellMemory, kernels, packArea } from '../crypto/kernels/cell-memory.ts';
 import type { Entropy } from '../ports.ts';
 import { cellPayloadBytes } from './link-codec.ts';
 
@@ -87,6 +88,14 @@ export function writeRelayHeader(
   setDigest(bytes, at, 0);
   bytes[at + 9] = length >>> 8;
   bytes[at + 10] = length & 0xff;
+}
+
+/** Makes full DATA cells of a stream from bytes[at ..], in the pack area: an address in the cell memory, 509 bytes a cell. */
+export function packFullData(bytes: Uint8Array, at: number, count: number, streamId: number): number {
+  assert(count <= cellsPerRunMax, 'a run fits the pack area');
+  cellMemory.set(bytes.subarray(at, at + count * relayBodyBytesMax), bodyArea.at);
+  kernels.packData(bodyArea.at, packArea.at, count, streamId);
+  return packArea.at;
 }
 
 /**

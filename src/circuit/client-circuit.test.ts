@@ -300,9 +300,9 @@ test('a flipped bit anywhere in a cell delivers nothing', () => {
       const stream = world.connected(user);
       const { circuit } = world;
       const tampered = {
-        onCell(command: number, bytes: Uint8Array, at: number): void {
+        onRun(bytes: Uint8Array, at: number, stride: number, count: number): void {
           bytes[at + (bit >> 3)] ^= 1 << (bit & 7);
-          circuit.onCell(command, bytes, at);
+          circuit.onRun(bytes, at, stride, count);
         },
       };
       world.path.client = tampered as ClientCircuit;

@@ -13,7 +13,7 @@ import {
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import { decodeExtended2, decodeSendme } from '../cell/relay-messages.ts';
-import { ClientLayers } from '../onion/client-layers.ts';
+import { ClientLayers, type LayersUser } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
 import {
   ClientStream,
@@ -68,11 +68,11 @@ type State = 'new' | 'building' | 'open' | 'ended';
  * hop has been paid waits in order: first control cells, then circuit SENDMEs, stream SENDMEs, DATA.
  * spec: tor-spec/circuit-management, tor-spec/relay-cells
  */
-export class ClientCircuit implements StreamCircuit, OutboxCircuit {
+export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
   readonly path: readonly HopTarget[];
   readonly hops: HopState[] = [];
   readonly #options: CircuitOptions;
-  readonly #layers = new ClientLayers();
+  readonly #layers = new ClientLayers(this);
   readonly #budget: CircuitBudget;
   /** Every cell of ours is written here. */
   readonly #cell = new Uint8Array(cellPayloadBytes);
@@ -138,9 +138,6 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
   onCell(command: number, bytes: Uint8Array, at: number): void {
     if (this.#state === 'ended') return;
     switch (command) {
-      case cellCommand.relay:
-        this.#onRelayCell(bytes, at);
-        return;
       case cellCommand.destroy:
         this.#finish({ by: 'peer', reason: decodeDestroy(bytes, at) });
         return;
@@ -155,6 +152,11 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
         this.#blame(`cell command ${command}`, 0);
         return;
     }
+  }
+
+  /** RELAY cells of this circuit from the link, their payloads `stride` bytes apart. */
+  onRun(bytes: Uint8Array, at: number, stride: number, count: number): void {
+    if (this.#state !== 'ended') this.#layers.open(bytes, at, stride, count);
   }
 
   /** Opens a stream at `hop`, by default the last. Undefined: too many streams, or the circuit is not open. */
@@ -300,13 +302,26 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit {
     this.#sealAndSend(last, cellCommand.relayEarly);
   }
 
-  #onRelayCell(bytes: Uint8Array, at: number): void {
-    const hop = this.hops.length === 0 ? undefined : this.#layers.open(bytes, at);
-    // A cell that no hop vouches for was made up on the way, to cost us money or to mark the circuit.
-    if (hop === undefined) {
-      this.#blame('cell not recognised', 0);
-      return;
-    }
+  /** A cell that no hop vouches for was made up on the way, to cost us money or to mark the circuit. */
+  unrecognised(): false {
+    this.#blame('cell not recognised', 0);
+    return false;
+  }
+
+  cellsToMark(hop: number): number {
+    return this.hops[hop].flow.received.cellsToMark;
+  }
+
+  opened(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    for (; count > 0 && !this.#ended; count--, at += stride) this.#onRelayCell(hop, bytes, at);
+    return !this.#ended;
+  }
+
+  get #ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  #onRelayCell(hop: number, bytes: Uint8Array, at: number): void {
     const body = bodyOf(bytes, at);
     if (body === undefined) {
       this.#blame('relay cell too long', hop);

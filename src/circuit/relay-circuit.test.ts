@@ -57,7 +57,7 @@ describe('a circuit at a relay', () => {
     const counts = new Map<number, number>();
     const take = () => {
       for (const cell of cells.splice(0)) {
-        expect(client.open(cell.bytes, 0)).toBe(0);
+        expect(client.openCell(cell.bytes, 0)).toBe(0);
         const id = streamIdOf(cell.bytes, 0);
         counts.set(id, (counts.get(id) ?? 0) + 1);
         const total = [...counts.values()].reduce((a, b) => a + b);
@@ -145,12 +145,12 @@ describe('a circuit at a relay', () => {
       const bytes = new Uint8Array(512);
       writeRelayCell(bytes, 3, relayCommand.drop, 0, new Uint8Array(0), entropy);
       client.seal(bytes, 3, 1);
-      circuit.onClientCell(cellCommand.relay, bytes, 3);
-      circuit.onNextCell(cellCommand.relay, new Uint8Array(512), 3);
+      circuit.onClientRun(bytes, 3, 512, 1);
+      circuit.onNextRun(new Uint8Array(512), 3, 512, 1);
     }
     expect(cells.length).toBe(62);
     expect(purse.free).toBe(0);
-    circuit.onNextCell(cellCommand.relay, new Uint8Array(512), 3);
+    circuit.onNextRun(new Uint8Array(512), 3, 512, 1);
     // What is queued on both sides has been paid for, so it still goes out.
     const { destroy } = cellCommand;
     const bytes = Uint8Array.of(destroyReason.resourceLimit);
@@ -227,7 +227,7 @@ describe('a circuit at a relay', () => {
     [
       'an unrecognised cell at the last hop',
       (w: ReturnType<typeof world>) => {
-        w.circuit.onClientCell(cellCommand.relay, new Uint8Array(512).fill(9), 3);
+        w.circuit.onClientRun(new Uint8Array(512).fill(9), 3, 512, 1);
       },
     ],
     [
@@ -237,7 +237,7 @@ describe('a circuit at a relay', () => {
         w.circuit.setNext(next);
         w.circuit.extended(new Uint8Array(64));
         w.received();
-        w.circuit.onNextCell(cellCommand.relayEarly, new Uint8Array(512), 3);
+        w.circuit.onNextEarly();
       },
     ],
     ['an END without a reason', (w: ReturnType<typeof world>) => w.send(relayCommand.end, 1)],
@@ -326,7 +326,8 @@ describe('a circuit at a relay', () => {
               bytes[13] = length & 0xff;
             }
             client.seal(bytes, 3, 0);
-            circuit.onClientCell(early ? cellCommand.relayEarly : cellCommand.relay, bytes, 3);
+            if (early) circuit.onClientEarly(bytes, 3);
+            else circuit.onClientRun(bytes, 3, 512, 1);
             for (const each of streams) each.onConnected('1.2.3.4', 1);
           }
         },

@@ -1,10 +1,11 @@
 import { assert, BrokenInvariant } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { relayEarlyCellsMax } from '../base/limits.ts';
+import { cellsPerRunMax, relayEarlyCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import {
   bodyOf,
+  packFullData,
   padRelayCell,
   relayCommandOf,
   relayHeaderBytes,
@@ -13,12 +14,10 @@ import {
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import {
-  type BeginMessage,
   decodeBegin,
   decodeExtend2,
   decodeResolve,
   decodeSendme,
-  type Extend2Message,
   encodeEnd,
   encodeExtended2,
   encodeResolved,
@@ -27,80 +26,23 @@ import {
   truncatedMessage,
 } from '../cell/relay-messages.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
+import { cellMemory, packArea } from '../crypto/kernels/cell-memory.ts';
 import type { CircuitFlow } from '../flow/flow-control.ts';
 import { fixedFlow } from '../flow/sendme-window.ts';
 import type { QueuedCells } from '../link/link-mux.ts';
+import type { RunTaker } from '../onion/recognise.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
-import type { Entropy, LinkId, Observer } from '../ports.ts';
-import { type DirectoryService, DirectoryStream } from '../stream/directory-stream.ts';
-import { ExitStream, type ExitStreamOutside } from '../stream/exit-stream.ts';
+import { DirectoryStream } from '../stream/directory-stream.ts';
+import { ExitStream } from '../stream/exit-stream.ts';
 import type { RelayStream, RelayStreamCircuit } from '../stream/relay-stream.ts';
 import { checkCommand } from './command-check.ts';
+import { debitUpTo, type Fare, fareOf } from './fares.ts';
+import type { CircuitBalance, CircuitPayee, CircuitSide, RelayCircuitHost } from './relay-circuit-host.ts';
 import { RelayStreams } from './relay-streams.ts';
 
-/** One side of a circuit at a relay: a circuit id on a link. */
-export interface CircuitSide {
-  readonly link: LinkId;
-  readonly id: number;
-}
-
-/** The cells that a circuit may still cause here. Debits are all or nothing; false means that the circuit must end. */
-export interface CircuitBalance {
-  debit(cells: number): boolean;
-  /** From paid cells alone. */
-  debitExit(cells: number): boolean;
-  /** True once exits may be used: a payment was credited, or this relay is free. */
-  readonly paid: boolean;
-}
-
-/** The payee's end of one circuit. */
-export interface CircuitPayee {
-  /** The body of a REDEEM cell. A fault ends the circuit. */
-  onRedeem(body: Uint8Array): Fault | undefined;
-  ended(): void;
-}
-
-/** What a circuit asks of its relay. */
-export interface RelayCircuitHost extends ExitStreamOutside {
-  readonly entropy: Entropy;
-  readonly observer: Observer;
-  /** Queues a fixed cell, copying 509 bytes. False: the circuit's queue is at its cap. */
-  send(side: CircuitSide, command: number, bytes: Uint8Array, at: number): boolean;
-  /** True while the circuit's queue on that link is short enough to add what can wait. */
-  canQueue(side: CircuitSide): boolean;
-  /** Finds or opens the link, sends CREATE2, later calls extended or extendFailed. */
-  extend(circuit: RelayCircuit, message: Extend2Message): void;
-  /** The circuit no longer wants the extension or its next side; with a reason, the next hop is to be told. */
-  dropNext(
-    circuit: RelayCircuit,
-    next: CircuitSide | undefined,
-    reason: number | undefined,
-    queued: QueuedCells,
-  ): void;
-  beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void;
-  /** Later calls onResolved. */
-  resolve(circuit: RelayCircuit, streamId: number, name: string): void;
-  /** Undefined: this relay serves no directory, or not to this client now. */
-  directory(circuit: RelayCircuit): DirectoryService | undefined;
-  /** The circuit is gone from this relay; with a reason, the previous hop is to be told. */
-  gone(circuit: RelayCircuit, reason: number | undefined, queued: QueuedCells): void;
-}
-
 type NextState = 'none' | 'extending' | 'open';
-/** How a cell is paid for: by any cell of the balance, by a paid one, or not at all. */
-type Fare = 'any' | 'paid' | 'none';
-
 /** What answers a stream's opening, which only a client does. */
 const answers: ReadonlySet<number> = new Set([relayCommand.connected, relayCommand.resolved]);
-
-/** What a directory stream is made of. A cell that only names such a stream is paid for like any other. */
-const unmetered: ReadonlySet<number> = new Set([
-  relayCommand.data,
-  relayCommand.sendme,
-  relayCommand.xoff,
-  relayCommand.xon,
-  relayCommand.end,
-]);
 
 /**
  * One circuit at one relay. Every RELAY and RELAY_EARLY cell that comes in or goes out costs one cell of the balance,
@@ -120,23 +62,23 @@ const unmetered: ReadonlySet<number> = new Set([
  *
  * spec: tor-spec/relay-cells, tor-spec/tearing-down-circuits
  */
-export class RelayCircuit implements RelayStreamCircuit {
+export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   readonly previous: CircuitSide;
-  #host: RelayCircuitHost;
+  #host: RelayCircuitHost<RelayCircuit>;
   #layer: RelayLayer;
   #balance: CircuitBalance;
   #payee: CircuitPayee | undefined;
   #next: CircuitSide | undefined;
   #nextState: NextState = 'none';
   #earlyCells = 0;
+  /** The cell at hand is RELAY_EARLY. */
+  #early = false;
   readonly flow: CircuitFlow;
   #streams: RelayStreams;
   #alive = true;
-  /** Cells that we originate are built here. */
-  #cell = new Uint8Array(cellPayloadBytes);
 
   constructor(
-    host: RelayCircuitHost,
+    host: RelayCircuitHost<RelayCircuit>,
     previous: CircuitSide,
     keys: CircuitKeys,
     balance: CircuitBalance,
@@ -170,27 +112,60 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   // Cells from the client's side
 
-  /** A RELAY or RELAY_EARLY cell from the previous hop. */
-  onClientCell(command: number, bytes: Uint8Array, at: number): void {
+  /** RELAY cells from the previous hop, their payloads `stride` bytes apart. */
+  onClientRun(bytes: Uint8Array, at: number, stride: number, count: number): void {
+    if (this.#alive) this.#layer.fromClient(bytes, at, stride, count, this);
+  }
+
+  /** A RELAY_EARLY cell from the previous hop. */
+  onClientEarly(bytes: Uint8Array, at: number): void {
     if (!this.#alive) return;
-    const fault = this.#fromClient(command, bytes, at);
-    if (fault !== undefined) this.#breach(fault);
-  }
-
-  #fromClient(command: number, bytes: Uint8Array, at: number): Fault | undefined {
-    const early = command === cellCommand.relayEarly;
+    this.#earlyCells += 1;
     // spec: tor-spec/relay-cells: at most 8 RELAY_EARLY cells on a circuit
-    if (early && ++this.#earlyCells > relayEarlyCellsMax) return { code: 'RELAY_EARLY_EXCESS' };
-    if (this.#layer.fromClient(bytes, at)) return this.#dispatch(bytes, at, early);
-    // Nobody behind us could have been meant.
-    if (this.#nextState !== 'open' || this.#next === undefined) return { code: 'RELAY_UNRECOGNISED' };
-    if (this.#pay('any') && !this.#host.send(this.#next, command, bytes, at)) {
-      this.destroy(destroyReason.resourceLimit);
+    if (this.#earlyCells > relayEarlyCellsMax) {
+      this.#breach({ code: 'RELAY_EARLY_EXCESS' });
+      return;
     }
-    return undefined;
+    this.#early = true;
+    this.#layer.fromClient(bytes, at, cellPayloadBytes, 1, this);
+    this.#early = false;
   }
 
-  #dispatch(bytes: Uint8Array, at: number, early: boolean): Fault | undefined {
+  get ownCellsMost(): number {
+    return this.flow.received.cellsToMark;
+  }
+
+  own(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    for (; count > 0 && this.#alive; count--, at += stride) {
+      const fault = this.#dispatch(bytes, at);
+      if (fault !== undefined) this.#breach(fault);
+    }
+    return this.#alive;
+  }
+
+  foreign(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    const next = this.#next;
+    if (this.#nextState !== 'open' || next === undefined) {
+      // Nobody behind us could have been meant.
+      this.#breach({ code: 'RELAY_UNRECOGNISED' });
+      return false;
+    }
+    const send = (cells: number): boolean =>
+      this.#early
+        ? this.#host.send(next, cellCommand.relayEarly, bytes, at)
+        : this.#host.sendRun(next, bytes, at, stride, cells);
+    return this.#carry(count, send);
+  }
+
+  /** Pays for cells that go through and sends them; what cannot be paid for ends the circuit. */
+  #carry(count: number, send: (cells: number) => boolean): boolean {
+    const paid = debitUpTo(this.#balance, 'any', count);
+    if (paid > 0 && !send(paid)) this.destroy(destroyReason.resourceLimit);
+    if (paid < count) this.#unpaid();
+    return this.#alive;
+  }
+
+  #dispatch(bytes: Uint8Array, at: number): Fault | undefined {
     const command = relayCommandOf(bytes, at);
     const streamId = streamIdOf(bytes, at);
     const body = bodyOf(bytes, at);
@@ -198,7 +173,8 @@ export class RelayCircuit implements RelayStreamCircuit {
     const verdict = checkCommand('client', command, streamId);
     const answersOurs = answers.has(command) && this.#streams.taken(streamId);
     if (verdict === 'illegal' || answersOurs) return { code: 'RELAY_ILLEGAL_COMMAND' };
-    if (!this.#pay(this.#fareOf(command, streamId))) return undefined;
+    if (!this.#pay(fareOf(command, streamId === 0 ? undefined : this.#streams.kindOf(streamId))))
+      return undefined;
     if (verdict === 'idle') {
       this.#host.observer.count('naulon_relay_idle_cells_total');
       return undefined;
@@ -219,7 +195,7 @@ export class RelayCircuit implements RelayStreamCircuit {
       case relayCommand.resolve:
         return this.#onResolve(streamId, body);
       case relayCommand.extend2:
-        return this.#onExtend(body, early);
+        return this.#onExtend(body);
       case relayCommand.truncate:
         return this.#onTruncate(body);
       case relayCommand.redeem:
@@ -227,13 +203,6 @@ export class RelayCircuit implements RelayStreamCircuit {
       default:
         throw new BrokenInvariant(`relay command ${command} is legal and has no handler`);
     }
-  }
-
-  #fareOf(command: number, streamId: number): Fare {
-    if (command === relayCommand.beginDir) return 'none';
-    const kind = streamId === 0 ? undefined : this.#streams.kindOf(streamId);
-    if (kind === 'directory' && unmetered.has(command)) return 'none';
-    return kind === 'exit' && command === relayCommand.data ? 'paid' : 'any';
   }
 
   #onData(streamId: number, body: Uint8Array): Fault | undefined {
@@ -308,9 +277,9 @@ export class RelayCircuit implements RelayStreamCircuit {
     this.#originate(relayCommand.end, streamId, encodeEnd({ reason }), fare);
   }
 
-  #onExtend(body: Uint8Array, early: boolean): Fault | undefined {
+  #onExtend(body: Uint8Array): Fault | undefined {
     // spec: tor-spec/create-created-cells: EXTEND2 must ride in RELAY_EARLY
-    if (!early) return undefined;
+    if (!this.#early) return undefined;
     if (this.#nextState !== 'none') return { code: 'EXTEND_TWICE' };
     const message = decodeExtend2(body);
     if (message === undefined) return { code: 'EXTEND_MALFORMED' };
@@ -332,15 +301,17 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   // Cells from the next hop
 
-  /** A RELAY cell from the next hop; the client judges one that comes before its CREATED2. */
-  onNextCell(command: number, bytes: Uint8Array, at: number): void {
+  /** RELAY cells from the next hop, their payloads `stride` bytes apart; the client judges any before its CREATED2. */
+  onNextRun(bytes: Uint8Array, at: number, stride: number, count: number): void {
     if (!this.#alive || this.#next === undefined) return;
+    this.#layer.toClient(bytes, at, stride, count);
+    this.#carry(count, cells => this.#host.sendRun(this.previous, bytes, at, stride, cells));
+  }
+
+  /** A RELAY_EARLY cell from the next hop. */
+  onNextEarly(): void {
     // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
-    if (command !== cellCommand.relay) this.#breach({ code: 'RELAY_EARLY_INBOUND' });
-    else if (this.#pay('any')) {
-      this.#layer.toClient(bytes, at);
-      this.#sendBack(bytes, at);
-    }
+    if (this.#next !== undefined) this.#breach({ code: 'RELAY_EARLY_INBOUND' });
   }
 
   /** CREATE2 is on its way to the next hop. */
@@ -380,20 +351,36 @@ export class RelayCircuit implements RelayStreamCircuit {
 
   // What streams ask for
 
-  get dataAllowed(): boolean {
-    return this.#alive && this.flow.sent.open && this.#host.canQueue(this.previous);
+  get dataRoom(): number {
+    if (!this.#alive || !this.#host.canQueue(this.previous)) return 0;
+    const { cells, cellsToMark } = this.flow.sent;
+    return Math.min(cells, cellsToMark, cellsPerRunMax);
+  }
+
+  sendFullData(stream: RelayStream, bytes: Uint8Array, at: number, count: number): void {
+    const paid = debitUpTo(this.#balance, stream.kind === 'exit' ? 'paid' : 'none', count);
+    if (this.#alive && paid > 0) this.#sendOwnData(packFullData(bytes, at, paid, stream.id), paid);
+    if (paid < count) this.#unpaid();
+  }
+
+  /** DATA cells in the cell memory, the last of them perhaps one that the client answers. */
+  #sendOwnData(at: number, count: number): void {
+    this.#layer.originate(cellMemory, at, cellPayloadBytes, count);
+    const { sent } = this.flow;
+    let marked = false;
+    for (let cell = 0; cell < count; cell++) marked = sent.package();
+    if (marked) sent.expectDigest(this.#layer.lastBackwardDigest());
+    if (!this.#host.sendRun(this.previous, cellMemory, at, cellPayloadBytes, count))
+      this.destroy(destroyReason.resourceLimit);
   }
 
   sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void {
     if (!this.#pay(stream.kind === 'exit' ? 'paid' : 'none')) return;
-    const cell = this.#cell;
-    writeRelayHeader(cell, 0, relayCommand.data, stream.id, length);
-    cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
-    padRelayCell(cell, 0, length, this.#host.entropy);
-    this.#layer.originate(cell, 0);
-    const { sent } = this.flow;
-    if (sent.package()) sent.expectDigest(this.#layer.lastBackwardDigest());
-    this.#sendBack(cell, 0);
+    const cell = packArea.at;
+    writeRelayHeader(cellMemory, cell, relayCommand.data, stream.id, length);
+    cellMemory.set(bytes.subarray(at, at + length), cell + relayHeaderBytes);
+    padRelayCell(cellMemory, cell, length, this.#host.entropy);
+    this.#sendOwnData(cell, 1);
   }
 
   sendControl(stream: RelayStream, command: number, body: Uint8Array): void {
@@ -435,29 +422,30 @@ export class RelayCircuit implements RelayStreamCircuit {
   }
 
   #pump(): void {
-    this.#streams.pump(() => this.dataAllowed);
+    this.#streams.pump(() => this.dataRoom > 0);
   }
 
   #originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void {
     if (!this.#alive || !this.#pay(fare)) return;
-    writeRelayCell(this.#cell, 0, command, streamId, body, this.#host.entropy);
-    this.#layer.originate(this.#cell, 0);
-    this.#sendBack(this.#cell, 0);
-  }
-
-  #sendBack(bytes: Uint8Array, at: number): void {
-    if (!this.#host.send(this.previous, cellCommand.relay, bytes, at))
+    const cell = packArea.at;
+    writeRelayCell(cellMemory, cell, command, streamId, body, this.#host.entropy);
+    this.#layer.originate(cellMemory, cell, cellPayloadBytes, 1);
+    if (!this.#host.sendRun(this.previous, cellMemory, cell, cellPayloadBytes, 1))
       this.destroy(destroyReason.resourceLimit);
   }
 
   /** Pays for one cell, or ends the circuit. */
   #pay(fare: Fare): boolean {
-    if (fare === 'none') return true;
-    if (fare === 'paid' ? this.#balance.debitExit(1) : this.#balance.debit(1)) return true;
+    if (debitUpTo(this.#balance, fare, 1) === 1) return true;
+    this.#unpaid();
+    return false;
+  }
+
+  #unpaid(): void {
+    if (!this.#alive) return;
     this.#host.observer.count('naulon_circuits_unpaid_total');
     // What is queued has been paid for.
     this.destroy(destroyReason.resourceLimit, 'sent');
-    return false;
   }
 
   // The end

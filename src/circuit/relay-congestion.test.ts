@@ -31,7 +31,7 @@ describe('an exit with congestion control', () => {
     let count = 0;
     while (cells.length > 0) {
       const [cell] = cells.splice(0, 1);
-      client.open(cell.bytes, 0);
+      client.openCell(cell.bytes, 0);
       count += 1;
       if (count % sendmeCells === 0) digests.push(client.lastBackwardDigest(0).slice());
     }

@@ -16,6 +16,7 @@ import { createFastKeys } from '../crypto/circuit-keys.ts';
 import { ntorServer } from '../crypto/ntor.ts';
 import { ntorV3Server } from '../crypto/ntor-v3.ts';
 import { generateX25519, type X25519KeyPair } from '../crypto/x25519.ts';
+import { takeCell } from '../onion/one-cell.fixture.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
 import type { Clock, Entropy } from '../ports.ts';
 import type { CircuitCarrier } from './circuit-user.ts';
@@ -138,13 +139,13 @@ export class RelayPath implements CircuitCarrier {
   originate(relay: number, command: number, streamId: number, body: Uint8Array): void {
     const cell = new Uint8Array(cellPayloadBytes);
     writeRelayCell(cell, 0, command, streamId, body, this.entropy);
-    this.relays[relay].layer!.originate(cell, 0);
+    this.relays[relay].layer!.originate(cell, 0, 509, 1);
     this.relays[relay].cells += 1;
     for (let i = relay - 1; i >= 0; i--) {
-      this.relays[i].layer!.toClient(cell, 0);
+      this.relays[i].layer!.toClient(cell, 0, 509, 1);
       this.relays[i].cells += 1;
     }
-    this.client!.onCell(cellCommand.relay, cell, 0);
+    this.client!.onRun(cell, 0, 509, 1);
   }
 
   destroy(reason: number): void {
@@ -186,7 +187,7 @@ export class RelayPath implements CircuitCarrier {
     for (const [index, relay] of this.relays.entries()) {
       if (relay.layer === undefined) throw new Error(`a cell reached relay ${index} without a circuit`);
       relay.cells += 1;
-      if (!relay.layer.fromClient(payload, 0)) continue;
+      if (!takeCell(relay.layer, payload, 0)) continue;
       const cell = {
         command: relayCommandOf(payload, 0),
         streamId: streamIdOf(payload, 0),

@@ -6,10 +6,11 @@ import { type Extend2Message, encodeBegin } from '../cell/relay-messages.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
 import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { QueuedCells } from '../link/link-mux.ts';
-import { ClientLayers } from '../onion/client-layers.ts';
+import { TestLayers } from '../onion/one-cell.fixture.ts';
 import type { Entropy, StreamPort } from '../ports.ts';
 import type { ExitStream } from '../stream/exit-stream.ts';
-import { type CircuitSide, RelayCircuit, type RelayCircuitHost } from './relay-circuit.ts';
+import { RelayCircuit } from './relay-circuit.ts';
+import type { CircuitSide, RelayCircuitHost } from './relay-circuit-host.ts';
 
 export const seed = (text: string, length: number) =>
   new Uint8Array(createHash('sha256').update(text).digest().subarray(0, length));
@@ -96,13 +97,17 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
   const streams: ExitStream[] = [];
   const resolves: string[] = [];
   const state = { gone: false, extends: 0, queueOpen: true, sendOk: true };
-  const host: RelayCircuitHost = {
+  const host: RelayCircuitHost<RelayCircuit> = {
     port: portTo(written),
     entropy,
     observer: { log() {}, count() {} },
     finished: () => void (written.finished += 1),
     send(side, command, bytes, at) {
       cells.push({ side, command, bytes: bytes.slice(at, at + 509) });
+      return state.sendOk;
+    },
+    sendRun(side, bytes, at, stride, count) {
+      for (; count > 0; count--, at += stride) this.send(side, cellCommand.relay, bytes, at);
       return state.sendOk;
     },
     canQueue: () => state.queueOpen,
@@ -126,13 +131,14 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
     },
   };
   const circuit = new RelayCircuit(host, previous, keys, purse, flow);
-  const client = new ClientLayers();
+  const client = new TestLayers();
   client.push(keys);
   const send = (command: number, stream: number, body: Uint8Array = new Uint8Array(0), early = false) => {
     const bytes = new Uint8Array(512);
     writeRelayCell(bytes, 3, command, stream, body, entropy);
     client.seal(bytes, 3, 0);
-    circuit.onClientCell(early ? cellCommand.relayEarly : cellCommand.relay, bytes, 3);
+    if (early) circuit.onClientEarly(bytes, 3);
+    else circuit.onClientRun(bytes, 3, 512, 1);
   };
   /** What arrived at the client since the last call: relay commands with stream and body, or DESTROY. */
   const received = () =>
@@ -141,7 +147,7 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
       .filter(cell => cell.side === previous)
       .map(cell => {
         if (cell.command === cellCommand.destroy) return { command: 'DESTROY', reason: cell.bytes[0] };
-        expect(client.open(cell.bytes, 0)).toBe(0);
+        expect(client.openCell(cell.bytes, 0)).toBe(0);
         const body = bodyOf(cell.bytes, 0)!;
         return { command: relayCommandOf(cell.bytes, 0), stream: streamIdOf(cell.bytes, 0), body };
       });

@@ -17,7 +17,7 @@ export class RunningDigest {
 
   /** The digest so far, 20 bytes; the running state stays. */
   peek(): Uint8Array {
-    return this.#hash.copy().digest();
+    return new Uint8Array(this.#hash.copy().digest());
   }
 
   /** What the digest would be with these bytes added; nothing changes until commit. */

@@ -58,6 +58,11 @@ export class CongestionWindow implements PackageWindow {
     return Math.max(this.#vegas.cells - this.#inflight, 0);
   }
 
+  get cellsToMark(): number {
+    const { sendmeCells } = this.#options;
+    return sendmeCells - (this.#inflight % sendmeCells);
+  }
+
   package(): boolean {
     assert(this.open, 'the congestion window is open');
     this.#inflight += 1;
@@ -140,6 +145,10 @@ export class CongestionDeliver implements DeliverWindow {
 
   get grantCells(): number {
     return this.#sendmeCells + this.#ceiling.rise;
+  }
+
+  get cellsToMark(): number {
+    return this.#sendmeCells - (this.#received % this.#sendmeCells);
   }
 
   deliver(): FlowFault | undefined {

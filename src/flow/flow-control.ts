@@ -16,6 +16,8 @@ export interface PackageWindow {
   readonly open: boolean;
   /** DATA cells that may be sent now. */
   readonly cells: number;
+  /** DATA cells to come until one that the peer answers, that one included. */
+  readonly cellsToMark: number;
   /** Counts a DATA cell being sent. True: the peer will answer this one, so give its digest to expectDigest. */
   package(): boolean;
   /** @param digest 20 bytes, kept. */
@@ -32,6 +34,8 @@ export interface DeliverWindow {
   readonly cellsMost: number;
   /** What a SENDME adds to them. */
   readonly grantCells: number;
+  /** DATA cells to come until one whose digest a SENDME must carry, that one included. */
+  readonly cellsToMark: number;
   /** Counts a DATA cell that came. */
   deliver(): FlowFault | undefined;
   /** True right after a cell whose digest a SENDME must carry. */

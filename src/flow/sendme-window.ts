@@ -47,6 +47,10 @@ export class CircuitPackageWindow implements PackageWindow {
     return this.#cells;
   }
 
+  get cellsToMark(): number {
+    return this.#cells % circuitWindowStep || circuitWindowStep;
+  }
+
   package(): boolean {
     assert(this.#cells > 0, 'the circuit window is open');
     this.#cells -= 1;
@@ -74,6 +78,10 @@ export class CircuitDeliverWindow implements DeliverWindow {
 
   get cells(): number {
     return this.#cells;
+  }
+
+  get cellsToMark(): number {
+    return this.#cells % circuitWindowStep || circuitWindowStep;
   }
 
   deliver(): FlowFault | undefined {

@@ -10,7 +10,7 @@ import {
   nodeQueueCellsMax,
 } from '../base/limits.ts';
 import { cellCommand, destroyReason } from '../cell/commands.ts';
-import type { CellHandler } from '../cell/link-codec.ts';
+import { type CellHandler, encodeRun } from '../cell/link-codec.ts';
 import { encodeDestroy } from '../cell/link-messages.ts';
 import { rsaModulus } from '../crypto/rsa.ts';
 import type {
@@ -38,6 +38,8 @@ export interface LinkUser {
   onLinkLost(link: LinkId, fault: LinkFault): void;
   /** A fixed cell about circuits; its payload is bytes[at .. at + 509), writable during the call. */
   onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void;
+  /** RELAY cells of one circuit; their payloads lie `stride` bytes apart, writable during the call. */
+  onRun(link: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void;
   /** The circuit's queue was high and has drained. */
   onCircuitWritable(link: LinkId, circuit: number): void;
 }
@@ -59,7 +61,6 @@ export interface LinkMuxOptions {
 
 /** Cells about circuits, which go up to the user; other cells of an open link are padding, or unknown and dropped. */
 const circuitCommands: ReadonlySet<number> = new Set([
-  cellCommand.relay,
   cellCommand.relayEarly,
   cellCommand.destroy,
   cellCommand.created,
@@ -126,6 +127,30 @@ export class LinkMux implements LinkHandler {
     }
     this.#queuedCells += 1;
     this.#markDirty(state);
+    return true;
+  }
+
+  /**
+   * Queues RELAY cells, copying their payloads from bytes[at], `stride` bytes apart; a link that is behind with nothing takes
+   * them at once. False: the circuit's queue is at its cap, and the circuit must die.
+   */
+  sendRun(
+    link: LinkId,
+    circuit: number,
+    bytes: Uint8Array,
+    at: number,
+    stride: number,
+    count: number,
+  ): boolean {
+    const state = this.#links.get(link);
+    if (state === undefined) return true;
+    if (state.stalledSinceMs === undefined && state.scheduler.queuedCells === 0) {
+      assert(state.peer !== undefined, 'cells go over open links');
+      this.#write(state, encodeRun(state.codec.circuitIdBytes, circuit, bytes, at, stride, count));
+      return true;
+    }
+    for (; count > 0; count--, at += stride)
+      if (!this.send(link, circuit, cellCommand.relay, bytes, at)) return false;
     return true;
   }
 
@@ -253,6 +278,7 @@ export class LinkMux implements LinkHandler {
     if (handler === undefined) {
       handler = {
         onFixed: (circuit, command, bytes, at) => this.#onFixed(state, circuit, command, bytes, at),
+        onRun: (circuit, bytes, at, stride, count) => this.#onRun(state, circuit, bytes, at, stride, count),
         onVariable: (circuit, command, payload, cell) =>
           this.#onVariable(state, circuit, command, payload, cell),
       };
@@ -277,6 +303,18 @@ export class LinkMux implements LinkHandler {
     if (fault !== undefined) this.#fail(state, fault);
     else if (handshake?.peer !== undefined && handshake.protocol !== undefined)
       this.#ready(state, handshake.peer, handshake.protocol);
+  }
+
+  #onRun(
+    state: LinkState,
+    circuit: number,
+    bytes: Uint8Array,
+    at: number,
+    stride: number,
+    count: number,
+  ): void {
+    if (state.peer !== undefined) this.#options.user.onRun(state.id, circuit, bytes, at, stride, count);
+    else this.#onFixed(state, circuit, cellCommand.relay, bytes, at);
   }
 
   /** Variable-length cells belong to the handshake; afterwards they are padding or unknown. */
@@ -382,11 +420,15 @@ export class LinkMux implements LinkHandler {
       const before = state.scheduler.queuedCells;
       const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
       this.#queuedCells += state.scheduler.queuedCells - before;
-      this.#bytesWritten += length;
-      const { port, clock } = this.#options;
-      if (!port.write(state.id, this.#batch.subarray(0, length))) state.stalledSinceMs = clock.monotonicMs();
+      this.#write(state, this.#batch.subarray(0, length));
       if (this.#drained.length > 0) this.#tellDrained(state);
     }
+  }
+
+  #write(state: LinkState, bytes: Uint8Array): void {
+    this.#bytesWritten += bytes.length;
+    const { port, clock } = this.#options;
+    if (!port.write(state.id, bytes)) state.stalledSinceMs = clock.monotonicMs();
   }
 
   #tellDrained(state: LinkState): void {

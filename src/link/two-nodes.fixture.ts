@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { cellCommand } from '../cell/commands.ts';
 import { generateNodeRsaKeys, makeNodeKeys, type NodeKeys, type NodeRsaKeys } from '../crypto/node-keys.ts';
 import type {
   Clock,
@@ -77,6 +78,10 @@ export class RecordingUser implements LinkUser {
 
   onCell(_link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {
     this.cells.push({ circuit, command, payload: bytes.slice(at, at + 509) });
+  }
+
+  onRun(link: LinkId, circuit: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
+    for (; count > 0; count--, at += stride) this.onCell(link, circuit, cellCommand.relay, bytes, at);
   }
 
   onCircuitWritable(_link: LinkId, circuit: number): void {

@@ -87,7 +87,7 @@ export class PortSocket {
     }
     if (this.#used > 0 && !this.#flushWaits) {
       this.#flushWaits = true;
-      process.nextTick(this.#flushLater);
+      setImmediate(this.#flushLater);
     }
     this.#full ||= this.#pendingBytes > this.#writeBytesHigh;
     return !this.#full;

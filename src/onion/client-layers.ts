@@ -3,18 +3,35 @@ import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { AesCtr } from '../crypto/aes-ctr.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
 import { RunningDigest } from '../crypto/running-digest.ts';
-import { recognise, sealDigest } from './recognise.ts';
+import { SealingDigest } from '../crypto/sealing-digest.ts';
+import { type RunTaker, sortRun } from './recognise.ts';
 
 interface Layer {
   readonly forward: AesCtr;
   readonly backward: AesCtr;
-  readonly forwardDigest: RunningDigest;
+  readonly forwardDigest: SealingDigest;
   readonly backwardDigest: RunningDigest;
+  readonly taker: RunTaker;
+}
+
+/** The circuit whose layers they are. False from any of these: the circuit is over. */
+export interface LayersUser {
+  /** Cells that this hop sent. */
+  opened(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean;
+  /** No hop sent what came. */
+  unrecognised(): false;
+  /** How many cells may come from this hop before one whose digest is asked for; that one counts. */
+  cellsToMark(hop: number): number;
 }
 
 /** All layers of a circuit as its client holds them (tor1), hop 0 first. Cells are changed in place. */
 export class ClientLayers {
+  readonly #user: LayersUser;
   #layers: Layer[] = [];
+
+  constructor(user: LayersUser) {
+    this.#user = user;
+  }
 
   get hops(): number {
     return this.#layers.length;
@@ -25,8 +42,9 @@ export class ClientLayers {
     this.#layers.push({
       forward: new AesCtr(keys.forwardKey),
       backward: new AesCtr(keys.backwardKey),
-      forwardDigest: new RunningDigest(keys.forwardDigest),
+      forwardDigest: new SealingDigest(keys.forwardDigest),
       backwardDigest: new RunningDigest(keys.backwardDigest),
+      taker: this.#takerOf(this.#layers.length),
     });
   }
 
@@ -38,18 +56,31 @@ export class ClientLayers {
   /** Makes a plain cell ready for `hop`: its digest, then its layer and all nearer ones. */
   seal(bytes: Uint8Array, at: number, hop: number): void {
     const target = this.#layer(hop);
-    sealDigest(target.forwardDigest, bytes, at);
-    for (let i = hop; i >= 0; i--) this.#layers[i].forward.apply(bytes, at, cellPayloadBytes);
+    target.forwardDigest.seal(bytes, at, cellPayloadBytes, 1);
+    for (let i = hop; i >= 0; i--) this.#layers[i].forward.applyToCells(bytes, at, cellPayloadBytes, 1);
   }
 
-  /** Takes layers off until one recognises the cell: the hop that sent it. Undefined: no hop did, the circuit must die. */
-  open(bytes: Uint8Array, at: number): number | undefined {
-    for (let hop = 0; hop < this.#layers.length; hop++) {
-      const layer = this.#layers[hop];
-      layer.backward.apply(bytes, at, cellPayloadBytes);
-      if (recognise(layer.backwardDigest, bytes, at)) return hop;
-    }
-    return undefined;
+  /** Takes layers off a run, and hands its cells in order to the user, each by the hop that it came from. */
+  open(bytes: Uint8Array, at: number, stride: number, count: number): void {
+    this.#openFrom(0, bytes, at, stride, count);
+  }
+
+  #openFrom(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    const layer = this.#layers[hop];
+    if (layer === undefined) return this.#user.unrecognised();
+    layer.backward.applyToCells(bytes, at, stride, count);
+    return sortRun(layer.backwardDigest, bytes, at, stride, count, layer.taker);
+  }
+
+  #takerOf(hop: number): RunTaker {
+    const user = this.#user;
+    return {
+      own: (bytes, at, stride, count) => user.opened(hop, bytes, at, stride, count),
+      foreign: (bytes, at, stride, count) => this.#openFrom(hop + 1, bytes, at, stride, count),
+      get ownCellsMost() {
+        return user.cellsToMark(hop);
+      },
+    };
   }
 
   /** The 20 bytes by which `hop` proves receipt of the last cell that we sealed for it. */

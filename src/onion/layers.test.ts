@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../base/bytes.ts';
 import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../cell/relay-cell.ts';
+import { cellMemory, readArea } from '../crypto/kernels/cell-memory.ts';
 import type { Entropy } from '../ports.ts';
 import { ClientLayers } from './client-layers.ts';
+import { TestLayers, takeCell } from './one-cell.fixture.ts';
 import { RelayLayer } from './relay-layer.ts';
 
 function keysOf(seed: number) {
@@ -26,8 +28,8 @@ function cell(command: number, stream: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function network(hops: number): { client: ClientLayers; relays: RelayLayer[] } {
-  const client = new ClientLayers();
+function network(hops: number): { client: TestLayers; relays: RelayLayer[] } {
+  const client = new TestLayers();
   const relays = Array.from({ length: hops }, (_, hop) => {
     client.push(keysOf(hop));
     return new RelayLayer(keysOf(hop));
@@ -37,13 +39,13 @@ function network(hops: number): { client: ClientLayers; relays: RelayLayer[] } {
 
 /** The hop that recognises a cell of the client, or undefined. */
 function towardsExit(relays: RelayLayer[], bytes: Uint8Array): number | undefined {
-  for (const [hop, relay] of relays.entries()) if (relay.fromClient(bytes, 3)) return hop;
+  for (const [hop, relay] of relays.entries()) if (takeCell(relay, bytes, 3)) return hop;
   return undefined;
 }
 
 function towardsClient(relays: RelayLayer[], bytes: Uint8Array, from: number): void {
-  relays[from].originate(bytes, 3);
-  for (let hop = from - 1; hop >= 0; hop--) relays[hop].toClient(bytes, 3);
+  relays[from].originate(bytes, 3, 509, 1);
+  for (let hop = from - 1; hop >= 0; hop--) relays[hop].toClient(bytes, 3, 509, 1);
 }
 
 describe('onion layers', () => {
@@ -67,7 +69,7 @@ describe('onion layers', () => {
             expect(client.lastForwardDigest(hop)).toEqual(relays[hop].lastForwardDigest());
           } else {
             towardsClient(relays, bytes, hop);
-            expect(client.open(bytes, 3)).toBe(hop);
+            expect(client.openCell(bytes, 3)).toBe(hop);
             expect(client.lastBackwardDigest(hop)).toEqual(relays[hop].lastBackwardDigest());
           }
           expect(relayCommandOf(bytes, 3)).toBe(command);
@@ -77,6 +79,72 @@ describe('onion layers', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('open a run as its cells one by one, whoever sent them and wherever a digest is asked for', () => {
+    const sent = fc.array(fc.record({ hop: fc.nat(2), body: fc.uint8Array({ maxLength: 498 }) }), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(sent, fc.integer({ min: 1, max: 10 }), fc.boolean(), (cells, most, inMemory) => {
+        const { client: plain, relays } = network(3);
+        const one: string[] = [];
+        const run = new Uint8Array(cells.length * 512);
+        for (const [i, { hop, body }] of cells.entries()) {
+          const bytes = cell(2, i + 1, body);
+          towardsClient(relays, bytes, hop);
+          run.set(bytes, i * 512);
+          const from = plain.openCell(bytes, 3);
+          one.push(`${from} ${toHex(bytes.subarray(3))}`);
+        }
+        const whole: string[] = [];
+        const layers = new ClientLayers({
+          opened(hop, bytes, at, stride, count) {
+            expect(count).toBeLessThanOrEqual(most);
+            for (; count > 0; count--, at += stride) whole.push(`${hop} ${toHex(bytes.slice(at, at + 509))}`);
+            return true;
+          },
+          unrecognised: () => false,
+          cellsToMark: () => most,
+        });
+        for (let hop = 0; hop < 3; hop++) layers.push(keysOf(hop));
+        if (inMemory) cellMemory.set(run, readArea.at);
+        if (inMemory) layers.open(cellMemory, readArea.at + 3, 512, cells.length);
+        else layers.open(run, 3, 512, cells.length);
+        expect(whole).toEqual(one);
+        for (let hop = 0; hop < 3; hop++)
+          expect(layers.lastBackwardDigest(hop)).toEqual(plain.lastBackwardDigest(hop));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('hand nothing on of a run behind the first cell that nobody sent', () => {
+    const { relays } = network(1);
+    const run = new Uint8Array(10 * 512);
+    for (let i = 0; i < 10; i++) {
+      const bytes = cell(2, i + 1, new Uint8Array(3));
+      towardsClient(relays, bytes, 0);
+      run.set(bytes, i * 512);
+    }
+    run[6 * 512 + 100] ^= 1;
+    let opened = 0;
+    let unrecognised = 0;
+    const layers = new ClientLayers({
+      opened(_hop, _bytes, _at, _stride, count) {
+        opened += count;
+        return true;
+      },
+      unrecognised() {
+        unrecognised += 1;
+        return false;
+      },
+      cellsToMark: () => 100,
+    });
+    layers.push(keysOf(0));
+    layers.open(run, 3, 512, 10);
+    expect([opened, unrecognised]).toEqual([6, 1]);
   });
 
   it('recognise no cell of which one bit was changed on the way', () => {
@@ -90,7 +158,7 @@ describe('onion layers', () => {
         const back = cell(2, 1, new Uint8Array(498).fill(3));
         towardsClient(relays, back, hop);
         back[3 + (bit >> 3)] ^= 1 << (bit & 7);
-        expect(client.open(back, 3)).toBeUndefined();
+        expect(client.openCell(back, 3)).toBeUndefined();
       }),
       { numRuns: 300 },
     );
@@ -104,7 +172,7 @@ describe('onion layers', () => {
       new Uint8Array(509),
     );
     decoy.set(stream, 3);
-    expect(relays[0].fromClient(decoy, 3)).toBe(false);
+    expect(takeCell(relays[0], decoy, 3)).toBe(false);
     expect(toHex(decoy)).toBe('00'.repeat(512));
     client.seal(cell(1, 1, new Uint8Array(0)), 3, 0);
     const fresh = network(1);
@@ -132,6 +200,6 @@ describe('onion layers', () => {
     expect(client.hops).toBe(2);
     const bytes = cell(2, 1, new Uint8Array(3));
     towardsClient(relays, bytes, 1);
-    expect(client.open(bytes, 3)).toBe(1);
+    expect(client.openCell(bytes, 3)).toBe(1);
   });
 });

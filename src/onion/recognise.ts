@@ -1,27 +1,77 @@
-import { cellPayloadBytes } from '../cell/link-codec.ts';
-import { digestOf, readDigest, recognisedOf, setDigest } from '../cell/relay-cell.ts';
+import { digestOf, readDigest } from '../cell/relay-cell.ts';
+import { countForeign, countOwn, gatherForDigest } from '../crypto/kernels/cell-runs.ts';
 import type { RunningDigest } from '../crypto/running-digest.ts';
 
+/** Who takes the cells of a run, in their order. */
+export interface RunTaker {
+  /**
+   * These cells are for this hop and vouched for. False: the circuit is over, and nothing more is to be taken.
+   */
+  own(bytes: Uint8Array, at: number, stride: number, count: number): boolean;
+  /** They are for a later hop. False, as above. */
+  foreign(bytes: Uint8Array, at: number, stride: number, count: number): boolean;
+  /** How many cells one digest may vouch for: behind the last of them, the running digest may be asked for. */
+  readonly ownCellsMost: number;
+}
+
 /**
- * True when a decrypted cell is for the holder of `digest`: its recognised field is zero and the first four bytes of
- * the running digest, with this cell added and its digest field taken as zero, are what it carries. Only then the running digest
- * moves on; otherwise all is as before. The hash is computed for one foreign cell in 65,536.
+ * Hands a run of decrypted cells out by whom they are for. A cell is for the holder of `digest` when its recognised field
+ * is zero and the first four bytes of the running digest, with this cell added and its digest field taken as zero, are what it
+ * carries; only then the running digest moves on. Of consecutive cells that may be for this hop the last one's digest
+ * vouches for all, since it runs over them; if it does not, each is tried alone. False: a taker ended it.
  * spec: tor-spec/routing-relay-cells
  */
-export function recognise(digest: RunningDigest, bytes: Uint8Array, at: number): boolean {
-  if (recognisedOf(bytes, at) !== 0) return false;
-  const carried = digestOf(bytes, at);
-  setDigest(bytes, at, 0);
-  const expected = readDigest(digest.tentative(bytes, at, cellPayloadBytes));
-  setDigest(bytes, at, carried);
-  if (expected !== carried) return false;
-  digest.commit();
+export function sortRun(
+  digest: RunningDigest,
+  bytes: Uint8Array,
+  at: number,
+  stride: number,
+  count: number,
+  taker: RunTaker,
+): boolean {
+  while (count > 0) {
+    const foreign = countForeign(bytes, at, stride, count);
+    if (foreign > 0 && !taker.foreign(bytes, at, stride, foreign)) return false;
+    at += foreign * stride;
+    count -= foreign;
+    if (count === 0) return true;
+    const own = countOwn(bytes, at, stride, Math.min(count, taker.ownCellsMost));
+    const vouched = vouches(digest, bytes, at, stride, own);
+    if (vouched) {
+      if (!taker.own(bytes, at, stride, own)) return false;
+    } else if (!oneByOne(digest, bytes, at, stride, own, taker)) return false;
+    at += own * stride;
+    count -= own;
+  }
   return true;
 }
 
-/** Adds a cell that we originate (recognised and digest still zero) to the running digest and writes its field. */
-export function sealDigest(digest: RunningDigest, bytes: Uint8Array, at: number): void {
-  setDigest(bytes, at, 0);
-  digest.update(bytes, at, cellPayloadBytes);
-  setDigest(bytes, at, readDigest(digest.peek()));
+function oneByOne(
+  digest: RunningDigest,
+  bytes: Uint8Array,
+  at: number,
+  stride: number,
+  count: number,
+  taker: RunTaker,
+): boolean {
+  for (; count > 0; count--, at += stride) {
+    const own = vouches(digest, bytes, at, stride, 1);
+    if (!(own ? taker.own(bytes, at, stride, 1) : taker.foreign(bytes, at, stride, 1))) return false;
+  }
+  return true;
+}
+
+/** Whether the digest that the last cell carries is that of the whole run; if so, the running digest moves on. */
+function vouches(
+  digest: RunningDigest,
+  bytes: Uint8Array,
+  at: number,
+  stride: number,
+  count: number,
+): boolean {
+  const gathered = gatherForDigest(bytes, at, stride, count);
+  const expected = readDigest(digest.tentative(gathered, 0, gathered.length));
+  if (expected !== digestOf(bytes, at + (count - 1) * stride)) return false;
+  digest.commit();
+  return true;
 }

@@ -1,10 +1,11 @@
 import { concatBytes } from '../base/bytes.ts';
 import type { Fault } from '../base/fault.ts';
-import { directoryRequestBytesMax, relayBodyBytesMax } from '../base/limits.ts';
+import { directoryRequestBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeEnd } from '../cell/relay-messages.ts';
 import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
 import { onFlowCell } from './flow-cells.ts';
+import { packageData } from './package-data.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
 /** Answers directory requests from what is at hand. */
@@ -89,13 +90,7 @@ export class DirectoryStream implements RelayStream {
     if (this.#answer === undefined || this.#closed) return false;
     const answer = this.#answer;
     const { sender } = this.#flow;
-    while (this.#sent < answer.length && cells > 0 && sender.open && this.#circuit.dataAllowed) {
-      const length = Math.min(relayBodyBytesMax, answer.length - this.#sent);
-      sender.package(length);
-      this.#circuit.sendData(this, answer, this.#sent, length);
-      this.#sent += length;
-      cells -= 1;
-    }
+    this.#sent = packageData(this, sender, this.#circuit, answer, this.#sent, cells);
     if (this.#sent < answer.length) return !this.#closed && sender.open;
     this.end(endReason.done);
     return false;

@@ -1,11 +1,12 @@
 import { concatBytes } from '../base/bytes.ts';
 import type { Fault } from '../base/fault.ts';
-import { relayBodyBytesMax, streamBufferBytesMax } from '../base/limits.ts';
+import { streamBufferBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeConnected, encodeEnd } from '../cell/relay-messages.ts';
 import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
 import type { CloseReason, StreamId, StreamPort } from '../ports.ts';
 import { onFlowCell, signalCell } from './flow-cells.ts';
+import { packageData } from './package-data.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
 /** Who owns the connections of exit streams. */
@@ -166,15 +167,7 @@ export class ExitStream implements RelayStream {
 
   /** Bytes that went out. */
   #send(bytes: Uint8Array, cells: number): number {
-    let at = 0;
-    while (at < bytes.length && cells > 0 && this.#flow.sender.open && this.#circuit.dataAllowed) {
-      const length = Math.min(relayBodyBytesMax, bytes.length - at);
-      this.#flow.sender.package(length);
-      this.#circuit.sendData(this, bytes, at, length);
-      at += length;
-      cells -= 1;
-    }
-    return at;
+    return packageData(this, this.#flow.sender, this.#circuit, bytes, 0, cells);
   }
 
   #write(bytes: Uint8Array): void {

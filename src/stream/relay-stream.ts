@@ -4,10 +4,12 @@ import type { CircuitFlow, FlowFault } from '../flow/flow-control.ts';
 /** What a stream at a relay asks of its circuit. All of it is harmless once the circuit is gone. */
 export interface RelayStreamCircuit {
   readonly flow: CircuitFlow;
-  /** True while a DATA cell may go out: the circuit lives, its window is open, its link is not behind. */
-  readonly dataAllowed: boolean;
+  /** DATA cells that may go out at once; 0 when the circuit is over, its window closed, or its link behind. */
+  readonly dataRoom: number;
   /** A DATA cell with bytes[at .. at + length). */
   sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void;
+  /** As many full ones as `dataRoom` allows, with bytes[at .. at + count * 498). */
+  sendFullData(stream: RelayStream, bytes: Uint8Array, at: number, count: number): void;
   sendControl(stream: RelayStream, command: number, body: Uint8Array): void;
   /** The stream has more to send than the circuit takes now; its `pump` will be called. */
   wait(stream: RelayStream): void;

@@ -139,15 +139,15 @@ export class RawLink {
   }
 
   #onBytes(bytes: Uint8Array): void {
+    const fixed = (circuit: number, command: number, from: Uint8Array, at: number): void => {
+      const payload = from.slice(at, at + cellPayloadBytes);
+      const whole = from.slice(at - this.#idBytes - 1, at + cellPayloadBytes);
+      this.#onCell({ circuit, command, payload, bytes: whole });
+    };
     const fault = this.#codec.push(bytes, {
-      onFixed: (circuit, command, from, at) => {
-        const payload = from.slice(at, at + cellPayloadBytes);
-        this.#onCell({
-          circuit,
-          command,
-          payload,
-          bytes: from.slice(at - this.#idBytes - 1, at + cellPayloadBytes),
-        });
+      onFixed: fixed,
+      onRun: (circuit, from, at, stride, count) => {
+        for (; count > 0; count--, at += stride) fixed(circuit, cellCommand.relay, from, at);
       },
       onVariable: (circuit, command, payload, cell) =>
         this.#onCell({ circuit, command, payload: payload.slice(), bytes: cell.slice() }),
