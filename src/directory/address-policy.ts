@@ -21,11 +21,11 @@ const allPorts: PortRange = { low: 1, high: 65535 };
 export const acceptEverything: PolicyRule = { accept: true, network: undefined, ports: allPorts };
 export const rejectEverything: PolicyRule = { accept: false, network: undefined, ports: allPorts };
 
-/** Reads `accept 10.0.0.0/8:80-443`; undefined when it is none. */
+/** Reads `accept 10.0.0.0/8:80-443`, and without ports all of them; undefined when it is none. */
 export function parsePolicyRule(keyword: string, pattern: string): PolicyRule | undefined {
-  const match = /^([0-9.*]{1,15})(?:\/([0-9]{1,2}|[0-9.]{7,15}))?:([0-9*-]{1,11})$/.exec(pattern.trim());
+  const match = /^([0-9.*]{1,15})(?:\/([0-9]{1,2}|[0-9.]{7,15}))?(?::([0-9*-]{1,11}))?$/.exec(pattern.trim());
   if (match === null || (keyword !== 'accept' && keyword !== 'reject')) return undefined;
-  const ports = match[3] === '*' ? allPorts : parsePortRange(match[3]);
+  const ports = match[3] === undefined || match[3] === '*' ? allPorts : parsePortRange(match[3]);
   if (ports === undefined) return undefined;
   const accept = keyword === 'accept';
   if (match[1] === '*') return match[2] === undefined ? { accept, network: undefined, ports } : undefined;

@@ -85,7 +85,8 @@ export function readEntry(lines: readonly DocumentLine[], flavor: ConsensusFlavo
   if (router === undefined) return 'r';
   const flagsLine = index.one('s');
   if (flagsLine === undefined) return 's';
-  const protocols = parseProtocols(index.one('pr')?.rest ?? '');
+  const protocolsLine = index.one('pr');
+  const protocols = protocolsLine && parseProtocols(protocolsLine.rest);
   if (protocols === undefined) return 'pr';
   const weight = readWeight(index.one('w'));
   if (weight === undefined) return 'w';

@@ -269,10 +269,19 @@ describe('DirAuthority line', () => {
 });
 
 describe('document lines', () => {
+  test('are read over empty lines, spaces and odd keywords, as by C tor', () => {
+    const lines = parseLines('\n  \n abc 1\na_b! 2\n\n', 1_000);
+    expect(lines.ok && lines.value.map(({ keyword, rest }) => [keyword, rest])).toEqual([
+      ['abc', '1'],
+      ['a_b!', '2'],
+    ]);
+  });
+
   test.each([
     ['no newline', 'abc', 'DOCUMENT_BAD_LINE'],
-    ['no keyword', ' abc\n', 'DOCUMENT_BAD_LINE'],
-    ['odd keyword', 'a_b c\n', 'DOCUMENT_BAD_LINE'],
+    ['an annotation', '@abc 1\n', 'DOCUMENT_BAD_LINE'],
+    ['an object for a line', '-----BEGIN X-----\nAAAA\n-----END X-----\n', 'DOCUMENT_BAD_LINE'],
+    ['NUL in a keyword', 'a\0c 1\n', 'DOCUMENT_BAD_LINE'],
     ['NUL', 'abc a\0b\n', 'DOCUMENT_BAD_LINE'],
     ['no END', 'abc\n-----BEGIN X-----\nAAAA\n', 'DOCUMENT_BAD_OBJECT'],
     ['other END', 'abc\n-----BEGIN X-----\nAAAA\n-----END Y-----\n', 'DOCUMENT_BAD_OBJECT'],

@@ -13,6 +13,7 @@ import {
 } from './document-lines.ts';
 import { parseCount } from './endpoint-text.ts';
 import {
+  protocolDemands,
   readAuthority,
   readHead,
   readNumbers,
@@ -51,6 +52,11 @@ export type ConsensusFault = DocumentFault | Fault<'CONSENSUS_BAD'>;
 
 const bad = (detail: string) => fail('CONSENSUS_BAD', detail);
 
+/** As C tor wants it, in test networks too. */
+const votingDelaySecondsMin = 2;
+
+const onceOnly = ['network-status-version', 'vote-status', 'consensus-method', 'params', ...protocolDemands];
+
 export function parseConsensus(text: string): Result<Consensus, ConsensusFault> {
   const lines = parseLines(text, consensusBytesMax);
   if (!lines.ok) return lines;
@@ -59,18 +65,27 @@ export function parseConsensus(text: string): Result<Consensus, ConsensusFault> 
   const flavor = flavorOf(lines.value[0]);
   if (flavor === undefined) return bad('network-status-version');
   const preamble = new LineIndex(parts.preamble);
-  if (preamble.one('vote-status')?.rest !== 'consensus') return bad('vote-status');
+  const footer = new LineIndex(parts.footer);
+  const repeated = preamble.repeats(onceOnly) ?? footer.repeats(['directory-footer', 'bandwidth-weights']);
+  if (repeated !== undefined) return bad(`${repeated} stands twice`);
+  const status = preamble.one('vote-status');
+  if (status === undefined || argumentsOf(status)[0] !== 'consensus') return bad('vote-status');
   const method = parseCount(preamble.one('consensus-method')?.rest);
   if (method === undefined) return bad('consensus-method');
   const head = readHead(preamble);
   if (typeof head === 'string') return bad(head);
+  if (Math.min(...head.votingDelay) < votingDelaySecondsMin) return bad('voting-delay');
   const relays = readRelays(parts.entries, lines => readEntry(lines, flavor));
   if (typeof relays === 'string') return bad(relays);
   const authorities = readAuthorities(parts.authorities);
   if (authorities === undefined) return bad('dir-source');
-  const signatures = readSignatures(new LineIndex(parts.footer).all('directory-signature'));
+  if (authorities.length === 0) return bad('dir-source');
+  const signatures = readSignatures(footer.all('directory-signature'));
   if (signatures === undefined) return bad('directory-signature');
-  const weightsLine = new LineIndex(parts.footer).all('bandwidth-weights')[0];
+  const firstSignature = parts.footer.findIndex(({ keyword }) => keyword === 'directory-signature');
+  if (parts.footer.slice(firstSignature).some(({ keyword }) => keyword !== 'directory-signature'))
+    return bad('directory-signature comes last');
+  const weightsLine = footer.one('bandwidth-weights');
   const bandwidthWeights = weightsLine === undefined ? new Map() : readNumbers(weightsLine);
   if (bandwidthWeights === undefined) return bad('bandwidth-weights');
   const signed = documentBytes(signedText(text));
@@ -106,9 +121,11 @@ function readAuthorities(
 ): readonly ConsensusAuthority[] | undefined {
   const authorities: ConsensusAuthority[] = [];
   for (const lines of groups) {
+    const index = new LineIndex(lines);
     const authority = readAuthority(lines);
-    if (authority === undefined) return undefined;
-    const voteDigest = fromHex(new LineIndex(lines).one('vote-digest')?.rest ?? '') ?? new Uint8Array();
+    const voteDigest = fromHex(index.one('vote-digest')?.rest ?? '');
+    if (authority === undefined || voteDigest?.length !== 20 || index.one('contact') === undefined)
+      return undefined;
     authorities.push({ ...authority, voteDigest });
   }
   return authorities;

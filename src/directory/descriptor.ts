@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { concatBytes, equalBytes, fromBase64, toBase64, toHex } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { parseIpv4 } from '../base/ip.ts';
@@ -35,6 +36,8 @@ const edSignaturePrefix = 'Tor router descriptor signature v1';
 /** Certificates in a descriptor outlive the descriptor by far; C tor renews after 30 days too. */
 const certificateMs = 30 * 86_400_000;
 const rulesMax = 1_000;
+/** Bytes a second. C tor holds them in 31 bits. */
+const bandwidthMax = 2 ** 31 - 1;
 
 /** A signed server descriptor. spec: dir-spec/server-descriptor-format */
 export function buildServerDescriptor(keys: DescriptorKeys, facts: DescriptorFacts): string {
@@ -93,6 +96,8 @@ const onceOnly = [
   'fingerprint',
   'uptime',
   'bandwidth',
+  'extra-info-digest',
+  'hidden-service-dir',
   'hibernating',
   'onion-key',
   'onion-key-crosscert',
@@ -115,6 +120,7 @@ export function parseServerDescriptor(
 ): Result<ServerDescriptor, DescriptorFault> {
   const lines = parseLines(text, descriptorBytesMax);
   if (!lines.ok) return lines;
+  if (!isUtf8(documentBytes(text))) return bad('not UTF-8');
   const index = new LineIndex(lines.value);
   const keywords = lines.value.map(line => line.keyword);
   if (keywords[0] !== 'router') return bad('router comes first');
@@ -146,13 +152,17 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
   const publishedMs = parseDocumentTime(index.one('published')?.rest ?? '');
   if (publishedMs === undefined) return 'published';
   const protoLine = index.one('proto');
-  const protocols = protoLine === undefined ? undefined : parseProtocols(protoLine.rest);
-  if (protocols === undefined) return 'proto';
+  if (protoLine === undefined || argumentsOf(protoLine).length === 0) return 'proto';
   const bandwidthLine = index.one('bandwidth');
   const [rate, burst, observed] = (bandwidthLine === undefined ? [] : argumentsOf(bandwidthLine)).map(
     parseCount,
   );
   if (rate === undefined || rate < 1 || burst === undefined || observed === undefined) return 'bandwidth';
+  if (Math.max(rate, burst, observed) > bandwidthMax) return 'bandwidth';
+  const uptimeLine = index.one('uptime');
+  if (uptimeLine !== undefined && parseCount(argumentsOf(uptimeLine)[0]) === undefined) return 'uptime';
+  const extraInfo = index.one('extra-info-digest');
+  if (extraInfo !== undefined && argumentsOf(extraInfo).length === 0) return 'extra-info-digest';
   const exitPolicy = readPolicy(lines);
   if (typeof exitPolicy === 'string') return exitPolicy;
   const ipv6Line = index.one('ipv6-policy');
@@ -162,24 +172,32 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
   const price = priceLine === undefined ? undefined : parsePrice(priceLine.rest);
   if (priceLine !== undefined && price === undefined) return 'naulon-price';
   const familyLine = index.one('family');
+  const family = familyLine === undefined ? [] : argumentsOf(familyLine);
+  if (!family.every(isFamilyMember)) return 'family';
   return {
     nickname,
     address: { host, port },
     ipv6: index.all('or-address').flatMap(line => parseBracketedEndpoint(line.rest) ?? [])[0],
     dirPort,
     platform: index.one('platform')?.rest ?? '',
-    protocols,
+    // Of a list that makes no sense nothing is believed.
+    protocols: parseProtocols(protoLine.rest) ?? new Map(),
     publishedMs,
     uptimeSeconds: parseCount(index.one('uptime')?.rest) ?? 0,
     bandwidth: { rate, burst, observed },
     exitPolicy,
     ipv6Policy,
-    family: familyLine === undefined ? [] : argumentsOf(familyLine),
+    family,
     contact: index.one('contact')?.rest,
     servesDirectory: index.one('tunnelled-dir-server') !== undefined || dirPort !== 0,
     hibernating: index.one('hibernating')?.rest === '1',
     price,
   };
+}
+
+/** A nickname, or a fingerprint with perhaps a nickname behind it. */
+function isFamilyMember(text: string): boolean {
+  return isNickname(text) || /^\$[0-9A-Fa-f]{40}([=~][A-Za-z0-9]{1,19})?$/.test(text);
 }
 
 /** The rules, or the keyword of one that is wrong: at least one must stand. Lines for IPv6 (`accept6`) are torrc's, not a descriptor's. */

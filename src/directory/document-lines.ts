@@ -42,12 +42,12 @@ export function documentBytes(text: string): Uint8Array {
 export function parseLines(text: string, charactersMax: number): Result<DocumentLine[], DocumentFault> {
   if (text.length > charactersMax) return fail('DOCUMENT_TOO_LARGE', `over ${charactersMax} bytes`);
   const lines: DocumentLine[] = [];
-  let at = 0;
+  let at = skipWhite(text, 0);
   while (at < text.length) {
     const line = lineAt(text, at);
     if (!line.ok) return line;
     lines.push(line.value);
-    at = line.value.end;
+    at = skipWhite(text, line.value.end);
   }
   return ok(lines);
 }
@@ -59,12 +59,12 @@ export function lineAt(text: string, at: number): Result<DocumentLine, DocumentF
   let from = at;
   if (text.startsWith('opt ', from)) from += 4;
   let keywordEnd = from;
-  while (keywordEnd < newline && isKeywordCharacter(text.charCodeAt(keywordEnd))) keywordEnd++;
-  const separator = text.charCodeAt(keywordEnd);
-  if (keywordEnd === from || (keywordEnd < newline && separator !== 32 && separator !== 9))
+  while (keywordEnd < newline && !isWhite(text.charCodeAt(keywordEnd))) keywordEnd++;
+  // An annotation is about a document, and an object belongs to a line: neither is one.
+  if (keywordEnd === from || text[from] === '@' || text.startsWith('-----BEGIN ', from))
     return fail('DOCUMENT_BAD_LINE', 'no keyword');
   const rest = text.slice(Math.min(keywordEnd + 1, newline), newline);
-  if (rest.includes('\0')) return fail('DOCUMENT_BAD_LINE', 'a NUL');
+  if (text.slice(from, newline).includes('\0')) return fail('DOCUMENT_BAD_LINE', 'a NUL');
   const lineEnd = newline + 1;
   const line = { keyword: text.slice(from, keywordEnd), rest, start: at, lineEnd };
   if (!text.startsWith('-----BEGIN ', lineEnd)) return ok({ ...line, object: undefined, end: lineEnd });
@@ -86,10 +86,15 @@ function objectAt(text: string, at: number): Result<{ object: DocumentObject; en
   return ok({ object: { label, bytes }, end: headEnd + 1 + tailAt + tail.length });
 }
 
-function isKeywordCharacter(code: number): boolean {
-  return (
-    (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 45
-  );
+/** Of the document's text, what stands before a line and says nothing. */
+function skipWhite(text: string, at: number): number {
+  while (at < text.length && (isWhite(text.charCodeAt(at)) || text[at] === '\n')) at++;
+  return at;
+}
+
+/** A space or a tab. */
+function isWhite(code: number): boolean {
+  return code === 32 || code === 9;
 }
 
 /** Arguments between single or repeated spaces. */

@@ -128,6 +128,7 @@ export function readHead(index: LineIndex): StatusHead | string {
   const paramsLine = index.all('params')[0];
   const params = paramsLine === undefined ? new Map<string, number>() : readNumbers(paramsLine);
   if (params === undefined || params.size > paramsMax) return 'params';
+  if (paramsLine !== undefined && !ascends(argumentsOf(paramsLine))) return 'params';
   const protocols = eachDemand(demand => parseProtocols(index.one(demand)?.rest ?? '') ?? new Map());
   return { ...times, votingDelay: [delays[0], delays[1]], knownFlags, params, protocols };
 }
