@@ -8,6 +8,15 @@ import { join } from 'node:path';
 import { findTor } from '../../scripts/tor-node.ts';
 import { cellTwins, vectorsFolder } from '../twins/captured.fixture.ts';
 import { captureCells } from '../twins/captured-cells.fixture.ts';
+import {
+  captureDocuments,
+  consensusOf,
+  descriptorOf,
+  documentTwins,
+  torTakesConsensus,
+  torTakesDescriptor,
+  writeDocuments,
+} from '../twins/captured-documents.fixture.ts';
 import type { Verdict } from '../twins/verdict.fixture.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
 
@@ -30,7 +39,18 @@ try {
     verdicts[twin.name] = await twin.judge({ orPort });
   }
   write('cell-verdicts', { verdicts });
-  console.log(`${Object.keys(verdicts).length} verdicts of ${taken.tor}`);
+  const documents = await captureDocuments(network);
+  writeDocuments(documents);
+  const ofDocuments: Record<string, Verdict> = {};
+  const [descriptors, consensuses] = documentTwins();
+  for (const [name, twin] of descriptors)
+    ofDocuments[name] = await torTakesDescriptor(network, descriptorOf(documents, twin));
+  for (const [name, twin] of consensuses)
+    ofDocuments[name] = await torTakesConsensus(network, documents.texts, consensusOf(documents, twin));
+  write('document-verdicts', { verdicts: ofDocuments });
+  console.log(
+    `${Object.keys(ofDocuments).length} documents, ${Object.keys(verdicts).length} verdicts of ${taken.tor}`,
+  );
 } finally {
   await network.stop();
 }

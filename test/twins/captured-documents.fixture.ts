@@ -1,0 +1,229 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DescriptorRegistry } from '../../dirauth/descriptor-registry.ts';
+import { fromHex, toHex } from '../../src/base/bytes.ts';
+import { RsaKey } from '../../src/crypto/rsa.ts';
+import { sha1 } from '../../src/crypto/sha.ts';
+import { parseAuthorityCertificate, splitCertificates } from '../../src/directory/authority-certificate.ts';
+import { isReasonablyLive, parseConsensus } from '../../src/directory/consensus.ts';
+import { verifyConsensus } from '../../src/directory/consensus-verify.ts';
+import { parseServerDescriptor, splitDescriptors } from '../../src/directory/descriptor.ts';
+import { documentBytes, documentText } from '../../src/directory/document-lines.ts';
+import { Tor } from '../interop/c-tor.fixture.ts';
+import type { TorNetwork } from '../interop/tor-network.fixture.ts';
+import { vectorsFolder } from './captured.fixture.ts';
+import { replaced, signConsensus, signDescriptor } from './document-text.fixture.ts';
+import { consensusTwins, type DocumentTwin, descriptorTwins } from './document-twins.fixture.ts';
+
+/** Documents of a C tor network that lived for a minute, with the keys that sign twins of them. */
+const documentNames = [
+  'server-descriptor',
+  'extra-info',
+  'microdescriptors',
+  'consensus',
+  'consensus-microdesc',
+  'key-certificate',
+  'vote',
+] as const;
+export type DocumentName = (typeof documentNames)[number];
+
+export interface CapturedDocuments {
+  readonly texts: Readonly<Record<DocumentName, string>>;
+  /** When they were taken, milliseconds since 1970. */
+  readonly wallMs: number;
+  readonly keys: {
+    /** Of the relay that the server descriptor is of: PEM and expanded secret, hex. */
+    readonly relayRsa: string;
+    readonly relaySigning: string;
+    readonly authoritySigning: string;
+  };
+}
+
+const folder = join(vectorsFolder, 'documents');
+
+export function readDocuments(): CapturedDocuments {
+  const text = (name: string) => documentText(readFileSync(join(folder, `${name}.txt`)));
+  const texts = Object.fromEntries(
+    documentNames.map(name => [name, text(name)]),
+  ) as CapturedDocuments['texts'];
+  const rest = JSON.parse(readFileSync(join(folder, 'keys.json'), 'utf8')) as Omit<
+    CapturedDocuments,
+    'texts'
+  >;
+  return { texts, ...rest };
+}
+
+export function writeDocuments({ texts, ...rest }: CapturedDocuments): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of documentNames) writeFileSync(join(folder, `${name}.txt`), documentBytes(texts[name]));
+  writeFileSync(join(folder, 'keys.json'), `${JSON.stringify(rest, null, 1)}\n`);
+}
+
+/** The directory port of the network's authority. */
+function dirPort({ trusted }: TorNetwork): string {
+  return `http://${/ (127\.0\.0\.1:\d+) /.exec(trusted)?.[1]}`;
+}
+
+export async function captureDocuments(network: TorNetwork): Promise<CapturedDocuments> {
+  await network.lists('tor1', 'tor2', 'torexit');
+  const get = async (path: string): Promise<string> => {
+    const answer = await fetch(`${dirPort(network)}/tor/${path}`, {
+      headers: { 'accept-encoding': 'identity' },
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return documentText(new Uint8Array(await answer.arrayBuffer()));
+  };
+  const consensusMicrodesc = await get('status-vote/current/consensus-microdesc');
+  const digests = [...consensusMicrodesc.matchAll(/^m (\S+)$/gm)].map(([, digest]) => digest);
+  const descriptors = splitDescriptors(await get('server/all'), 10);
+  const keys = (node: string, file: string) => readFileSync(join(network.dir, node, 'keys', file));
+  return {
+    texts: {
+      'server-descriptor': descriptors.find(text => text.startsWith('router tor1 ')) ?? '',
+      'extra-info':
+        /^extra-info tor1 [\s\S]*?-----END SIGNATURE-----\n/m.exec(await get('extra/all'))?.[0] ?? '',
+      microdescriptors: await get(`micro/d/${digests.join('-')}`),
+      consensus: await get('status-vote/current/consensus'),
+      'consensus-microdesc': consensusMicrodesc,
+      'key-certificate': await get('keys/all'),
+      vote: await get('status-vote/current/authority'),
+    },
+    wallMs: Date.now(),
+    keys: {
+      relayRsa: keys('tor1', 'secret_id_key').toString('latin1'),
+      // A header of 32 bytes stands before the secret.
+      relaySigning: toHex(new Uint8Array(keys('tor1', 'ed25519_signing_secret_key').subarray(32, 96))),
+      authoritySigning: keys('auth', 'authority_signing_key').toString('latin1'),
+    },
+  };
+}
+
+type Named = readonly (readonly [name: string, twin: DocumentTwin])[];
+
+/** Twins of the server descriptor, and of the consensus, by what verdicts call them. */
+export function documentTwins(): readonly [descriptors: Named, consensuses: Named] {
+  const named = (of: string, twins: readonly DocumentTwin[]): Named =>
+    twins.map(twin => [`${of} ${twin.name}`, twin]);
+  return [named('a descriptor', descriptorTwins), named('a consensus', consensusTwins)];
+}
+
+/** The text of a twin, signed where it is to be. */
+export function descriptorOf(documents: CapturedDocuments, twin: DocumentTwin): string {
+  const { keys } = documents;
+  const text = twin.edit(descriptorBase(documents, descriptorTwins.indexOf(twin)));
+  const signing = fromHex(keys.relaySigning) ?? new Uint8Array(0);
+  return twin.signed ? signDescriptor(text, { rsa: keys.relayRsa, signing }) : text;
+}
+
+/** An authority keeps of one relay what is newer and differs in more than its time: each twin is of a later second. */
+function descriptorBase({ texts, keys, wallMs }: CapturedDocuments, second: number): string {
+  const published = new Date(wallMs + second * 1_000).toISOString().slice(0, 19).replace('T', ' ');
+  const text = replaced('published', `published ${published}`)(texts['server-descriptor']);
+  const signing = fromHex(keys.relaySigning) ?? new Uint8Array(0);
+  return signDescriptor(replaced('contact', `contact twin ${second}`)(text), { rsa: keys.relayRsa, signing });
+}
+
+export function consensusOf({ texts, keys }: CapturedDocuments, twin: DocumentTwin): string {
+  const text = twin.edit(texts['consensus-microdesc']);
+  const certificate = parseAuthorityCertificate(texts['key-certificate']);
+  if (!certificate.ok) throw new Error(certificate.fault.code);
+  return twin.signed
+    ? signConsensus(text, new RsaKey(keys.authoritySigning), certificate.value.v3Ident)
+    : text;
+}
+
+/**
+ * `keep` or `refuse`: whether a C tor authority serves what was uploaded to it. Its status tells nothing: it is 200 for what
+ * was not a descriptor at all.
+ */
+export async function torTakesDescriptor(network: TorNetwork, text: string): Promise<string> {
+  const bytes = documentBytes(text);
+  const answer = await fetch(`${dirPort(network)}/tor/`, { method: 'POST', body: bytes });
+  await answer.arrayBuffer();
+  const digest = toHex(
+    sha1(bytes.subarray(text.indexOf('router '), text.indexOf(signatureLine) + signatureLine.length)),
+  );
+  const served = await fetch(`${dirPort(network)}/tor/server/d/${digest}`);
+  await served.arrayBuffer();
+  return served.ok ? 'keep' : 'refuse';
+}
+const signatureLine = '\nrouter-signature\n';
+
+/** `keep` or `refuse`: whether a C tor client that finds it in its cache, and cannot ask for another, has a consensus. */
+export async function torTakesConsensus(
+  network: TorNetwork,
+  texts: CapturedDocuments['texts'],
+  text: string,
+): Promise<string> {
+  const dir = join(network.dir, `client${readdirSync(network.dir).length}`);
+  mkdirSync(dir, { mode: 0o700 });
+  writeFileSync(join(dir, 'cached-certs'), documentBytes(texts['key-certificate']));
+  writeFileSync(join(dir, 'cached-microdesc-consensus'), documentBytes(text));
+  const lines = ['TestingTorNetwork 1', 'DisableNetwork 1', 'SocksPort 0', `DirAuthority ${network.trusted}`];
+  const tor = await Tor.start({
+    dir,
+    name: 'cached',
+    lines,
+    ready: /Opened Control listener connection \(ready\)/,
+  });
+  try {
+    const control = await tor.control();
+    const asked = await control.ask('GETINFO consensus/valid-after').catch(() => undefined);
+    control.close();
+    return asked !== undefined && /valid-after=\S/.test(asked[0]) ? 'keep' : 'refuse';
+  } finally {
+    await tor.stop();
+  }
+}
+
+/** What an authority of ours makes of an upload. */
+export function oursTakesDescriptor({ wallMs }: CapturedDocuments, upload: string): string {
+  const [text] = splitDescriptors(upload, 1);
+  const parsed = text === undefined ? undefined : parseServerDescriptor(text, wallMs);
+  return parsed?.ok && new DescriptorRegistry(true).take(parsed.value, wallMs).ok ? 'keep' : 'refuse';
+}
+
+export function oursTakesConsensus({ wallMs, texts }: CapturedDocuments, text: string): string {
+  const certificates = splitCertificates(texts['key-certificate'], 10).flatMap(each => {
+    const parsed = parseAuthorityCertificate(each);
+    return parsed.ok ? [parsed.value] : [];
+  });
+  const parsed = parseConsensus(text);
+  if (!parsed.ok || parsed.value.flavor !== 'microdesc' || !isReasonablyLive(parsed.value, wallMs))
+    return 'refuse';
+  return verifyConsensus(parsed.value, certificates, certificates, wallMs).ok ? 'keep' : 'refuse';
+}
+
+const noProgram =
+  'no program of Tor writes it, and it would make no relay usable: ours refuses rather than guesses';
+
+/** Where naulon differs from C tor on purpose. */
+const differences: readonly { readonly of: RegExp; readonly ours: string; readonly why: string }[] = [
+  {
+    of: /^a descriptor with the line: platform Tor 0\.2\.9/,
+    ours: 'keep',
+    why: 'our authorities judge a relay by the protocols that it speaks, not by the age of its program',
+  },
+  {
+    of: / with an object that has no line$/,
+    ours: 'keep',
+    why: 'it stands below the line before, which needs none, and says nothing',
+  },
+  { of: /^a consensus without its last newline$/, ours: 'refuse', why: 'it may have been cut' },
+  {
+    of: /^a consensus (without (consensus-method|m)|with (dir-source|m) twice|with the line: network-status-version 4)/,
+    ours: 'refuse',
+    why: noProgram,
+  },
+  {
+    of: /^a consensus with (the line: (valid-after 2026-02-30|known-flags Running)|a router (that has no port|at port 65536|published never)|a footer before)/,
+    ours: 'refuse',
+    why: noProgram,
+  },
+];
+
+/** What naulon is to make of a twin of which C tor makes this. */
+export function expectedOfDocument(name: string, tor: string): string {
+  return differences.find(({ of }) => of.test(name))?.ours ?? tor;
+}
