@@ -4,7 +4,6 @@ import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { decodeReceipt, FragmentAssembler, fragment, type Receipt } from '../src/cell/payment-messages.ts';
 import { Ed25519Key } from '../src/crypto/ed25519.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
-import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { CellBalance } from '../src/payment/cell-balance.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
@@ -87,7 +86,8 @@ export class PaidDesk {
         new PayeeDesk({
           schemes: [{ ...scheme, payee }],
           signer: { ed25519: identity.publicKey, sign: message => identity.sign(message) },
-          clock: new SystemClock(),
+          // The chain's time: it stands still once channels are open, so that the chain is never silent for too long.
+          clock: new VirtualClock(this.#relay),
           entropy: new SystemEntropy(),
           chain,
           store,

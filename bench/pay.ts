@@ -2,17 +2,16 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Terminal } from '../scripts/terminal.ts';
 import { assert } from '../src/base/assert.ts';
-import { keyPairFromSecret, signDigest, verifyDigest } from '../src/bitcoin/keys.ts';
 import { paymentStatus } from '../src/payment/scheme.ts';
 import { barPlot } from './bar-plot.ts';
-import { type Operation, operationTrial, timeMeasure } from './micro-trials.ts';
+import { operationTrial, timeMeasure } from './micro-trials.ts';
 import { PaidDesk } from './paid-desk.ts';
+import { paymentOperations, rawSubject, schemeSubject } from './payment-operations.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
 import { type Measure, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
 
-const batch = 50;
 /** Circuits that pay at once. */
 const circuits = 256;
 const measures: Readonly<Record<string, Measure>> = {
@@ -32,7 +31,7 @@ export function benchPay(options: BenchOptions, terminal: Terminal): Promise<num
     stage.defer(() => desk.stop());
     await desk.open(circuits);
     const trials = [
-      ...operationsOf(desk).map(operation => operationTrial(operation, ms)),
+      ...paymentOperations(desk).map(operation => operationTrial(operation, ms)),
       durableTrial(desk, paymentsEach),
     ];
     const series = await measureTrials(trials, { repeat }, terminal, stage.signal);
@@ -62,39 +61,6 @@ export function benchPay(options: BenchOptions, terminal: Terminal): Promise<num
   });
 }
 
-/** The primitive and what the scheme makes of it; each Pay is of a new amount, each Redeem of a new payment. */
-function operationsOf(desk: PaidDesk): Operation[] {
-  const secret = new Uint8Array(32).fill(7);
-  const digest = new Uint8Array(32).fill(9);
-  const { publicKey } = keyPairFromSecret(secret);
-  const signature = signDigest(secret, digest);
-  const times = (work: () => void) => () => {
-    for (let i = 0; i < batch; i++) work();
-  };
-  // Of their own: what is only verified here is never stored.
-  const [payer, payee] = desk.sessions.slice(-2);
-  let payments: readonly Uint8Array[] = [];
-  return [
-    { operation: 'Pay', subject: 'raw sign or verify', batch, run: times(() => signDigest(secret, digest)) },
-    { operation: 'Pay', subject: 'bitcoin-channel', batch, run: () => void desk.sign(payer, batch) },
-    {
-      operation: 'Redeem',
-      subject: 'raw sign or verify',
-      batch,
-      run: times(() => assert(verifyDigest(publicKey, digest, signature), 'a valid signature')),
-    },
-    {
-      operation: 'Redeem',
-      subject: 'bitcoin-channel',
-      batch,
-      prepare: () => {
-        payments = desk.sign(payee, batch);
-      },
-      run: () => desk.verify(payee, payments),
-    },
-  ];
-}
-
 /** What a busy relay finds in the links that it reads in one turn of its event loop. */
 const redeemsPerTurn = 16;
 
@@ -104,7 +70,7 @@ function durableTrial(desk: PaidDesk, paymentsEach: number): Trial {
   const sessions = desk.sessions.slice(0, -2);
   return {
     name: `${circuits} circuits paying`,
-    factors: { subject: 'bitcoin-channel' },
+    factors: { subject: schemeSubject },
     async run() {
       const signed = sessions.map(session => desk.sign(session, paymentsEach));
       const ready = sessions.map((_, at) => at);
@@ -135,12 +101,12 @@ function durableTrial(desk: PaidDesk, paymentsEach: number): Trial {
 
 function findingsOf(series: readonly Series[]): Finding[] {
   const time = (operation: string, subject: string) => valuesOf(series, 'time', { operation, subject });
-  const durable = (measure: string) => estimateOf(valuesOf(series, measure, { subject: 'bitcoin-channel' }));
+  const durable = (measure: string) => estimateOf(valuesOf(series, measure, { subject: schemeSubject }));
   return [
     ...['Pay', 'Redeem'].map(operation => ({
       name: `${operation}, over the raw ${operation === 'Pay' ? 'sign' : 'verify'}`,
       unit: 'x',
-      ...ratioOf(time(operation, 'bitcoin-channel'), time(operation, 'raw sign or verify')),
+      ...ratioOf(time(operation, schemeSubject), time(operation, rawSubject)),
       goal: { atMost: 1.2 },
     })),
     { name: 'durable REDEEMs', unit: 'a second', ...durable('redeems'), goal: { atLeast: 10_000 } },

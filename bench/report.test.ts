@@ -28,7 +28,14 @@ const found: Findings = {
   measures,
   series,
   findings: [{ ...halved, goal: { atLeast: 0.92 } }],
-  plot: windowPlot(series, 'test'),
+  plot: windowPlot({
+    series,
+    bytes: 5_000_000,
+    hopCounts: [1],
+    paySeconds: 1e-4,
+    redeemSeconds: 1e-4,
+    subtitle: ['test'],
+  }),
 };
 const environment: Environment = {
   commit: 'abc',

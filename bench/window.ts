@@ -1,10 +1,15 @@
 import { grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
+import { startEchoServer } from './echo.ts';
+import { operationTrial, timeMeasure } from './micro-trials.ts';
+import { PaidDesk } from './paid-desk.ts';
 import { type PaidLab, startPaidLab } from './paid-lab.ts';
-import type { Findings } from './report.ts';
+import { paymentOperations, schemeSubject } from './payment-operations.ts';
+import type { Finding } from './report.ts';
 import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
-import { ratioOf } from './statistics.ts';
+import { estimateOf, ratioOf, spreadOf } from './statistics.ts';
 import { transfer } from './traffic.ts';
-import { measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
+import { type Measure, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
+import { bandwidthDelayCells, delayTrial, smallestWindow } from './window-limits.ts';
 import { windowPlot } from './window-plot.ts';
 
 export interface BenchWindowOptions extends BenchOptions {
@@ -18,71 +23,149 @@ const price = '2000000 sat/GiB';
 const channelSizeSat = 1_500_000;
 const hopCounts = [1, 3] as const;
 const windowsInFull = Array.from({ length: 13 }, (_, power) => 2 ** (8 + power));
+/** From here down, the smallest window that completes is looked for, by a transfer of so many bytes. */
+const largestTried = 256;
+const measures: Readonly<Record<string, Measure>> = {
+  throughput: { unit: 'MB/s', better: 'more' },
+  'round trip': { unit: 'ms', better: 'less' },
+  payments: { unit: 'a transfer' },
+  paid: { unit: 'sat' },
+  'smallest window': { unit: 'cells', better: 'less' },
+  ...timeMeasure,
+};
 
 /** Throughput over payment window, as in paper 004's figure: a control without payments, then each window. */
 export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Promise<number> {
   return runBench('window', options, terminal, async stage => {
-    const { quick = false, repeat, bitcoind } = options;
-    const { size = quick ? 5_000_000 : 105_000_000, windows = quick ? [256, 8_192] : windowsInFull } =
-      options;
-    const lab = await startPaidLab(stage, { price, channelSizeSat, bitcoind });
-    const trials = [undefined, ...windows].flatMap(window =>
-      hopCounts.map(hops => trialOf(lab, stage, hops, window, size)),
-    );
-    const series = await measureTrials(trials, { repeat }, terminal, stage.signal);
-    const subtitle = `${megabytes(size)} a transfer, ${repeat} repeats, ${stage.environment.cores} cores of ${stage.environment.cpu}`;
+    const { quick = false, repeat } = options;
+    const { size = quick ? 5_000_000 : 105_000_000 } = options;
+    const { windows = quick ? [256, 4_096, 65_536] : windowsInFull } = options;
+    const series = await measureAll(stage, { ...options, size, windows });
+    const { cores, cpu } = stage.environment;
+    const microseconds = (operation: string) =>
+      spreadOf(valuesOf(series, 'time', { operation, subject: schemeSubject })).median;
+    const [payUs, redeemUs] = [microseconds('Pay'), microseconds('Redeem')];
     return {
       settings: { size, repeat, windows, price },
-      measures: {
-        throughput: { unit: 'MB/s', better: 'more' },
-        payments: { unit: 'a transfer' },
-        paid: { unit: 'sat' },
-      },
+      measures,
       series,
       findings: findingsOf(series, windows),
-      plot: windowPlot(series, subtitle),
+      plot: windowPlot({
+        series,
+        bytes: size,
+        hopCounts,
+        paySeconds: payUs / 1e6,
+        redeemSeconds: redeemUs / 1e6,
+        subtitle: [
+          `${megabytes(size)} a transfer, ${repeat} repeats, ${cores} cores of ${cpu}; Pay ${payUs.toFixed(0)} us, Redeem ${redeemUs.toFixed(0)} us`,
+        ],
+      }),
+      notes: [
+        'Predicted (paper 004): the seconds of the control, and a Pay and a Redeem for each payment at each hop.',
+        'The client keeps a bandwidth-delay product prepaid beside the window, so that a smaller window completes too.',
+      ],
     };
   });
 }
 
-function trialOf(lab: PaidLab, stage: Stage, hops: 1 | 3, window: number | undefined, size: number): Trial {
-  const tariff = window === undefined ? 'free' : 'paid';
-  const shown = window === undefined ? 'control' : `window ${grouped(window)}`;
+async function measureAll(
+  stage: Stage,
+  options: BenchWindowOptions & { readonly size: number; readonly windows: readonly number[] },
+): Promise<Series[]> {
+  const { quick = false, size, windows, repeat, bitcoind } = options;
+  const { terminal, signal } = stage;
+  const echo = await startEchoServer();
+  stage.defer(() => echo.stop());
+  const lab = await startPaidLab(stage, { price, channelSizeSat, bitcoind, exitTo: [echo.address] });
+  const desk = new PaidDesk(`${stage.dir}/desk`);
+  stage.defer(() => desk.stop());
+  await desk.open(2);
+  const ms = quick ? 100 : 300;
+  const trials = [
+    // The relays of the control must have carried as much as those of all windows before either is counted.
+    ...hopCounts.map(hops => trialOf(lab, stage, { hops, size, warmUps: windows.length })),
+    ...windows.flatMap(window =>
+      hopCounts.map(hops => trialOf(lab, stage, { hops, window, size, warmUps: 1 })),
+    ),
+    ...hopCounts.map(hops => delayTrial(lab, stage, hops, echo.address, ms)),
+    ...paymentOperations(desk).map(operation => operationTrial(operation, ms)),
+  ];
+  const series = await measureTrials(trials, { repeat }, terminal, signal);
+  for (const hops of hopCounts) {
+    const smallest = await smallestWindow(lab, stage, hops, largestTried, size / 20);
+    if (smallest !== undefined)
+      series.push({ measure: 'smallest window', factors: { hops }, values: [smallest] });
+  }
+  return series;
+}
+
+interface Transfers {
+  readonly hops: 1 | 3;
+  /** Absent: the control, over relays that cost nothing. */
+  readonly window?: number;
+  readonly size: number;
+  /** How many there are in the round that counts for nothing. */
+  readonly warmUps: number;
+}
+
+function trialOf(lab: PaidLab, stage: Stage, { hops, window, size, warmUps }: Transfers): Trial {
+  const kind = window ?? 'control';
+  const once = async (user: string, tell: (progress: string) => void) => {
+    const circuit = await lab.open(window === undefined ? 'free' : 'paid', hops, user, window);
+    const route = { socks: lab.state.socks, users: [user] };
+    const seconds = await transfer(route, lab.state.lab, size, stage.signal, bytes =>
+      tell(`${megabytes(bytes)} of ${megabytes(size)}`),
+    );
+    const closed = await lab.control.closeCircuit(circuit.id);
+    const paidMsat = closed.hops.reduce((sum, hop) => sum + hop.paidMsat, 0n);
+    return {
+      throughput: size / 1e6 / seconds,
+      payments: closed.hops.reduce((sum, hop) => sum + hop.payments, 0),
+      paid: Number(paidMsat) / 1_000,
+    };
+  };
   return {
-    name: `${hops} hop${hops > 1 ? 's' : ''}, ${shown}`,
-    factors: { hops, window: window ?? 'control' },
+    name: `${shownHops(hops)}, ${window === undefined ? 'control' : `window ${grouped(window)}`}`,
+    factors: { hops, window: kind },
     async run(repeat, tell) {
-      const user = `window-${hops}-${window ?? 'control'}-${repeat}`;
-      const circuit = await lab.open(tariff, hops, user, window);
-      const route = { socks: lab.state.socks, users: [user] };
-      const seconds = await transfer(route, lab.state.lab, size, stage.signal, bytes =>
-        tell(`${megabytes(bytes)} of ${megabytes(size)}`),
-      );
-      const closed = await lab.control.closeCircuit(circuit.id);
-      const paidMsat = closed.hops.reduce((sum, hop) => sum + hop.paidMsat, 0n);
-      return {
-        throughput: size / 1e6 / seconds,
-        payments: closed.hops.reduce((sum, hop) => sum + hop.payments, 0),
-        paid: Number(paidMsat) / 1_000,
-      };
+      const user = `window-${hops}-${kind}-${repeat}`;
+      for (let more = repeat < 0 ? warmUps : 1; more > 1; more--) await once(`${user}-${more}`, tell);
+      return once(user, tell);
     },
   };
 }
 
-/** Each window's throughput as a share of the control's with as many hops. */
-function findingsOf(series: readonly Series[], windows: readonly number[]): Findings['findings'] {
-  const throughput = (hops: number, window: number | 'control') =>
-    valuesOf(series, 'throughput', { hops, window });
-  return hopCounts.flatMap(hops =>
-    windows.map(window => ({
-      name: `${hops} hop${hops > 1 ? 's' : ''}, window ${grouped(window)}, of the control`,
-      unit: 'x',
-      ...ratioOf(throughput(hops, window), throughput(hops, 'control')),
-      ...(window === 1_024
-        ? { goal: { atLeast: 0.92 } }
-        : window === 8_192
-          ? { goal: { atLeast: 0.99 } }
-          : {}),
-    })),
-  );
+const shownHops = (hops: number): string => `${hops} hop${hops > 1 ? 's' : ''}`;
+
+function findingsOf(series: readonly Series[], windows: readonly number[]): Finding[] {
+  const of = (measure: string, hops: number, window: number | 'control') =>
+    valuesOf(series, measure, { hops, window });
+  const goals: Readonly<Record<number, number>> = { 1024: 0.92, 8192: 0.99 };
+  return hopCounts.flatMap(hops => {
+    const control = of('throughput', hops, 'control');
+    const roundTrips = of('round trip', hops, 'control');
+    const smallest = valuesOf(series, 'smallest window', { hops });
+    return [
+      ...windows.map(window => ({
+        name: `${shownHops(hops)}, window ${grouped(window)}, of the control`,
+        unit: 'x',
+        ...ratioOf(of('throughput', hops, window), control),
+        ...(window in goals ? { goal: { atLeast: goals[window] } } : {}),
+      })),
+      ...(smallest.length === 0
+        ? []
+        : [
+            {
+              name: `${shownHops(hops)}, smallest window that completes`,
+              unit: 'cells',
+              ...estimateOf(smallest),
+            },
+          ]),
+      {
+        name: `${shownHops(hops)}, bandwidth-delay product`,
+        unit: 'cells',
+        ...estimateOf(roundTrips.map(each => bandwidthDelayCells(spreadOf(control).median, each))),
+      },
+    ];
+  });
 }
