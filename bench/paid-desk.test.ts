@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Receipt } from '../src/cell/payment-messages.ts';
 import { paymentStatus } from '../src/payment/scheme.ts';
 import { PaidDesk } from './paid-desk.ts';
 
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'naulon-desk-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
 test('payments that were signed ahead are credited in order, and what was verified alone is not paid twice', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'naulon-desk-'));
   const desk = new PaidDesk(folder);
   await desk.open(2);
   const [first, second] = desk.sessions;
@@ -24,5 +29,4 @@ test('payments that were signed ahead are credited in order, and what was verifi
   desk.verify(second, others);
   expect(() => desk.verify(second, others)).toThrow();
   await desk.stop();
-  rmSync(folder, { recursive: true });
 });
