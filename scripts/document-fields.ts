@@ -6,6 +6,7 @@ export const fieldRules: Readonly<Record<string, string>> = {
   'master-key-ed25519': 'the identity in identity-ed25519, in base64 without padding',
   published: 'a time as 2030-01-31 23:59:59, in UTC',
   proto: 'names with ascending ranges, as Link=1-5 Relay=2,4',
+  proto: 'names with ranges, as Link=1-5 Relay=2,4; at least one',
   bandwidth: 'three numbers of bytes per second: average, above 0; burst; observed',
   fingerprint: 'the SHA-1 of the signing key, in hex',
   'onion-key': 'a 1024-bit RSA PUBLIC KEY, proven by onion-key-crosscert',
