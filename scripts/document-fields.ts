@@ -5,7 +5,6 @@ export const fieldRules: Readonly<Record<string, string>> = {
   'identity-ed25519': 'an ED25519 CERT of type 4, not expired, with the identity that signed it inside',
   'master-key-ed25519': 'the identity in identity-ed25519, in base64 without padding',
   published: 'a time as 2030-01-31 23:59:59, in UTC',
-  proto: 'names with ascending ranges, as Link=1-5 Relay=2,4',
   proto: 'names with ranges, as Link=1-5 Relay=2,4; at least one',
   bandwidth: 'three numbers of bytes per second: average, above 0; burst; observed',
   fingerprint: 'the SHA-1 of the signing key, in hex',
