@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Cancel, Clock } from '../ports.ts';
 import type { FlowFault, StreamSender } from './flow-control.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** A rate that a far end tells is kept over a stretch of this length, so that a pause may be caught up on. */
 const burstMs = 1_000;
@@ -24,10 +25,8 @@ export interface StreamValveOptions {
 export class StreamValve implements StreamSender {
   readonly #options: StreamValveOptions;
   #held = false;
-  /** Bytes a millisecond; undefined: as fast as may be. */
-  #rate: number | undefined;
-  #allowance = 0;
-  #filledMs = 0;
+  /** Undefined: as fast as may be. */
+  #allowance: TokenBucket | undefined;
   #timer: Cancel | undefined;
   #bytes = 0;
   #xoffs = 0;
@@ -38,17 +37,13 @@ export class StreamValve implements StreamSender {
   }
 
   get open(): boolean {
-    return !this.#held && (this.#rate === undefined || this.#allowance > 0);
+    return !this.#held && this.#allowance?.open !== false;
   }
 
   package(bytes: number): void {
     assert(this.open, 'the stream is open');
     this.#bytes += bytes;
-    if (this.#rate === undefined) return;
-    this.#allowance -= bytes;
-    if (this.#allowance > 0) return;
-    this.#fill(this.#rate);
-    if (this.#allowance <= 0) this.#awaitAllowance(this.#rate);
+    if (this.#allowance?.take(bytes) === false) this.#awaitAllowance(this.#allowance);
   }
 
   /** Streams of such circuits have no windows. */
@@ -73,9 +68,7 @@ export class StreamValve implements StreamSender {
     this.#held = false;
     this.#timer?.();
     this.#timer = undefined;
-    this.#rate = rate === 0 ? undefined : rate;
-    this.#allowance = rate * burstMs;
-    this.#filledMs = clock.monotonicMs();
+    this.#allowance = rate === 0 ? undefined : new TokenBucket(clock, rate * 1_000, rate * burstMs);
     return undefined;
   }
 
@@ -84,18 +77,10 @@ export class StreamValve implements StreamSender {
     this.#timer = undefined;
   }
 
-  #fill(rate: number): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#allowance = Math.min(this.#allowance + rate * (nowMs - this.#filledMs), rate * burstMs);
-    this.#filledMs = nowMs;
-  }
-
-  #awaitAllowance(rate: number): void {
-    const waitMs = Math.max(Math.ceil((1 - this.#allowance) / rate), waitMsMin);
-    this.#timer = this.#options.clock.after(waitMs, () => {
+  #awaitAllowance(allowance: TokenBucket): void {
+    this.#timer = this.#options.clock.after(Math.max(allowance.waitMs(), waitMsMin), () => {
       this.#timer = undefined;
-      this.#fill(rate);
-      if (this.#allowance <= 0) this.#awaitAllowance(rate);
+      if (allowance.waitMs() > 0) this.#awaitAllowance(allowance);
       else if (this.open) this.#options.onOpen();
     });
   }
