@@ -66,6 +66,17 @@ SafeLogging 0`;
     expect([allows(8080), allows(18443), allows(9001)]).toEqual([true, false, false]);
   });
 
+  it('has no limit unless it is given one', () => {
+    const limits = (torrc: string) => {
+      const { bandwidthRate, bandwidthBurst, countsPrivate } = read(base + torrc).settings;
+      return [bandwidthRate, bandwidthBurst, countsPrivate];
+    };
+    expect(limits('')).toEqual([2 ** 30, 2 ** 30, false]);
+    expect(limits('BandwidthRate 5 MBytes')).toEqual([5 * 2 ** 20, 2 ** 30, false]);
+    const all = 'BandwidthRate 100 KBytes\nBandwidthBurst 1 MByte\nCountPrivateBandwidth 1';
+    expect(limits(all)).toEqual([102_400, 2 ** 20, true]);
+  });
+
   it.each([
     ['Nickname not_a_name', 'CONFIG_BAD_VALUE torrc:5: Nickname: must be 1 to 19 letters and digits'],
     ['ExitRelai 1', 'CONFIG_UNKNOWN_OPTION torrc:5: unknown option ExitRelai; did you mean ExitRelay?'],
@@ -75,6 +86,14 @@ SafeLogging 0`;
     ],
     ['DirAuthority nonsense', 'CONFIG_BAD_VALUE torrc:5: DirAuthority: no IPv4:port in it'],
     ['Address example.com', 'CONFIG_BAD_VALUE torrc:5: Address: must be an IPv4 address, not "example.com"'],
+    [
+      'BandwidthRate 10 KBytes',
+      'CONFIG_BAD_VALUE torrc:5: BandwidthRate: must be at least 76800 bytes a second',
+    ],
+    [
+      'BandwidthRate 5 MBytes\nBandwidthBurst 1 MByte',
+      'CONFIG_BAD_VALUE torrc:6: BandwidthBurst: must be at least BandwidthRate',
+    ],
     ['Log loud', 'CONFIG_BAD_VALUE torrc:5: Log: "loud" is no level'],
   ])('refuses %j', (line, expected) => expect(refusal(`${base}${line}`)).toBe(expected));
 

@@ -65,8 +65,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     exitPolicy: exitPolicyOf(torrc, pay, address),
     extendPrivate: torrc.flag('ExtendAllowPrivateAddresses') ?? testing,
     publishes: torrc.text('PublishServerDescriptor') !== '0',
-    bandwidthRate: torrc.bytes('BandwidthRate') ?? defaultRelaySettings.bandwidthRate,
-    bandwidthBurst: torrc.bytes('BandwidthBurst') ?? defaultRelaySettings.bandwidthBurst,
+    ...bandwidthOf(torrc),
     priceMsatPer2Pow20: pay.price,
     directoryRetryMs: testing ? [250, 2_000] : defaultRelaySettings.directoryRetryMs,
   };
@@ -91,6 +90,25 @@ function ownAddress(torrc: Torrc, listen: Endpoint): string {
   if (stated === undefined && listen.host === '0.0.0.0')
     throw refused(torrc.missing('Address', 'others must know where to reach this relay'));
   return stated ?? listen.host;
+}
+
+/** What C tor asks of a relay's rate: below it, a relay delays more than it helps. Source: tor(1), BandwidthRate. */
+const bandwidthRateMin = 76_800;
+
+function bandwidthOf(
+  torrc: Torrc,
+): Pick<RelaySettings, 'bandwidthRate' | 'bandwidthBurst' | 'countsPrivate'> {
+  const { bandwidthRate, bandwidthBurst, countsPrivate } = defaultRelaySettings;
+  const rate = torrc.bytes('BandwidthRate') ?? bandwidthRate;
+  const burst = torrc.bytes('BandwidthBurst') ?? bandwidthBurst;
+  if (rate < bandwidthRateMin)
+    throw refused(torrc.fault('BandwidthRate', `must be at least ${bandwidthRateMin} bytes a second`));
+  if (burst < rate) throw refused(torrc.fault('BandwidthBurst', 'must be at least BandwidthRate'));
+  return {
+    bandwidthRate: rate,
+    bandwidthBurst: burst,
+    countsPrivate: torrc.flag('CountPrivateBandwidth') ?? countsPrivate,
+  };
 }
 
 /** An exit reaches neither itself nor the bitcoind that it trusts. */

@@ -451,6 +451,28 @@ describe('a relay', () => {
     }
   });
 
+  it.each([
+    ['keeps to its BandwidthRate', '11.1.0.1', false, 20_000, 4],
+    ['does not count what passes inside a private network', '10.1.0.1', false, 20_000, 0],
+    ['counts that too when it is told to', '10.1.0.1', true, 20_000, 4],
+    ['is as fast as it can without one', '11.1.0.1', false, 2 ** 30, 0],
+  ] as const)('%s', (_what, ip, countsPrivate, rate, secondsMin) => {
+    const lab = new Lab();
+    const limits = { bandwidthRate: rate, bandwidthBurst: rate, countsPrivate };
+    const relay = lab.relay({ exitPolicy: openExit, ...limits });
+    const client = lab.client(ip);
+    client.connect(relay);
+    client.create(relay, 'fast');
+    client.send(relayCommand.begin, 1, begin('example.com'));
+    client.send(relayCommand.data, 1, request);
+    const startedUs = lab.world.nowUs;
+    const ended = () => client.replies.at(-1)?.command === relayCommand.end;
+    expect(lab.world.runUntil(ended, { virtualMs: 60_000 })).toBe('done');
+    const seconds = (lab.world.nowUs - startedUs) / 1e6;
+    expect(seconds).toBeGreaterThanOrEqual(secondsMin);
+    expect(seconds).toBeLessThan(secondsMin + 2);
+  });
+
   it('destroys its circuits when it stops', () => {
     const lab = new Lab();
     const relay = lab.relay();

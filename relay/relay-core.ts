@@ -1,3 +1,4 @@
+import { parseIp } from '../src/base/ip.ts';
 import { circuitQueueCellsHigh } from '../src/base/limits.ts';
 import { cellCommand, destroyReason } from '../src/cell/commands.ts';
 import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
@@ -16,6 +17,7 @@ import { fixedFlow } from '../src/flow/sendme-window.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
+import { RateLimitedLinks } from '../src/link/rate-limited-links.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
@@ -46,11 +48,12 @@ import { CircuitTable } from './circuit-table.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { DirectoryRation } from './directory-ration.ts';
 import { ExitConnections } from './exit-connections.ts';
+import { isPrivateAddress } from './exit-policy.ts';
 import { Extensions } from './extensions.ts';
 import { LinkTable } from './link-table.ts';
 import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
-import type { RelaySettings } from './relay-settings.ts';
+import { type RelaySettings, unlimitedRate } from './relay-settings.ts';
 
 /** All that a relay needs of the world. */
 export interface RelayPorts {
@@ -111,8 +114,9 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     this.#clock = clock;
     this.#handshakes = new CircuitHandshakes(keys, entropy);
     const newAsk = (): AskId => this.newAsk();
+    const limited = limitedLinks(settings, ports);
     this.#mux = new RelayLinks({
-      port: ports.links,
+      port: limited ?? ports.links,
       clock,
       entropy,
       observer,
@@ -121,7 +125,8 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
       ownAddresses: [settings.address.host, ...(settings.ipv6 === undefined ? [] : [settings.ipv6.host])],
       user: this,
     });
-    this.linkHandler = this.#mux;
+    limited?.attach(this.#mux);
+    this.linkHandler = limited ?? this.#mux;
     this.#links = new LinkTable(this.#mux, keys.identity.publicKey);
     this.#extensions = new Extensions({
       links: this.#mux,
@@ -372,6 +377,17 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   onChain(event: ChainEvent): void {
     this.#desk.onChain(event);
   }
+}
+
+/** Undefined: the relay has no limit, and nothing stands between it and its links. */
+function limitedLinks(settings: RelaySettings, { links, clock }: RelayPorts): RateLimitedLinks | undefined {
+  const { bandwidthRate: rate, bandwidthBurst: burst, countsPrivate } = settings;
+  if (rate >= unlimitedRate) return undefined;
+  const counts = ({ host }: Endpoint): boolean => {
+    const ip = parseIp(host);
+    return countsPrivate || ip === undefined || !isPrivateAddress(ip);
+  };
+  return new RateLimitedLinks(links, clock, { rate, burst, counts });
 }
 
 function signerOf(keys: NodeKeys): { ed25519: Uint8Array; sign(message: Uint8Array): Uint8Array } {

@@ -19,9 +19,12 @@ export interface RelaySettings {
   readonly extendPrivate: boolean;
   /** Whether descriptors are uploaded. torrc PublishServerDescriptor */
   readonly publishes: boolean;
-  /** Bytes per second. */
+  /** Bytes per second over all links, in each direction; from `unlimitedRate` on nothing is counted. torrc BandwidthRate */
   readonly bandwidthRate: number;
+  /** Bytes. torrc BandwidthBurst */
   readonly bandwidthBurst: number;
+  /** Links with private addresses are limited too. torrc CountPrivateBandwidth */
+  readonly countsPrivate: boolean;
   /** `naulon 0.1.0 on Node` */
   readonly platform: string;
   /** Millisatoshi for 2^20 cells; 0: free. */
@@ -29,8 +32,8 @@ export interface RelaySettings {
   readonly directoryRetryMs: readonly [first: number, longest: number];
 }
 
-/** C tor's default of BandwidthRate. */
-const gibibyte = 2 ** 30;
+/** C tor's default of BandwidthRate and BandwidthBurst: more than a relay carries. */
+export const unlimitedRate = 2 ** 30;
 
 /** What a relay does when its configuration says nothing: it is free, and no exit. */
 export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 'authorities'> = {
@@ -42,8 +45,9 @@ export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 
   extendPrivate: false,
   publishes: true,
   platform: 'naulon 0 on Node',
-  bandwidthRate: gibibyte,
-  bandwidthBurst: gibibyte,
+  bandwidthRate: unlimitedRate,
+  bandwidthBurst: unlimitedRate,
+  countsPrivate: false,
   priceMsatPer2Pow20: 0n,
   directoryRetryMs: [1_000, 60_000],
 };

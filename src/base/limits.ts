@@ -40,6 +40,10 @@ export const streamWriteBytesHigh = 131_072;
 export const stopLingerMsMax = 1_000;
 export const circuitsPerLinkMax = 30_000;
 export const linksMax = 4_000;
+/** Links that wait for BandwidthRate go on at most so often; C tor fills its buckets every 100 ms. */
+export const rateTurnMs = 10;
+/** Bytes that a link which goes on is taken to bring: a record of TLS. */
+export const rateTurnBytes = 16_384;
 export const linkHandshakeMsMax = 15_000;
 /** A link without circuits is closed after this long. C tor waits about 3 minutes. */
 export const linkIdleMsMax = 180_000;

@@ -33,6 +33,7 @@ export const torrcOptions = {
   AssumeReachable: 'flag',
   BandwidthBurst: 'bytes',
   BandwidthRate: 'bytes',
+  CountPrivateBandwidth: 'flag',
   DirPort: 'port',
   ExitPolicy: 'lines',
   ExitPolicyRejectLocalInterfaces: 'flag',
