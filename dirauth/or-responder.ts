@@ -50,7 +50,7 @@ export class OrResponder {
       send: (side, command, bytes, at) => mux.send(side.link, side.id, command, bytes, at),
       sendRun: (side, bytes, at, stride, count) => mux.sendRun(side.link, side.id, bytes, at, stride, count),
       canQueue: side => mux.queued(side.link, side.id) < circuitQueueCellsHigh,
-      extend: circuit => circuit.onNextLost(destroyReason.connectFailed),
+      extend: circuit => circuit.destroy(destroyReason.channelClosed),
       dropNext: () => {},
       beginExit: (_circuit, stream) => stream.end(endReason.exitPolicy),
       resolve: (circuit, streamId) => circuit.onResolved(streamId, { addresses: [], error: 'permanent' }),

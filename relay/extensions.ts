@@ -47,7 +47,7 @@ export class Extensions {
     }
     const cancel = clock.after(extendWaitMsMax, () => {
       this.#waits.delete(circuit);
-      circuit.onNextLost(destroyReason.timeout, true);
+      circuit.destroy(destroyReason.timeout);
     });
     this.#waits.set(circuit, cancel);
     linkTable.find(target, {
@@ -64,7 +64,7 @@ export class Extensions {
     if (cancel === undefined) return;
     cancel();
     this.#waits.delete(circuit);
-    if (reply === undefined) circuit.onNextLost(destroyReason.protocol, true);
+    if (reply === undefined) circuit.destroy(destroyReason.protocol);
     else circuit.extended(reply);
   }
 

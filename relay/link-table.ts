@@ -2,7 +2,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { extendsPerLinkMax } from '../src/base/limits.ts';
 import { destroyReason } from '../src/cell/commands.ts';
 import { type LinkTarget, targetMatches } from '../src/cell/link-specifier.ts';
-import type { LinkFault, LinkPeer } from '../src/link/link-faults.ts';
+import type { LinkPeer } from '../src/link/link-faults.ts';
 import type { Endpoint, LinkId } from '../src/ports.ts';
 
 /** What the table needs of the link mux. */
@@ -13,7 +13,7 @@ export interface LinkOpener {
 /** Who waits for a link to a relay. Exactly one of the two is called, at once or later. */
 export interface LinkWaiter {
   onLink(link: LinkId): void;
-  /** @param reason of DESTROY */
+  /** @param reason of DESTROY; like C tor it says nothing of why there is no link. */
   onNoLink(reason: number): void;
 }
 
@@ -62,7 +62,7 @@ export class LinkTable {
     if (link === undefined) {
       const address = target.ipv4 ?? target.ipv6;
       if (address === undefined) {
-        waiter.onNoLink(destroyReason.connectFailed);
+        waiter.onNoLink(destroyReason.channelClosed);
         return;
       }
       const { rsaId, ed25519 } = target;
@@ -91,20 +91,18 @@ export class LinkTable {
     for (const { target, waiter } of waiters) this.#serve(link, target, waiter);
   }
 
-  onLost(link: LinkId, fault: LinkFault): void {
+  onLost(link: LinkId): void {
     const peer = this.#peers.get(link);
     this.#peers.delete(link);
     this.#dialled.delete(link);
     if (peer?.kind === 'relay') this.#unprefer(link, peer);
-    const reason =
-      fault.code === 'LINK_WRONG_IDENTITY' ? destroyReason.orIdentity : destroyReason.connectFailed;
-    for (const { waiter } of this.#takeOpening(link)) waiter.onNoLink(reason);
+    for (const { waiter } of this.#takeOpening(link)) waiter.onNoLink(destroyReason.channelClosed);
   }
 
   #serve(link: LinkId, target: LinkTarget, waiter: LinkWaiter): void {
     const peer = this.#peers.get(link);
     if (peer?.kind === 'relay' && targetMatches(target, peer.rsaId, peer.ed25519)) waiter.onLink(link);
-    else waiter.onNoLink(destroyReason.orIdentity);
+    else waiter.onNoLink(destroyReason.channelClosed);
   }
 
   #prefer(link: LinkId, peer: RelayPeer): void {

@@ -403,35 +403,45 @@ describe('a relay', () => {
     expect(text).toContain(`router relay0 ${relay.host.ip} ${orPort}`);
   });
 
-  it('tells the client which hop cannot go on', () => {
+  it.each<[what: string, reason: number, lose: (client: TestClient, next: TestRelay) => void]>([
+    [
+      'cannot be reached',
+      destroyReason.channelClosed,
+      (client, next) =>
+        client.send(relayCommand.extend2, 0, client.extendBody(next, new Uint8Array(84), 9_999), 0, true),
+    ],
+    [
+      'is another than it should be',
+      destroyReason.channelClosed,
+      (client, next) => {
+        const wrong = { ...next, keys: { ...next.keys, identity: next.keys.signing } };
+        client.send(relayCommand.extend2, 0, client.extendBody(wrong, new Uint8Array(84)), 0, true);
+      },
+    ],
+    [
+      // A handshake that is not for its key: it destroys what it never made.
+      'destroys the circuit',
+      destroyReason.destroyed,
+      (client, next) =>
+        client.send(relayCommand.extend2, 0, client.extendBody(next, new Uint8Array(84)), 0, true),
+    ],
+    [
+      'is gone',
+      destroyReason.channelClosed,
+      (client, next) => {
+        client.extend(next);
+        next.host.crash();
+      },
+    ],
+  ])('ends a circuit whose next hop %s', (_what, reason, lose) => {
     const lab = new Lab();
     const [a, b] = [lab.relay(), lab.relay()];
     const client = lab.client();
     client.connect(a);
     client.create(a, 'ntor');
-    client.send(relayCommand.extend2, 0, client.extendBody(b, new Uint8Array(84), 9_999), 0, true);
-    expect(client.next(relayCommand.truncated)).toMatchObject({
-      hop: 0,
-      body: Uint8Array.of(destroyReason.connectFailed),
-    });
-    // A handshake that is not for b's key: b destroys what it never made.
-    client.send(relayCommand.extend2, 0, client.extendBody(b, new Uint8Array(84)), 0, true);
-    expect(client.next(relayCommand.truncated).body).toEqual(Uint8Array.of(destroyReason.protocol));
-    client.extend(b);
-    expect(client.layers.hops).toBe(2);
-    b.host.crash();
-    expect(client.next(relayCommand.truncated)).toMatchObject({ hop: 0 });
-  });
-
-  it('takes a relay for who it is, not for who it should be', () => {
-    const lab = new Lab();
-    const [a, b] = [lab.relay(), lab.relay()];
-    const client = lab.client();
-    client.connect(a);
-    client.create(a, 'ntor');
-    const wrong = { ...b, keys: { ...b.keys, identity: a.keys.identity } };
-    client.send(relayCommand.extend2, 0, client.extendBody(wrong, new Uint8Array(84)), 0, true);
-    expect(client.next(relayCommand.truncated).body).toEqual(Uint8Array.of(destroyReason.orIdentity));
+    lose(client, b);
+    expect(client.end()).toBe(reason);
+    expect(a.core.circuits.size).toBe(0);
   });
 
   it('never extends back or to itself', () => {
@@ -446,8 +456,7 @@ describe('a relay', () => {
       client.create(a, 'fast');
       if (target === b) client.extend(b);
       client.send(relayCommand.extend2, 0, client.extendBody(a, new Uint8Array(84)), undefined, true);
-      if (target === a) expect(client.end()).toBe(destroyReason.protocol);
-      else expect(client.next(relayCommand.truncated).hop).toBe(0);
+      expect(client.end()).toBe(target === a ? destroyReason.protocol : destroyReason.destroyed);
     }
   });
 

@@ -198,9 +198,9 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     this.#links.onReady(link, peer);
   }
 
-  onLinkLost(link: LinkId, fault: LinkFault): void {
+  onLinkLost(link: LinkId, _fault: LinkFault): void {
     this.#mux.forgetAddress(link);
-    this.#links.onLost(link, fault);
+    this.#links.onLost(link);
     for (const { circuit, towards } of this.circuits.onLink(link)) {
       if (towards === 'previous') circuit.onPreviousLost(destroyReason.channelClosed);
       else circuit.onNextLost(destroyReason.channelClosed);
@@ -223,7 +223,8 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
         break;
       case cellCommand.destroy:
         if (entry?.towards === 'previous') entry.circuit.onPreviousLost(decodeDestroy(bytes, at));
-        else entry?.circuit.onNextLost(decodeDestroy(bytes, at));
+        // Why is between the next hop and us: C tor passes no reason on.
+        else entry?.circuit.onNextLost(destroyReason.destroyed);
         break;
       case cellCommand.created2:
         if (entry?.towards === 'next') this.#extensions.onCreated(entry.circuit, decodeCreated2(bytes, at));

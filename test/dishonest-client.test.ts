@@ -99,8 +99,8 @@ describe('cells', () => {
     await payHop(circuit, 0, 'guard1', 10n * leastSat);
     await payHop(circuit, 1, 'exit1', leastSat);
     await fetchThrough(circuit);
-    const { hop, body } = await circuit.next(relayCommand.truncated);
-    expect([hop, ...body]).toEqual([0, destroyReason.resourceLimit]);
+    // The guard tells that the exit has ended the circuit, and not why.
+    expect(await circuit.ended()).toBe(destroyReason.destroyed);
     const data = circuit.seen.filter(cell => cell.command === relayCommand.data);
     // One paid cell took the request to the server.
     expect(data.length).toBe(leastCells - 1);

@@ -188,15 +188,10 @@ describe('a circuit at a relay', () => {
     expect(purse.free).toBe(63);
   });
 
-  it('extends once, in RELAY_EARLY alone, and again after TRUNCATE or a lost hop', () => {
+  it('extends once, in RELAY_EARLY alone, and again after TRUNCATE', () => {
     const { circuit, send, received, state, cells } = world();
     send(relayCommand.extend2, 0, encodeExtend2(target), true);
     expect(state.extends).toBe(1);
-    circuit.onNextLost(destroyReason.connectFailed);
-    expect(received()).toMatchObject([
-      { command: relayCommand.truncated, body: Uint8Array.of(destroyReason.connectFailed) },
-    ]);
-    send(relayCommand.extend2, 0, encodeExtend2(target), true);
     circuit.setNext(next);
     circuit.extended(new Uint8Array(64));
     received();
@@ -207,7 +202,21 @@ describe('a circuit at a relay', () => {
     ]);
     received();
     send(relayCommand.extend2, 0, encodeExtend2(target));
+    expect([received(), state.extends]).toEqual([[], 1]);
+    send(relayCommand.extend2, 0, encodeExtend2(target), true);
     expect([received(), state.extends]).toEqual([[], 2]);
+  });
+
+  it('ends with its next hop, once what that has sent is on its way', () => {
+    const { circuit, send, cells } = world();
+    send(relayCommand.extend2, 0, encodeExtend2(target), true);
+    circuit.setNext(next);
+    circuit.extended(new Uint8Array(64));
+    cells.length = 0;
+    circuit.onNextLost(destroyReason.channelClosed);
+    expect(circuit.alive).toBe(false);
+    expect(cells).toMatchObject([{ side: previous, command: cellCommand.destroy, queued: 'sent' }]);
+    expect(cells[0].bytes[0]).toBe(destroyReason.channelClosed);
   });
 
   it.each([

@@ -290,7 +290,12 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   #onTruncate(body: Uint8Array): Fault | undefined {
     this.#cutNext(body.length > 0 ? body[0] : destroyReason.none, true);
-    this.#sendTruncated(destroyReason.requested);
+    this.#originate(
+      relayCommand.truncated,
+      0,
+      truncatedMessage.encode({ reason: destroyReason.requested }),
+      'any',
+    );
     return undefined;
   }
 
@@ -327,18 +332,12 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#originate(relayCommand.extended2, 0, encodeExtended2(reply), 'any');
   }
 
-  /**
-   * The next hop is gone, or could not be reached: the client is told which hop says so, and may extend anew.
-   * @param tell the next hop does not know that we give it up.
-   */
-  onNextLost(reason: number, tell = false): void {
+  /** The next hop is gone and knows it, or could not be reached: so is the circuit, as C tor has it. */
+  onNextLost(reason: number): void {
     if (!this.#alive || this.#nextState === 'none') return;
-    this.#cutNext(reason, tell);
-    this.#sendTruncated(reason);
-  }
-
-  #sendTruncated(reason: number): void {
-    this.#originate(relayCommand.truncated, 0, truncatedMessage.encode({ reason }), 'any');
+    this.#cutNext(reason, false);
+    // What is queued has been paid for.
+    this.destroy(reason, 'sent');
   }
 
   #cutNext(reason: number, tell: boolean, queued: QueuedCells = 'dropped'): void {

@@ -52,8 +52,6 @@ interface Difference {
   readonly why: string;
 }
 
-const lost =
-  'TRUNCATED tells a paying client which hop has lost the next one, and why; C tor ends the circuit and says neither';
 const certificateOf =
   'a certificate that was made for another purpose proves nothing here: cert-spec asks for the type';
 
@@ -63,7 +61,7 @@ const differences: readonly Difference[] = [
   {
     of: /^CERTS of a responder: .* (inner|key) type/,
     tor: 'EXTENDED2',
-    ours: 'close, TRUNCATED 6',
+    ours: 'close, DESTROY 8',
     why: certificateOf,
   },
   {
@@ -72,27 +70,6 @@ const differences: readonly Difference[] = [
     ours: 'close',
     why: 'no cell of the handshake is that long, and every open link would hold 64 KiB for it',
   },
-  { of: /^EXTEND2 .* identity of another$/, tor: 'close, DESTROY 8', ours: 'close, TRUNCATED 7', why: lost },
-  {
-    of: /AUTH_CHALLENGE after NETINFO$|an end of the link/,
-    tor: 'close, DESTROY 8',
-    ours: 'close, TRUNCATED 8',
-    why: lost,
-  },
-  {
-    of: /^(a next hop|CERTS of a responder): /,
-    tor: 'close, DESTROY 8',
-    ours: 'close, TRUNCATED 6',
-    why: lost,
-  },
-  { of: /^EXTEND2 to nobody$/, tor: 'DESTROY 8', ours: 'TRUNCATED 6', why: lost },
-  { of: /^to CREATE2: CREATED2 of/, tor: 'DESTROY 1', ours: 'TRUNCATED 1', why: lost },
-  ...[0, 1, 5, 11, 99].map(reason => ({
-    of: new RegExp(`^to CREATE2: DESTROY ${reason}( twice)?$`),
-    tor: 'DESTROY 11',
-    ours: `TRUNCATED ${reason}`,
-    why: lost,
-  })),
 ];
 
 /** What naulon is to make of a twin of which C tor makes this. */
