@@ -1,10 +1,10 @@
-import { diffieHellman, generateKeyPairSync } from 'node:crypto';
 import { grouped, type Terminal } from '../scripts/terminal.ts';
 import { barPlot } from './bar-plot.ts';
 import { CreateLoad } from './create-load.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
 import { startPaidLab, type Tariff } from './paid-lab.ts';
 import { residentBytesOf } from './process-usage.ts';
+import { rawKeyExchange, times } from './raw-primitives.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
@@ -83,13 +83,8 @@ export function benchCircuit(options: BenchCircuitOptions, terminal: Terminal): 
 }
 
 function keyExchange() {
-  const own = generateKeyPairSync('x25519');
-  const other = generateKeyPairSync('x25519');
   const batch = 20;
-  const run = (): void => {
-    for (let i = 0; i < batch; i++) diffieHellman({ privateKey: own.privateKey, publicKey: other.publicKey });
-  };
-  return { operation: 'x25519', subject: raw, batch, run };
+  return { operation: 'x25519', subject: raw, batch, run: times(batch, rawKeyExchange()) };
 }
 
 function findingsOf(series: readonly Series[], circuits: number): Finding[] {

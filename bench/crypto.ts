@@ -1,7 +1,6 @@
-import { createCipheriv, createHash, diffieHellman, generateKeyPairSync } from 'node:crypto';
+import { createCipheriv, createHash, generateKeyPairSync } from 'node:crypto';
 import type { Terminal } from '../scripts/terminal.ts';
 import { assert } from '../src/base/assert.ts';
-import { keyPairFromSecret, signDigest, verifyDigest } from '../src/bitcoin/keys.ts';
 import { cellPayloadBytes } from '../src/cell/link-codec.ts';
 import { AesCtr } from '../src/crypto/aes-ctr.ts';
 import { circuitKeyBytes, circuitKeysOf } from '../src/crypto/circuit-keys.ts';
@@ -13,6 +12,7 @@ import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { RelayLayer } from '../src/onion/relay-layer.ts';
 import { barPlot } from './bar-plot.ts';
 import { type Operation, operationTrial, timeMeasure } from './micro-trials.ts';
+import { rawKeyExchange, rawSignatures, times } from './raw-primitives.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
 import { ratioOf } from './statistics.ts';
 import { measureTrials, type Series, valuesOf } from './trials.ts';
@@ -109,20 +109,20 @@ function handshakeOperations(): Operation[] {
   const request = ntorClientRequest(client);
   const answered = ntorServer(entropy, relayId, [onionKey], request);
   assert(answered.ok && ntorClientFinish(client, answered.value.reply).ok, 'a handshake that ends well');
-  const own = generateKeyPairSync('x25519');
-  const other = generateKeyPairSync('x25519');
-  const shared = () => diffieHellman({ privateKey: own.privateKey, publicKey: other.publicKey });
-  const times = (work: () => void) => () => {
-    for (let i = 0; i < batch; i++) work();
-  };
+  const shared = rawKeyExchange();
   return [
-    { operation: 'x25519', subject: raw, batch, run: times(shared) },
-    { operation: 'x25519', subject: our, batch, run: times(() => x25519(onionKey.secret, peer.publicKey)) },
+    { operation: 'x25519', subject: raw, batch, run: times(batch, shared) },
+    {
+      operation: 'x25519',
+      subject: our,
+      batch,
+      run: times(batch, () => x25519(onionKey.secret, peer.publicKey)),
+    },
     {
       operation: 'ntor',
       subject: raw,
       batch,
-      run: times(() => {
+      run: times(batch, () => {
         generateKeyPairSync('x25519');
         shared();
         shared();
@@ -132,7 +132,7 @@ function handshakeOperations(): Operation[] {
       operation: 'ntor',
       subject: our,
       batch,
-      run: times(() => ntorServer(entropy, relayId, [onionKey], request)),
+      run: times(batch, () => ntorServer(entropy, relayId, [onionKey], request)),
     },
   ];
 }
@@ -140,20 +140,9 @@ function handshakeOperations(): Operation[] {
 /** Of the native library as the payments use it; what they make of it is in `bench pay`. */
 function signatureOperations(): Operation[] {
   const batch = 20;
-  const secret = new Uint8Array(32).fill(7);
-  const digest = new Uint8Array(32).fill(9);
-  const { publicKey } = keyPairFromSecret(secret);
-  const signature = signDigest(secret, digest);
-  const times = (work: () => void) => () => {
-    for (let i = 0; i < batch; i++) work();
-  };
+  const { sign, verify } = rawSignatures();
   return [
-    { operation: 'sign', subject: raw, batch, run: times(() => signDigest(secret, digest)) },
-    {
-      operation: 'verify',
-      subject: raw,
-      batch,
-      run: times(() => verifyDigest(publicKey, digest, signature)),
-    },
+    { operation: 'sign', subject: raw, batch, run: times(batch, sign) },
+    { operation: 'verify', subject: raw, batch, run: times(batch, verify) },
   ];
 }
