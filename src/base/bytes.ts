@@ -39,8 +39,9 @@ export class ByteReader {
   }
 
   u64(): bigint {
-    const high = BigInt(this.#number(4));
-    return (high << 32n) | BigInt(this.#number(4));
+    const high = this.#number(4);
+    const low = BigInt(this.#number(4));
+    return high === 0 ? low : (BigInt(high) << 32n) | low;
   }
 
   /** A view, not a copy, of the next `length` bytes. */
@@ -52,6 +53,13 @@ export class ByteReader {
     }
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** The next `length` bytes, which outlive what is read. */
+  copy(length: number): Uint8Array {
+    if (length < 0 || length > this.remaining) return this.bytes(length);
+    this.#at += length;
+    return Uint8Array.prototype.slice.call(this.#bytes, this.#at - length, this.#at);
   }
 
   rest(): Uint8Array {
@@ -70,10 +78,19 @@ export class ByteReader {
   }
 }
 
+const u64Max = (1n << 64n) - 1n;
+const u64Bytes = new Uint8Array(8);
+const u64View = new DataView(u64Bytes.buffer);
+
 /** Builds big-endian bytes; values out of a field's range are our own bugs and assert. */
 export class ByteWriter {
-  #parts: Uint8Array[] = [];
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** @param expected how many bytes will be written; if just so many are, they are never copied. */
+  constructor(expected = 64) {
+    this.#bytes = new Uint8Array(expected);
+  }
 
   get length(): number {
     return this.#length;
@@ -92,29 +109,43 @@ export class ByteWriter {
   }
 
   u64(value: bigint): this {
-    assert(value >= 0n && value < 1n << 64n, 'u64 in range');
-    return this.u32(Number(value >> 32n)).u32(Number(value & 0xffffffffn));
+    assert(value >= 0n && value <= u64Max, 'u64 in range');
+    u64View.setBigUint64(0, value);
+    return this.bytes(u64Bytes);
   }
 
   bytes(value: Uint8Array): this {
-    this.#parts.push(value);
-    this.#length += value.length;
+    const start = this.#grow(value.length);
+    this.#bytes.set(value, start);
     return this;
   }
 
   /** A fresh array holding all that was written. */
   finish(): Uint8Array {
-    return concatBytes(...this.#parts);
+    // What is full grows elsewhere, should more be written.
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length);
   }
 
   #number(value: number, width: number): this {
     assert(Number.isInteger(value) && value >= 0 && value < 256 ** width, `u${width * 8} in range`);
-    const field = new Uint8Array(width);
-    for (let i = width - 1; i >= 0; i--) {
-      field[i] = value % 256;
+    const start = this.#grow(width);
+    for (let at = start + width - 1; at >= start; at--) {
+      this.#bytes[at] = value % 256;
       value = Math.floor(value / 256);
     }
-    return this.bytes(field);
+    return this;
+  }
+
+  /** Where so many more bytes begin. */
+  #grow(width: number): number {
+    const start = this.#length;
+    this.#length += width;
+    if (this.#length > this.#bytes.length) {
+      const before = this.#bytes;
+      this.#bytes = new Uint8Array(Math.max(this.#length, 2 * before.length));
+      this.#bytes.set(before);
+    }
+    return start;
   }
 }
 

@@ -52,6 +52,13 @@ describe('struct', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), bytes => void sample.decode(bytes)));
   });
 
+  it('keeps what it read when the bytes change, in a Buffer as well', () => {
+    const bytes = Buffer.from([1, 2, 3, 4]);
+    const read = struct({ key: fixedBytes(2), rest: restBytes }).decode(bytes);
+    bytes.fill(9);
+    expect(read).toEqual({ key: Buffer.from([1, 2]), rest: Buffer.from([3, 4]) });
+  });
+
   it('minds bytes behind the last field unless they are padding', () => {
     const one = struct({ value: u8 });
     expect(one.decode(Uint8Array.of(1, 2))).toBeUndefined();

@@ -49,7 +49,7 @@ export const u64: Field<bigint> = {
 /** So many bytes, no more and no less. */
 export function fixedBytes(length: number): Field<Uint8Array> {
   return {
-    read: reader => reader.bytes(length).slice(),
+    read: reader => reader.copy(length),
     write(writer, value) {
       assert(value.length === length, `a field of ${length} bytes`);
       writer.bytes(value);
@@ -63,7 +63,7 @@ export function sizedBytes(size: Field<number>, lengthMax = 65_535): Field<Uint8
     read(reader) {
       const length = size.read(reader);
       if (length === undefined || length > lengthMax) return undefined;
-      return reader.bytes(length).slice();
+      return reader.copy(length);
     },
     write(writer, value) {
       assert(value.length <= lengthMax, `at most ${lengthMax} bytes`);
@@ -75,7 +75,7 @@ export function sizedBytes(size: Field<number>, lengthMax = 65_535): Field<Uint8
 
 /** All bytes that are left. */
 export const restBytes: Field<Uint8Array> = {
-  read: reader => reader.rest().slice(),
+  read: reader => reader.copy(reader.remaining),
   write: (writer, value) => writer.bytes(value),
 };
 
@@ -120,25 +120,29 @@ function readItems<T>(
 
 /** The named fields in the order of their declaration. */
 export function struct<F extends Fields>(fields: F): Struct<Values<F>> {
-  const entries = Object.entries(fields);
+  const names = Object.keys(fields);
+  const each = Object.values(fields);
+  /** Most messages of a kind have one length. */
+  let lastBytes = 64;
   const read = (reader: ByteReader): Values<F> | undefined => {
     const values: Record<string, unknown> = {};
-    for (const [name, field] of entries) {
-      const value = field.read(reader);
+    for (let i = 0; i < names.length; i++) {
+      const value = each[i].read(reader);
       if (value === undefined || reader.short) return undefined;
-      values[name] = value;
+      values[names[i]] = value;
     }
     return values as Values<F>;
   };
   const write = (writer: ByteWriter, value: Values<F>): void => {
-    for (const [name, field] of entries) field.write(writer, value[name]);
+    for (let i = 0; i < names.length; i++) each[i].write(writer, value[names[i]]);
   };
   return {
     read,
     write,
     encode(value) {
-      const writer = new ByteWriter();
+      const writer = new ByteWriter(lastBytes);
       write(writer, value);
+      lastBytes = writer.length;
       return writer.finish();
     },
     decode(bytes) {
