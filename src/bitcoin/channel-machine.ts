@@ -92,12 +92,12 @@ export function stepChannel(
   const noted = note(state, event, tip);
   const phase = phaseOf(noted, tip, rules);
   const began = phase === 'closing' && noted.role === 'payee' && noted.settlingSince === undefined;
-  const next: ChannelState = {
-    ...noted,
-    phase,
-    wasGood: noted.wasGood || phase === 'funded' || phase === 'open',
-    settlingSince: began ? tip : noted.settlingSince,
-  };
+  const wasGood = noted.wasGood || phase === 'funded' || phase === 'open';
+  // Nearly all events are payments, which change nothing else.
+  const next: ChannelState =
+    phase === noted.phase && wasGood === noted.wasGood && !began
+      ? noted
+      : { ...noted, phase, wasGood, settlingSince: began ? tip : noted.settlingSince };
   // Each block is a reason to offer again what should be in one; so is having just got there.
   const due = event.kind === 'block' || event.kind === 'stored' || phase !== state.phase;
   return { state: next, actions: due ? actionsOf(next, tip, rules) : [] };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { type ChannelTerms, contractOutputScript, contractScript } from './contract-tx.ts';
-import { keyPairFromSecret, signDigest } from './keys.ts';
+import { keyPairFromSecret, signDigest, verifyDigest } from './keys.ts';
 import { anchorSat, anchorScript, dustSat, PaymentTemplate, paymentVsizeMax } from './payment-tx.ts';
 import { RefundTemplate } from './refund-tx.ts';
 import { keyOutputScript } from './spend-coin.ts';
@@ -37,14 +37,18 @@ function secretOf(publicKey: Uint8Array): Uint8Array {
   return equalBytes(publicKey, payer.publicKey) ? payer.secret : payee.secret;
 }
 
+const part = fc.double({ min: 0, max: 1, noNaN: true });
+
 /** A payable amount for the terms, from anywhere in the range. */
+function amountAt(terms: ChannelTerms, part: number): bigint {
+  const { satMax } = new PaymentTemplate(terms);
+  const amount = (satMax * BigInt(Math.floor(part * 1e9))) / 1_000_000_000n;
+  return amount < dustSat && amount > 0n ? dustSat : amount;
+}
+
 const termsAndAmount = fc
-  .tuple(someTerms, fc.double({ min: 0, max: 1, noNaN: true }))
-  .map(([terms, part]) => {
-    const { satMax } = new PaymentTemplate(terms);
-    const amount = (satMax * BigInt(Math.floor(part * 1e9))) / 1_000_000_000n;
-    return [terms, amount < dustSat && amount > 0n ? dustSat : amount] as const;
-  });
+  .tuple(someTerms, part)
+  .map(([terms, part]) => [terms, amountAt(terms, part)] as const);
 
 describe('payments', () => {
   it('conserve the contract: N = B + A + fee + anchor', () => {
@@ -62,15 +66,23 @@ describe('payments', () => {
     );
   });
 
-  it('are signed over the digest that bitcoinjs-lib computes', () => {
+  it('are signed over the digest that bitcoinjs-lib computes, payment after payment', () => {
     fc.assert(
-      fc.property(termsAndAmount, ([terms, paidSat]) => {
+      fc.property(someTerms, fc.array(part, { minLength: 1, maxLength: 6 }), (terms, parts) => {
         const template = new PaymentTemplate(terms);
-        const transaction = sign(template, paidSat);
-        const digest = transaction.hashForWitnessV0(0, contractScript(terms), terms.capacitySat, 1);
-        expect(toHex(template.digest(paidSat))).toBe(toHex(digest));
+        // With one share, both, and one again: what an amount left behind is in none of the next.
+        const amounts = [0n, ...parts.map(each => amountAt(terms, each)), template.satMax, dustSat];
+        for (const paidSat of amounts) {
+          const transaction = sign(template, paidSat);
+          const digest = transaction.hashForWitnessV0(0, contractScript(terms), terms.capacitySat, 1);
+          expect(toHex(template.digest(paidSat))).toBe(toHex(digest));
+          const signature = signDigest(secretOf(terms.payerKey), digest);
+          expect(template.signedByPayer(paidSat, signature)).toBe(
+            verifyDigest(terms.payerKey, digest, signature),
+          );
+        }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 

@@ -8,6 +8,7 @@ import {
   keyPairFromSecret,
   secretToWif,
   signDigest,
+  unpackPublicKey,
   verifyDigest,
 } from './keys.ts';
 
@@ -69,6 +70,23 @@ describe('signatures', () => {
         expect(verifyDigest(key.publicKey, bytes, twin)).toBe(false);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  it('are judged alike by a key and by its unpacked form', () => {
+    const flipped = fc.option(fc.nat(511), { nil: undefined });
+    fc.assert(
+      fc.property(digest, flipped, (bytes, bit) => {
+        const signature = signDigest(key.secret, bytes);
+        if (bit !== undefined) signature[bit >> 3] ^= 1 << (bit & 7);
+        expect(verifyDigest(key.publicKey, bytes, signature)).toBe(bit === undefined);
+        expect(verifyDigest(unpackPublicKey(key.publicKey), bytes, signature)).toBe(bit === undefined);
+      }),
+      { numRuns: 50 },
+    );
+    const noPoint = new Uint8Array(33).fill(2, 0, 1).fill(255, 1);
+    expect(verifyDigest(unpackPublicKey(noPoint), new Uint8Array(32), new Uint8Array(64).fill(1))).toBe(
+      false,
     );
   });
 

@@ -2,9 +2,9 @@ import { Transaction } from 'bitcoinjs-lib';
 import { assert } from '../base/assert.ts';
 import { concatBytes } from '../base/bytes.ts';
 import { type ChannelTerms, contractScript, paymentWitness } from './contract-tx.ts';
-import { verifyDigest } from './keys.ts';
+import { unpackPublicKey, verifyDigest } from './keys.ts';
 import { outpointBytes } from './outpoint.ts';
-import { OneInputSighash, serializeOutput } from './sighash.ts';
+import { OneInputSighash, OutputTemplate, serializeOutput } from './sighash.ts';
 
 /** Pay-to-anchor: anybody may spend it, to raise the fee by a child. 240 sat is bitcoind's dust limit for it. */
 export const anchorScript = Uint8Array.of(0x51, 0x02, 0x4e, 0x73);
@@ -17,6 +17,7 @@ export const paymentVsizeMax = 186n;
 /** Version 3: at most one child, of 1,000 virtual bytes, so that nobody can pin it. spec: bip-0431 */
 const paymentVersion = 3;
 const finalSequence = 0xffffffff;
+const anchor = serializeOutput(anchorScript, anchorSat);
 
 /** What each side gets in the payment of d; a share that would be dust is 0 and goes to the other. */
 export interface Shares {
@@ -37,12 +38,15 @@ export class PaymentTemplate {
   readonly terms: ChannelTerms;
   readonly satMax: bigint;
   readonly #sighash: OneInputSighash;
-  readonly #anchor: Uint8Array;
+  /** Both shares and the anchor: nearly all payments. */
+  readonly #bothShares: OutputTemplate;
+  /** The payer's key in the form that is quickest to verify with. */
+  #payerPoint: Uint8Array | undefined;
 
   constructor(terms: ChannelTerms) {
     this.terms = terms;
     this.satMax = paymentSatMax(terms);
-    this.#anchor = serializeOutput(anchorScript, anchorSat);
+    this.#bothShares = new OutputTemplate([terms.payoutScript, terms.refundScript], anchor);
     this.#sighash = new OneInputSighash(paymentVersion, 0, {
       outpoint: outpointBytes(terms.outpoint),
       sequence: finalSequence,
@@ -64,13 +68,17 @@ export class PaymentTemplate {
 
   /** What both sign. */
   digest(paidSat: bigint): Uint8Array {
+    const { payeeSat, payerSat } = this.shares(paidSat);
+    if (payeeSat > 0n && payerSat > 0n)
+      return this.#sighash.digest(this.#bothShares.with(payeeSat, payerSat));
     const outputs = this.#outputs(paidSat).map(({ script, valueSat }) => serializeOutput(script, valueSat));
-    return this.#sighash.digest(concatBytes(...outputs, this.#anchor));
+    return this.#sighash.digest(concatBytes(...outputs, anchor));
   }
 
   /** True if the payer's signature makes the payment of `paidSat`. */
   signedByPayer(paidSat: bigint, signature: Uint8Array): boolean {
-    return verifyDigest(this.terms.payerKey, this.digest(paidSat), signature);
+    this.#payerPoint ??= unpackPublicKey(this.terms.payerKey);
+    return verifyDigest(this.#payerPoint, this.digest(paidSat), signature);
   }
 
   /** Complete with both signatures, 64 bytes each. */

@@ -18,6 +18,7 @@ import type { SchemeHost, SessionId } from '../../payment/scheme.ts';
 import type { ChainEvent, StoreWrite } from '../../ports.ts';
 import {
   type BestPayment,
+  bestKey,
   bestWrite,
   type ChannelRecord,
   channelWrite,
@@ -37,6 +38,9 @@ export interface Channel {
   readonly payments: PaymentTemplate;
   readonly refund: RefundTemplate;
   readonly contractScript: Uint8Array;
+  /** The node's rules with the confirmations agreed on. */
+  readonly rules: ChannelRules;
+  readonly bestKey: string;
   record: ChannelRecord;
   best: BestPayment;
   state: ChannelState;
@@ -140,12 +144,11 @@ export class ChannelBook {
   setBest(channel: Channel, best: BestPayment): readonly StoreWrite[] {
     channel.best = best;
     this.step(channel, { kind: 'paid', paidSat: best.paidSat });
-    return [bestWrite(this.#options.role, channel.id, best)];
+    return [bestWrite(channel.bestKey, best)];
   }
 
   step(channel: Channel, event: ChannelEvent): void {
-    const rules = { ...this.#options.rules, minConfirmations: channel.record.minConfirmations };
-    const { state, actions } = stepChannel(channel.state, event, this.#tip ?? 0, rules);
+    const { state, actions } = stepChannel(channel.state, event, this.#tip ?? 0, channel.rules);
     channel.state = state;
     // Without a tip every deadline looks far away; nothing is done before the chain was heard of.
     if (this.#tip === undefined) return;
@@ -216,16 +219,19 @@ export class ChannelBook {
   }
 
   #make(record: ChannelRecord, best: BestPayment): Channel {
-    const { role, network, keyRoot } = this.#options;
-    const { terms } = record;
+    const { role, network, keyRoot, rules } = this.#options;
+    const { terms, minConfirmations } = record;
+    const id = channelId(network, terms.outpoint);
     const fresh = newChannel(role, terms.refundHeight, record.stored);
     const { ending, accepted, closeAsked } = record;
     return {
-      id: channelId(network, terms.outpoint),
+      id,
       keys: keyRoot.named(record.keyName).keyPair(),
       payments: new PaymentTemplate(terms),
       refund: new RefundTemplate(terms),
       contractScript: contractOutputScript(terms),
+      rules: { ...rules, minConfirmations },
+      bestKey: bestKey(role, id),
       record,
       best,
       state: { ...fresh, accepted, closeAsked, wasGood: accepted, paidSat: best.paidSat, ending },

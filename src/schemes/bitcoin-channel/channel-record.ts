@@ -91,8 +91,8 @@ export function channelWrite(role: Role, id: Uint8Array, record: ChannelRecord):
 }
 
 /** Small, since it is written at every payment; it overwrites the one before. */
-export function bestWrite(role: Role, id: Uint8Array, best: BestPayment): StoreWrite {
-  return { key: bestKey(role, id), value: bestStruct.encode(best) };
+export function bestWrite(key: string, best: BestPayment): StoreWrite {
+  return { key, value: bestStruct.encode(best) };
 }
 
 export function removalWrites(role: Role, id: Uint8Array): StoreWrite[] {
@@ -129,7 +129,8 @@ function channelKey(role: Role, id: Uint8Array): string {
   return `${rolePrefix(role)}channel/${toHex(id)}`;
 }
 
-function bestKey(role: Role, id: Uint8Array): string {
+/** Of the record of a channel's latest payment. */
+export function bestKey(role: Role, id: Uint8Array): string {
   return `${rolePrefix(role)}best/${toHex(id)}`;
 }
 

@@ -6,6 +6,7 @@ import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
 import {
   type BestPayment,
+  bestKey,
   bestWrite,
   type ChannelRecord,
   channelWrite,
@@ -80,7 +81,7 @@ function settledChannel(role: Role, variant: ContractVariant): Kept {
 
 function check(role: Role, { record, best, facts, seed }: Kept, withChain = true) {
   const id = channelId('regtest', record.terms.outpoint);
-  const writes = [seedWrite(role, seed), channelWrite(role, id, record), bestWrite(role, id, best)];
+  const writes = [seedWrite(role, seed), channelWrite(role, id, record), bestWrite(bestKey(role, id), best)];
   const records = new Map(writes.map(({ key, value }) => [key, value as Uint8Array]));
   const ledger = readLedger(
     {
@@ -253,7 +254,7 @@ describe.each(['spillman', 'cltv'] as const)('the ledger check, %s', variant => 
   it('finds a record that cannot be read, or that is gone', () => {
     const { record, best } = settledChannel('payee', variant);
     const id = channelId('regtest', record.terms.outpoint);
-    const [channel, payment] = [channelWrite('payee', id, record), bestWrite('payee', id, best)];
+    const [channel, payment] = [channelWrite('payee', id, record), bestWrite(bestKey('payee', id), best)];
     const ledgerOf = (writes: readonly { key: string; value: Uint8Array | undefined }[]) =>
       readLedger(
         {
