@@ -4,6 +4,7 @@ import { addBench } from './bench-program.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
+import { addSim } from './sim-program.ts';
 import { openTerminal } from './terminal.ts';
 
 /**
@@ -39,6 +40,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addUse(program, does);
   addMoney(program, does);
   addBench(program, does);
+  addSim(program, does);
   return program;
 }
 

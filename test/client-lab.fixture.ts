@@ -91,7 +91,8 @@ export class ClientLab {
 
   /** The client's process dies and starts again with what was durable. */
   restart(): void {
-    this.#machine = this.#machine.crash();
+    this.#machine.crash();
+    this.#machine = this.#machine.revive();
     this.core = this.#start();
     this.#command = undefined;
   }

@@ -56,11 +56,15 @@ export class Machine {
     this.chain.attach(core);
   }
 
-  /** The process dies, as by kill -9 and a power cut at once. The next life begins with what was durable. */
-  crash(): Machine {
+  /** The process dies, as by kill -9 and a power cut at once. */
+  crash(): void {
     this.host.crash();
     this.store.crash();
     this.chain.forget();
+  }
+
+  /** The next life, after a crash: it begins with what was durable. */
+  revive(): Machine {
     return new Machine(this.host, this.#world, this.store, this.#wallSkewMs);
   }
 }

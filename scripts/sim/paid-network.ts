@@ -1,6 +1,10 @@
 import { ClientCore } from '../../client/client-core.ts';
-import { type ClientSettings, defaultClientSettings } from '../../client/client-settings.ts';
-import type { ManagedCircuit } from '../../client/managed-circuit.ts';
+import {
+  type ClientSettings,
+  defaultClientSettings,
+  type PaymentSettings,
+} from '../../client/client-settings.ts';
+import type { ManagedCircuit, ManagedFault } from '../../client/managed-circuit.ts';
 import { AuthorityCore } from '../../dirauth/authority-core.ts';
 import { withCertificate } from '../../dirauth/authority-keys.ts';
 import type { AuthoritySettings } from '../../dirauth/authority-settings.ts';
@@ -9,17 +13,20 @@ import { RelayCore } from '../../relay/relay-core.ts';
 import { defaultRelaySettings, type RelaySettings } from '../../relay/relay-settings.ts';
 import { assert } from '../../src/base/assert.ts';
 import { toHex } from '../../src/base/bytes.ts';
+import type { RelayCircuit } from '../../src/circuit/relay-circuit.ts';
 import type { NodeKeys } from '../../src/crypto/node-keys.ts';
 import { RsaKey } from '../../src/crypto/rsa.ts';
 import type { DirectoryAuthority } from '../../src/directory/directory-authority.ts';
 import { labFlagRules } from '../../src/directory/flag-rules.ts';
 import { makeTlsCertificate } from '../../src/link/link-certificates.ts';
+import type { CellBalance } from '../../src/payment/cell-balance.ts';
 import type { PaymentScheme } from '../../src/payment/scheme.ts';
 import type { Endpoint } from '../../src/ports.ts';
 import { BulkServer } from '../../src/sim/bulk-server.ts';
 import { FaultInjector, type Faults, noFaults } from '../../src/sim/faults.ts';
 import { rsaFixture } from '../../src/sim/rsa-fixtures.ts';
 import { SimChain } from '../../src/sim/sim-chain.ts';
+import type { SimHost } from '../../src/sim/sim-host.ts';
 import { SimNetwork } from '../../src/sim/sim-network.ts';
 import type { LoggedLine } from '../../src/sim/sim-node.ts';
 import { SimStore } from '../../src/sim/sim-store.ts';
@@ -27,12 +34,26 @@ import type { TraceLine } from '../../src/sim/trace-hash.ts';
 import { World } from '../../src/sim/world.ts';
 import { Audit, audited } from './audit.ts';
 import { Machine, simNodeKeys } from './machine-room.ts';
-import { SocksUsers } from './socks-users.ts';
+import { type Download, SocksUsers } from './socks-users.ts';
 import { verifyInput } from './verify-input.ts';
 import { WireTap } from './wire-tap.ts';
 
 /** A scheme for one node, made anew for each: they keep their state. */
 export type SchemeFor = (role: 'payer' | 'payee', index: number) => PaymentScheme;
+
+/** Told of what happens in a network as it happens; changes nothing. */
+export interface NetworkWatch {
+  /** A relay in a life that has just begun. */
+  relayBegan(relay: SimRelay): void;
+  /** A relay is dead, until it begins again. */
+  relayDied(relay: number): void;
+  /** A new circuit at a relay; `balance` is what it may still carry. */
+  circuitBegan(relay: number, circuit: RelayCircuit, balance: CellBalance): void;
+  clientBegan(client: SimClient): void;
+  /** Every hop of the circuit has been paid for the first time. */
+  circuitPaid(client: number, circuit: ManagedCircuit): void;
+  circuitEnded(client: number, circuit: ManagedCircuit, fault: ManagedFault): void;
+}
 
 /** What a network is made of; with equal options two networks do the same to the last byte. */
 export interface PaidNetworkOptions {
@@ -51,7 +72,10 @@ export interface PaidNetworkOptions {
   readonly consensusParams?: ReadonlyMap<string, number>;
   /** What a relay does otherwise than the rest, by index. */
   readonly relaySettings?: (index: number) => Partial<RelaySettings>;
+  /** How clients pay otherwise than usual. */
+  readonly paying?: Partial<PaymentSettings>;
   readonly faults?: Faults;
+  readonly watch?: NetworkWatch;
   readonly trace?: TraceLine;
   readonly onLog?: (line: LoggedLine) => void;
 }
@@ -96,6 +120,7 @@ export class PaidNetwork {
   readonly web: BulkServer;
   readonly faults: FaultInjector;
   readonly #options: PaidNetworkOptions;
+  #down = new Set<SimHost>();
 
   constructor(options: PaidNetworkOptions) {
     const { seed, trace, faults = noFaults } = options;
@@ -118,9 +143,14 @@ export class PaidNetwork {
     assert(end === 'done', `all clients are ready: ${ready} of ${this.clients.length} (${end})`);
   }
 
+  /** A program fetches `bytes` bytes through the client. */
+  fetch({ socks }: SimClient, bytes: number): Download {
+    return this.users.fetch(socks, bulkHost, bulkPort, bytes);
+  }
+
   /** Each client fetches `bytes` bytes; runs until all downloads are over, whichever way. */
   transfer(bytes: number, clients: readonly SimClient[] = this.clients, virtualMs = 600_000): void {
-    for (const { socks } of clients) this.users.fetch(socks, bulkHost, bulkPort, bytes);
+    for (const client of clients) this.fetch(client, bytes);
     this.world.runUntil(() => this.users.finished === this.users.downloads.length, { virtualMs });
   }
 
@@ -139,15 +169,38 @@ export class PaidNetwork {
     this.world.runFor(5_000);
   }
 
-  /** The relay dies at once and starts again with what was durable. */
-  restartRelay(index: number): void {
+  /** The relay dies at once and starts again, `downMs` later, with what was durable. */
+  restartRelay(index: number, downMs = 0): void {
     const { keys, machine } = this.relays[index];
-    this.relays[index] = this.#startRelay(index, keys, machine.crash());
+    if (!this.#down.has(machine.host)) this.#options.watch?.relayDied(index);
+    this.#restart(machine, downMs, next => {
+      this.relays[index] = this.#startRelay(index, keys, next);
+    });
   }
 
-  /** The client dies at once and starts again with what was durable. */
-  restartClient(index: number): void {
-    this.clients[index] = this.#startClient(index, this.clients[index].machine.crash());
+  /** The client dies at once and starts again, `downMs` later, with what was durable. */
+  restartClient(index: number, downMs = 0): void {
+    this.#restart(this.clients[index].machine, downMs, next => {
+      this.clients[index] = this.#startClient(index, next);
+    });
+  }
+
+  /** True between the death of a node and its next life. */
+  isDown({ machine }: SimRelay | SimClient): boolean {
+    return this.#down.has(machine.host);
+  }
+
+  #restart(machine: Machine, downMs: number, begin: (next: Machine) => void): void {
+    const { host } = machine;
+    if (this.#down.has(host)) return;
+    machine.crash();
+    this.#down.add(host);
+    const rise = () => {
+      this.#down.delete(host);
+      begin(machine.revive());
+    };
+    if (downMs === 0) rise();
+    else this.world.after(Math.round(downMs * 1_000), rise);
   }
 
   #machine(name: string, ip: string): Machine {
@@ -212,13 +265,12 @@ export class PaidNetwork {
     const core = host.node.turn(() => {
       const scheme = audited(schemeFor('payee', index), this.audit);
       const made = new RelayCore(settings, keys, ports, [scheme]);
-      made.onCircuit = ({ previous }, balance) =>
-        this.audit.circuits.push({
-          relay: settings.nickname,
-          balance,
-          previous,
-          seen: tap.find(previous.link, previous.id),
-        });
+      made.onCircuit = (circuit, balance) => {
+        const { previous } = circuit;
+        const seen = tap.find(previous.link, previous.id);
+        this.audit.circuits.push({ relay: settings.nickname, balance, previous, seen });
+        this.#options.watch?.circuitBegan(index, circuit, balance);
+      };
       host.links.attach(made.linkHandler);
       host.streams.attach(made);
       machine.attachAnswers(made);
@@ -226,7 +278,9 @@ export class PaidNetwork {
       made.start();
       return made;
     });
-    return { index, keys, machine, core, tap };
+    const relay = { index, keys, machine, core, tap };
+    this.#options.watch?.relayBegan(relay);
+    return relay;
   }
 
   #newClient(index: number): SimClient {
@@ -234,7 +288,7 @@ export class PaidNetwork {
   }
 
   #startClient(index: number, machine: Machine): SimClient {
-    const { schemeFor, linkProtocols, window = 'auto', penniless } = this.#options;
+    const { schemeFor, linkProtocols, window = 'auto', penniless, paying, watch } = this.#options;
     const { host, ports } = machine;
     const core = host.node.turn(() => {
       const scheme = audited(schemeFor('payer', index), this.audit);
@@ -243,10 +297,20 @@ export class PaidNetwork {
         ...defaultClientSettings,
         authorities: this.#trusted(),
         ...(linkProtocols === undefined ? {} : { linkProtocols }),
-        payment: { ...defaultClientSettings.payment, schemes: [scheme.name], window, circuitMsatMax },
+        payment: {
+          ...defaultClientSettings.payment,
+          schemes: [scheme.name],
+          window,
+          circuitMsatMax,
+          ...paying,
+        },
       };
       const made = new ClientCore(settings, ports, [scheme], {
-        onCircuitEnded: each => this.#noteReceipts(each),
+        onCircuitPaid: each => watch?.circuitPaid(index, each),
+        onCircuitEnded: (each, fault) => {
+          this.#noteReceipts(each);
+          watch?.circuitEnded(index, each, fault);
+        },
       });
       host.links.attach(made.linkHandler);
       host.streams.attach(made);
@@ -255,7 +319,9 @@ export class PaidNetwork {
       made.start();
       return made;
     });
-    return { index, machine, core, socks: { host: host.ip, port: socksPort } };
+    const client = { index, machine, core, socks: { host: host.ip, port: socksPort } };
+    watch?.clientBegan(client);
+    return client;
   }
 
   #noteReceipts({ path, payments }: ManagedCircuit): void {

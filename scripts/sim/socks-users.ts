@@ -61,6 +61,15 @@ export class SocksUsers implements StreamHandler {
     return download;
   }
 
+  /** The program goes away in the middle of its download. */
+  hangUp(download: Download): void {
+    for (const [stream, running] of this.#running) {
+      if (running.download !== download) continue;
+      this.#host.node.turn(() => this.#finish(stream, 'hung up'));
+      return;
+    }
+  }
+
   onConnected(stream: StreamId): void {
     this.#host.streams.write(stream, Uint8Array.of(5, 1, 0));
   }

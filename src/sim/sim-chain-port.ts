@@ -79,7 +79,10 @@ export class SimChainPort implements ChainPort {
     const key = toHex(script);
     const watched = this.#watched.get(key) ?? script.slice();
     this.#watched.set(key, watched);
-    for (const block of this.#chain.blocksFrom(fromHeight)) this.#tellMoney(block, new Set([key]));
+    const scripts = new Set([key]);
+    for (const block of this.#chain.blocksFrom(fromHeight)) {
+      if (block.touches.has(key)) this.#tellMoney(block, scripts);
+    }
   }
 
   /** While false, requests answer with a fault and news waits. */
@@ -108,7 +111,8 @@ export class SimChainPort implements ChainPort {
 
   #tellBlock(block: Block): void {
     this.#tell({ kind: 'block', height: block.height, hash: block.hash });
-    this.#tellMoney(block, new Set(this.#watched.keys()));
+    const scripts = new Set([...block.touches].filter(key => this.#watched.has(key)));
+    if (scripts.size > 0) this.#tellMoney(block, scripts);
   }
 
   #tellMoney(block: Block, scripts: ReadonlySet<string>): void {

@@ -20,6 +20,8 @@ export interface Block {
   readonly spent: ReadonlyMap<string, Coin>;
   readonly feesSat: bigint;
   readonly issued: readonly TransactionOutput[];
+  /** Hex of each script that a transaction of the block pays or spends from. */
+  readonly touches: ReadonlySet<string>;
 }
 
 /** Hears of the best chain; called while the chain changes, so it may only take note. */
@@ -27,6 +29,8 @@ export interface ChainListener {
   connected(block: Block): void;
   /** Blocks above `height` are no longer in the best chain. */
   disconnected(height: number): void;
+  /** The mempool took a transaction that somebody offered. */
+  entered?(transaction: ChainTransaction): void;
 }
 
 export interface ChainOptions {
@@ -103,7 +107,13 @@ export class SimChain implements ChainTip {
   offer(transactions: readonly Uint8Array[]): string | undefined {
     const parsed = transactions.map(parseTransaction);
     if (parsed.includes(undefined)) return 'TX decode failed';
-    return this.mempool.accept(parsed as ChainTransaction[]);
+    const offered = parsed as ChainTransaction[];
+    const fault = this.mempool.accept(offered);
+    if (fault !== undefined) return fault;
+    for (const transaction of offered) {
+      for (const listener of this.#listeners) listener.entered?.(transaction);
+    }
+    return undefined;
   }
 
   /** New money for `script`, in the next block. */
@@ -211,7 +221,9 @@ export class SimChain implements ChainTip {
     const salt = utf8(`${height}/${this.#branches}`);
     const hash = new Uint8Array(sha256(previous, salt, ...transactions.map(({ txid }) => txid)));
     const feesSat = chosen.reduce((total, { feeSat }) => total + feeSat, 0n);
-    const block: Block = { height, hash, transactions, spent, feesSat, issued };
+    const outputs = [...transactions.flatMap(each => each.outputs), ...spent.values()];
+    const touches = new Set(outputs.map(({ script }) => toHex(script)));
+    const block: Block = { height, hash, transactions, spent, feesSat, issued, touches };
     this.#blocks.push(block);
     for (const { transaction } of chosen) this.mempool.confirm(transaction);
     for (const listener of this.#listeners) listener.connected(block);

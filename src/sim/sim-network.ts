@@ -63,6 +63,10 @@ export class SimNetwork implements Wire {
     return this.#options.sendBufferBytes;
   }
 
+  get segmentBytesMax(): number {
+    return this.#options.segmentBytesMax;
+  }
+
   /** A new machine with a new node on it. */
   host(name: string, options: Partial<HostOptions> & { readonly ip: string }): SimHost {
     assert(!this.#hosts.has(options.ip), `address ${options.ip} is free`);

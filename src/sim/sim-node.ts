@@ -12,6 +12,9 @@ export interface LoggedLine {
   readonly fields: LogFields;
 }
 
+/** What a port call ends in when the power goes in the middle of a turn. */
+class PowerCut extends Error {}
+
 /**
  * One process of the simulated world: the identity behind its ports. It can stall (a busy processor), and die and
  * start again, which voids everything that was still under way towards its former life.
@@ -24,9 +27,13 @@ export class SimNode implements Actor {
   readonly observer: Observer;
   readonly counters = new Map<string, number>();
   onLog: ((line: LoggedLine) => void) | undefined;
+  /** Told right after the turn in which the power was cut: takes the machine down and up again. */
+  onPowerCut: (() => void) | undefined;
   /** Goes up with each crash; events of an earlier life are dropped. */
   life = 1;
   #stalledUntilUs = 0;
+  #cutAt: ((call: string) => boolean) | undefined;
+  #cut = false;
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -42,7 +49,12 @@ export class SimNode implements Actor {
   /** Does `run` now, as an event of its own. For scenarios: build a core, start it, ask it for something. */
   turn<T>(run: () => T): T {
     this.world.trace.record(this.world.nowUs, this.index, 'turn');
-    return this.world.turn(this, run);
+    return this.#powered(run);
+  }
+
+  /** Cuts the power just before the first port call for which `at` holds: of that turn nothing more happens. */
+  cutPower(at: (call: string) => boolean): void {
+    this.#cutAt = at;
   }
 
   /** Does `run` in this node's turn after `delayUs`, unless it dies before or cancels. */
@@ -54,7 +66,7 @@ export class SimNode implements Actor {
       if (node.life !== life) return;
       const waitUs = node.#stalledUntilUs - node.world.nowUs;
       if (waitUs > 0) event = node.world.after(waitUs, attempt);
-      else node.world.turn(node, run);
+      else node.#powered(run);
     }
     return () => this.world.cancel(event);
   }
@@ -62,6 +74,11 @@ export class SimNode implements Actor {
   /** Traces a call that this node makes to one of its ports; it may be made in the node's own turn alone. */
   called(what: string, a = 0, b = 0, bytes?: Uint8Array): void {
     assert(this.world.current === this, `${this.name} called ${what} out of its turn`);
+    if (this.#cutAt?.(what)) {
+      this.#cutAt = undefined;
+      this.#cut = true;
+      throw new PowerCut(`${this.name} at ${what}`);
+    }
     this.world.trace.record(this.world.nowUs, this.index, what, a, b, bytes);
   }
 
@@ -78,7 +95,20 @@ export class SimNode implements Actor {
   /** Ends this life of the node at once. Its ports drop what they hold when they are told (network and store crash). */
   die(): void {
     this.life += 1;
+    this.#cutAt = undefined;
     this.world.trace.record(this.world.nowUs, this.index, 'crash');
+  }
+
+  /** A turn, which the power may end; there is nobody then whom its result could reach. */
+  #powered<T>(run: () => T): T {
+    try {
+      return this.world.turn(this, run);
+    } catch (cause) {
+      if (!this.#cut) throw cause;
+      this.#cut = false;
+      this.onPowerCut?.();
+      return undefined as T;
+    }
   }
 
   #log(level: LoggedLine['level'], event: string, fields: LogFields): void {

@@ -11,6 +11,9 @@ export interface StoreOptions {
   readonly tornCommits: boolean;
 }
 
+/** Told of what has just become durable, in order. For checkers; changes nothing. */
+export type StoreTap = (writes: readonly StoreWrite[]) => void;
+
 export const quickStore: StoreOptions = { commitMsMin: 0.2, commitMsMax: 3, tornCommits: false };
 
 interface Commit {
@@ -23,6 +26,7 @@ interface Commit {
  * of it: commits reach the disk in order, and the seed says how many of those under way did.
  */
 export class SimStore implements StorePort {
+  tap: StoreTap | undefined;
   readonly #node: SimNode;
   readonly #options: StoreOptions;
   readonly #entropy: SeededEntropy;
@@ -96,5 +100,6 @@ export class SimStore implements StorePort {
       if (value === undefined) this.#durable.delete(key);
       else this.#durable.set(key, value);
     }
+    this.tap?.(writes);
   }
 }

@@ -1,0 +1,163 @@
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
+import type { GlobalOptions } from './global-options.ts';
+import type { Breach } from './sim/trial/rule-book.ts';
+import { rules } from './sim/trial/rule-book.ts';
+import { shrunk } from './sim/trial/shrink.ts';
+import { runTrial, type TrialResult } from './sim/trial/trial.ts';
+import {
+  type ActKind,
+  actKinds,
+  drawPlan,
+  type PlanChanges,
+  type TrialPlan,
+  trialSteps,
+} from './sim/trial/trial-plan.ts';
+import { grouped, type Terminal, table } from './terminal.ts';
+
+/** One trial in so many is run twice, to see that nothing but its seed decides it. */
+const twiceEvery = 8;
+
+interface TrialFlags extends GlobalOptions {
+  readonly seed: number;
+  readonly steps?: number;
+  readonly relays?: number;
+  readonly clients?: number;
+  readonly kinds?: readonly string[];
+  readonly acts?: readonly number[];
+}
+
+interface RunFlags extends GlobalOptions {
+  readonly seed: number;
+  readonly steps: number;
+}
+
+/** Trials until so many steps are done, or a rule breaks. */
+export async function run({ seed, steps }: RunFlags, terminal: Terminal): Promise<number> {
+  const began = process.cpuUsage();
+  let [done, trials, payments, twice] = [0, 0, 0, 0];
+  while (done < steps) {
+    const changes = steps - done < trialSteps ? { steps: steps - done } : {};
+    const plan = drawPlan(seed + trials, changes);
+    const result = runTrial(plan);
+    const again = result.breach === undefined && trials % twiceEvery === 0 ? runTrial(plan) : undefined;
+    const breach = result.breach ?? differenceOf(result, again);
+    trials += 1;
+    payments += result.payments;
+    done += result.steps + (again?.steps ?? 0);
+    if (again !== undefined) twice += 1;
+    if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
+    terminal.say(
+      `seed ${plan.seed}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of ${grouped(steps)} steps`,
+    );
+    // Signals are heard between trials.
+    await new Promise(setImmediate);
+  }
+  const { user, system } = process.cpuUsage(began);
+  const perSecond = Math.round(done / ((user + system) / 1e6));
+  terminal.object({ trials, twice, steps: done, payments, stepsPerCpuSecond: perSecond, breach: null });
+  for (const line of table(
+    ['what', 'reached', 'goal'],
+    [
+      ['steps', grouped(done), grouped(steps)],
+      ['trials', grouped(trials), ''],
+      ['of them twice, with equal hashes', grouped(twice), ''],
+      ['payments', grouped(payments), ''],
+      ['rules broken', '0', '0'],
+      ['steps a CPU second', grouped(perSecond), '100,000'],
+    ],
+  ))
+    terminal.print(line);
+  return exitCode.ok;
+}
+
+/** One trial, twice. */
+export async function replay(
+  options: TrialFlags & { readonly trace?: string },
+  terminal: Terminal,
+): Promise<number> {
+  const changes = changesOf(options);
+  const plan = drawPlan(options.seed, changes);
+  const trace = options.trace === undefined ? undefined : createWriteStream(options.trace);
+  const result = runTrial(plan, trace && (line => trace.write(`${line}\n`)));
+  if (trace !== undefined) {
+    trace.end();
+    await finished(trace);
+  }
+  for (const { number, kind, atMs, what } of result.acts)
+    terminal.detail(`${atMs.toFixed(0)} ms: act ${number}, ${kind}: ${what}`);
+  const breach = differenceOf(result, runTrial(plan)) ?? result.breach;
+  if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
+  const { steps, payments, blocks, digest } = result;
+  terminal.object({ seed: plan.seed, steps, payments, blocks, digest, breach: null });
+  terminal.print(
+    `seed ${plan.seed}: ${grouped(steps)} steps, ${grouped(payments)} payments, ${blocks} blocks, all rules held; trace hash ${digest}`,
+  );
+  return exitCode.ok;
+}
+
+/** Smaller and smaller, as long as the same rule breaks. */
+export async function shrink(options: TrialFlags, terminal: Terminal): Promise<number> {
+  const changes = changesOf(options);
+  const first = runTrial(drawPlan(options.seed, changes));
+  if (first.breach === undefined) {
+    terminal.object({ seed: options.seed, breach: null });
+    terminal.print(`seed ${options.seed}: all rules held, so there is nothing to make smaller`);
+    return exitCode.ok;
+  }
+  const { changes: smaller, result } = shrunk(options.seed, changes, first, tried => terminal.say(tried));
+  return tellBreach(result.plan, smaller, result, result.breach as Breach, terminal);
+}
+
+function differenceOf(one: TrialResult, other: TrialResult | undefined): Breach | undefined {
+  if (other === undefined || one.digest === other.digest) return undefined;
+  return {
+    rule: 'same',
+    detail: `hashes ${one.digest} and ${other.digest}`,
+    step: one.steps,
+    virtualMs: one.virtualMs,
+  };
+}
+
+function tellBreach(
+  plan: TrialPlan,
+  changes: PlanChanges,
+  result: TrialResult,
+  breach: Breach,
+  terminal: Terminal,
+): number {
+  const line = replayLine(plan.seed, changes);
+  const { rule, detail, step, virtualMs } = breach;
+  terminal.object({ seed: plan.seed, steps: result.steps, digest: result.digest, breach, replay: line });
+  terminal.print(`${rule} is broken: ${detail}`);
+  terminal.print(`${rule}: ${rules[rule]}`);
+  terminal.print(
+    `seed ${plan.seed}, step ${grouped(step)}, ${(virtualMs / 1_000).toFixed(3)} s, trace hash ${result.digest}`,
+  );
+  terminal.print(`again: ${line}`);
+  return exitCode.badAnswer;
+}
+
+/** The command that does the same again. */
+export function replayLine(seed: number, { steps, relays, clients, kinds, acts }: PlanChanges): string {
+  const flag = (name: string, value: string | number | undefined) =>
+    value === undefined ? [] : [`--${name} ${value}`];
+  return [
+    `naulon sim replay --seed ${seed}`,
+    ...flag('steps', steps),
+    ...flag('relays', relays),
+    ...flag('clients', clients),
+    ...flag('kinds', kinds?.join(',')),
+    ...flag('acts', acts && (acts.join(',') || "''")),
+  ].join(' ');
+}
+
+function changesOf({ steps, relays, clients, kinds, acts }: TrialFlags): PlanChanges {
+  const unknown = kinds?.find(kind => !(actKinds as readonly string[]).includes(kind));
+  if (unknown !== undefined) {
+    throw new OperatorError('USAGE', `--kinds: ${unknown} is none of ${actKinds.join(', ')}`, exitCode.usage);
+  }
+  const given = { steps, relays, clients, kinds: kinds as readonly ActKind[] | undefined, acts };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,57 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Does, wholeNumber, withExamples } from './cli-parts.ts';
+
+/** Commands on simulated networks: whole worlds in virtual time, from a seed. */
+export function addSim(program: Command, does: Does): void {
+  const sim = program
+    .command('sim')
+    .description('whole paid networks in virtual time, with faults, from a seed');
+  withExamples(
+    sim
+      .command('run')
+      .description(
+        'trials one after the other: faults, then demands; 1 when a rule breaks, with a line that replays it',
+      )
+      .option('--seed <number>', 'of the first trial; each next one has the next', wholeNumber(0, 2 ** 48), 1)
+      .option('--steps <number>', 'in all, as 1e7; a step is one event delivered', steps, 1_000_000)
+      .action(does(async () => (await import('./sim-commands.ts')).run)),
+    'naulon sim run --seed 1 --steps 1e7',
+  );
+  const trial = (command: Command) =>
+    command
+      .requiredOption('--seed <number>', 'of the trial', wholeNumber(0, 2 ** 48))
+      .option('--steps <number>', 'until its faults stop', steps)
+      .option('--relays <number>', 'otherwise than its seed says', wholeNumber(3, 50))
+      .option('--clients <number>', 'otherwise than its seed says', wholeNumber(1, 50))
+      .option('--kinds <names>', 'what happens, with commas between, otherwise than its seed says', names)
+      .option('--acts <numbers>', 'the acts that are done, with commas between; all otherwise', numbers);
+  withExamples(
+    trial(sim.command('replay').description('one trial again, twice, and tell what happens in it'))
+      .option('--trace <file>', 'every port call, a line each, goes there')
+      .action(does(async () => (await import('./sim-commands.ts')).replay)),
+    'naulon sim replay --seed 31',
+    'naulon sim replay --seed 31 --steps 20000 --acts 3,17 --trace trace.txt',
+  );
+  withExamples(
+    trial(
+      sim.command('shrink').description('make a trial that breaks a rule as small as it still breaks it'),
+    ).action(does(async () => (await import('./sim-commands.ts')).shrink)),
+    'naulon sim shrink --seed 31',
+  );
+}
+
+function names(text: string): string[] {
+  return text.split(',').map(name => name.trim());
+}
+
+function numbers(text: string): number[] {
+  return text === '' ? [] : text.split(',').map(wholeNumber(1, 2 ** 31));
+}
+
+/** 10000000 or 1e7. */
+function steps(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(e\d+)?$/.test(text) || value < 1 || value > 1e13)
+    throw new InvalidArgumentError('a whole number of steps is needed, as 1000000 or 1e6.');
+  return value;
+}

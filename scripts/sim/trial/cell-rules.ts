@@ -1,0 +1,142 @@
+import {
+  circuitQueueCellsMax,
+  freeCells,
+  nodeQueueCellsMax,
+  relayBodyBytesMax,
+} from '../../../src/base/limits.ts';
+import type { RelayCircuit } from '../../../src/circuit/relay-circuit.ts';
+import type { LinkMux } from '../../../src/link/link-mux.ts';
+import type { CellBalance } from '../../../src/payment/cell-balance.ts';
+import type { PaidNetwork, SimRelay } from '../paid-network.ts';
+import type { SeenCircuit } from '../wire-tap.ts';
+import type { RuleBook } from './rule-book.ts';
+
+interface WatchedCircuit {
+  readonly circuit: RelayCircuit;
+  readonly balance: CellBalance;
+  readonly relay: SimRelay;
+  /** The side of the client, as the wire shows it. */
+  readonly seen: SeenCircuit;
+  /** As this onlooker adds it up. */
+  creditedMsat: bigint;
+  /** Bytes that its exit streams have read. */
+  exitBytes: number;
+  exitStreams: number;
+}
+
+const cellsPerPrice = 1n << 20n;
+
+/** Rules I2, I8 and I9: what relays carried, as their wires show it, against what was credited. */
+export class CellRules {
+  readonly #book: RuleBook;
+  readonly #network: () => PaidNetwork;
+  readonly #circuits = new Map<RelayCircuit, WatchedCircuit>();
+
+  constructor(book: RuleBook, network: () => PaidNetwork) {
+    this.#book = book;
+    this.#network = network;
+  }
+
+  /** From now on counts what exit streams of the relay read. */
+  relayBegan({ core }: SimRelay): void {
+    const begin = core.beginExit.bind(core);
+    core.beginExit = (circuit, stream, message) => {
+      const watched = this.#circuits.get(circuit);
+      if (watched !== undefined) {
+        this.#book.hold(
+          watched.creditedMsat > 0n,
+          'I9',
+          () => `${nameOf(watched.relay)} serves an exit stream on free cells`,
+        );
+        watched.exitStreams += 1;
+        const read = stream.onBytes.bind(stream);
+        stream.onBytes = bytes => {
+          watched.exitBytes += bytes.length;
+          read(bytes);
+        };
+      }
+      begin(circuit, stream, message);
+    };
+  }
+
+  /** Its circuits are no more; the turn in which it died may have been cut anywhere. */
+  relayDied({ core }: SimRelay): void {
+    for (const [circuit, { relay }] of this.#circuits)
+      if (relay.core === core) this.#circuits.delete(circuit);
+  }
+
+  /** What is returned is to be told of value that the circuit is credited. */
+  circuitBegan(relay: SimRelay, circuit: RelayCircuit, balance: CellBalance): (msat: bigint) => void {
+    const seen = relay.tap.find(circuit.previous.link, circuit.previous.id);
+    if (!balance.metered || seen === undefined) return () => {};
+    const watched = { circuit, balance, relay, seen, creditedMsat: 0n, exitBytes: 0, exitStreams: 0 };
+    this.#circuits.set(circuit, watched);
+    return msat => {
+      watched.creditedMsat += msat;
+    };
+  }
+
+  all(): void {
+    for (const watched of this.#circuits.values()) {
+      this.#check(watched);
+      if (!watched.circuit.alive) this.#circuits.delete(watched.circuit);
+    }
+    for (const relay of this.#network().relays) this.#checkQueues(relay);
+  }
+
+  #check(watched: WatchedCircuit): void {
+    const { circuit, balance, relay, seen } = watched;
+    const carried = seen.relayIn + seen.relayOut;
+    const bought = freeCells + grantedCells(watched);
+    const where = () => `${nameOf(relay)}, circuit ${seen.link}/${seen.id}`;
+    this.#book.hold(
+      seen.relayOut <= bought || !balance.paid,
+      'I2',
+      () => `${where()}: ${seen.relayOut} cells went back for ${bought} bought`,
+    );
+    const { exitBytes, exitStreams } = watched;
+    // A read that was under way when its connection was paused waits at the exit.
+    const aheadBytes = exitStreams * 2 * this.#network().network.segmentBytesMax;
+    this.#book.hold(
+      exitBytes <= (bought - freeCells) * relayBodyBytesMax + aheadBytes,
+      'I9',
+      () => `${where()}: exit streams read ${exitBytes} bytes for ${bought - freeCells} paid cells`,
+    );
+    // Directory cells cost nothing; they are on circuits that nobody pays for.
+    if (!circuit.alive || !balance.paid) return;
+    const queued = muxOf(relay).queued(circuit.previous.link, circuit.previous.id);
+    const debited = bought - balance.balance;
+    this.#book.hold(
+      debited === carried + queued,
+      'I2',
+      () => `${where()}: ${debited} cells debited for ${carried} carried and ${queued} queued`,
+    );
+  }
+
+  #checkQueues(relay: SimRelay): void {
+    const mux = muxOf(relay);
+    this.#book.hold(
+      mux.queuedCells <= nodeQueueCellsMax,
+      'I8',
+      () => `${nameOf(relay)} has ${mux.queuedCells} cells queued`,
+    );
+    for (const { previous } of relay.core.circuits) {
+      const queued = mux.queued(previous.link, previous.id);
+      this.#book.hold(
+        queued <= circuitQueueCellsMax,
+        'I8',
+        () => `${nameOf(relay)} has ${queued} cells of a circuit queued`,
+      );
+    }
+  }
+}
+
+function grantedCells({ creditedMsat, balance }: WatchedCircuit): number {
+  return Number((creditedMsat * cellsPerPrice) / balance.price);
+}
+
+function muxOf({ core }: SimRelay): LinkMux {
+  return core.linkHandler as LinkMux;
+}
+
+const nameOf = ({ core }: SimRelay): string => core.settings.nickname;

@@ -1,0 +1,226 @@
+import { toHex } from '../../../src/base/bytes.ts';
+import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+import type { TraceLine } from '../../../src/sim/trace-hash.ts';
+import { ChannelNetwork } from '../channel-network.ts';
+import type { NetworkWatch, SimClient, SimRelay } from '../paid-network.ts';
+import { CellRules } from './cell-rules.ts';
+import { forging } from './hostile-clients.ts';
+import { MoneyRules, type Weather } from './money-rules.ts';
+import { RuleBook } from './rule-book.ts';
+import { kindOf, type TrialPlan } from './trial-plan.ts';
+
+/** All rules of a trial, and the ears by which they hear of the network. */
+export class TrialRules {
+  network: TrialNetwork | undefined;
+  readonly book: RuleBook;
+  readonly money: MoneyRules;
+  readonly cells: CellRules;
+  readonly #plan: TrialPlan;
+  #relays: SimRelay[] = [];
+  #lives: number[] = [];
+  #sessions: number[] = [];
+
+  constructor(plan: TrialPlan) {
+    this.#plan = plan;
+    this.book = new RuleBook(() => {
+      const { steps = 0, nowUs = 0 } = this.network?.world ?? {};
+      return { step: steps, virtualMs: nowUs / 1_000 };
+    });
+    const weather: Weather = {
+      hindered: (relay, from, to) => this.network?.hindered(relay, from, to) ?? false,
+    };
+    const network = (): TrialNetwork => this.network as TrialNetwork;
+    this.money = new MoneyRules(this.book, () => network().chain, weather);
+    this.cells = new CellRules(this.book, network);
+  }
+
+  lifeOf(relay: number): string {
+    return `relay${relay}.${this.#lives[relay] ?? 0}`;
+  }
+
+  nextLife(relay: number): string {
+    this.#lives[relay] = (this.#lives[relay] ?? 0) + 1;
+    this.#sessions[relay] = 0;
+    return this.lifeOf(relay);
+  }
+
+  /** Asked now and then. */
+  all(): void {
+    this.money.all();
+    this.cells.all();
+  }
+
+  readonly watch: NetworkWatch = {
+    relayBegan: relay => {
+      this.#relays[relay.index] = relay;
+      this.cells.relayBegan(relay);
+      relay.machine.store.tap = writes => this.money.stored('payee', relay.index, writes);
+      relay.machine.host.node.onPowerCut = () => this.network?.killRelay(relay.index, 0);
+    },
+    relayDied: index => this.cells.relayDied(this.#relays[index]),
+    circuitBegan: (index, circuit, balance) => {
+      if (!balance.metered) return;
+      this.#sessions[index] += 1;
+      const [life, session] = [this.lifeOf(index), this.#sessions[index]];
+      const counted = this.cells.circuitBegan(this.#relays[index], circuit, balance);
+      const credit = balance.credit.bind(balance);
+      balance.credit = msat => {
+        this.money.credited(life, session, msat);
+        counted(msat);
+        return credit(msat);
+      };
+    },
+    clientBegan: client => {
+      client.machine.store.tap = writes => this.money.stored('payer', client.index, writes);
+      client.machine.host.node.onPowerCut = () => this.network?.restartClient(client.index, 0);
+    },
+    circuitPaid: () => {},
+    circuitEnded: (client, _circuit, { code, detail }) => {
+      if (this.#plan.hostile.length > 0) return;
+      const blames = code === 'CIRCUIT_CHEATED' || code === 'CIRCUIT_PROTOCOL';
+      this.book.hold(!blames, 'honest', () => `client${client} says ${code}: ${detail}`);
+    },
+  };
+}
+
+const coinsEach = 6;
+const reserveSat = 200_000n;
+
+/** The network of a trial, with what can be done to it. */
+export class TrialNetwork extends ChannelNetwork {
+  readonly plan: TrialPlan;
+  readonly rules: TrialRules;
+  readonly #startHeight: number;
+  /** Heights at which something stood in a relay's way; the chain's troubles stand in everybody's. */
+  #hindered = new Map<number, Set<number>>();
+
+  constructor(plan: TrialPlan, rules: TrialRules, trace?: TraceLine) {
+    super({
+      ...plan,
+      channels: { reusePaidChannels: plan.reusePaidChannels },
+      paying: { channelMsat: plan.channelSat * 1_000n },
+      wrap: (scheme, role, index) => {
+        const life = role === 'payee' ? rules.nextLife(index) : '';
+        const seen = rules.money.watched(scheme, role, life);
+        return role === 'payer' && kindOf(plan, index) === 'forger' ? forging(seen) : seen;
+      },
+      watch: rules.watch,
+      ...(trace === undefined ? {} : { trace }),
+    });
+    this.plan = plan;
+    this.rules = rules;
+    this.#startHeight = this.chain.height;
+    rules.network = this;
+    this.chain.listen(rules.money);
+  }
+
+  get blocksMined(): number {
+    return this.chain.height - this.#startHeight;
+  }
+
+  get honestClients(): readonly SimClient[] {
+    return this.clients.filter(({ index }) => kindOf(this.plan, index) === 'honest');
+  }
+
+  get anyDown(): boolean {
+    return [...this.relays, ...this.clients].some(node => this.isDown(node));
+  }
+
+  /** Whatever a fault left behind is put right: the chain answers and takes cheap transactions again. */
+  heal(): void {
+    this.chain.minedSatPerKvb = 0n;
+    for (const { machine } of [...this.relays, ...this.clients]) {
+      machine.chain.reach(true);
+      machine.host.node.cutPower(() => false);
+    }
+  }
+
+  /** Coins for the clients, and for the relays what raises the fees of their settlements. */
+  endow(): void {
+    for (let coin = 0; coin < coinsEach; coin++) {
+      for (const scheme of this.payers) {
+        const wallet = scheme.desk.wallet('payer');
+        if (wallet !== undefined) this.chain.issue(wallet.address.script, 4n * this.plan.channelSat);
+      }
+      for (const scheme of this.payees) {
+        const wallet = scheme.desk.wallet('payee');
+        if (wallet !== undefined) this.chain.issue(wallet.address.script, reserveSat);
+      }
+      this.chain.mine();
+      this.world.runFor(500);
+    }
+  }
+
+  killRelay(index: number, downMs: number): void {
+    this.#hinder(index);
+    this.restartRelay(index, downMs);
+  }
+
+  burst(blocks: number): void {
+    for (let block = 0; block < blocks; block++) {
+      this.#hinder(undefined);
+      this.chain.mine();
+    }
+    this.#hinder(undefined);
+  }
+
+  /** The new branch may leave some of the old one's transactions out. */
+  reorg(depth: number, draw: SeededEntropy): void {
+    const gone = this.chain.blocksFrom(this.chain.height - depth + 1);
+    const without = gone
+      .flatMap(({ transactions }) => transactions.slice(1))
+      .filter(() => draw.chance(0.1))
+      .map(({ id }) => id);
+    for (let height = this.chain.height - depth; height <= this.chain.height + 1; height++)
+      this.#hinder(undefined, height);
+    this.chain.reorg(depth, { without });
+  }
+
+  feeSpike(blocks: number, satPerKvb: bigint): void {
+    const before = this.chain.minedSatPerKvb;
+    this.chain.minedSatPerKvb = satPerKvb;
+    const end = this.chain.height + blocks;
+    for (let height = this.chain.height; height <= end + 1; height++) this.#hinder(undefined, height);
+    const stop = this.chain.listen({
+      connected: ({ height }) => {
+        if (height < end) return;
+        this.chain.minedSatPerKvb = before;
+        stop();
+      },
+      disconnected: () => {},
+    });
+  }
+
+  chainDown(node: SimRelay | SimClient, ms: number): void {
+    const { chain } = node.machine;
+    chain.reach(false);
+    if ('keys' in node) this.#hinder(node.index);
+    this.world.after(ms * 1_000, () => {
+      if ('keys' in node) this.#hinder(node.index);
+      chain.reach(true);
+    });
+  }
+
+  hindered(relay: number, fromHeight: number, toHeight: number): boolean {
+    for (let height = fromHeight; height <= toHeight; height++) {
+      if (this.#hindered.get(height)?.has(relay) || this.#hindered.get(height)?.has(-1)) return true;
+    }
+    return false;
+  }
+
+  /** @param relay all of them when undefined. */
+  #hinder(relay = -1, height = this.chain.height): void {
+    const at = this.#hindered.get(height) ?? new Set();
+    this.#hindered.set(height, at.add(relay));
+  }
+
+  /** Ids of contracts of which a client has not yet got its money. */
+  unfinished(): string[] {
+    return [...this.rules.money.channels.all]
+      .filter(({ confirmed }) => confirmed)
+      .flatMap(({ id, terms }) => {
+        const unspent = this.chain.unspent(terms.outpoint);
+        return unspent === undefined ? [] : [`${id.slice(0, 8)} (${toHex(terms.outpoint.txid).slice(0, 8)})`];
+      });
+  }
+}

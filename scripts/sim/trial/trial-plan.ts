@@ -1,0 +1,101 @@
+import type { ContractVariant } from '../../../src/bitcoin/contract-tx.ts';
+import { drawFaults, type Faults } from '../../../src/sim/faults.ts';
+import { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+
+/** A client that breaks rules: `rider` counts no cells and pays once, `forger` sends payments that are worth nothing. */
+export type ClientKind = 'honest' | 'rider' | 'forger';
+
+/** What happens in a trial besides the weather, at random times. */
+export const actKinds = [
+  'download',
+  'hangUp',
+  'newCircuits',
+  'killRelay',
+  'killClient',
+  'cutPower',
+  'reorg',
+  'blocks',
+  'feeSpike',
+  'evict',
+  'chainDown',
+  'swizzle',
+  'clockJump',
+] as const;
+export type ActKind = (typeof actKinds)[number];
+
+/** Everything that a seed decides about one trial but the course of its events. */
+export interface TrialPlan {
+  readonly seed: number;
+  /** Steps until faults stop and progress is demanded. */
+  readonly steps: number;
+  readonly relays: number;
+  readonly exits: number;
+  readonly clients: number;
+  /** Of the clients, from the last one on. */
+  readonly hostile: readonly ClientKind[];
+  readonly variant: ContractVariant;
+  readonly priceMsatPer2Pow20: bigint;
+  readonly window: number;
+  readonly channelSat: bigint;
+  readonly blockMs: number;
+  readonly reusePaidChannels: boolean;
+  /** Kinds that this trial knows; users download in all of them. */
+  readonly kinds: readonly ActKind[];
+  /** Between acts, on average. */
+  readonly actMs: number;
+  /** Downloads are up to this long. */
+  readonly downloadBytesMax: number;
+  readonly faults: Faults;
+  /** Numbers of the acts that are done; all when undefined. */
+  readonly acts: readonly number[] | undefined;
+}
+
+/** What a replay may set otherwise than the seed does. */
+export type PlanChanges = Partial<Pick<TrialPlan, 'steps' | 'clients' | 'relays' | 'acts' | 'kinds'>>;
+
+export const trialSteps = 150_000;
+const relaysLeast = 4;
+
+/** Draws a plan, each seed its own mix (swarm testing): a world in which everything happens hides what a rarer one shows. */
+export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
+  const draw = new SeededEntropy(`plan/${seed}`);
+  const clients = draw.between(1, 4);
+  const drawn = {
+    seed,
+    steps: trialSteps,
+    relays: draw.between(relaysLeast, 7),
+    exits: 2,
+    clients,
+    hostile: hostileOf(draw, clients),
+    variant: draw.pick(['spillman', 'cltv'] as const),
+    priceMsatPer2Pow20: BigInt(draw.between(200, 5_000)) * 1_000_003n,
+    window: draw.pick([64, 256, 512, 2_048]),
+    channelSat: BigInt(draw.pick([12_000, 40_000, 150_000])),
+    blockMs: draw.pick([500, 2_000, 6_000]),
+    reusePaidChannels: draw.chance(0.5),
+    kinds: actKinds.filter(kind => kind === 'download' || draw.chance(0.5)),
+    actMs: draw.pick([200, 800, 3_000]),
+    downloadBytesMax: draw.pick([100_000, 500_000, 3_000_000]),
+    faults: frayed(drawFaults(draw.fork('faults'))),
+    acts: undefined,
+  };
+  return { ...drawn, ...changes };
+}
+
+function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {
+  if (!draw.chance(0.25)) return [];
+  return Array.from({ length: draw.between(1, clients) }, () => draw.pick(['rider', 'forger'] as const));
+}
+
+/** Segments are small, so that cells come in pieces and more happens between two of them. */
+function frayed(faults: Faults): Faults {
+  const { network } = faults;
+  return {
+    ...faults,
+    network: { ...network, segmentBytesMax: Math.min(network.segmentBytesMax ?? 16_384, 1_400) },
+  };
+}
+
+export function kindOf(plan: TrialPlan, client: number): ClientKind {
+  return plan.hostile[plan.clients - 1 - client] ?? 'honest';
+}

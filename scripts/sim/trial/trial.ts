@@ -1,0 +1,112 @@
+import type { TraceLine } from '../../../src/sim/trace-hash.ts';
+import { Acts, type DoneAct } from './acts.ts';
+import type { Breach } from './rule-book.ts';
+import { TrialNetwork, TrialRules } from './trial-network.ts';
+import type { TrialPlan } from './trial-plan.ts';
+
+/** How a trial went. */
+export interface TrialResult {
+  readonly plan: TrialPlan;
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly payments: number;
+  readonly blocks: number;
+  readonly acts: readonly DoneAct[];
+  /** Over every call of every port. */
+  readonly digest: string;
+  readonly breach: Breach | undefined;
+}
+
+/** All rules are asked this often; what they concern is looked at as it happens. */
+const stepsBetweenRules = 1_024;
+const settleBlocks = 200;
+
+/** One world from its seed to its end: faults first, then none, and demands. */
+export function runTrial(plan: TrialPlan, trace?: TraceLine): TrialResult {
+  const rules = new TrialRules(plan);
+  const network = new TrialNetwork(plan, rules, trace);
+  const acts = new Acts(network);
+  try {
+    runPhases(network, acts);
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    rules.book.break('honest', cause.message);
+  }
+  const { world, audit } = network;
+  return {
+    plan,
+    steps: world.steps,
+    virtualMs: world.nowUs / 1_000,
+    payments: audit.payments,
+    blocks: network.blocksMined,
+    acts: acts.done,
+    digest: world.trace.digest(),
+    breach: rules.book.breach,
+  };
+}
+
+function runPhases(network: TrialNetwork, acts: Acts): void {
+  const { world, plan } = network;
+  network.endow();
+  acts.start();
+  watchedUntil(network, () => world.steps >= plan.steps);
+  acts.stop();
+  network.faults.stop();
+  network.heal();
+  demandProgress(network);
+}
+
+/** Runs until `done`, with all rules asked on the way; a breach ends it. */
+function watchedUntil(network: TrialNetwork, done: () => boolean, virtualMs?: number): void {
+  const { world, rules } = network;
+  const { book } = rules;
+  let next = world.steps + stepsBetweenRules;
+  const limits = virtualMs === undefined ? {} : { virtualMs };
+  world.runUntil(() => {
+    if (world.steps >= next) {
+      next = world.steps + stepsBetweenRules;
+      rules.all();
+    }
+    return book.breach !== undefined || done();
+  }, limits);
+}
+
+/** Everybody is served, then leaves, and all money comes to where it belongs. */
+function demandProgress(network: TrialNetwork): void {
+  const { rules, users } = network;
+  const { book } = rules;
+  watchedUntil(network, () => network.clients.every(({ core }) => core.ready) && !network.anyDown, 600_000);
+  const honest = network.honestClients;
+  book.hold(
+    honest.every(({ core }) => core.ready),
+    'live',
+    () => 'a client finds no circuit once faults have stopped',
+  );
+  // What was under way has had its time to fail.
+  watchedUntil(network, () => users.finished === users.downloads.length, 600_000);
+  const before = users.downloads.length;
+  for (const client of honest) network.fetch(client, 50_000);
+  watchedUntil(network, () => users.finished === users.downloads.length, 600_000);
+  const failed = users.downloads.slice(before).filter(({ state }) => state !== 'complete');
+  book.hold(
+    failed.length === 0,
+    'live',
+    () => `${failed.length} of ${honest.length} clients are not served: ${failed[0].why || failed[0].state}`,
+  );
+  if (book.breach !== undefined) return;
+  network.stopClients();
+  for (let block = 0; block < settleBlocks && book.breach === undefined; block++) {
+    network.chain.mine();
+    watchedUntil(network, () => false, 500);
+  }
+  rules.all();
+  const left = network.unfinished();
+  book.hold(
+    left.length === 0,
+    'live',
+    () =>
+      `${settleBlocks} blocks later ${left.length} contracts are neither settled nor refunded: ${left[0]}`,
+  );
+  const kept = network.relays.reduce((sum, { core }) => sum + core.circuits.size, 0);
+  book.hold(kept === 0, 'live', () => `relays keep ${kept} circuits of clients that have left`);
+}
