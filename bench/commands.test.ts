@@ -41,6 +41,8 @@ describe.each([
 it('ends with 2 on numbers that cannot be, before anything is started', async () => {
   for (const args of [
     ['window', '--windows', '0'],
+    ['window', '--rtt', '300ms'],
+    ['window', '--rtt', '300', '--rate', '5MB/s'],
     ['tor', '--repeat', '0'],
     ['cells', '--size', 'much'],
     ['nothing'],

@@ -4,6 +4,7 @@ import { parseNetFile } from '../scripts/net-file.ts';
 import type { NetworkState } from '../scripts/network-state.ts';
 import { NetworkStart } from '../scripts/spawn-network.ts';
 import type { Stage } from './run-bench.ts';
+import { type WideArea, writeShapedProgram } from './wide-area.ts';
 
 /** The relays with a price, and the same once more free of charge, as the control. */
 export type Tariff = 'paid' | 'free';
@@ -13,10 +14,8 @@ const relaysOf: Readonly<Record<Tariff, readonly string[]>> = {
   free: ['guard2', 'middle2', 'exit2'],
 };
 
-/** The last so many hops of a path of three. */
-export function pathOf(tariff: Tariff, hops: 1 | 3): readonly string[] {
-  return relaysOf[tariff].slice(-hops);
-}
+/** Exits of a wide-area network that are as far away as the whole path of three is long. */
+const farExits: Readonly<Record<Tariff, string>> = { paid: 'exit3', free: 'exit4' };
 
 /** A network of our own: three relays that are paid over Bitcoin channels, three that cost nothing, one client. */
 export interface PaidLab {
@@ -35,24 +34,29 @@ export interface PaidLabOptions {
   readonly bitcoind?: string;
   /** Servers of this machine that the exits may reach, beside the lab's own. */
   readonly exitTo?: readonly string[];
+  /** How far away the last hop is, of one as of three; absent: all is on loopback. */
+  readonly wide?: WideArea;
 }
 
 /** Starts it; it ends with the stage. */
 export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promise<PaidLab> {
   const { terminal, dir } = stage;
+  const { price, channelSizeSat: size, wide } = options;
+  const free = '0 sat/GiB';
   const group = (price: string) =>
     ['flags: [guard]', 'flags: [middle]', 'exit: true'].map(kind => `  - {${kind}, price: ${price}}`);
-  const size = options.channelSizeSat;
   const plan = [
     'relays:',
-    ...group(options.price),
-    ...group('0 sat/GiB'),
+    ...group(price),
+    ...group(free),
+    ...(wide === undefined ? [] : [price, free].map(each => `  - {exit: true, price: ${each}}`)),
     ...(size === undefined ? [] : [`pay: {channel_size: ${size}}`]),
   ];
   const start = new NetworkStart({
     dir,
     plan: parseNetFile('the benchmark', plan.join('\n')),
     bitcoind: options.bitcoind,
+    program: wide && writeShapedProgram(dir, wide, Object.values(farExits)),
     exitTo: options.exitTo ?? [],
     say: line => terminal.detail(line),
     signal: stage.signal,
@@ -71,7 +75,8 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     control,
     open: async (tariff, hops, user, windowCells) => {
       if (tariff === 'paid') await start.fund(control);
-      return control.openCircuit(pathOf(tariff, hops), user, windowCells);
+      const path = wide && hops === 1 ? [farExits[tariff]] : relaysOf[tariff].slice(-hops);
+      return control.openCircuit(path, user, windowCells);
     },
     pids: tariff => {
       const [guard, middle, exit] = relaysOf[tariff].map(pidOf);

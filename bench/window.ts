@@ -1,4 +1,5 @@
 import { grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { startEchoServer } from './echo.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
 import { PaidDesk } from './paid-desk.ts';
@@ -9,6 +10,7 @@ import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
 import { estimateOf, ratioOf, spreadOf } from './statistics.ts';
 import { transfer } from './traffic.ts';
 import { type Measure, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
+import { describe, howEmulated, type WideArea } from './wide-area.ts';
 import { bandwidthDelayCells, delayTrial, smallestWindow } from './window-limits.ts';
 import { windowPlot } from './window-plot.ts';
 
@@ -16,6 +18,10 @@ export interface BenchWindowOptions extends BenchOptions {
   readonly size?: number;
   readonly windows?: readonly number[];
   readonly bitcoind?: string;
+  /** With `rate`: over an emulated wide-area path of such a round trip, in milliseconds. */
+  readonly rtt?: number;
+  /** Bytes a second of each of its links. */
+  readonly rate?: number;
 }
 
 /** A price at which the smallest window is worth claiming. */
@@ -36,17 +42,18 @@ const measures: Readonly<Record<string, Measure>> = {
 
 /** Throughput over payment window, as in paper 004's figure: a control without payments, then each window. */
 export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Promise<number> {
-  return runBench('window', options, terminal, async stage => {
+  const wide = wideAreaOf(options);
+  return runBench(wide ? 'window-wide' : 'window', options, terminal, async stage => {
     const { quick = false, repeat } = options;
-    const { size = quick ? 5_000_000 : 105_000_000 } = options;
-    const { windows = quick ? [256, 4_096, 65_536] : windowsInFull } = options;
-    const series = await measureAll(stage, { ...options, size, windows });
+    const { size = sizeOf(quick, wide) } = options;
+    const { windows = windowsOf(quick, wide) } = options;
+    const series = await measureAll(stage, { ...options, size, windows, wide });
     const { cores, cpu } = stage.environment;
     const microseconds = (operation: string) =>
       spreadOf(valuesOf(series, 'time', { operation, subject: schemeSubject })).median;
     const [payUs, redeemUs] = [microseconds('Pay'), microseconds('Redeem')];
     return {
-      settings: { size, repeat, windows, price },
+      settings: { size, repeat, windows, price, ...wide },
       measures,
       series,
       findings: findingsOf(series, windows),
@@ -57,10 +64,12 @@ export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Pr
         paySeconds: payUs / 1e6,
         redeemSeconds: redeemUs / 1e6,
         subtitle: [
+          ...(wide ? [describe(wide)] : []),
           `${megabytes(size)} a transfer, ${repeat} repeats, ${cores} cores of ${cpu}; Pay ${payUs.toFixed(0)} us, Redeem ${redeemUs.toFixed(0)} us`,
         ],
       }),
       notes: [
+        ...(wide ? [howEmulated(wide)] : []),
         'Predicted (paper 004): the seconds of the control, and a Pay and a Redeem for each payment at each hop.',
         'The client keeps a bandwidth-delay product prepaid beside the window, so that a smaller window completes too.',
       ],
@@ -68,15 +77,43 @@ export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Pr
   });
 }
 
+function wideAreaOf({ rtt, rate }: BenchWindowOptions): WideArea | undefined {
+  if (rtt === undefined && rate === undefined) return undefined;
+  if (rtt === undefined || rate === undefined)
+    throw new OperatorError('USAGE', 'a wide-area path has both --rtt and --rate', exitCode.usage);
+  return { roundTripMs: rtt, bytesPerSecond: rate };
+}
+
+/** Far away a transfer takes as long as its path says: four seconds and more. */
+function sizeOf(quick: boolean, wide: WideArea | undefined): number {
+  if (wide === undefined) return quick ? 5_000_000 : 105_000_000;
+  return Math.round(wide.bytesPerSecond * (quick ? 0.5 : 4));
+}
+
+function windowsOf(quick: boolean, wide: WideArea | undefined): readonly number[] {
+  if (!quick) return windowsInFull;
+  return wide === undefined ? [256, 4_096, 65_536] : [1_024, 16_384];
+}
+
 async function measureAll(
   stage: Stage,
-  options: BenchWindowOptions & { readonly size: number; readonly windows: readonly number[] },
+  options: BenchWindowOptions & {
+    readonly size: number;
+    readonly windows: readonly number[];
+    readonly wide: WideArea | undefined;
+  },
 ): Promise<Series[]> {
-  const { quick = false, size, windows, repeat, bitcoind } = options;
+  const { quick = false, size, windows, repeat, bitcoind, wide } = options;
   const { terminal, signal } = stage;
   const echo = await startEchoServer();
   stage.defer(() => echo.stop());
-  const lab = await startPaidLab(stage, { price, channelSizeSat, bitcoind, exitTo: [echo.address] });
+  const lab = await startPaidLab(stage, {
+    price,
+    channelSizeSat,
+    bitcoind,
+    exitTo: [echo.address],
+    wide,
+  });
   const desk = new PaidDesk(`${stage.dir}/desk`);
   stage.defer(() => desk.stop());
   await desk.open(2);
@@ -90,8 +127,9 @@ async function measureAll(
     ...hopCounts.map(hops => delayTrial(lab, stage, hops, echo.address, ms)),
     ...paymentOperations(desk).map(operation => operationTrial(operation, ms)),
   ];
-  const series = await measureTrials(trials, { repeat }, terminal, signal);
-  for (const hops of hopCounts) {
+  const series = await measureTrials(trials, { repeat, warmUp: wide ? 0 : 1 }, terminal, signal);
+  // Tried in vain, each takes as long as our patience: not for a quick look far away.
+  for (const hops of wide && quick ? [] : hopCounts) {
     const smallest = await smallestWindow(lab, stage, hops, largestTried, size / 20);
     if (smallest !== undefined)
       series.push({ measure: 'smallest window', factors: { hops }, values: [smallest] });

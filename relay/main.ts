@@ -1,10 +1,10 @@
 import { readRelayConfig } from './config.ts';
-import { type RunningRelay, startRelay } from './start-relay.ts';
+import { type NewLinks, type RunningRelay, startRelay } from './start-relay.ts';
 
 /** Runs one relay in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
-export async function relayMain(torrc: string, pay: string | undefined): Promise<void> {
+export async function relayMain(torrc: string, pay: string | undefined, newLinks?: NewLinks): Promise<void> {
   const stopped = stopRequested();
-  const relay = await startRelay(readRelayConfig(torrc, pay));
+  const relay = await startRelay(readRelayConfig(torrc, pay), newLinks);
   process.stdout.write(`${readyLine(relay)}\n`);
   await stopped;
   await relay.stop();

@@ -23,9 +23,9 @@ import { noChain } from '../src/node-io/no-chain.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
-import { TlsLinks } from '../src/node-io/tls-links.ts';
+import { type TlsIdentity, TlsLinks } from '../src/node-io/tls-links.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Endpoint, Entropy } from '../src/ports.ts';
+import type { Endpoint, Entropy, LinkHandler, LinkPort } from '../src/ports.ts';
 import { bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
@@ -44,8 +44,18 @@ export interface RunningRelay {
   stop(): Promise<void>;
 }
 
+/** Links to other nodes, as TlsLinks has them; whoever emulates a network stands between. */
+export interface NodeLinks extends LinkPort {
+  attach(handler: LinkHandler): void;
+  listen(at: Endpoint): Promise<Endpoint>;
+  stop(): Promise<void>;
+}
+export type NewLinks = (identity: TlsIdentity) => NodeLinks;
+
+const tlsLinks: NewLinks = identity => new TlsLinks(identity);
+
 /** Wires a relay's core to sockets, disk and chain. Throws OperatorError for what a person can mend. */
-export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
+export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Promise<RunningRelay> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
   const schemes = schemesOf(config.pay);
@@ -60,7 +70,7 @@ export async function startRelay(config: RelayConfig): Promise<RunningRelay> {
   });
   store.attach({ onAnswer: answer => core.onAnswer(answer) });
   const certificate = makeTlsCertificate(keys, clock.wallMs());
-  const links = new TlsLinks({ privateKeyPem: keys.tls.pem, certificate });
+  const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
   const streams = new TcpStreams();
   const { chain: chainAccess } = config.pay;
   const chain =
@@ -149,7 +159,7 @@ function nodeKeysIn(directory: string, entropy: Entropy): NodeKeys {
   );
 }
 
-async function listen(links: TlsLinks, at: Endpoint): Promise<Endpoint> {
+async function listen(links: NodeLinks, at: Endpoint): Promise<Endpoint> {
   try {
     return await links.listen(at);
   } catch (error) {

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { parseBytesPerSecond, parseRoundTripMs } from '../bench/wide-area.ts';
 import { bitcoindOption, type Does, wholeNumber } from './cli-parts.ts';
 
 /** Adds the commands that measure. */
@@ -15,6 +16,12 @@ export function addBench(program: Command, does: Does): void {
   measured('window', 'throughput over payment window, one hop and three, against a control without payments')
     .option('--size <bytes>', 'how much each transfer streams', wholeNumber(100_000, 10_000_000_000))
     .option('--windows <cells>', 'payment windows, with commas between', windowList)
+    .option(
+      '--rtt <time>',
+      'over an emulated wide-area path: there and back takes so long (300ms)',
+      roundTrip,
+    )
+    .option('--rate <rate>', 'and each of its links carries so much (5MB/s)', rate)
     .addOption(bitcoindOption())
     .action(does(async () => (await import('../bench/window.ts')).benchWindow));
   measured('tor', 'our network beside the installed C tor: speed, CPU, latency, handshakes, memory')
@@ -46,6 +53,18 @@ export function addBench(program: Command, does: Does): void {
     .argument('<before>', 'the JSON file of the earlier run')
     .argument('<after>', 'that of the later one')
     .action(does(async () => (await import('../bench/compare.ts')).compare));
+}
+
+function roundTrip(text: string): number {
+  return parseRoundTripMs(text) ?? misread('a time such as 300ms is needed.');
+}
+
+function rate(text: string): number {
+  return parseBytesPerSecond(text) ?? misread('a rate such as 5MB/s is needed.');
+}
+
+function misread(why: string): never {
+  throw new InvalidArgumentError(why);
 }
 
 function windowList(text: string): number[] {

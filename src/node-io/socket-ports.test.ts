@@ -4,65 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
-import { generateRsaKey } from '../crypto/rsa.ts';
-import { selfSignedCertificate } from '../crypto/x509.ts';
-import type { Endpoint, LinkHandler, LinkPort, StreamHandler, StreamId, StreamPort } from '../ports.ts';
+import type { LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 import { linkPortKit, type PortWorld, streamPortKit } from '../sim/port-kits.ts';
 import { TcpStreams } from './tcp-streams.ts';
-import { type TlsIdentity, TlsLinks } from './tls-links.ts';
+import { TlsLinks } from './tls-links.ts';
+import { identity, localhost, nowhere, settle, tlsWorld, until } from './tls-world.fixture.ts';
 
-const localhost: Endpoint = { host: '127.0.0.1', port: 0 };
-const key = generateRsaKey(2048);
-const identity: TlsIdentity = {
-  privateKeyPem: key.pem,
-  certificate: selfSignedCertificate({
-    privateKeyPem: key.pem,
-    commonName: 'www.example.net',
-    notBeforeMs: Date.now() - 86_400_000,
-    notAfterMs: Date.now() + 86_400_000,
-    serial: Uint8Array.of(1),
-  }),
-};
-const nextTurn = () => new Promise<void>(done => setTimeout(done, 1));
-
-async function until(holds: () => boolean, each: () => void = () => {}): Promise<void> {
-  while (!holds()) {
-    each();
-    await nextTurn();
-  }
-}
-
-/** Many turns of the event loop, in which loopback delivers all it has. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 100; i++) await nextTurn();
-}
-
-/** A port on loopback that was free a moment ago and that nobody listens at. */
-async function nowhere(): Promise<Endpoint> {
-  const server = createServer();
-  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as { port: number };
-  await new Promise(closed => server.close(closed));
-  return { host: '127.0.0.1', port };
-}
-
-linkPortKit('TlsLinks', async (): Promise<PortWorld<LinkPort, LinkHandler>> => {
-  const [near, far] = [new TlsLinks(), new TlsLinks(identity)];
-  const side = (links: TlsLinks) => ({
-    port: links,
-    attach: (handler: LinkHandler) => links.attach(handler),
-    turn: <T>(run: () => T) => run(),
-  });
-  return {
-    dialler: side(near),
-    listener: side(far),
-    at: await far.listen(localhost),
-    nowhere: await nowhere(),
-    until,
-    settle,
-    stop: async () => void (await Promise.all([near.stop(), far.stop()])),
-  };
-});
+linkPortKit('TlsLinks', () => tlsWorld());
 
 /**
  * TCP tells a close as an end of bytes, so a side hears `closed` once it has answered with an end of its own, as every core
