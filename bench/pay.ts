@@ -1,12 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Terminal } from '../scripts/terminal.ts';
-import { assert } from '../src/base/assert.ts';
-import { paymentStatus } from '../src/payment/scheme.ts';
 import { barPlot } from './bar-plot.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
-import { PaidDesk } from './paid-desk.ts';
+import { PaidRelay } from './paid-relay.ts';
 import { paymentOperations, rawSubject, schemeSubject } from './payment-operations.ts';
+import { RedeemLoad } from './redeem-load.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
@@ -17,6 +15,7 @@ const circuits = 256;
 const measures: Readonly<Record<string, Measure>> = {
   ...timeMeasure,
   redeems: { unit: 'a second', better: 'more' },
+  'redeems a core': { unit: 'a CPU second', better: 'more' },
   'event loop p99': { unit: 'ms', better: 'less' },
 };
 
@@ -26,13 +25,14 @@ export function benchPay(options: BenchOptions, terminal: Terminal): Promise<num
     const { quick = false, repeat } = options;
     const ms = quick ? 100 : 300;
     const paymentsEach = quick ? 10 : 40;
-    terminal.say(`opening ${circuits} channels`);
-    const desk = new PaidDesk(stage.dir);
-    stage.defer(() => desk.stop());
-    await desk.open(circuits);
+    terminal.say(`opening ${circuits} channels, each over a circuit of its own`);
+    const relay = new PaidRelay(stage.dir);
+    stage.defer(() => relay.stop());
+    // The last two are those of Pay and Redeem alone.
+    await relay.open(circuits + 2);
     const trials = [
-      ...paymentOperations(desk).map(operation => operationTrial(operation, ms)),
-      durableTrial(desk, paymentsEach),
+      ...paymentOperations(relay).map(operation => operationTrial(operation, ms)),
+      durableTrial(relay, paymentsEach),
     ];
     const series = await measureTrials(trials, { repeat }, terminal, stage.signal);
     const { cores, cpu, diskSyncsPerSecond } = stage.environment;
@@ -61,38 +61,27 @@ export function benchPay(options: BenchOptions, terminal: Terminal): Promise<num
   });
 }
 
-/** What a busy relay finds in the links that it reads in one turn of its event loop. */
-const redeemsPerTurn = 16;
-
-/** Every circuit sends its next REDEEM when the RECEIPT of the last is there, as over a link; signed before. */
-function durableTrial(desk: PaidDesk, paymentsEach: number): Trial {
-  // The last two are those of Pay and Redeem alone.
-  const sessions = desk.sessions.slice(0, -2);
+/** Every circuit sends its next REDEEM when the RECEIPT of the last is there, as over a link; signed and sealed before. */
+function durableTrial(relay: PaidRelay, paymentsEach: number): Trial {
+  const paying = relay.circuits.slice(0, circuits);
   return {
     name: `${circuits} circuits paying`,
     factors: { subject: schemeSubject },
     async run() {
-      const signed = sessions.map(session => desk.sign(session, paymentsEach));
-      const ready = sessions.map((_, at) => at);
-      const sent = sessions.map(() => 0);
-      let left = sessions.length * paymentsEach;
-      const redeem = (at: number): void =>
-        sessions[at].redeem(signed[at][sent[at]++], ({ status }) => {
-          assert(status === paymentStatus.ok, 'a payment is credited');
-          left -= 1;
-          if (sent[at] < paymentsEach) ready.push(at);
-        });
+      const load = new RedeemLoad(relay, paying, paymentsEach);
       const delay = monitorEventLoopDelay({ resolution: 1 });
       delay.enable();
       const started = performance.now();
-      while (left > 0) {
-        for (const at of ready.splice(0, redeemsPerTurn)) redeem(at);
-        await turn();
-      }
+      const cpuBefore = process.cpuUsage();
+      await load.run();
+      const { user, system } = process.cpuUsage(cpuBefore);
       const seconds = (performance.now() - started) / 1_000;
       delay.disable();
+      load.check();
+      const redeems = paying.length * paymentsEach;
       return {
-        redeems: (sessions.length * paymentsEach) / seconds,
+        redeems: redeems / seconds,
+        'redeems a core': (redeems * 1e6) / (user + system),
         'event loop p99': delay.percentile(99) / 1e6,
       };
     },
@@ -110,6 +99,11 @@ function findingsOf(series: readonly Series[]): Finding[] {
       goal: { atMost: 1.2 },
     })),
     { name: 'durable REDEEMs', unit: 'a second', ...durable('redeems'), goal: { atLeast: 10_000 } },
+    {
+      name: 'the same by CPU, threads of the store included',
+      unit: 'a CPU second',
+      ...durable('redeems a core'),
+    },
     { name: 'event loop p99 meanwhile', unit: 'ms', ...durable('event loop p99'), goal: { atMost: 20 } },
   ];
 }

@@ -2,8 +2,8 @@ import { grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { startEchoServer } from './echo.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
-import { PaidDesk } from './paid-desk.ts';
 import { type PaidLab, startPaidLab } from './paid-lab.ts';
+import { PaidRelay } from './paid-relay.ts';
 import { paymentOperations, schemeSubject } from './payment-operations.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
@@ -114,9 +114,9 @@ async function measureAll(
     exitTo: [echo.address],
     wide,
   });
-  const desk = new PaidDesk(`${stage.dir}/desk`);
-  stage.defer(() => desk.stop());
-  await desk.open(2);
+  const relay = new PaidRelay(`${stage.dir}/relay`);
+  stage.defer(() => relay.stop());
+  await relay.open(2);
   const ms = quick ? 100 : 300;
   const trials = [
     // The relays of the control must have carried as much as those of all windows before either is counted.
@@ -125,7 +125,7 @@ async function measureAll(
       hopCounts.map(hops => trialOf(lab, stage, { hops, window, size, warmUps: 1 })),
     ),
     ...hopCounts.map(hops => delayTrial(lab, stage, hops, echo.address, ms)),
-    ...paymentOperations(desk).map(operation => operationTrial(operation, ms)),
+    ...paymentOperations(relay).map(operation => operationTrial(operation, ms)),
   ];
   const series = await measureTrials(trials, { repeat, warmUp: wide ? 0 : 1 }, terminal, signal);
   // Tried in vain, each takes as long as our patience: not for a quick look far away.

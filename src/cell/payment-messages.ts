@@ -66,7 +66,7 @@ export class FragmentAssembler {
     this.#count = count;
     this.#pieces.push(piece.slice());
     if (this.#pieces.length < count) return ok(undefined);
-    const bytes = concatBytes(...this.#pieces);
+    const bytes = count === 1 ? this.#pieces[0] : concatBytes(...this.#pieces);
     this.#pieces = [];
     return ok({ messageId, bytes });
   }
