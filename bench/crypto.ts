@@ -7,7 +7,7 @@ import { circuitKeyBytes, circuitKeysOf } from '../src/crypto/circuit-keys.ts';
 import { cellMemory, readArea } from '../src/crypto/kernels/cell-memory.ts';
 import { ntorClientFinish, ntorClientRequest, ntorClientStart, ntorServer } from '../src/crypto/ntor.ts';
 import { RunningDigest } from '../src/crypto/running-digest.ts';
-import { generateX25519, x25519 } from '../src/crypto/x25519.ts';
+import { generateX25519, x25519Peer } from '../src/crypto/x25519.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { RelayLayer } from '../src/onion/relay-layer.ts';
 import { barPlot } from './bar-plot.ts';
@@ -116,7 +116,7 @@ function handshakeOperations(): Operation[] {
       operation: 'x25519',
       subject: our,
       batch,
-      run: times(batch, () => x25519(onionKey.secret, peer.publicKey)),
+      run: times(batch, () => onionKey.shared(x25519Peer(peer.publicKey))),
     },
     {
       operation: 'ntor',

@@ -23,6 +23,6 @@ export function publicKeyOf(curve: Curve, publicKey: Uint8Array): KeyObject {
 
 /** The 32 bytes of a private key's public half. */
 export function publicBytesOf(privateKey: KeyObject): Uint8Array {
-  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  const { x } = privateKey.export({ format: 'jwk' });
   return new Uint8Array(Buffer.from(x as string, 'base64url'));
 }

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '../base/fault.ts';
 import type { Entropy } from '../ports.ts';
 import { Ed25519Key } from './ed25519.ts';
 import { generateRsaKey, RsaKey } from './rsa.ts';
-import { type X25519KeyPair, x25519FromSecret } from './x25519.ts';
+import { X25519KeyPair } from './x25519.ts';
 
 /** All long-lived keys of a relay or authority. */
 export interface NodeKeys {
@@ -35,7 +35,7 @@ export function makeNodeKeys(entropy: Entropy, rsa: NodeRsaKeys): NodeKeys {
     identity: new Ed25519Key(entropy.bytes(32)),
     signing: new Ed25519Key(entropy.bytes(32)),
     linkAuth: new Ed25519Key(entropy.bytes(32)),
-    ntor: x25519FromSecret(entropy.bytes(32)),
+    ntor: new X25519KeyPair(entropy.bytes(32)),
   };
 }
 
@@ -83,7 +83,7 @@ export function decodeNodeKeys(text: string): Result<NodeKeys, { code: 'KEYS_MAL
     identity: seed('identity'),
     signing: seed('signing'),
     linkAuth: seed('linkAuth'),
-    ntor: read('ntor', base64 => x25519FromSecret(fromBase64(base64) ?? new Uint8Array(0))),
+    ntor: read('ntor', base64 => new X25519KeyPair(fromBase64(base64) ?? new Uint8Array(0))),
   };
   return broken === undefined ? ok(keys) : fail('KEYS_MALFORMED', broken);
 }

@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../base/fault.ts';
 import type { Entropy } from '../ports.ts';
 import { type CircuitKeys, circuitKeyBytes, circuitKeysOf } from './circuit-keys.ts';
 import { equalSecrets } from './constant-time.ts';
-import { generateX25519, type X25519KeyPair, x25519 } from './x25519.ts';
+import { generateX25519, type X25519KeyPair, x25519Peer } from './x25519.ts';
 
 /**
  * The ntor handshake, version 3: each side sends the other a message with it, sealed, and both must name the same use of
@@ -66,7 +66,7 @@ export function ntorV3ClientStart(
   verification: Uint8Array = circuitVerification,
 ): Result<NtorV3ClientState> {
   const ephemeral = generateX25519(entropy);
-  const onionSecret = x25519(ephemeral.secret, relay.onionKey);
+  const onionSecret = ephemeral.shared(x25519Peer(relay.onionKey));
   if (onionSecret === undefined) return fail('NTOR_BAD_POINT');
   const keys = messageKeys(onionSecret, relay, ephemeral.publicKey, verification);
   const sealed = xorAes256(keys.encryption, message);
@@ -79,7 +79,7 @@ export function ntorV3ClientStart(
 export function ntorV3ClientFinish(state: NtorV3ClientState, reply: Uint8Array): Result<NtorV3Agreed> {
   if (reply.length < replyBytesMin) return fail('NTOR_BAD_LENGTH');
   const relayKey = reply.subarray(0, 32);
-  const shared = x25519(state.ephemeral.secret, relayKey);
+  const shared = state.ephemeral.shared(x25519Peer(relayKey));
   if (shared === undefined) return fail('NTOR_BAD_POINT');
   const sealed = reply.subarray(replyBytesMin);
   const agreed = agree(state, shared, state.ephemeral.publicKey, relayKey);
@@ -110,7 +110,8 @@ export function ntorV3Server(
     return fail('NTOR_NOT_OUR_KEY');
   const relay = { identity, onionKey: onionKey.publicKey };
   const clientKey = request.subarray(64, 96);
-  const onionSecret = x25519(onionKey.secret, clientKey);
+  const peer = x25519Peer(clientKey);
+  const onionSecret = onionKey.shared(peer);
   if (onionSecret === undefined) return fail('NTOR_BAD_POINT');
   const sealed = request.subarray(96, request.length - macBytes);
   const requestMac = request.subarray(request.length - macBytes);
@@ -120,7 +121,7 @@ export function ntorV3Server(
   const said = answer(xorAes256(keys.encryption, sealed));
   if (!said.ok) return said;
   const ephemeral = generateX25519(entropy);
-  const shared = x25519(ephemeral.secret, clientKey);
+  const shared = ephemeral.shared(peer);
   if (shared === undefined) return fail('NTOR_BAD_POINT');
   const agreed = agree(
     { relay, verification, requestMac, onionSecret },

@@ -1,17 +1,16 @@
-import { hkdfSync } from 'node:crypto';
 import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
 import { fail, ok, type Result } from '../base/fault.ts';
 import type { Entropy } from '../ports.ts';
 import { type CircuitKeys, circuitKeyBytes, circuitKeysOf } from './circuit-keys.ts';
 import { equalSecrets } from './constant-time.ts';
-import { hmacSha256 } from './sha.ts';
-import { generateX25519, type X25519KeyPair, x25519 } from './x25519.ts';
+import { HmacSha256, hkdfSha256 } from './sha.ts';
+import { generateX25519, type X25519KeyPair, x25519Peer } from './x25519.ts';
 
 /** The ntor handshake. spec: tor-spec/create-created-cells (ntor) */
 const protoid = utf8('ntor-curve25519-sha256-1');
-const tMac = utf8('ntor-curve25519-sha256-1:mac');
-const tKey = utf8('ntor-curve25519-sha256-1:key_extract');
-const tVerify = utf8('ntor-curve25519-sha256-1:verify');
+const macOf = new HmacSha256(utf8('ntor-curve25519-sha256-1:mac'));
+const extraction = new HmacSha256(utf8('ntor-curve25519-sha256-1:key_extract'));
+const verifyOf = new HmacSha256(utf8('ntor-curve25519-sha256-1:verify'));
 const mExpand = utf8('ntor-curve25519-sha256-1:key_expand');
 const server = utf8('Server');
 
@@ -44,8 +43,8 @@ export function ntorClientRequest(state: NtorClientState): Uint8Array {
 export function ntorClientFinish(state: NtorClientState, reply: Uint8Array): Result<CircuitKeys> {
   if (reply.length !== ntorReplyBytes) return fail('NTOR_BAD_LENGTH');
   const relayEphemeral = reply.subarray(0, 32);
-  const xy = x25519(state.ephemeral.secret, relayEphemeral);
-  const xb = x25519(state.ephemeral.secret, state.onionKey);
+  const xy = state.ephemeral.shared(x25519Peer(relayEphemeral));
+  const xb = state.ephemeral.shared(x25519Peer(state.onionKey));
   if (xy === undefined || xb === undefined) return fail('NTOR_BAD_POINT');
   const { auth, keys } = derive(
     xy,
@@ -74,8 +73,9 @@ export function ntorServer(
     return fail('NTOR_NOT_OUR_KEY');
   const clientPublic = request.subarray(52, 84);
   const ephemeral = generateX25519(entropy);
-  const xy = x25519(ephemeral.secret, clientPublic);
-  const xb = x25519(onionKey.secret, clientPublic);
+  const peer = x25519Peer(clientPublic);
+  const xy = ephemeral.shared(peer);
+  const xb = onionKey.shared(peer);
   if (xy === undefined || xb === undefined) return fail('NTOR_BAD_POINT');
   const { auth, keys } = derive(xy, xb, relayId, onionKey.publicKey, clientPublic, ephemeral.publicKey);
   return ok({ reply: concatBytes(ephemeral.publicKey, auth), keys });
@@ -91,11 +91,8 @@ function derive(
   relayPublic: Uint8Array,
 ): { auth: Uint8Array; keys: CircuitKeys } {
   const secret = concatBytes(xy, xb, relayId, onionKey, clientPublic, relayPublic, protoid);
-  const verify = hmacSha256(tVerify, secret);
-  const auth = hmacSha256(
-    tMac,
-    concatBytes(verify, relayId, onionKey, relayPublic, clientPublic, protoid, server),
-  );
-  const material = new Uint8Array(hkdfSync('sha256', secret, tKey, mExpand, circuitKeyBytes));
+  const verify = verifyOf.digest(secret);
+  const auth = macOf.digest(verify, relayId, onionKey, relayPublic, clientPublic, protoid, server);
+  const material = hkdfSha256(extraction, secret, mExpand, circuitKeyBytes);
   return { auth, keys: circuitKeysOf(material) };
 }

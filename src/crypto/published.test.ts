@@ -17,14 +17,14 @@ import {
   ntorV3Handshake,
   torCertificates,
 } from './vectors/published.ts';
-import { x25519FromSecret } from './x25519.ts';
+import { X25519KeyPair } from './x25519.ts';
 
 const hex = (text: string) => fromHex(text) ?? new Uint8Array(0);
 /** Entropy that has been drawn already. */
 const fixed = (bytes: string): Entropy => ({ bytes: () => hex(bytes) });
 
 test.each(ntorHandshakes)('ntor answers $clientKey as other implementations do', vector => {
-  const onionKey = x25519FromSecret(hex(vector.onionSecret));
+  const onionKey = new X25519KeyPair(hex(vector.onionSecret));
   expect(toHex(onionKey.publicKey)).toBe(vector.onionKey);
   const relayId = hex(vector.relayId);
   const state = ntorClientStart(fixed(vector.clientSecret), relayId, onionKey.publicKey);
@@ -39,7 +39,7 @@ test.each(ntorHandshakes)('ntor answers $clientKey as other implementations do',
 test('ntor-v3 answers as other implementations do', () => {
   const vector = ntorV3Handshake;
   const verification = hex(vector.verification);
-  const onionKey = x25519FromSecret(hex(vector.onionSecret));
+  const onionKey = new X25519KeyPair(hex(vector.onionSecret));
   expect(toHex(onionKey.publicKey)).toBe(vector.onionKey);
   const identity = hex(vector.relayId);
   const started = ntorV3ClientStart(

@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import { concatBytes } from '../base/bytes.ts';
 
 export function sha1(...parts: readonly Uint8Array[]): Uint8Array {
   return digest('sha1', parts);
@@ -9,13 +10,53 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac('sha256', key).update(message).digest());
+  return new HmacSha256(key).digest(message);
+}
+
+const blockBytes = 64;
+
+/** HMAC under one key, by plain hashes in one call each: a third of what OpenSSL's object for it costs. spec: RFC 2104 */
+export class HmacSha256 {
+  readonly #inner: Uint8Array;
+  readonly #outer: Uint8Array;
+
+  constructor(key: Uint8Array) {
+    const short = key.length > blockBytes ? sha256(key) : key;
+    this.#inner = padded(short, 0x36);
+    this.#outer = padded(short, 0x5c);
+  }
+
+  digest(...parts: readonly Uint8Array[]): Uint8Array {
+    const inner = hash('sha256', concatBytes(this.#inner, ...parts), 'buffer');
+    return new Uint8Array(hash('sha256', concatBytes(this.#outer, inner), 'buffer'));
+  }
+}
+
+function padded(key: Uint8Array, pad: number): Uint8Array {
+  const block = new Uint8Array(blockBytes).fill(pad);
+  for (let i = 0; i < key.length; i++) block[i] ^= key[i];
+  return block;
+}
+
+/** Key material from a secret, whose extraction `salt` keys. spec: RFC 5869 */
+export function hkdfSha256(
+  salt: HmacSha256,
+  secret: Uint8Array,
+  info: Uint8Array,
+  length: number,
+): Uint8Array {
+  const expand = new HmacSha256(salt.digest(secret));
+  const material = new Uint8Array(length);
+  let block: Uint8Array = new Uint8Array(0);
+  for (let at = 0, count = 1; at < length; at += block.length, count++) {
+    block = expand.digest(block, info, Uint8Array.of(count));
+    material.set(block.subarray(0, length - at), at);
+  }
+  return material;
 }
 
 function digest(algorithm: string, parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash(algorithm);
-  for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+  return new Uint8Array(hash(algorithm, parts.length === 1 ? parts[0] : concatBytes(...parts), 'buffer'));
 }
 
 /** SHA-256 over what has been added so far. */
