@@ -43,6 +43,7 @@ it('ends with 2 on numbers that cannot be, before anything is started', async ()
     ['window', '--windows', '0'],
     ['window', '--rtt', '300ms'],
     ['window', '--rtt', '300', '--rate', '5MB/s'],
+    ['scale', '--relays', '2'],
     ['tor', '--repeat', '0'],
     ['cells', '--size', 'much'],
     ['nothing'],

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { splitAddress } from '../scripts/network-ports.ts';
 import { assert } from '../src/base/assert.ts';
 import { toHex } from '../src/base/bytes.ts';
@@ -13,6 +11,7 @@ import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TlsLinks } from '../src/node-io/tls-links.ts';
 import type { LinkId } from '../src/ports.ts';
+import { httpGet } from './http-get.ts';
 
 /** Handshakes that wait for their answers: enough to keep a relay busy, too few for any relay to turn one away. */
 const waitingMax = 64;
@@ -137,17 +136,4 @@ export class CreateLoad implements LinkUser {
   onRun(): void {}
 
   onCircuitWritable(): void {}
-}
-
-async function httpGet(at: string, path: string): Promise<string> {
-  const [host, port] = splitAddress(at);
-  const socket = connect(port, host);
-  socket.write(`GET ${path} HTTP/1.0\r\n\r\n`);
-  let text = '';
-  socket.setEncoding('latin1').on('data', chunk => {
-    text += chunk;
-  });
-  await once(socket, 'end');
-  socket.destroy();
-  return text.slice(text.indexOf('\r\n\r\n') + 4);
 }

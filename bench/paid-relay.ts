@@ -30,6 +30,8 @@ const firstPaymentMsat = 1_000_000n;
 const nextPaymentMsat = 1_000n;
 /** Turns in which nothing happens and nothing is under way to the disk: all that is left to wait for is a block. */
 const quietTurnsMax = 20;
+/** A coinbase of the simulated chain has room for so many, and some more. */
+const coinsPerBlock = 500;
 const blocksMax = 20;
 /** So much virtual time may pass in a turn: the longest that anything but a link's end waits. */
 const turnVirtualMs = 100;
@@ -174,8 +176,10 @@ export class PaidRelay {
   async open(circuits: number): Promise<void> {
     const wallet = this.#scheme.desk.wallet('payer');
     assert(wallet !== undefined, 'a payer has a wallet');
-    for (let coin = 0; coin < circuits; coin++) this.#chain.issue(wallet.address.script, coinSat);
-    this.#chain.mine();
+    for (let coin = 1; coin <= circuits; coin++) {
+      this.#chain.issue(wallet.address.script, coinSat);
+      if (coin % coinsPerBlock === 0 || coin === circuits) this.#chain.mine();
+    }
     let open = 0;
     const opening = Promise.all(
       Array.from({ length: circuits }, async (_, at) => {

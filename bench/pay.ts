@@ -1,10 +1,9 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Terminal } from '../scripts/terminal.ts';
 import { barPlot } from './bar-plot.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
 import { PaidRelay } from './paid-relay.ts';
 import { paymentOperations, rawSubject, schemeSubject } from './payment-operations.ts';
-import { RedeemLoad } from './redeem-load.ts';
+import { redeemAll } from './redeem-load.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
@@ -67,24 +66,7 @@ function durableTrial(relay: PaidRelay, paymentsEach: number): Trial {
   return {
     name: `${circuits} circuits paying`,
     factors: { subject: schemeSubject },
-    async run() {
-      const load = new RedeemLoad(relay, paying, paymentsEach);
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      delay.enable();
-      const started = performance.now();
-      const cpuBefore = process.cpuUsage();
-      await load.run();
-      const { user, system } = process.cpuUsage(cpuBefore);
-      const seconds = (performance.now() - started) / 1_000;
-      delay.disable();
-      load.check();
-      const redeems = paying.length * paymentsEach;
-      return {
-        redeems: redeems / seconds,
-        'redeems a core': (redeems * 1e6) / (user + system),
-        'event loop p99': delay.percentile(99) / 1e6,
-      };
-    },
+    run: () => redeemAll(relay, paying, paymentsEach),
   };
 }
 

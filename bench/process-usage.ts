@@ -17,6 +17,12 @@ export function residentBytesOf(pid: number): number {
   return Number(kib ?? 0) * 1_024;
 }
 
+/** Bytes of memory that a process has resident, of what it shares with others only its part. Source: proc(5), smaps. */
+export function ownBytesOf(pid: number): number {
+  const kib = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+  return Number(kib ?? 0) * 1_024;
+}
+
 /** What `work` came to, and the CPU seconds that each of the processes used meanwhile. */
 export async function withCpu<T, N extends string>(
   pids: Readonly<Record<N, number>>,

@@ -27,8 +27,7 @@ export function quantileOf(values: readonly number[], share: number): number {
 
 /** The median, and what it may be by the bootstrap: medians of values drawn again from those measured. */
 export function estimateOf(values: readonly number[]): Estimate {
-  const draw = drawer();
-  return bootstrap(spreadOf(values).median, () => resampledMedian(values, draw));
+  return bootstrap(spreadOf(values).median, draw => resampledMedian(values, draw));
 }
 
 /**
@@ -36,22 +35,31 @@ export function estimateOf(values: readonly number[]): Estimate {
  * length. With three repeats of each, the bounds lie outside 1 just when the ranges do not overlap.
  */
 export function ratioOf(values: readonly number[], base: readonly number[]): Estimate {
-  const draw = drawer();
   return bootstrap(
     spreadOf(values).median / spreadOf(base).median,
-    () => resampledMedian(values, draw) / resampledMedian(base, draw),
+    draw => resampledMedian(values, draw) / resampledMedian(base, draw),
   );
 }
 
+/** A whole number from 0 to less than `below`, at random. */
+export type Draw = (below: number) => number;
+
 const resamples = 2_000;
 
-function bootstrap(value: number, resample: () => number): Estimate {
-  const drawn = Array.from({ length: resamples }, resample);
+/** @param resample what the value would be, had other values been drawn from those measured. */
+export function bootstrap(value: number, resample: (draw: Draw) => number): Estimate {
+  const draw = drawer();
+  const drawn = Array.from({ length: resamples }, () => resample(draw));
   return { value, low: quantileOf(drawn, 0.025), high: quantileOf(drawn, 0.975) };
 }
 
-function resampledMedian(values: readonly number[], draw: (below: number) => number): number {
-  return medianOf(values.map(() => values[draw(values.length)]).sort((a, b) => a - b));
+/** As many values, drawn again. */
+export function resampled(values: readonly number[], draw: Draw): number[] {
+  return values.map(() => values[draw(values.length)]);
+}
+
+function resampledMedian(values: readonly number[], draw: Draw): number {
+  return medianOf(resampled(values, draw).sort((a, b) => a - b));
 }
 
 function medianOf(sorted: readonly number[]): number {
@@ -60,7 +68,7 @@ function medianOf(sorted: readonly number[]): number {
 }
 
 /** Numbers that look random and are the same each time, so that one file of results has one set of bounds (mulberry32). */
-function drawer(): (below: number) => number {
+function drawer(): Draw {
   let state = 0x6e61756c;
   return below => {
     state = (state + 0x6d2b79f5) | 0;

@@ -45,6 +45,10 @@ export function addBench(program: Command, does: Does): void {
   measured('crypto', 'what we make of AES, SHA-1, x25519 and secp256k1 against the raw primitive').action(
     does(async () => (await import('../bench/crypto.ts')).benchCrypto),
   );
+  measured('scale', 'what more relays, circuits and payments cost, with the exponent of growth and its bends')
+    .option('--relays <number>', 'the most relays', wholeNumber(3, 200))
+    .option('--circuits <number>', 'the most circuits at once', wholeNumber(1, 10_000))
+    .action(does(async () => (await import('../bench/scale.ts')).benchScale));
   program
     .command('compare')
     .description(
