@@ -13,7 +13,10 @@ export function addBench(program: Command, does: Does): void {
       .option('--quick', 'small and in less than a minute: shows that it works, measures little')
       .option('--repeat <times>', 'how often each thing is measured', wholeNumber(1, 100), 3)
       .option('--out <dir>', 'where results go', 'results');
-  measured('window', 'throughput over payment window, one hop and three, against a control without payments')
+  measured(
+    'window',
+    'throughput over payment window, one hop and three, against a control without payments; with --rtt and --rate, far away',
+  )
     .option('--size <bytes>', 'how much each transfer streams', wholeNumber(100_000, 10_000_000_000))
     .option('--windows <cells>', 'payment windows, with commas between', windowList)
     .option(
