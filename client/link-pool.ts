@@ -7,6 +7,14 @@ import type { Endpoint, LinkId } from '../src/ports.ts';
 export interface Links {
   open(to: Endpoint, expect: { rsaId?: Uint8Array; ed25519?: Uint8Array }): LinkId;
   send(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): boolean;
+  sendRun(
+    link: LinkId,
+    circuit: number,
+    bytes: Uint8Array,
+    at: number,
+    stride: number,
+    count: number,
+  ): boolean;
   queued(link: LinkId, circuit: number): number;
   allocateCircuit(link: LinkId): number | undefined;
   releaseCircuit(link: LinkId, circuit: number, destroyReason?: number): void;
@@ -144,6 +152,7 @@ export class LinkPool {
     return ok({
       link: id,
       send: (command, bytes, at) => links.send(id, circuit, command, bytes, at),
+      sendRun: (bytes, at, stride, count) => links.sendRun(id, circuit, bytes, at, stride, count),
       queued: () => links.queued(id, circuit),
       release: reason => {
         if (!link.places.delete(circuit)) return;

@@ -54,7 +54,7 @@ function world(rules = policy) {
   };
   const circuit: RelayStreamCircuit = {
     flow: fixedFlow(),
-    dataRoom: 1,
+    dataRoom: () => 1,
     sendFullData() {},
     sendData() {},
     sendControl: (_stream, command, body) =>

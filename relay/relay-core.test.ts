@@ -261,7 +261,7 @@ class TestClient implements LinkUser {
   send(command: number, stream: number, body: Uint8Array, hop = this.layers.hops - 1, early = false): void {
     const bytes = new Uint8Array(509);
     writeRelayCell(bytes, 0, command, stream, body, this.host.node.entropy);
-    this.layers.seal(bytes, 0, hop);
+    this.layers.seal(bytes, 0, 509, 1, hop);
     const cell = early ? cellCommand.relayEarly : cellCommand.relay;
     this.host.node.turn(() => this.mux.send(this.#link, this.#circuit, cell, bytes, 0));
   }

@@ -78,7 +78,7 @@ export class DishonestCircuit {
 
   /** A relay cell of 509 bytes as the test wrote it; the digest and the layers are right. */
   sendSealed(hop: number, cell: Uint8Array, command: number = cellCommand.relay): void {
-    this.#layers.seal(cell, 0, hop);
+    this.#layers.seal(cell, 0, 509, 1, hop);
     this.#count(hop);
     this.sendCell(command, cell);
   }

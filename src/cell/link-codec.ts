@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { cellsPerRunMax, variableCellBytesMax } from '../base/limits.ts';
 import { cellMemory, kernels, readArea, writeArea } from '../crypto/kernels/cell-memory.ts';
+import { countSame } from '../crypto/kernels/cell-runs.ts';
 import { cellCommand, isVariableCommand } from './commands.ts';
 
 /** Bytes of a fixed cell's payload, in every link protocol. */
@@ -120,8 +121,7 @@ export class LinkCodec {
       return length;
     }
     const most = Math.min(Math.floor((end - at) / length), cellsPerRunMax);
-    let count = 1;
-    while (count < most && sameHead(memory, at, at + count * length, idBytes + 1)) count += 1;
+    const count = countSame(memory, at + idBytes + 1, length, most, idBytes + 1);
     handler.onRun(circuit, memory, at + idBytes + 1, length, count);
     return count * length;
   }
@@ -134,12 +134,6 @@ export class LinkCodec {
 }
 
 let readAreaBusy = false;
-
-/** Whether two cells are of the same circuit and command. */
-function sameHead(memory: Uint8Array, one: number, other: number, headBytes: number): boolean {
-  for (let i = 0; i < headBytes; i++) if (memory[one + i] !== memory[other + i]) return false;
-  return true;
-}
 
 const cellBytesMax = 4 + 1 + 2 + variableCellBytesMax;
 const tooLong = { code: 'CELL_TOO_LONG' } as const;

@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.ts';
+import { concatBytes } from '../base/bytes.ts';
 import { cellsPerRunMax, relayBodyBytesMax } from '../base/limits.ts';
-import { bodyArea, cellMemory, kernels, packArea } from '../crypto/kernels/cell-memory.ts';
+import { bodyArea, cellMemory, dataArea, kernels, packArea } from '../crypto/kernels/cell-memory.ts';
 import type { Entropy } from '../ports.ts';
+import { relayCommand } from './commands.ts';
 import { cellPayloadBytes } from './link-codec.ts';
 
 /**
@@ -96,6 +98,27 @@ export function packFullData(bytes: Uint8Array, at: number, count: number, strea
   cellMemory.set(bytes.subarray(at, at + count * relayBodyBytesMax), bodyArea.at);
   kernels.packData(bodyArea.at, packArea.at, count, streamId);
   return packArea.at;
+}
+
+/**
+ * The bodies, close together, of the full DATA cells of one stream that a run begins with; empty when it begins with another
+ * cell. A view that the next call overwrites.
+ */
+export function takeFullData(bytes: Uint8Array, at: number, stride: number, count: number): Uint8Array {
+  if (bytes === cellMemory) {
+    const taken = kernels.takeData(at, stride, count, dataArea.at);
+    return cellMemory.subarray(dataArea.at, dataArea.at + taken * relayBodyBytesMax);
+  }
+  const bodies: Uint8Array[] = [];
+  const streamId = streamIdOf(bytes, at);
+  for (; count > 0 && isFullData(bytes, at, streamId); count--, at += stride)
+    bodies.push(bytes.subarray(at + relayHeaderBytes, at + cellPayloadBytes));
+  return concatBytes(...bodies);
+}
+
+function isFullData(bytes: Uint8Array, at: number, streamId: number): boolean {
+  if (relayCommandOf(bytes, at) !== relayCommand.data || streamIdOf(bytes, at) !== streamId) return false;
+  return bodyLengthOf(bytes, at) === relayBodyBytesMax;
 }
 
 /**

@@ -13,7 +13,7 @@ export interface OutboxCircuit {
   /** Seals a cell for `hop`, queues it on the link and counts it. @param kind of its stream, if it has one. */
   sendCell(hop: number, command: number, streamId: number, body: Uint8Array, kind?: StreamKind): void;
   /** DATA cells of the stream that may go out now. */
-  dataAllowance(stream: ClientStream): number;
+  dataRoom(stream: ClientStream): number;
 }
 
 /** A cell that waits until every hop on its way can be paid for it. */
@@ -166,7 +166,7 @@ export class CircuitOutbox {
   /** Streams that could not send take turns. */
   #flushStreams(): void {
     for (const stream of [...this.#waiting]) {
-      if (this.#circuit.dataAllowance(stream) <= 0) continue;
+      if (this.#circuit.dataRoom(stream) === 0) continue;
       this.#waiting.delete(stream);
       stream.flush();
     }

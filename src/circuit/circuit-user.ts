@@ -2,6 +2,8 @@
 export interface CircuitCarrier {
   /** Queues a cell, copying its 509 bytes of payload. False: over the hard cap, the circuit must die. */
   send(command: number, bytes: Uint8Array, at: number): boolean;
+  /** Queues RELAY cells whose payloads lie `stride` bytes apart, copying them. False as above. */
+  sendRun(bytes: Uint8Array, at: number, stride: number, count: number): boolean;
   /** Cells queued and not yet written. */
   queued(): number;
   /** The circuit is gone: tells the neighbour (unless it told us), and gives the id back. */

@@ -1,18 +1,27 @@
 import { assert } from '../base/assert.ts';
-import { circuitQueueCellsHigh, idleCellsMax, relayEarlyCellsMax } from '../base/limits.ts';
+import {
+  cellsPerRunMax,
+  circuitQueueCellsHigh,
+  idleCellsMax,
+  relayBodyBytesMax,
+  relayEarlyCellsMax,
+} from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
 import {
   bodyOf,
+  packFullData,
   padRelayCell,
   relayCommandOf,
   relayHeaderBytes,
   streamIdOf,
+  takeFullData,
   writeRelayCell,
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import { decodeExtended2, decodeSendme } from '../cell/relay-messages.ts';
+import { cellMemory } from '../crypto/kernels/cell-memory.ts';
 import { ClientLayers, type LayersUser } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
 import {
@@ -194,11 +203,13 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
       this.#die({ by: 'us', reason: destroyReason.resourceLimit });
   }
 
-  dataAllowance(stream: ClientStream): number {
+  dataRoom(stream: ClientStream): number {
     if (!this.isOpen || this.#outbox.holds) return 0;
     const queueRoom = circuitQueueCellsHigh - this.#options.carrier.queued();
-    const cells = Math.min(this.hops[stream.hop].flow.sent.cells, queueRoom);
-    return cells <= 0 ? 0 : Math.min(cells, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory'));
+    const { cells, cellsToMark } = this.hops[stream.hop].flow.sent;
+    const most = Math.min(cells, cellsToMark, cellsPerRunMax, queueRoom);
+    if (most <= 0) return 0;
+    return Math.max(0, Math.min(most, this.#budget.dataRoom(stream.hop, stream.kind !== 'directory')));
   }
 
   sendData(stream: ClientStream, bytes: Uint8Array, at: number, length: number): void {
@@ -207,7 +218,27 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     writeRelayHeader(cell, 0, relayCommand.data, stream.id, length);
     cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
     padRelayCell(cell, 0, length, this.#options.entropy);
-    this.#sealAndSend(stream.hop, cellCommand.relay, stream.kind, true);
+    this.#layers.seal(cell, 0, cellPayloadBytes, 1, stream.hop);
+    this.#sendData(stream, cell, 0, 1);
+  }
+
+  sendFullData(stream: ClientStream, bytes: Uint8Array, at: number, count: number): void {
+    if (this.#state !== 'open') return;
+    const cells = packFullData(bytes, at, count, stream.id);
+    this.#layers.seal(cellMemory, cells, cellPayloadBytes, count, stream.hop);
+    this.#sendData(stream, cellMemory, cells, count);
+  }
+
+  /** Sealed DATA cells, the last of them perhaps one that the hop answers. */
+  #sendData(stream: ClientStream, bytes: Uint8Array, at: number, count: number): void {
+    const { sent } = this.hops[stream.hop].flow;
+    let marked = false;
+    for (let cell = 0; cell < count; cell++) marked = sent.package();
+    // The digest is taken before the cells are counted: counting may send a REDEEM, which moves it.
+    if (marked) sent.expectDigest(this.#layers.lastForwardDigest(stream.hop));
+    if (this.#options.carrier.sendRun(bytes, at, cellPayloadBytes, count))
+      this.#count(stream.hop, stream.kind, count);
+    else this.#die({ by: 'link', reason: destroyReason.resourceLimit });
   }
 
   permit(stream: ClientStream): void {
@@ -241,22 +272,19 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
   }
 
   /** Seals the cell for `hop`, queues it and counts it. */
-  #sealAndSend(hop: number, command: number, kind?: StreamKind, isData = false): void {
-    this.#layers.seal(this.#cell, 0, hop);
-    const { sent } = this.hops[hop].flow;
-    // The digest is taken before the cell is counted: counting may send a REDEEM, which moves it.
-    if (isData && sent.package()) sent.expectDigest(this.#layers.lastForwardDigest(hop).slice());
+  #sealAndSend(hop: number, command: number, kind?: StreamKind): void {
+    this.#layers.seal(this.#cell, 0, cellPayloadBytes, 1, hop);
     if (!this.#options.carrier.send(command, this.#cell, 0)) {
       this.#die({ by: 'link', reason: destroyReason.resourceLimit });
       return;
     }
-    this.#count(hop, kind);
+    this.#count(hop, kind, 1);
   }
 
-  /** Counts one cell at every hop that it passed. Cells of directory streams cost nothing where they are served. */
-  #count(hop: number, kind: StreamKind | undefined): void {
+  /** Counts cells at every hop that they passed. Cells of directory streams cost nothing where they are served. */
+  #count(hop: number, kind: StreamKind | undefined, cells: number): void {
     const last = kind === 'directory' ? hop - 1 : hop;
-    for (let i = 0; i <= last; i++) this.hops[i].countCell();
+    for (let i = 0; i <= last; i++) this.hops[i].countCells(cells);
   }
 
   // Receiving
@@ -313,8 +341,32 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
   }
 
   opened(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
-    for (; count > 0 && !this.#ended; count--, at += stride) this.#onRelayCell(hop, bytes, at);
+    while (count > 0 && !this.#ended) {
+      let taken = this.#onFullData(hop, bytes, at, stride, count);
+      if (taken === 0) {
+        this.#onRelayCell(hop, bytes, at);
+        taken = 1;
+      }
+      at += taken * stride;
+      count -= taken;
+    }
     return !this.#ended;
+  }
+
+  /** Takes the full DATA cells of an open stream that the run begins with, all at once. Returns how many they are. */
+  #onFullData(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): number {
+    const stream = this.#streams.get(streamIdOf(bytes, at));
+    if (stream === undefined || stream.hop !== hop) return 0;
+    const body = takeFullData(bytes, at, stride, count);
+    const cells = body.length / relayBodyBytesMax;
+    if (cells === 0) return 0;
+    const state = this.hops[hop];
+    if (!this.#countData(state, hop, stream, cells)) return cells;
+    this.#count(hop, stream.kind, cells);
+    const fault = stream.onData(body, cells);
+    if (fault !== undefined) this.#blame(fault.detail ?? fault.code, hop);
+    if (state.sendmesOwed.length > 0) this.#outbox.pump();
+    return cells;
   }
 
   get #ended(): boolean {
@@ -335,8 +387,8 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
       return;
     }
     const state = this.hops[hop];
-    if (command === relayCommand.data && !this.#countData(state, hop, stream)) return;
-    this.#count(hop, stream?.kind);
+    if (command === relayCommand.data && !this.#countData(state, hop, stream, 1)) return;
+    this.#count(hop, stream?.kind, 1);
     const verdict = checkCommand('relay', command, streamId);
     if (verdict === 'illegal') this.#blame(`relay command ${command} out of turn`, hop);
     else if (verdict === 'idle') this.#onIdleCell(hop);
@@ -345,15 +397,15 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     if (state.sendmesOwed.length > 0) this.#outbox.pump();
   }
 
-  /** Moves the windows for a DATA cell; false: it was beyond them. */
-  #countData(state: HopState, hop: number, stream: ClientStream | undefined): boolean {
+  /** Moves the windows for DATA cells; false: they were beyond them. */
+  #countData(state: HopState, hop: number, stream: ClientStream | undefined, cells: number): boolean {
     const { received } = state.flow;
-    if (received.deliver() !== undefined) {
+    if (received.deliver(cells) !== undefined) {
       this.#blame('DATA beyond the circuit window', hop);
       return false;
     }
-    if (received.marked) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop).slice());
-    if (stream !== undefined && !stream.closed) state.countStreamData(stream.receiveWindow);
+    if (received.marked) state.sendmesOwed.push(this.#layers.lastBackwardDigest(hop));
+    if (stream !== undefined && !stream.closed) state.countStreamData(cells, stream.receiveWindow);
     return true;
   }
 

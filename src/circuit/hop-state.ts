@@ -72,9 +72,9 @@ export class HopState {
     this.#lingerCells += cells;
   }
 
-  /** A DATA cell came for an open stream that so many were permitted for. */
-  countStreamData(permitted: number): void {
-    if (this.flow.streamWindows && permitted > 0) this.#streamWindows -= 1;
+  /** DATA cells came for an open stream that so many were permitted for. */
+  countStreamData(cells: number, permitted: number): void {
+    if (this.flow.streamWindows) this.#streamWindows -= Math.min(cells, permitted);
   }
 
   /** A stream SENDME was sent. */
@@ -82,10 +82,10 @@ export class HopState {
     this.#streamWindows += streamWindowStep;
   }
 
-  /** A cell passed this hop, in either direction. */
-  countCell(): void {
-    this.cells += 1;
-    this.payer?.countCells(1);
+  /** Cells passed this hop, in either direction. */
+  countCells(cells: number): void {
+    this.cells += cells;
+    this.payer?.countCells(cells);
   }
 
   /** The payer is told of the cells that have passed already. */

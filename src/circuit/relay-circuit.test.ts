@@ -144,7 +144,7 @@ describe('a circuit at a relay', () => {
     for (let i = 0; i < 31; i++) {
       const bytes = new Uint8Array(512);
       writeRelayCell(bytes, 3, relayCommand.drop, 0, new Uint8Array(0), entropy);
-      client.seal(bytes, 3, 1);
+      client.seal(bytes, 3, 509, 1, 1);
       circuit.onClientRun(bytes, 3, 512, 1);
       circuit.onNextRun(new Uint8Array(512), 3, 512, 1);
     }
@@ -334,7 +334,7 @@ describe('a circuit at a relay', () => {
               bytes[12] = length >> 8;
               bytes[13] = length & 0xff;
             }
-            client.seal(bytes, 3, 0);
+            client.seal(bytes, 3, 509, 1, 0);
             if (early) circuit.onClientEarly(bytes, 3);
             else circuit.onClientRun(bytes, 3, 512, 1);
             for (const each of streams) each.onConnected('1.2.3.4', 1);

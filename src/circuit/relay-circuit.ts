@@ -1,6 +1,6 @@
 import { assert, BrokenInvariant } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { cellsPerRunMax, relayEarlyCellsMax } from '../base/limits.ts';
+import { cellsPerRunMax, relayBodyBytesMax, relayEarlyCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import {
@@ -10,6 +10,7 @@ import {
   relayCommandOf,
   relayHeaderBytes,
   streamIdOf,
+  takeFullData,
   writeRelayCell,
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
@@ -136,11 +137,33 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   }
 
   own(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
-    for (; count > 0 && this.#alive; count--, at += stride) {
-      const fault = this.#dispatch(bytes, at);
-      if (fault !== undefined) this.#breach(fault);
+    while (count > 0 && this.#alive) {
+      const taken = this.#onFullData(bytes, at, stride, count) || this.#onOwnCell(bytes, at);
+      at += taken * stride;
+      count -= taken;
     }
     return this.#alive;
+  }
+
+  #onOwnCell(bytes: Uint8Array, at: number): 1 {
+    const fault = this.#dispatch(bytes, at);
+    if (fault !== undefined) this.#breach(fault);
+    return 1;
+  }
+
+  /** Takes the full DATA cells of an open stream that the run begins with, all at once. Returns how many they are. */
+  #onFullData(bytes: Uint8Array, at: number, stride: number, count: number): number {
+    const stream = this.#streams.get(streamIdOf(bytes, at));
+    if (stream === undefined) return 0;
+    const body = takeFullData(bytes, at, stride, count);
+    const cells = body.length / relayBodyBytesMax;
+    if (cells === 0) return 0;
+    const paid = debitUpTo(this.#balance, fareOf(relayCommand.data, stream.kind), cells);
+    const fault =
+      paid === 0 ? undefined : this.#onData(stream.id, body.subarray(0, paid * relayBodyBytesMax), paid);
+    if (fault !== undefined) this.#breach(fault);
+    if (paid < cells) this.#unpaid();
+    return cells;
   }
 
   foreign(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
@@ -181,7 +204,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     }
     switch (command) {
       case relayCommand.data:
-        return this.#onData(streamId, body);
+        return this.#onData(streamId, body, 1);
       case relayCommand.sendme:
         return streamId === 0 ? this.#onCircuitSendme(body) : this.#onStreamCell(streamId, command, body);
       case relayCommand.end:
@@ -205,9 +228,9 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     }
   }
 
-  #onData(streamId: number, body: Uint8Array): Fault | undefined {
+  #onData(streamId: number, body: Uint8Array, cells: number): Fault | undefined {
     const { received } = this.flow;
-    const fault = received.deliver();
+    const fault = received.deliver(cells);
     if (fault !== undefined) return fault;
     if (received.marked) {
       // The digest is of this very cell, so it is taken before anything else happens.
@@ -216,11 +239,11 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
       this.#originate(relayCommand.sendme, 0, encodeSendme(digest), 'any');
       if (!this.#alive) return undefined;
     }
-    return this.#onStreamCell(streamId, relayCommand.data, body);
+    return this.#onStreamCell(streamId, relayCommand.data, body, cells);
   }
 
-  #onStreamCell(streamId: number, command: number, body: Uint8Array): Fault | undefined {
-    const fault = this.#streams.onCell(streamId, command, body);
+  #onStreamCell(streamId: number, command: number, body: Uint8Array, cells = 1): Fault | undefined {
+    const fault = this.#streams.onCell(streamId, command, body, cells);
     if (fault === undefined) this.#pump();
     return fault;
   }
@@ -350,7 +373,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   // What streams ask for
 
-  get dataRoom(): number {
+  dataRoom(): number {
     if (!this.#alive || !this.#host.canQueue(this.previous)) return 0;
     const { cells, cellsToMark } = this.flow.sent;
     return Math.min(cells, cellsToMark, cellsPerRunMax);
@@ -421,7 +444,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   }
 
   #pump(): void {
-    this.#streams.pump(() => this.dataRoom > 0);
+    this.#streams.pump(() => this.dataRoom() > 0);
   }
 
   #originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void {

@@ -118,6 +118,11 @@ export class RelayPath implements CircuitCarrier {
     return true;
   }
 
+  sendRun(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    for (; count > 0; count--, at += stride) if (!this.send(cellCommand.relay, bytes, at)) return false;
+    return true;
+  }
+
   queued(): number {
     return this.wire.length;
   }

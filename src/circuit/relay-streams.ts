@@ -29,6 +29,10 @@ export class RelayStreams {
     return this.#open.size + this.#resolving.size >= streamsPerCircuitMax;
   }
 
+  get(id: number): RelayStream | undefined {
+    return this.#open.get(id);
+  }
+
   /** Exit or directory, for a stream that is open or half closed. */
   kindOf(id: number): RelayStream['kind'] | undefined {
     return this.#open.get(id)?.kind ?? this.#half.kindOf(id);
@@ -70,8 +74,8 @@ export class RelayStreams {
     }
   }
 
-  /** DATA, END, SENDME, XOFF and XON of a stream, open or not. A fault ends the circuit. */
-  onCell(id: number, command: number, body: Uint8Array): Fault | undefined {
+  /** DATA, END, SENDME, XOFF and XON of a stream, open or not; several cells only of full DATA. A fault ends the circuit. */
+  onCell(id: number, command: number, body: Uint8Array, cells: number): Fault | undefined {
     const stream = this.#open.get(id);
     if (command === relayCommand.end) {
       if (decodeEnd(body) === undefined) return { code: 'END_WITHOUT_REASON' };
@@ -83,7 +87,7 @@ export class RelayStreams {
       }
     }
     if (stream === undefined) return this.#half.onCell(id, command);
-    return command === relayCommand.data ? stream.onData(body) : stream.onFlow(command, body);
+    return command === relayCommand.data ? stream.onData(body, cells) : stream.onFlow(command, body);
   }
 
   /** The circuit is gone. */

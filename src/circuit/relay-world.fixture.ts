@@ -136,7 +136,7 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
   const send = (command: number, stream: number, body: Uint8Array = new Uint8Array(0), early = false) => {
     const bytes = new Uint8Array(512);
     writeRelayCell(bytes, 3, command, stream, body, entropy);
-    client.seal(bytes, 3, 0);
+    client.seal(bytes, 3, 509, 1, 0);
     if (early) circuit.onClientEarly(bytes, 3);
     else circuit.onClientRun(bytes, 3, 512, 1);
   };

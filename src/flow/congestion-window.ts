@@ -151,10 +151,10 @@ export class CongestionDeliver implements DeliverWindow {
     return this.#sendmeCells - (this.#received % this.#sendmeCells);
   }
 
-  deliver(): FlowFault | undefined {
+  deliver(cells: number): FlowFault | undefined {
     // How wide the far end's window is, only it knows.
-    if (this.#received - this.#answered >= congestionCellsMax) return { code: 'DATA_BEYOND_WINDOW' };
-    this.#received += 1;
+    if (this.#received - this.#answered + cells > congestionCellsMax) return { code: 'DATA_BEYOND_WINDOW' };
+    this.#received += cells;
     return undefined;
   }
 

@@ -36,8 +36,8 @@ export interface DeliverWindow {
   readonly grantCells: number;
   /** DATA cells to come until one whose digest a SENDME must carry, that one included. */
   readonly cellsToMark: number;
-  /** Counts a DATA cell that came. */
-  deliver(): FlowFault | undefined;
+  /** Counts DATA cells that came, at most `cellsToMark`. */
+  deliver(cells: number): FlowFault | undefined;
   /** True right after a cell whose digest a SENDME must carry. */
   readonly marked: boolean;
   /** A SENDME goes out. */
@@ -68,8 +68,8 @@ export type StreamSignal =
 export interface StreamReceiver {
   /** DATA cells that may still come, at most: what a stream that we end must put up with. */
   readonly cells: number;
-  /** A DATA cell came with so many bytes; `full`: whoever reads the stream takes no more for now, so they wait. */
-  deliver(bytes: number, full: boolean): FlowFault | undefined;
+  /** DATA cells came with so many bytes; `full`: whoever reads the stream takes no more for now, so they wait. */
+  deliver(cells: number, bytes: number, full: boolean): FlowFault | undefined;
   /** Whoever reads the stream has taken what waited. */
   drained(): void;
   /** True when a stream SENDME is owed, to be paid when bytes are taken. */

@@ -59,7 +59,7 @@ describe('circuit window', () => {
             if (sender.package()) sender.expectDigest(digest((sent / 100) % 256));
           } else if (step === 'arrive' && wire.length > 0) {
             const cell = wire.shift()!;
-            expect(receiver.deliver()).toBeUndefined();
+            expect(receiver.deliver(1)).toBeUndefined();
             if (receiver.marked) {
               receiver.acknowledge();
               answers.push(cell / 100);
@@ -92,10 +92,10 @@ describe('deliver window', () => {
   it('of a circuit marks each cell that a SENDME answers, and faults beyond its start', () => {
     const window = new CircuitDeliverWindow();
     for (let cell = 1; cell <= 1_000; cell++) {
-      expect(window.deliver()).toBeUndefined();
+      expect(window.deliver(1)).toBeUndefined();
       expect(window.marked).toBe(cell % 100 === 0);
     }
-    expect(window.deliver()).toEqual({ code: 'DATA_BEYOND_WINDOW' });
+    expect(window.deliver(1)).toEqual({ code: 'DATA_BEYOND_WINDOW' });
     window.acknowledge();
     expect([window.cells, window.cellsMost, window.grantCells]).toEqual([100, 1_000, 100]);
   });
@@ -103,10 +103,10 @@ describe('deliver window', () => {
   it('of a stream faults beyond its start, owes a SENDME a step', () => {
     const window = new StreamDeliverWindow();
     for (let cell = 1; cell <= 500; cell++) {
-      expect(window.deliver()).toBeUndefined();
+      expect(window.deliver(1)).toBeUndefined();
       expect(window.due).toBe(cell >= 50);
     }
-    expect(window.deliver()).toEqual({ code: 'DATA_BEYOND_WINDOW' });
+    expect(window.deliver(1)).toEqual({ code: 'DATA_BEYOND_WINDOW' });
     for (let owed = 0; owed < 10; owed++) window.acknowledge();
     expect(window.due).toBe(false);
   });

@@ -84,9 +84,9 @@ export class CircuitDeliverWindow implements DeliverWindow {
     return this.#cells % circuitWindowStep || circuitWindowStep;
   }
 
-  deliver(): FlowFault | undefined {
-    if (this.#cells === 0) return beyondWindow;
-    this.#cells -= 1;
+  deliver(cells: number): FlowFault | undefined {
+    if (this.#cells < cells) return beyondWindow;
+    this.#cells -= cells;
     return undefined;
   }
 
@@ -133,9 +133,9 @@ export class StreamDeliverWindow implements StreamReceiver {
     return this.#cells;
   }
 
-  deliver(): FlowFault | undefined {
-    if (this.#cells === 0) return beyondWindow;
-    this.#cells -= 1;
+  deliver(cells: number): FlowFault | undefined {
+    if (this.#cells < cells) return beyondWindow;
+    this.#cells -= cells;
     return undefined;
   }
 

@@ -55,7 +55,7 @@ export class StreamBacklog implements StreamReceiver {
     return congestionCellsMax;
   }
 
-  deliver(bytes: number, full: boolean): FlowFault | undefined {
+  deliver(_cells: number, bytes: number, full: boolean): FlowFault | undefined {
     if (!full) {
       this.#pass(bytes);
       return undefined;

@@ -16,7 +16,7 @@ function newBacklog(time: VirtualTime, room = new BacklogRoom()) {
 /** So many bytes in full cells; says what was wrong with them. */
 function deliver(backlog: StreamBacklog, bytes: number, full: boolean) {
   for (let left = bytes; left > 0; left -= relayBodyBytesMax) {
-    const fault = backlog.deliver(Math.min(left, relayBodyBytesMax), full);
+    const fault = backlog.deliver(1, Math.min(left, relayBodyBytesMax), full);
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -151,7 +151,7 @@ describe('a stream that is sent', () => {
           expect(tell()).toBeUndefined();
           for (let left = send; left > 0 && valve.open; left -= 498) {
             valve.package(Math.min(left, 498));
-            expect(backlog.deliver(Math.min(left, 498), full)).toBeUndefined();
+            expect(backlog.deliver(1, Math.min(left, 498), full)).toBeUndefined();
             expect(tell()).toBeUndefined();
           }
           time.runUntil(time.monotonicMs() + waitMs);

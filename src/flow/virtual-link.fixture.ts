@@ -110,7 +110,7 @@ export class VirtualCircuit {
   #arrive(digest: Uint8Array): void {
     const { received } = this.#far;
     this.delivered += 1;
-    const fault = received.deliver();
+    const fault = received.deliver(1);
     if (fault !== undefined) throw new Error(fault.code);
     if (!received.marked) return;
     received.acknowledge();

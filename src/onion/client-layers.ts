@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.ts';
-import { cellPayloadBytes } from '../cell/link-codec.ts';
 import { AesCtr } from '../crypto/aes-ctr.ts';
 import type { CircuitKeys } from '../crypto/circuit-keys.ts';
 import { RunningDigest } from '../crypto/running-digest.ts';
@@ -53,11 +52,10 @@ export class ClientLayers {
     this.#layers.length = Math.min(this.#layers.length, hops);
   }
 
-  /** Makes a plain cell ready for `hop`: its digest, then its layer and all nearer ones. */
-  seal(bytes: Uint8Array, at: number, hop: number): void {
-    const target = this.#layer(hop);
-    target.forwardDigest.seal(bytes, at, cellPayloadBytes, 1);
-    for (let i = hop; i >= 0; i--) this.#layers[i].forward.applyToCells(bytes, at, cellPayloadBytes, 1);
+  /** Makes a run of plain cells ready for `hop`: their digests, then its layer and all nearer ones. */
+  seal(bytes: Uint8Array, at: number, stride: number, count: number, hop: number): void {
+    this.#layer(hop).forwardDigest.seal(bytes, at, stride, count);
+    for (let i = hop; i >= 0; i--) this.#layers[i].forward.applyToCells(bytes, at, stride, count);
   }
 
   /** Takes layers off a run, and hands its cells in order to the user, each by the hop that it came from. */

@@ -64,7 +64,7 @@ describe('onion layers', () => {
           const hop = wanted % hops;
           const bytes = cell(command, stream, body);
           if (up) {
-            client.seal(bytes, 3, hop);
+            client.seal(bytes, 3, 509, 1, hop);
             expect(towardsExit(relays, bytes)).toBe(hop);
             expect(client.lastForwardDigest(hop)).toEqual(relays[hop].lastForwardDigest());
           } else {
@@ -152,7 +152,7 @@ describe('onion layers', () => {
       fc.property(fc.nat(509 * 8 - 1), fc.nat(2), (bit, hop) => {
         const { client, relays } = network(3);
         const bytes = cell(2, 1, new Uint8Array(498).fill(3));
-        client.seal(bytes, 3, hop);
+        client.seal(bytes, 3, 509, 1, hop);
         bytes[3 + (bit >> 3)] ^= 1 << (bit & 7);
         expect(towardsExit(relays, bytes)).toBeUndefined();
         const back = cell(2, 1, new Uint8Array(498).fill(3));
@@ -174,10 +174,10 @@ describe('onion layers', () => {
     decoy.set(stream, 3);
     expect(takeCell(relays[0], decoy, 3)).toBe(false);
     expect(toHex(decoy)).toBe('00'.repeat(512));
-    client.seal(cell(1, 1, new Uint8Array(0)), 3, 0);
+    client.seal(cell(1, 1, new Uint8Array(0)), 3, 509, 1, 0);
     const fresh = network(1);
     const skipped = cell(1, 1, new Uint8Array(0));
-    fresh.client.seal(skipped, 3, 0);
+    fresh.client.seal(skipped, 3, 509, 1, 0);
     expect(client.lastForwardDigest(0)).toEqual(fresh.client.lastForwardDigest(0));
   });
 
@@ -189,7 +189,7 @@ describe('onion layers', () => {
     digest.copy(plain, 5, 0, 4);
     const expected = createCipheriv('aes-128-ctr', keys.forwardKey, new Uint8Array(16)).update(plain);
     const { client } = network(1);
-    client.seal(bytes, 3, 0);
+    client.seal(bytes, 3, 509, 1, 0);
     expect(toHex(bytes.subarray(3))).toBe(expected.toString('hex'));
     expect(toHex(client.lastForwardDigest(0))).toBe(digest.toString('hex'));
   });

@@ -1,10 +1,10 @@
 import type { Fault } from '../base/fault.ts';
-import { relayBodyBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import type { ResolvedMessage } from '../cell/relay-messages.ts';
 import { decodeConnected, decodeEnd, decodeResolved } from '../cell/relay-messages.ts';
 import type { CircuitFlow, StreamFlow } from '../flow/flow-control.ts';
 import { onFlowCell, signalCell } from './flow-cells.ts';
+import { type DataSender, packageData } from './package-data.ts';
 
 /** The program's side of a stream: who reads what comes and is told how it ends. */
 export interface StreamUser {
@@ -21,12 +21,9 @@ export interface StreamUser {
 }
 
 /** What a stream asks of its circuit. */
-export interface StreamCircuit {
+export interface StreamCircuit extends DataSender<ClientStream> {
   /** A cell of this stream that is no DATA, in order behind what was sent before. */
   sendControl(stream: ClientStream, command: number, body: Uint8Array): void;
-  /** DATA cells that the circuit lets out now. */
-  dataAllowance(stream: ClientStream): number;
-  sendData(stream: ClientStream, bytes: Uint8Array, at: number, length: number): void;
   /** DATA that a stream SENDME would permit must be paid for first; the circuit sends it when it can. */
   permit(stream: ClientStream): void;
   /** The stream wants `flush()` to be called once the circuit lets DATA out again. */
@@ -162,7 +159,7 @@ export class ClientStream {
   onCell(command: number, body: Uint8Array): ClientStreamFault | undefined {
     switch (command) {
       case relayCommand.data:
-        return this.#onData(body);
+        return this.onData(body, 1);
       case relayCommand.sendme:
       case relayCommand.xoff:
       case relayCommand.xon:
@@ -176,6 +173,19 @@ export class ClientStream {
       default:
         return undefined;
     }
+  }
+
+  /** DATA from the hop it goes to: one cell's, or that of several full ones. A fault ends the circuit. */
+  onData(body: Uint8Array, cells: number): ClientStreamFault | undefined {
+    if (this.kind === 'resolve') return protocol('DATA on a RESOLVE');
+    // spec: tor-spec/flow-control: more DATA than was permitted ends the circuit
+    const fault = this.#flow.receiver.deliver(cells, body.length, this.#userFull);
+    if (fault !== undefined) return protocol('DATA beyond the window');
+    this.#opened(undefined);
+    if (this.#state === 'closed' || body.length === 0) return undefined;
+    if (!this.#user.onData(body)) this.#userFull = true;
+    this.#tellReceived();
+    return undefined;
   }
 
   /** The circuit broke. */
@@ -193,18 +203,6 @@ export class ClientStream {
   /** The circuit sends the SENDME that is due. */
   givePermit(): void {
     this.#flow.receiver.acknowledge();
-  }
-
-  #onData(body: Uint8Array): ClientStreamFault | undefined {
-    if (this.kind === 'resolve') return protocol('DATA on a RESOLVE');
-    // spec: tor-spec/flow-control: more DATA than was permitted ends the circuit
-    const fault = this.#flow.receiver.deliver(body.length, this.#userFull);
-    if (fault !== undefined) return protocol('DATA beyond the window');
-    this.#opened(undefined);
-    if (this.#state === 'closed' || body.length === 0) return undefined;
-    if (!this.#user.onData(body)) this.#userFull = true;
-    this.#tellReceived();
-    return undefined;
   }
 
   /** Lets the far side send more, or stops it. */
@@ -275,15 +273,7 @@ export class ClientStream {
   #package(bytes: Uint8Array): number {
     // The request of a directory stream may go out with BEGIN_DIR; an exit's answer decides whether the rest goes there.
     if (this.#state === 'opening' && this.kind !== 'directory') return 0;
-    let at = 0;
-    const { sender } = this.#flow;
-    while (at < bytes.length && sender.open && this.#circuit.dataAllowance(this) > 0) {
-      const length = Math.min(relayBodyBytesMax, bytes.length - at);
-      sender.package(length);
-      this.#circuit.sendData(this, bytes, at, length);
-      at += length;
-    }
-    return at;
+    return packageData(this, this.#flow.sender, this.#circuit, bytes, 0, Number.POSITIVE_INFINITY);
   }
 }
 

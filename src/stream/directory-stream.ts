@@ -42,9 +42,9 @@ export class DirectoryStream implements RelayStream {
     this.#circuit.sendControl(this, relayCommand.connected, new Uint8Array(0));
   }
 
-  onData(body: Uint8Array): FlowFault | undefined {
+  onData(body: Uint8Array, cells: number): FlowFault | undefined {
     const { receiver } = this.#flow;
-    const fault = receiver.deliver(body.length, false);
+    const fault = receiver.deliver(cells, body.length, false);
     if (fault !== undefined) return fault;
     // What follows a request that is being answered is not read.
     if (this.#answer !== undefined || this.#closed) return undefined;

@@ -85,8 +85,8 @@ export class ExitStream implements RelayStream {
     this.#outside.finished(this, reason === endReason.done);
   }
 
-  onData(body: Uint8Array): FlowFault | undefined {
-    const fault = this.#flow.receiver.deliver(body.length, this.#full || this.#state === 'opening');
+  onData(body: Uint8Array, cells: number): FlowFault | undefined {
+    const fault = this.#flow.receiver.deliver(cells, body.length, this.#full || this.#state === 'opening');
     if (fault !== undefined) return fault;
     if (this.#state === 'opening') {
       this.#early.push(body.slice());

@@ -1,15 +1,10 @@
 import type { Fault } from '../base/fault.ts';
 import type { CircuitFlow, FlowFault } from '../flow/flow-control.ts';
+import type { DataSender } from './package-data.ts';
 
 /** What a stream at a relay asks of its circuit. All of it is harmless once the circuit is gone. */
-export interface RelayStreamCircuit {
+export interface RelayStreamCircuit extends DataSender<RelayStream> {
   readonly flow: CircuitFlow;
-  /** DATA cells that may go out at once; 0 when the circuit is over, its window closed, or its link behind. */
-  readonly dataRoom: number;
-  /** A DATA cell with bytes[at .. at + length). */
-  sendData(stream: RelayStream, bytes: Uint8Array, at: number, length: number): void;
-  /** As many full ones as `dataRoom` allows, with bytes[at .. at + count * 498). */
-  sendFullData(stream: RelayStream, bytes: Uint8Array, at: number, count: number): void;
   sendControl(stream: RelayStream, command: number, body: Uint8Array): void;
   /** The stream has more to send than the circuit takes now; its `pump` will be called. */
   wait(stream: RelayStream): void;
@@ -24,8 +19,8 @@ export interface RelayStream {
   readonly id: number;
   /** Streams to an exit are served from paid cells alone, directory streams for nothing. */
   readonly kind: 'exit' | 'directory';
-  /** @param body a view, valid during the call. A fault ends the circuit. */
-  onData(body: Uint8Array): FlowFault | undefined;
+  /** @param body of one DATA cell, or of several full ones; a view, valid during the call. A fault ends the circuit. */
+  onData(body: Uint8Array, cells: number): FlowFault | undefined;
   /** SENDME, XOFF or XON. */
   onFlow(command: number, body: Uint8Array): Fault | undefined;
   /** The client ended the stream; it has been released. */

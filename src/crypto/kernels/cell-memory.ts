@@ -20,6 +20,8 @@ export interface Kernels {
   digestBytes(state: number, at: number, length: number): void;
   digestNow(state: number, to: number): void;
   sealCells(state: number, at: number, stride: number, count: number): void;
+  takeData(at: number, stride: number, count: number, to: number): number;
+  countSame(at: number, stride: number, count: number, headBytes: number): number;
   packData(from: number, to: number, count: number, stream: number): void;
   moveCells(
     at: number,
@@ -67,6 +69,8 @@ export const streamArea = area(cellsPerRunMax * payloadBytes);
 export const bodyArea = area(cellsPerRunMax * payloadBytes);
 /** DATA cells before they are copied to their link. */
 export const packArea = area(cellsPerRunMax * payloadBytes);
+/** Bodies of DATA cells that came. */
+export const dataArea = area(cellsPerRunMax * payloadBytes);
 /** State of the digest at hand, and behind it what it has come to. */
 export const digestStateArea = area(128);
 /** A run as it goes over a link. */

@@ -44,6 +44,22 @@ export function gatherForDigest(bytes: Uint8Array, at: number, stride: number, c
   return gathered;
 }
 
+/** How many cells, from the first on, have the same `headBytes` before their payloads. */
+export function countSame(
+  bytes: Uint8Array,
+  at: number,
+  stride: number,
+  count: number,
+  headBytes: number,
+): number {
+  if (bytes === cellMemory) return kernels.countSame(at, stride, count, headBytes);
+  const head = at - headBytes;
+  let same = 1;
+  for (let other = head + stride; same < count; same++, other += stride)
+    for (let i = 0; i < headBytes; i++) if (bytes[head + i] !== bytes[other + i]) return same;
+  return same;
+}
+
 /** How many cells, from the first on, are surely for another hop: their recognised field is not zero. */
 export function countForeign(bytes: Uint8Array, at: number, stride: number, count: number): number {
   if (bytes === cellMemory) return kernels.countForeign(at, stride, count);

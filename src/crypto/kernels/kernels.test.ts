@@ -4,11 +4,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compileKernels } from '../../../scripts/build-kernels.ts';
 import { toHex } from '../../base/bytes.ts';
 import { encodeRun, fixedCellBytes } from '../../cell/link-codec.ts';
-import { packFullData, writeRelayHeader } from '../../cell/relay-cell.ts';
+import { packFullData, takeFullData, writeRelayHeader } from '../../cell/relay-cell.ts';
 import { AesCtr } from '../aes-ctr.ts';
 import { SealingDigest } from '../sealing-digest.ts';
 import { cellMemory, kernels, readArea } from './cell-memory.ts';
-import { countForeign, gatherForDigest, xorRun } from './cell-runs.ts';
+import { countForeign, countSame, gatherForDigest, xorRun } from './cell-runs.ts';
 import { kernelsBase64 } from './kernels-wasm.ts';
 
 /** A run twice: for the kernels, in the cell memory, and for the plain way, elsewhere. */
@@ -151,5 +151,52 @@ describe('kernels', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('take the DATA that a run begins with as the plain way does', () => {
+    const taking = vi.spyOn(kernels, 'takeData');
+    const anyCell = fc.record({
+      command: fc.constantFrom(2, 2, 2, 2, 3),
+      stream: fc.constantFrom(7, 7, 7, 7, 8),
+      length: fc.constantFrom(498, 498, 498, 498, 497),
+    });
+    let taken = 0;
+    fc.assert(
+      fc.property(anyRun, fc.array(anyCell, { minLength: 1, maxLength: 40 }), (run, heads) => {
+        const { count, stride, offset, bytes } = run;
+        for (let cell = 0; cell < Math.min(count, heads.length); cell++) {
+          const { command, stream, length } = heads[cell];
+          writeRelayHeader(bytes, offset + cell * stride, command, stream, length);
+        }
+        const at = inMemory(bytes) + offset;
+        const plain = toHex(takeFullData(bytes, offset, stride, count));
+        expect(toHex(takeFullData(cellMemory, at, stride, count))).toBe(plain);
+        expect(memoryAfter(bytes.length)).toBe(toHex(bytes));
+        taken += plain.length / 2 / 498;
+      }),
+    );
+    expect(taking.mock.calls.length).toBeGreaterThan(50);
+    expect(taken).toBeGreaterThan(50);
+  });
+
+  it('count the cells with one head as the plain way does', () => {
+    const counting = vi.spyOn(kernels, 'countSame');
+    fc.assert(
+      fc.property(anyRun, fc.constantFrom(3, 5), fc.nat(40), (run, headBytes, other) => {
+        const { count, stride, bytes } = run;
+        const start = headBytes;
+        const cells = new Uint8Array(start + bytes.length + stride);
+        cells.set(bytes, start);
+        for (let cell = 0; cell < count; cell++) {
+          const head = start + cell * stride - headBytes;
+          cells.fill(cell === other ? 9 : 4, head, head + headBytes);
+        }
+        const at = inMemory(cells) + start;
+        const same = countSame(cells, start, stride, count, headBytes);
+        expect(countSame(cellMemory, at, stride, count, headBytes)).toBe(same);
+        expect(same).toBe(other === 0 ? 1 : Math.min(count, other));
+      }),
+    );
+    expect(counting.mock.calls.length).toBeGreaterThan(50);
   });
 });

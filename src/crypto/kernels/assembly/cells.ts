@@ -377,6 +377,28 @@ export function sealCells(state: usize, at: usize, stride: usize, count: u32): v
   }
 }
 
+/** Copies the bodies of full DATA cells of one stream, from the first cell on, to `to`, close together. Returns how many. */
+export function takeData(at: usize, stride: usize, count: u32, to: usize): u32 {
+  const stream = load<u16>(at, 3);
+  let taken: u32 = 0;
+  for (; taken < count; taken++, at += stride, to += 498) {
+    if (load<u8>(at) != 2 || load<u16>(at, 3) != stream || load<u16>(at, 9) != bswap<u16>(498)) break;
+    memory.copy(to, at + 11, 498);
+  }
+  return taken;
+}
+
+/** Cells from the first on whose heads, of `headBytes`, are the same; a head begins that far before its payload. */
+export function countSame(at: usize, stride: usize, count: u32, headBytes: usize): u32 {
+  let same: u32 = 1;
+  for (let head = at - headBytes + stride; same < count; same++, head += stride) {
+    for (let i: usize = 0; i < headBytes; i++) {
+      if (load<u8>(head + i) != load<u8>(at - headBytes + i)) return same;
+    }
+  }
+  return same;
+}
+
 /** Makes `count` full DATA cells of a stream from the bytes at `from`, 509 bytes apart at `to`, digest fields zero. */
 export function packData(from: usize, to: usize, count: u32, stream: u32): void {
   for (; count > 0; count--) {
