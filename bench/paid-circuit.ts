@@ -47,7 +47,7 @@ export class PaidCircuit {
       const cell = new Uint8Array(linkCellBytes);
       cell.set([this.id >>> 8, this.id & 0xff, cellCommand.relay]);
       writeRelayCell(cell, linkHeadBytes, relayCommand.redeem, 0, body, entropy);
-      this.#layers.seal(cell, linkHeadBytes, 0);
+      this.#layers.seal(cell, linkHeadBytes, cell.length, 1, 0);
       return cell;
     });
   }

@@ -124,7 +124,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#earlyCells += 1;
     // spec: tor-spec/relay-cells: at most 8 RELAY_EARLY cells on a circuit
     if (this.#earlyCells > relayEarlyCellsMax) {
-      this.#breach({ code: 'RELAY_EARLY_EXCESS' });
+      this.#judge({ code: 'RELAY_EARLY_EXCESS' });
       return;
     }
     this.#early = true;
@@ -138,17 +138,15 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   own(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
     while (count > 0 && this.#alive) {
-      const taken = this.#onFullData(bytes, at, stride, count) || this.#onOwnCell(bytes, at);
+      let taken = this.#onFullData(bytes, at, stride, count);
+      if (taken === 0) {
+        this.#judge(this.#dispatch(bytes, at));
+        taken = 1;
+      }
       at += taken * stride;
       count -= taken;
     }
     return this.#alive;
-  }
-
-  #onOwnCell(bytes: Uint8Array, at: number): 1 {
-    const fault = this.#dispatch(bytes, at);
-    if (fault !== undefined) this.#breach(fault);
-    return 1;
   }
 
   /** Takes the full DATA cells of an open stream that the run begins with, all at once. Returns how many they are. */
@@ -159,9 +157,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     const cells = body.length / relayBodyBytesMax;
     if (cells === 0) return 0;
     const paid = debitUpTo(this.#balance, fareOf(relayCommand.data, stream.kind), cells);
-    const fault =
-      paid === 0 ? undefined : this.#onData(stream.id, body.subarray(0, paid * relayBodyBytesMax), paid);
-    if (fault !== undefined) this.#breach(fault);
+    if (paid > 0) this.#judge(this.#onData(stream.id, body.subarray(0, paid * relayBodyBytesMax), paid));
     if (paid < cells) this.#unpaid();
     return cells;
   }
@@ -170,7 +166,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     const next = this.#next;
     if (this.#nextState !== 'open' || next === undefined) {
       // Nobody behind us could have been meant.
-      this.#breach({ code: 'RELAY_UNRECOGNISED' });
+      this.#judge({ code: 'RELAY_UNRECOGNISED' });
       return false;
     }
     const send = (cells: number): boolean =>
@@ -339,7 +335,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   /** A RELAY_EARLY cell from the next hop. */
   onNextEarly(): void {
     // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
-    if (this.#next !== undefined) this.#breach({ code: 'RELAY_EARLY_INBOUND' });
+    if (this.#next !== undefined) this.#judge({ code: 'RELAY_EARLY_INBOUND' });
   }
 
   /** CREATE2 is on its way to the next hop. */
@@ -435,7 +431,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   /** The payer broke the rules of payment. */
   fail(fault: Fault): void {
-    this.#breach(fault);
+    this.#judge(fault);
   }
 
   /** The queue of the previous side is short again. */
@@ -472,9 +468,9 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   // The end
 
-  /** The client or a relay broke the protocol. */
-  #breach(fault: Fault): void {
-    if (!this.#alive) return;
+  /** With a fault the client or a relay broke the protocol. */
+  #judge(fault: Fault | undefined): void {
+    if (fault === undefined || !this.#alive) return;
     this.#host.observer.log('info', 'circuit broke the protocol', { code: fault.code });
     this.#host.observer.count('naulon_circuit_faults_total');
     this.destroy(destroyReason.protocol);
