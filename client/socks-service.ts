@@ -181,8 +181,9 @@ class SocksConnection implements RequestUser {
   }
 
   onResolved(answer: ResolvedMessage): void {
+    // Of both kinds of address the older one, as C tor has it.
     const wanted = this.#kind === 'resolve-ptr' ? ['name'] : ['ipv4', 'ipv6'];
-    const address = answer.addresses.find(each => wanted.includes(each.kind));
+    const [address] = wanted.flatMap(kind => answer.addresses.filter(each => each.kind === kind));
     if (address === undefined) {
       this.#refuse('hostUnreachable');
       return;

@@ -68,16 +68,15 @@ export function encodeConnected(message: ConnectedMessage): Uint8Array {
 export function decodeConnected(body: Uint8Array): ConnectedMessage | undefined {
   if (body.length === 0) return { address: undefined, ttlSeconds: 0 };
   const reader = new ByteReader(body);
-  let ip = reader.bytes(4);
-  if (ip.every(byte => byte === 0) && reader.remaining > 0) {
+  const ipv4 = reader.bytes(4);
+  if (ipv4.every(byte => byte === 0)) {
     const type = reader.u8();
-    if (type !== addressType.ipv6) return undefined;
-    ip = reader.bytes(16);
+    const connected = { address: formatIp(reader.bytes(16)), ttlSeconds: reader.u32() };
+    return reader.short || type !== addressType.ipv6 ? undefined : connected;
   }
-  const address = formatIp(ip);
   // spec: tor-spec/opening-streams: a CONNECTED of four bytes has no TTL.
   const ttlSeconds = reader.remaining >= 4 ? reader.u32() : 0;
-  return reader.short ? undefined : { address, ttlSeconds };
+  return reader.short ? undefined : { address: formatIp(ipv4), ttlSeconds };
 }
 
 export interface EndMessage {

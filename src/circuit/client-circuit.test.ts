@@ -39,9 +39,8 @@ describe('building', () => {
       (world: World) => world.circuit.onCell(cellCommand.relay, new Uint8Array(509), 0),
     ],
     ['EXTENDED2 not asked for', (world: World) => world.fromExit(relayCommand.extended2, 0, empty)],
-    ['DATA on stream 0', (world: World) => world.fromExit(relayCommand.data, 0, data498)],
-    ['DATA of no stream', (world: World) => world.fromExit(relayCommand.data, 77, data498)],
-    ['BEGIN', (world: World) => world.fromExit(relayCommand.begin, 5, empty)],
+    ['END of no stream without a reason', (world: World) => world.fromExit(relayCommand.end, 77, empty)],
+    ['RENDEZVOUS2', (world: World) => world.fromExit(relayCommand.rendezvous2, 0, data498)],
     [
       'CONNECTED twice',
       (world: World) => world.fromExit(relayCommand.connected, world.connected().id, empty),
@@ -56,10 +55,6 @@ describe('building', () => {
       (world: World) => world.fromExit(relayCommand.sendme, world.connected().id, empty),
     ],
     ['a RECEIPT of a free hop', (world: World) => world.fromExit(relayCommand.receipt, 0, empty)],
-    [
-      'a cell from another hop than its stream',
-      (world: World) => world.path.originate(0, relayCommand.data, world.connected().id, data498),
-    ],
   ])('%s ends the circuit', (_, act) => {
     const world = new World(3).build();
     act(world);
@@ -83,17 +78,33 @@ describe('building', () => {
     }
   });
 
-  test.each([relayCommand.drop, 99])(
-    'relay command %i is ignored, but not without end: it costs',
-    command => {
-      const world = new World(3).build();
-      for (let i = 0; i < idleCellsMax; i++) world.fromExit(command, i % 2, data498);
-      expect(world.circuit.state).toBe('open');
-      world.counts();
-      world.fromExit(command, 0, empty);
-      expect(world.end).toMatchObject({ by: 'us', fault: 'cells that say nothing', hop: 2 });
-    },
-  );
+  test.each<[what: string, say: (world: World) => void]>([
+    ['DROP', world => world.fromExit(relayCommand.drop, 0, data498)],
+    ['an unknown command on a stream', world => world.fromExit(99, 1, data498)],
+    ['DATA on stream 0', world => world.fromExit(relayCommand.data, 0, empty)],
+    ['DATA of no stream', world => world.fromExit(relayCommand.data, 77, empty)],
+    ['BEGIN', world => world.fromExit(relayCommand.begin, 5, empty)],
+    ['XON of another version', world => world.fromExit(relayCommand.xon, 1, Uint8Array.of(9))],
+  ])('%s is ignored, but not without end: it costs', (_what, say) => {
+    const world = new World(3).build();
+    world.connected();
+    for (let i = 0; i < idleCellsMax; i++) say(world);
+    expect(world.circuit.state).toBe('open');
+    world.path.run();
+    world.counts();
+    say(world);
+    expect(world.end).toMatchObject({ by: 'us', fault: 'cells that say nothing', hop: 2 });
+  });
+
+  test('a cell from another hop than its stream is none of the stream', () => {
+    const world = new World(3).build();
+    const user = new Recorder();
+    const stream = world.connected(user);
+    world.path.originate(0, relayCommand.data, stream.id, data498);
+    world.path.originate(1, relayCommand.end, stream.id, Uint8Array.of(endReason.done));
+    expect([user.bytes, user.closed, world.circuit.state]).toEqual([0, undefined, 'open']);
+    world.counts();
+  });
 });
 
 describe('streams', () => {
@@ -167,8 +178,8 @@ describe('streams', () => {
     expect(world.path.relays[2].of(relayCommand.end)[0].body).toEqual(Uint8Array.of(endReason.done));
     for (let i = 0; i < 499; i++) world.fromExit(relayCommand.data, stream.id, data498);
     expect(world.circuit.state).toBe('open');
-    world.fromExit(relayCommand.data, stream.id, data498);
-    expect(world.end?.fault).toBe('DATA beyond the window');
+    for (let i = 0; i <= idleCellsMax; i++) world.fromExit(relayCommand.data, stream.id, data498);
+    expect(world.end?.fault).toBe('cells that say nothing');
   });
 
   test('SENDMEs for what was under way are tolerated, and no more of them', () => {
@@ -176,8 +187,8 @@ describe('streams', () => {
     stream.close(endReason.done);
     for (let i = 0; i < 10; i++) world.fromExit(relayCommand.sendme, stream.id, empty);
     expect(world.circuit.state).toBe('open');
-    for (let i = 0; i < 10; i++) world.fromExit(relayCommand.sendme, stream.id, empty);
-    expect(world.end?.fault).toBe('cells of a stream that ended');
+    for (let i = 0; i < 10 + idleCellsMax; i++) world.fromExit(relayCommand.sendme, stream.id, empty);
+    expect(world.end?.fault).toBe('cells that say nothing');
   });
 
   test('ids do not run out, though far sides never answer an END', () => {
@@ -189,12 +200,26 @@ describe('streams', () => {
     expect(world.circuit.openStreams).toBe(0);
   });
 
-  test('after END of both sides the id is free of surprises', () => {
-    const stream = world.connected();
+  test('after END of both sides nothing comes of what is said on the id', () => {
+    const user = new Recorder();
+    const stream = world.connected(user);
     stream.close(endReason.done);
     world.fromExit(relayCommand.end, stream.id, Uint8Array.of(endReason.done));
-    world.fromExit(relayCommand.data, stream.id, data498);
-    expect(world.end?.fault).toBe('cell of no stream');
+    for (let i = 0; i <= idleCellsMax; i++) world.fromExit(relayCommand.data, stream.id, empty);
+    expect([user.bytes, world.end?.fault]).toEqual([0, 'cells that say nothing']);
+  });
+
+  test.each<[what: string, kind: 'connect' | 'resolve', command: number]>([
+    ['CONNECTED', 'connect', relayCommand.connected],
+    ['RESOLVED', 'resolve', relayCommand.resolved],
+  ])('%s that cannot be read ends its stream alone', (_what, kind, command) => {
+    const user = new Recorder();
+    const goal =
+      kind === 'resolve' ? ({ kind, name: 'example.com' } as const) : { kind, host: 'example.com', port: 80 };
+    const stream = world.circuit.openStream(goal, user)!;
+    world.path.run();
+    world.fromExit(command, stream.id, Uint8Array.of(4, 4, 1));
+    expect([user.closed, world.circuit.state]).toEqual([endReason.internal, 'open']);
   });
 
   test('sending stops at the stream window and goes on by SENDME', () => {

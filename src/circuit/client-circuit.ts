@@ -67,11 +67,15 @@ type State = 'new' | 'building' | 'open' | 'ended';
  * | cell            | while building     | open |
  * |-----------------|--------------------|------|
  * | CREATED_FAST/2  | first hop's keys   | protocol error |
+ * | CREATE_FAST/2   | ignored            | ignored |
  * | DESTROY         | ended              | ended |
  * | RELAY           | EXTENDED2 of the last hop, TRUNCATED, RECEIPT | all below |
  * | RELAY_EARLY     | protocol error     | protocol error |
- * | stream 0        |                    | SENDME, RECEIPT, TRUNCATED; some DROP and unknown ones are ignored |
- * | stream n        |                    | to the stream; protocol error for a stream that never was |
+ * | stream 0        |                    | SENDME, RECEIPT, TRUNCATED |
+ * | stream n        |                    | to the stream, if it is with the hop that sent it |
+ *
+ * As C tor does, it passes over what is for no stream, what only a client may say, DROP and unknown commands: but since each
+ * of them costs, only so many.
  *
  * Every cell that passes a hop is counted for it, in both directions, as the relay counts it. What would cost more than a
  * hop has been paid waits in order: first control cells, then circuit SENDMEs, stream SENDMEs, DATA.
@@ -155,6 +159,9 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
         return;
       case cellCommand.created2:
         this.#onCreated(false, decodeCreated2(bytes, at));
+        return;
+      case cellCommand.createFast:
+      case cellCommand.create2:
         return;
       default:
         // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
@@ -355,8 +362,8 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
 
   /** Takes the full DATA cells of an open stream that the run begins with, all at once. Returns how many they are. */
   #onFullData(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): number {
-    const stream = this.#streams.get(streamIdOf(bytes, at));
-    if (stream === undefined || stream.hop !== hop) return 0;
+    const stream = this.#streams.known(streamIdOf(bytes, at), hop);
+    if (stream === undefined || stream.closed || stream.kind === 'resolve') return 0;
     const body = takeFullData(bytes, at, stride, count);
     const cells = body.length / relayBodyBytesMax;
     if (cells === 0) return 0;
@@ -381,19 +388,18 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     }
     const command = relayCommandOf(bytes, at);
     const streamId = streamIdOf(bytes, at);
-    const stream = streamId === 0 ? undefined : this.#streams.known(streamId);
-    if (stream !== undefined && stream.hop !== hop) {
-      this.#blame('stream of another hop', hop);
-      return;
-    }
+    const stream = streamId === 0 ? undefined : this.#streams.known(streamId, hop);
     const state = this.hops[hop];
     if (command === relayCommand.data && !this.#countData(state, hop, stream, 1)) return;
     this.#count(hop, stream?.kind, 1);
     const verdict = checkCommand('relay', command, streamId);
     if (verdict === 'illegal') this.#blame(`relay command ${command} out of turn`, hop);
+    // spec: tor-spec/closing-streams: END carries at least its reason
+    else if (verdict === 'legal' && command === relayCommand.end && body.length === 0)
+      this.#blame('END without a reason', hop);
     else if (verdict === 'idle') this.#onIdleCell(hop);
     else if (streamId === 0) this.#onCircuitMessage(hop, command, body);
-    else this.#onStreamCell(hop, streamId, command, body);
+    else this.#onStreamCell(hop, stream, command, body);
     if (state.sendmesOwed.length > 0) this.#outbox.pump();
   }
 
@@ -409,13 +415,11 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     return true;
   }
 
-  #onStreamCell(hop: number, streamId: number, command: number, body: Uint8Array): void {
-    const stream = this.#streams.get(streamId);
-    const fault =
-      stream === undefined
-        ? this.#streams.onLateCell(streamId, command)
-        : stream.onCell(command, body)?.detail;
-    if (fault !== undefined) this.#blame(fault, hop);
+  #onStreamCell(hop: number, stream: ClientStream | undefined, command: number, body: Uint8Array): void {
+    const late = stream === undefined || stream.closed;
+    const verdict = late ? this.#streams.onLateCell(stream?.id, command) : stream.onCell(command, body);
+    if (verdict === 'idle') this.#onIdleCell(hop);
+    else if (verdict !== undefined) this.#blame(verdict.detail ?? verdict.code, hop);
   }
 
   #onCircuitMessage(hop: number, command: number, body: Uint8Array): void {

@@ -118,10 +118,12 @@ describe('a stream of it', () => {
   it.each([
     ['XOFF', relayCommand.xoff, encodeXoff()],
     ['XON', relayCommand.xon, encodeXon(0)],
-  ])('ends the circuit for an %s that nothing sent can have caused', (_, command, body) => {
+  ])('passes over an %s that nothing sent can have caused', (_, command, body) => {
     const stream = world.connected();
     world.fromExit(command, stream.id, body);
-    expect(world.end).toMatchObject({ by: 'us', hop: world.exit });
+    stream.write(data498);
+    world.path.run();
+    expect([world.end, world.path.relays[world.exit].dataSeen]).toEqual([undefined, 1]);
   });
 
   it('may still be sent a window of DATA once we have ended it, and signals', () => {

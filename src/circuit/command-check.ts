@@ -19,10 +19,10 @@ import { relayCommand } from '../cell/commands.ts';
  *
  * Others say nothing: DROP is padding, and later versions may know the rest. spec: tor-spec/relay-cells
  *
- * A client ends a circuit whose relay breaks these rules, since what should not come may be there to mark it. A relay passes
- * over most of what a client should not send, as C tor's does.
+ * Most of what breaks these rules is passed over, as C tor does.
  */
-type Origin = 'client' | 'relay' | 'both';
+type Sender = 'client' | 'relay';
+type Origin = Sender | 'both';
 type Stream = 'zero' | 'some' | 'any';
 
 const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream }>([
@@ -44,9 +44,8 @@ const rules = new Map<number, { readonly origin: Origin; readonly stream: Stream
   [relayCommand.receipt, { origin: 'relay', stream: 'zero' }],
 ]);
 
-/** What a client may ask of other relays, never of ours: the retired EXTEND, conflux, onion services. */
-const unserved: ReadonlySet<number> = new Set([
-  relayCommand.extend,
+/** Of circuits that none of ours is: conflux, onion services. */
+const ofOthers: readonly number[] = [
   relayCommand.confluxLink,
   relayCommand.confluxLinked,
   relayCommand.confluxLinkedAck,
@@ -55,19 +54,36 @@ const unserved: ReadonlySet<number> = new Set([
   relayCommand.establishRendezvous,
   relayCommand.introduce1,
   relayCommand.rendezvous1,
-]);
-/** naulon's own, about which nobody is in doubt. */
-const payment: ReadonlySet<number> = new Set([relayCommand.redeem, relayCommand.receipt]);
+];
+/** What ends the circuit, wherever it stands. EXTEND and EXTENDED are retired. */
+const outOfTurn: Readonly<Record<Sender, ReadonlySet<number>>> = {
+  client: new Set([relayCommand.extend, ...ofOthers]),
+  relay: new Set([
+    relayCommand.extended,
+    ...ofOthers,
+    relayCommand.introduce2,
+    relayCommand.rendezvous2,
+    relayCommand.introEstablished,
+    relayCommand.rendezvousEstablished,
+    relayCommand.introduceAck,
+  ]),
+};
+const payment = [relayCommand.redeem, relayCommand.receipt];
+/** What ends the circuit where it breaks the rules above. */
+const neverMisplaced: Readonly<Record<Sender, ReadonlySet<number>>> = {
+  client: new Set(payment),
+  relay: new Set([...payment, relayCommand.extended2, relayCommand.truncated]),
+};
 
 export type CommandVerdict = 'legal' | 'idle' | 'illegal';
 
 /** `illegal` ends the circuit, `idle` is paid for and passed over. */
-export function checkCommand(from: 'client' | 'relay', command: number, streamId: number): CommandVerdict {
-  if (from === 'client' && unserved.has(command)) return 'illegal';
+export function checkCommand(from: Sender, command: number, streamId: number): CommandVerdict {
+  if (outOfTurn[from].has(command)) return 'illegal';
   const rule = rules.get(command);
   if (rule === undefined) return 'idle';
   const fromRight = rule.origin === 'both' || rule.origin === from;
   const onRight = rule.stream === 'any' || (rule.stream === 'zero') === (streamId === 0);
   if (fromRight && onRight) return 'legal';
-  return from === 'relay' || payment.has(command) ? 'illegal' : 'idle';
+  return neverMisplaced[from].has(command) ? 'illegal' : 'idle';
 }

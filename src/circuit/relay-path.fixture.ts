@@ -85,6 +85,29 @@ export class TestRelay {
   }
 }
 
+interface AskedHandshake {
+  readonly handshakeType: number;
+  readonly handshake: Uint8Array;
+}
+
+/** The relay's part of ntor and ntor-v3; grants whatever is asked for. */
+export function answerHandshake(
+  entropy: Entropy,
+  { keys, target }: Pick<TestRelay, 'keys' | 'target'>,
+  asked: AskedHandshake,
+): { readonly reply: Uint8Array; readonly layer: RelayLayer; readonly sendmeCells: number | undefined } {
+  const sendmeCells = asked.handshakeType === handshakeType.ntorV3 ? 31 : undefined;
+  const { ed25519: identity, rsaId } = target;
+  const served =
+    sendmeCells === undefined
+      ? ntorServer(entropy, rsaId, [keys], asked.handshake)
+      : ntorV3Server(entropy, { identity, onionKeys: [keys] }, asked.handshake, () =>
+          ok(encodeCircuitResponse({ sendmeCells })),
+        );
+  if (!served.ok) throw new Error(served.fault.code);
+  return { reply: served.value.reply, layer: new RelayLayer(served.value.keys), sendmeCells };
+}
+
 interface WireCell {
   readonly command: number;
   readonly payload: Uint8Array;
@@ -171,21 +194,12 @@ export class RelayPath implements CircuitCarrier {
     }
   }
 
-  /** Grants whatever is asked for by ntor-v3. */
-  #create(index: number, asked: { handshakeType: number; handshake: Uint8Array }): Uint8Array {
+  #create(index: number, asked: AskedHandshake): Uint8Array {
     const relay = this.relays[index];
-    const { keys, target } = relay;
-    if (asked.handshakeType === handshakeType.ntorV3) relay.sendmeCells = 31;
-    const granted = encodeCircuitResponse(relay);
-    const served =
-      relay.sendmeCells === undefined
-        ? ntorServer(this.entropy, target.rsaId, [keys], asked.handshake)
-        : ntorV3Server(this.entropy, { identity: target.ed25519, onionKeys: [keys] }, asked.handshake, () =>
-            ok(granted),
-          );
-    if (!served.ok) throw new Error(served.fault.code);
-    relay.layer = new RelayLayer(served.value.keys);
-    return served.value.reply;
+    const { reply, layer, sendmeCells } = answerHandshake(this.entropy, relay, asked);
+    relay.sendmeCells = sendmeCells;
+    relay.layer = layer;
+    return reply;
   }
 
   #relay(command: number, payload: Uint8Array): void {

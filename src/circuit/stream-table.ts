@@ -39,13 +39,10 @@ export class StreamTable {
     this.#open.set(stream.id, stream);
   }
 
-  get(id: number): ClientStream | undefined {
-    return this.#open.get(id);
-  }
-
-  /** The stream that has or had this id. */
-  known(id: number): ClientStream | undefined {
-    return this.#open.get(id) ?? this.#ended.get(id)?.stream;
+  /** The stream that has or had this id at that hop. */
+  known(id: number, hop: number): ClientStream | undefined {
+    const stream = this.#open.get(id) ?? this.#ended.get(id)?.stream;
+    return stream?.hop === hop ? stream : undefined;
   }
 
   /** False: it was not open. `lingers`: the far side may still send on it. */
@@ -56,17 +53,13 @@ export class StreamTable {
     return true;
   }
 
-  /** A cell of a stream that is not open; says what is wrong with it, if anything is. */
-  onLateCell(id: number, command: number): string | undefined {
-    const ended = this.#ended.get(id);
-    if (ended === undefined) return 'cell of no stream';
+  /** A cell of a stream that is not open. `idle`: it cannot have been under way when we ended the stream. */
+  onLateCell(id: number | undefined, command: number): 'idle' | undefined {
+    const ended = id === undefined ? undefined : this.#ended.get(id);
+    if (id === undefined || ended === undefined) return 'idle';
     if (command === relayCommand.end || command === relayCommand.resolved) this.#ended.delete(id);
-    if (command === relayCommand.data) {
-      ended.dataLeft -= 1;
-      return ended.dataLeft < 0 ? 'DATA beyond the window' : undefined;
-    }
-    ended.othersLeft -= 1;
-    return ended.othersLeft < 0 ? 'cells of a stream that ended' : undefined;
+    const left = command === relayCommand.data ? ended.dataLeft-- : ended.othersLeft--;
+    return left > 0 ? undefined : 'idle';
   }
 
   /** All open streams; the table is empty then. */

@@ -36,6 +36,8 @@ export type StreamKind = 'connect' | 'directory' | 'resolve';
 
 export type ClientStreamFault = Fault<'STREAM_PROTOCOL'>;
 
+/** An answer that cannot be read ends its stream alone, and no other exit is tried, as with C tor. */
+const unreadable = endReason.internal;
 const protocol = (detail: string): ClientStreamFault => ({ code: 'STREAM_PROTOCOL', detail });
 
 type State = 'opening' | 'open' | 'closed';
@@ -155,11 +157,11 @@ export class ClientStream {
     this.#circuit.release(this, true);
   }
 
-  /** A cell of this stream from the hop it goes to. A fault ends the circuit. */
-  onCell(command: number, body: Uint8Array): ClientStreamFault | undefined {
+  /** A cell of this stream from the hop it goes to. A fault ends the circuit; `idle`: it says nothing here. */
+  onCell(command: number, body: Uint8Array): ClientStreamFault | 'idle' | undefined {
     switch (command) {
       case relayCommand.data:
-        return this.onData(body, 1);
+        return this.kind === 'resolve' ? 'idle' : this.onData(body, 1);
       case relayCommand.sendme:
       case relayCommand.xoff:
       case relayCommand.xon:
@@ -175,9 +177,8 @@ export class ClientStream {
     }
   }
 
-  /** DATA from the hop it goes to: one cell's, or that of several full ones. A fault ends the circuit. */
+  /** DATA from the hop it goes to, no lookup's: one cell's, or that of several full ones. A fault ends the circuit. */
   onData(body: Uint8Array, cells: number): ClientStreamFault | undefined {
-    if (this.kind === 'resolve') return protocol('DATA on a RESOLVE');
     // spec: tor-spec/flow-control: more DATA than was permitted ends the circuit
     const fault = this.#flow.receiver.deliver(cells, body.length, this.#userFull);
     if (fault !== undefined) return protocol('DATA beyond the window');
@@ -214,39 +215,40 @@ export class ClientStream {
     this.#circuit.sendControl(this, command, body);
   }
 
-  #onFlow(command: number, body: Uint8Array): ClientStreamFault | undefined {
+  #onFlow(command: number, body: Uint8Array): ClientStreamFault | 'idle' | undefined {
     const fault = onFlowCell(this.#flow.sender, command, body);
-    if (fault !== undefined) return protocol(fault.code);
+    // C tor passes over an XOFF or XON that it cannot read or did not expect.
+    if (fault !== undefined) return command === relayCommand.sendme ? protocol(fault.code) : 'idle';
     this.flush();
     return undefined;
   }
 
-  #onConnected(body: Uint8Array): ClientStreamFault | undefined {
-    if (this.kind === 'resolve') return protocol('CONNECTED on a RESOLVE');
+  #onConnected(body: Uint8Array): ClientStreamFault | 'idle' | undefined {
+    if (this.kind === 'resolve') return 'idle';
     if (this.#connected) return protocol('CONNECTED twice');
     this.#connected = true;
     const connected = decodeConnected(body);
-    if (connected === undefined) return protocol('CONNECTED malformed');
-    this.#opened(connected.address);
+    if (connected === undefined) {
+      this.close(unreadable);
+      this.#user.onClosed(unreadable);
+    } else this.#opened(connected.address);
     return undefined;
   }
 
-  #onEnd(body: Uint8Array): ClientStreamFault | undefined {
-    const end = decodeEnd(body);
-    // spec: tor-spec/closing-streams: END carries at least its reason
-    if (end === undefined) return protocol('END without a reason');
+  #onEnd(body: Uint8Array): undefined {
     this.#over();
     this.#circuit.release(this, false);
-    this.#user.onClosed(end.reason);
-    return undefined;
+    this.#user.onClosed(decodeEnd(body)?.reason ?? endReason.misc);
   }
 
-  #onResolved(body: Uint8Array): ClientStreamFault | undefined {
-    const answer = this.kind === 'resolve' ? decodeResolved(body) : undefined;
-    if (answer === undefined) return protocol('RESOLVED malformed or not asked for');
+  #onResolved(body: Uint8Array): ClientStreamFault | 'idle' | undefined {
+    if (this.kind !== 'resolve')
+      return this.#state === 'opening' ? 'idle' : protocol('RESOLVED on an open stream');
+    const answer = decodeResolved(body);
     this.#over();
     this.#circuit.release(this, false);
-    this.#user.onResolved(answer);
+    if (answer === undefined) this.#user.onClosed(unreadable);
+    else this.#user.onResolved(answer);
     return undefined;
   }
 
