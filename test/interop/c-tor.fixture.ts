@@ -142,35 +142,18 @@ export class Tor {
   }
 }
 
-/** A C tor client whose circuits and streams a test directs. */
-export class TorClient {
+/** A client, C tor's or ours, whose circuits and streams a test directs by its control port. */
+export class ControlledClient {
   readonly socks: string;
   readonly control: TorControl;
-  readonly #tor: Tor;
 
-  private constructor(tor: Tor, socks: string, control: TorControl) {
-    this.#tor = tor;
+  protected constructor(socks: string, control: TorControl) {
     this.socks = socks;
     this.control = control;
   }
 
-  /** A client of the network that these authorities make, once it is bootstrapped to 100 %. */
-  static async start(dir: string, authorities: readonly string[]): Promise<TorClient> {
-    const socks = `127.0.0.1:${await freePort()}`;
-    const lines = [
-      'TestingTorNetwork 1',
-      'ProtocolWarnings 1',
-      `SocksPort ${socks}`,
-      ...authorityLines(authorities),
-    ];
-    const tor = await Tor.start({ dir, name: 'tor-client', lines, ready: /Bootstrapped 100%/ });
-    const control = await tor.control();
+  protected static async listen(control: TorControl): Promise<void> {
     await control.ask('SETEVENTS CIRC STREAM ADDRMAP');
-    return new TorClient(tor, socks, control);
-  }
-
-  get warnings(): string[] {
-    return this.#tor.warnings;
   }
 
   /** Builds a circuit over these relays, by nickname. Returns its number. */
@@ -188,7 +171,7 @@ export class TorClient {
     try {
       const working = work(user);
       working.catch(() => {});
-      const asked = await this.control.event(new RegExp(`^STREAM \\d+ NEW 0 .*USERNAME="${user}"`));
+      const asked = await this.control.event(new RegExp(`^STREAM \\d+ NEW(RESOLVE)? 0 .*USERNAME="${user}"`));
       await this.control.ask(`ATTACHSTREAM ${asked.split(' ')[1]} ${circuit}`);
       return await working;
     } finally {
@@ -202,6 +185,35 @@ export class TorClient {
     const listed = await this.control.ask('GETINFO circuit-status');
     const line = listed.find(each => each.startsWith(`${sent.split(' ')[3]} `)) ?? '';
     return [...line.matchAll(/~(\w+)/g)].map(([, nickname]) => nickname).join(' > ');
+  }
+}
+
+/** A C tor client. */
+export class TorClient extends ControlledClient {
+  readonly #tor: Tor;
+
+  private constructor(tor: Tor, socks: string, control: TorControl) {
+    super(socks, control);
+    this.#tor = tor;
+  }
+
+  /** A client of the network that these authorities make, once it is bootstrapped to 100 %. */
+  static async start(dir: string, authorities: readonly string[]): Promise<TorClient> {
+    const socks = `127.0.0.1:${await freePort()}`;
+    const lines = [
+      'TestingTorNetwork 1',
+      'ProtocolWarnings 1',
+      `SocksPort ${socks}`,
+      ...authorityLines(authorities),
+    ];
+    const tor = await Tor.start({ dir, name: 'tor-client', lines, ready: /Bootstrapped 100%/ });
+    const control = await tor.control();
+    await ControlledClient.listen(control);
+    return new TorClient(tor, socks, control);
+  }
+
+  get warnings(): string[] {
+    return this.#tor.warnings;
   }
 
   stop(): Promise<void> {

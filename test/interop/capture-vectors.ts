@@ -4,6 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTor } from '../../scripts/tor-node.ts';
 import { cellTwins, vectorsFolder } from '../twins/captured.fixture.ts';
@@ -17,7 +19,10 @@ import {
   torTakesDescriptor,
   writeDocuments,
 } from '../twins/captured-documents.fixture.ts';
+import { clientCases } from '../twins/client-twins.fixture.ts';
+import { FalseNetwork } from '../twins/false-network.fixture.ts';
 import type { Verdict } from '../twins/verdict.fixture.ts';
+import { TorClient } from './c-tor.fixture.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
 
 const version = execFileSync(findTor(), ['--version'], { encoding: 'utf8' }).split('\n')[0];
@@ -28,6 +33,26 @@ function write(name: string, value: object): void {
   writeFileSync(join(vectorsFolder, `${name}.json`), `${JSON.stringify({ ...taken, ...value }, null, 1)}\n`);
 }
 
+async function captureOfClient(): Promise<Record<string, Verdict>> {
+  const network = await FalseNetwork.start();
+  const dir = await mkdtemp(join(tmpdir(), 'naulon-tor-'));
+  const client = await TorClient.start(join(dir, 'client'), [network.authority]);
+  try {
+    const verdicts: Record<string, Verdict> = {};
+    for (const each of clientCases) {
+      if (each.name in verdicts) throw new Error(`two twins: ${each.name}`);
+      verdicts[each.name] = await each.judge(network, client);
+    }
+    return verdicts;
+  } finally {
+    await client.stop();
+    network.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+const ofClient = await captureOfClient();
+write('client-verdicts', { verdicts: ofClient });
 const network = await TorNetwork.start();
 try {
   const orPort = network.orPorts.get('tor1');
@@ -49,7 +74,7 @@ try {
     ofDocuments[name] = await torTakesConsensus(network, documents.texts, consensusOf(documents, twin));
   write('document-verdicts', { verdicts: ofDocuments });
   console.log(
-    `${Object.keys(ofDocuments).length} documents, ${Object.keys(verdicts).length} verdicts of ${taken.tor}`,
+    `${Object.keys(ofDocuments).length} documents, ${Object.keys(verdicts).length} cells to a relay, ${Object.keys(ofClient).length} to a client: ${taken.tor}`,
   );
 } finally {
   await network.stop();

@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CapturedVerdicts, cellTwins, readVector } from '../twins/captured.fixture.ts';
-import { hasTor } from './c-tor.fixture.ts';
+import { clientCases } from '../twins/client-twins.fixture.ts';
+import { FalseNetwork } from '../twins/false-network.fixture.ts';
+import { hasTor, TorClient } from './c-tor.fixture.ts';
 import './interop-table.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
 
@@ -26,6 +31,35 @@ describe.skipIf(!hasTor())(`verdicts captured from ${tor}`, () => {
       const verdict = await twin.judge({ orPort });
       if (verdict !== verdicts[twin.name])
         changed.push(`${twin.name}: ${verdict}, not ${verdicts[twin.name]}`);
+    }
+    expect(changed).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasTor())('verdicts captured from a client of C tor', () => {
+  let network: FalseNetwork;
+  let client: TorClient;
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'naulon-tor-'));
+    network = await FalseNetwork.start();
+    client = await TorClient.start(join(dir, 'client'), [network.authority]);
+  }, 120_000);
+  afterAll(async () => {
+    await client?.stop();
+    network?.stop();
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }, 60_000);
+
+  it('still hold: cells of a false relay', { timeout: 180_000 }, async ({ task }) => {
+    const { verdicts } = readVector<CapturedVerdicts>('client-verdicts');
+    const scenario = `${clientCases.length} malformed twins: cells to a C tor client`;
+    task.meta.interop = { scenario, link: '4', path: 'false relays' };
+    const changed: string[] = [];
+    for (const each of clientCases) {
+      const verdict = await each.judge(network, client);
+      if (verdict !== verdicts[each.name])
+        changed.push(`${each.name}: ${verdict}, not ${verdicts[each.name]}`);
     }
     expect(changed).toEqual([]);
   });

@@ -27,13 +27,13 @@ export class FalseRelay {
   readonly #server: Server;
   readonly #links: RawLink[] = [];
 
-  private constructor(holder: Holder, server: Server, protocol: LinkProtocol) {
+  private constructor(holder: Holder, server: Server, protocol: LinkProtocol, nickname: string) {
     const { keys } = holder;
     this.holder = holder;
     this.#server = server;
     const { port } = server.address() as AddressInfo;
     this.target = {
-      nickname: 'false',
+      nickname,
       rsaId: keys.rsaIdentity.fingerprint,
       ed25519: keys.identity.publicKey,
       ntorKey: keys.ntor.publicKey,
@@ -45,7 +45,7 @@ export class FalseRelay {
     server.on('tlsClientError', () => {});
   }
 
-  static async start(protocol: LinkProtocol, keys = freshKeys()): Promise<FalseRelay> {
+  static async start(protocol: LinkProtocol, keys = freshKeys(), nickname = 'false'): Promise<FalseRelay> {
     const tlsCertificate = makeTlsCertificate(keys, Date.now());
     const lines = Buffer.from(tlsCertificate)
       .toString('base64')
@@ -55,7 +55,7 @@ export class FalseRelay {
     const server = createServer({ key: keys.tls.pem, cert });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new FalseRelay({ keys, side: 'responder', tlsCertificate }, server, protocol);
+    return new FalseRelay({ keys, side: 'responder', tlsCertificate }, server, protocol, nickname);
   }
 
   /** The link that somebody has opened so far. */
@@ -66,6 +66,11 @@ export class FalseRelay {
   /** Calls when somebody has opened the link. */
   onLink(opened: (link: RawLink) => void): void {
     this.#server.once('secureConnection', () => opened(this.#links[0]));
+  }
+
+  /** Calls whenever somebody has opened one. */
+  onEachLink(opened: (link: RawLink) => void): void {
+    this.#server.on('secureConnection', () => opened(this.#links[this.#links.length - 1]));
   }
 
   stop(): void {

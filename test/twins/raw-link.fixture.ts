@@ -46,6 +46,8 @@ export class RawLink {
   readonly protocol: LinkProtocol;
   readonly socket: TLSSocket;
   closed = false;
+  /** Is told of every cell, in order. */
+  onCell: ((cell: RawCell) => void) | undefined;
   readonly #codec = new LinkCodec();
   readonly #circuits = new Map<number, DishonestCircuit>();
 
@@ -159,6 +161,7 @@ export class RawLink {
   #onCell(cell: RawCell): void {
     if (cell.command === cellCommand.versions) this.#codec.useProtocol(this.protocol);
     this.cells.push(cell);
+    this.onCell?.(cell);
     const circuit = this.#circuits.get(cell.circuit);
     if (circuit === undefined || !aboutCircuits.has(cell.command)) return;
     try {
