@@ -44,6 +44,7 @@ import type {
 import type { DirectoryService } from '../src/stream/directory-stream.ts';
 import type { ExitStream } from '../src/stream/exit-stream.ts';
 import { CircuitHandshakes } from './circuit-handshakes.ts';
+import { CircuitRest } from './circuit-rest.ts';
 import { CircuitTable } from './circuit-table.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { DirectoryRation } from './directory-ration.ts';
@@ -91,6 +92,7 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   onCircuit: ((circuit: RelayCircuit, balance: CellBalance) => void) | undefined;
   readonly #clock: Clock;
   readonly #handshakes: CircuitHandshakes;
+  readonly #rest: CircuitRest;
   readonly #mux: RelayLinks;
   readonly #links: LinkTable;
   readonly #extensions: Extensions;
@@ -113,6 +115,7 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     this.port = streams;
     this.#clock = clock;
     this.#handshakes = new CircuitHandshakes(keys, entropy);
+    this.#rest = new CircuitRest(this.circuits, clock);
     const newAsk = (): AskId => this.newAsk();
     const limited = limitedLinks(settings, ports);
     this.#mux = new RelayLinks({
@@ -179,12 +182,14 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
 
   /** Begins to publish and to fetch; links and circuits are served from the construction on. */
   start(): void {
+    this.#rest.start();
     this.#publisher.start();
     this.#duties.start();
   }
 
   /** Ends all circuits, telling both neighbours of each. Payments that are under way stay with the schemes. */
   stop(): void {
+    this.#rest.stop();
     this.#publisher.stop();
     this.#duties.stop();
     this.#transfers.stop();

@@ -39,6 +39,9 @@ export const streamWriteBytesHigh = 131_072;
 /** Connections that are still open when a node stops get this long to send their last bytes. */
 export const stopLingerMsMax = 1_000;
 export const circuitsPerLinkMax = 30_000;
+/** A relay asks each of its circuits once in so long whether it rests, a share of them each time. */
+export const circuitRestRoundMs = 30_000;
+export const circuitRestTurnMs = 500;
 export const linksMax = 4_000;
 /** Links that wait for BandwidthRate go on at most so often; C tor fills its buckets every 100 ms. */
 export const rateTurnMs = 10;

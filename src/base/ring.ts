@@ -3,14 +3,14 @@ import { assert } from './assert.ts';
 /** A first-in first-out queue of at most `capacity` items; never grows, so a caller must say what full means. */
 export class Ring<T> {
   readonly capacity: number;
-  #items: (T | undefined)[];
+  /** Made with the first item: most rings of most circuits never get one. */
+  #items: (T | undefined)[] | undefined;
   #head = 0;
   #length = 0;
 
   constructor(capacity: number) {
     assert(Number.isInteger(capacity) && capacity > 0, 'a ring holds at least one item');
     this.capacity = capacity;
-    this.#items = new Array(capacity);
   }
 
   get length(): number {
@@ -24,17 +24,18 @@ export class Ring<T> {
   /** False when full: nothing was taken. */
   push(item: T): boolean {
     if (this.full) return false;
+    this.#items ??= new Array(this.capacity);
     this.#items[(this.#head + this.#length) % this.capacity] = item;
     this.#length += 1;
     return true;
   }
 
   peek(): T | undefined {
-    return this.#length === 0 ? undefined : this.#items[this.#head];
+    return this.#items?.[this.#head];
   }
 
   shift(): T | undefined {
-    if (this.#length === 0) return undefined;
+    if (this.#items === undefined || this.#length === 0) return undefined;
     const item = this.#items[this.#head];
     this.#items[this.#head] = undefined;
     this.#head = (this.#head + 1) % this.capacity;

@@ -17,7 +17,8 @@ const sendmesMax = 10;
  * no window allows is a fault. The oldest are forgotten beyond the number of streams that a circuit may have.
  */
 export class HalfClosedStreams {
-  #streams = new Map<number, HalfClosed>();
+  /** Made with the first stream. */
+  #streams: Map<number, HalfClosed> | undefined;
   readonly #flow: CircuitFlow;
 
   constructor(flow: CircuitFlow) {
@@ -25,6 +26,7 @@ export class HalfClosedStreams {
   }
 
   add(stream: RelayStream): void {
+    this.#streams ??= new Map();
     this.#streams.delete(stream.id);
     this.#streams.set(stream.id, {
       kind: stream.kind,
@@ -38,20 +40,20 @@ export class HalfClosedStreams {
 
   /** The client uses the id for a new stream. */
   forget(id: number): void {
-    this.#streams.delete(id);
+    this.#streams?.delete(id);
   }
 
   kindOf(id: number): RelayStream['kind'] | undefined {
-    return this.#streams.get(id)?.kind;
+    return this.#streams?.get(id)?.kind;
   }
 
   /** A cell for a stream that is not open. */
   onCell(id: number, command: number): FlowFault | undefined {
-    const stream = this.#streams.get(id);
+    const stream = this.#streams?.get(id);
     if (stream === undefined) return undefined;
     if (command === relayCommand.data && --stream.cellsLeft < 0) return { code: 'DATA_BEYOND_WINDOW' };
     if (command === relayCommand.sendme && --stream.sendmesLeft < 0) return { code: 'SENDME_UNEXPECTED' };
-    if (command === relayCommand.end) this.#streams.delete(id);
+    if (command === relayCommand.end) this.forget(id);
     return undefined;
   }
 }

@@ -111,6 +111,11 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#payee = payee;
   }
 
+  /** Told once in a while; a circuit that carried nothing since the last time gives memory back. */
+  rest(): void {
+    this.#layer.rest();
+  }
+
   // Cells from the client's side
 
   /** RELAY cells from the previous hop, their payloads `stride` bytes apart. */

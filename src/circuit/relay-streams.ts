@@ -7,14 +7,17 @@ import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { RelayStream } from '../stream/relay-stream.ts';
 import { HalfClosedStreams } from './half-closed.ts';
 
-/** The streams of one circuit at one relay, and whose turn it is when the circuit's window opens. */
+/**
+ * The streams of one circuit at one relay, and whose turn it is when the circuit's window opens. Most circuits of a relay
+ * that is no exit have none, so that what holds them is made when it is needed.
+ */
 export class RelayStreams {
-  #open = new Map<number, RelayStream>();
+  #open: Map<number, RelayStream> | undefined;
   #half: HalfClosedStreams;
   /** In turn; a Set keeps the order in which they came. */
-  #waiting = new Set<RelayStream>();
+  #waiting: Set<RelayStream> | undefined;
   /** RESOLVEs that wait for an answer count as streams. */
-  #resolving = new Set<number>();
+  #resolving: Set<number> | undefined;
 
   constructor(flow: CircuitFlow) {
     this.#half = new HalfClosedStreams(flow);
@@ -22,64 +25,68 @@ export class RelayStreams {
 
   /** True for an id that the client may not open a stream with now. */
   taken(id: number): boolean {
-    return this.#open.has(id) || this.#resolving.has(id);
+    return this.#open?.has(id) || this.#resolving?.has(id) || false;
   }
 
   get full(): boolean {
-    return this.#open.size + this.#resolving.size >= streamsPerCircuitMax;
+    return (this.#open?.size ?? 0) + (this.#resolving?.size ?? 0) >= streamsPerCircuitMax;
   }
 
   get(id: number): RelayStream | undefined {
-    return this.#open.get(id);
+    return this.#open?.get(id);
   }
 
   /** Exit or directory, for a stream that is open or half closed. */
   kindOf(id: number): RelayStream['kind'] | undefined {
-    return this.#open.get(id)?.kind ?? this.#half.kindOf(id);
+    return this.#open?.get(id)?.kind ?? this.#half.kindOf(id);
   }
 
   add(stream: RelayStream): void {
     assert(!this.taken(stream.id), 'the stream id is free');
     this.#half.forget(stream.id);
+    this.#open ??= new Map();
     this.#open.set(stream.id, stream);
   }
 
   addResolving(id: number): void {
     this.#half.forget(id);
+    this.#resolving ??= new Set();
     this.#resolving.add(id);
   }
 
   /** False: the question was given up. */
   removeResolving(id: number): boolean {
-    return this.#resolving.delete(id);
+    return this.#resolving?.delete(id) ?? false;
   }
 
   release(stream: RelayStream, half: boolean): void {
-    this.#waiting.delete(stream);
-    if (this.#open.get(stream.id) !== stream) return;
+    this.#waiting?.delete(stream);
+    if (this.#open?.get(stream.id) !== stream) return;
     this.#open.delete(stream.id);
     if (half) this.#half.add(stream);
   }
 
   wait(stream: RelayStream): void {
+    this.#waiting ??= new Set();
     this.#waiting.add(stream);
   }
 
   /** Lets the waiting streams send, a burst each in turn, while `allowed()`. */
   pump(allowed: () => boolean): void {
-    while (this.#waiting.size > 0 && allowed()) {
-      const [stream] = this.#waiting;
-      this.#waiting.delete(stream);
-      if (stream.pump(streamBurstCells) && this.#open.get(stream.id) === stream) this.#waiting.add(stream);
+    const waiting = this.#waiting;
+    while (waiting !== undefined && waiting.size > 0 && allowed()) {
+      const [stream] = waiting;
+      waiting.delete(stream);
+      if (stream.pump(streamBurstCells) && this.#open?.get(stream.id) === stream) waiting.add(stream);
     }
   }
 
   /** DATA, END, SENDME, XOFF and XON of a stream, open or not; several cells only of full DATA. A fault ends the circuit. */
   onCell(id: number, command: number, body: Uint8Array, cells: number): Fault | undefined {
-    const stream = this.#open.get(id);
+    const stream = this.#open?.get(id);
     if (command === relayCommand.end) {
       if (decodeEnd(body) === undefined) return { code: 'END_WITHOUT_REASON' };
-      this.#resolving.delete(id);
+      this.#resolving?.delete(id);
       if (stream !== undefined) {
         this.release(stream, false);
         stream.onEnd();
@@ -92,10 +99,10 @@ export class RelayStreams {
 
   /** The circuit is gone. */
   abandon(): void {
-    const streams = [...this.#open.values()];
-    this.#open.clear();
-    this.#waiting.clear();
-    this.#resolving.clear();
+    const streams = [...(this.#open?.values() ?? [])];
+    this.#open?.clear();
+    this.#waiting?.clear();
+    this.#resolving?.clear();
     for (const stream of streams) stream.abandon();
   }
 }

@@ -15,10 +15,13 @@ const initial = Uint32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0
  * a kernel far less than to finish a hash object's copy. spec: tor-spec/relay-cells (digest)
  */
 export class SealingDigest {
-  readonly #state = new Uint8Array(stateBytes);
+  #state: Uint8Array | undefined;
+  /** The state while the digest rests, a character for each byte: a string is a quarter of an array. */
+  #resting = '';
 
   /** @param seed 20 bytes. */
   constructor(seed: Uint8Array) {
+    this.#state = new Uint8Array(stateBytes);
     this.#state.set(new Uint8Array(initial.buffer));
     this.#load();
     cellMemory.set(seed, resultAt);
@@ -47,11 +50,19 @@ export class SealingDigest {
     return cellMemory.slice(resultAt, resultAt + digestBytes);
   }
 
+  /** Gives back memory until it is used again. */
+  rest(): void {
+    if (this.#state === undefined) return;
+    this.#resting = Buffer.from(this.#state).toString('latin1');
+    this.#state = undefined;
+  }
+
   #load(): void {
+    this.#state ??= new Uint8Array(Buffer.from(this.#resting, 'latin1'));
     cellMemory.set(this.#state, stateAt);
   }
 
   #save(): void {
-    this.#state.set(cellMemory.subarray(stateAt, stateAt + stateBytes));
+    this.#state?.set(cellMemory.subarray(stateAt, stateAt + stateBytes));
   }
 }

@@ -12,6 +12,7 @@ import type {
   DeliverWindow,
   FlowFault,
   PackageWindow,
+  StreamFlow,
   StreamReceiver,
   StreamSender,
 } from './flow-control.ts';
@@ -25,13 +26,25 @@ const beyondWindow: FlowFault = { code: 'DATA_BEYOND_WINDOW' };
  * spec: tor-spec/flow-control
  */
 export function fixedFlow(): CircuitFlow {
-  return {
-    sent: new CircuitPackageWindow(),
-    received: new CircuitDeliverWindow(),
-    streamWindows: true,
-    streamCells: streamWindowCells,
-    stream: () => ({ sender: new StreamPackageWindow(), receiver: new StreamDeliverWindow() }),
-  };
+  return new FixedFlow();
+}
+
+/** A class, because a circuit keeps one: what all have in common costs none of them anything. */
+class FixedFlow implements CircuitFlow {
+  readonly sent = new CircuitPackageWindow();
+  readonly received = new CircuitDeliverWindow();
+
+  get streamWindows(): true {
+    return true;
+  }
+
+  get streamCells(): number {
+    return streamWindowCells;
+  }
+
+  stream(): StreamFlow {
+    return { sender: new StreamPackageWindow(), receiver: new StreamDeliverWindow() };
+  }
 }
 
 /** SENDMEs must carry the digests of the cells that they answer (version 1). */

@@ -1,7 +1,7 @@
 import type { Answer, AskId, ChainEvent, ChainPort, Clock, Entropy, Observer, StorePort } from '../ports.ts';
 import type { CellBalance } from './cell-balance.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { PayeeSession, type PayeeSessionHost } from './payee-session.ts';
+import { type PayeeCounter, PayeeSession, type PayeeSessionHost } from './payee-session.ts';
 import type { Payee, PayeeSigner, PaymentScheme, SessionId } from './scheme.ts';
 
 export interface PayeeDeskOptions {
@@ -18,18 +18,18 @@ export interface PayeeDeskOptions {
 }
 
 /** A relay's counter for payments: the payees of its schemes, and a session for each paid circuit. */
-export class PayeeDesk {
-  readonly #options: PayeeDeskOptions;
-  readonly #payees: ReadonlyMap<number, Payee>;
-  readonly #commits: CommitQueue;
+export class PayeeDesk implements PayeeCounter {
+  readonly clock: Clock;
+  readonly payees: ReadonlyMap<number, Payee>;
+  readonly commits: CommitQueue;
   readonly #sessions = new Map<SessionId, PayeeSession>();
   #lastSession = 0;
 
   constructor(options: PayeeDeskOptions) {
     const { schemes, signer, store, newAsk } = options;
-    this.#options = options;
-    this.#commits = new CommitQueue(store, newAsk);
-    this.#payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(options, signer)]));
+    this.clock = options.clock;
+    this.commits = new CommitQueue(store, newAsk);
+    this.payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(options, signer)]));
   }
 
   get sessionCount(): number {
@@ -39,24 +39,19 @@ export class PayeeDesk {
   open(host: PayeeSessionHost, balance: CellBalance): PayeeSession {
     this.#lastSession += 1;
     const id = this.#lastSession;
-    const { clock } = this.#options;
-    const session = new PayeeSession({
-      id,
-      host,
-      balance,
-      clock,
-      payees: this.#payees,
-      commits: this.#commits,
-      onEnded: () => this.#sessions.delete(id),
-    });
+    const session = new PayeeSession(this, id, host, balance);
     this.#sessions.set(id, session);
     return session;
   }
 
+  ended(session: SessionId): void {
+    this.#sessions.delete(session);
+  }
+
   /** True when the answer was for this desk. */
   onAnswer(answer: Answer): boolean {
-    if (this.#commits.onAnswer(answer)) return true;
-    for (const payee of this.#payees.values()) {
+    if (this.commits.onAnswer(answer)) return true;
+    for (const payee of this.payees.values()) {
       const outcome = payee.onAnswer(answer);
       if (outcome === undefined) continue;
       this.#sessions.get(outcome.session)?.onOutcome(outcome.result);
@@ -66,6 +61,6 @@ export class PayeeDesk {
   }
 
   onChain(event: ChainEvent): void {
-    for (const payee of this.#payees.values()) payee.onChain(event);
+    for (const payee of this.payees.values()) payee.onChain(event);
   }
 }

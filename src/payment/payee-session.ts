@@ -22,14 +22,12 @@ export type PayeeSessionFault =
   | 'REDEEM_TOO_MANY'
   | 'REDEEM_BAD_PAYMENTS';
 
-export interface PayeeSessionOptions {
-  readonly id: SessionId;
-  readonly host: PayeeSessionHost;
-  readonly balance: CellBalance;
+/** What all sessions of a relay share. */
+export interface PayeeCounter {
   readonly payees: ReadonlyMap<number, Payee>;
   readonly commits: CommitQueue;
   readonly clock: Clock;
-  readonly onEnded: () => void;
+  ended(session: SessionId): void;
 }
 
 /**
@@ -37,7 +35,10 @@ export interface PayeeSessionOptions {
  * its records become durable, the balance is credited, the RECEIPT goes out.
  */
 export class PayeeSession {
-  readonly #options: PayeeSessionOptions;
+  readonly #counter: PayeeCounter;
+  readonly #id: SessionId;
+  readonly #host: PayeeSessionHost;
+  readonly #balance: CellBalance;
   readonly #assembler = new FragmentAssembler();
   readonly #waiting = new Ring<PaymentMessage>(pendingRedeemsMax);
   #current: PaymentMessage | undefined;
@@ -45,8 +46,11 @@ export class PayeeSession {
   #badPayments = 0;
   #alive = true;
 
-  constructor(options: PayeeSessionOptions) {
-    this.#options = options;
+  constructor(counter: PayeeCounter, id: SessionId, host: PayeeSessionHost, balance: CellBalance) {
+    this.#counter = counter;
+    this.#id = id;
+    this.#host = host;
+    this.#balance = balance;
   }
 
   /** The body of a REDEEM cell. A fault ends the circuit. */
@@ -66,15 +70,15 @@ export class PayeeSession {
     if (message === undefined || !this.#alive) return;
     this.#settle(message, redeemed);
     this.#next();
-    if (this.#badPayments >= badPaymentsMax) this.#options.host.fail({ code: 'REDEEM_BAD_PAYMENTS' });
+    if (this.#badPayments >= badPaymentsMax) this.#host.fail({ code: 'REDEEM_BAD_PAYMENTS' });
   }
 
   ended(): void {
     if (!this.#alive) return;
     this.#alive = false;
     this.#cancelTimeout?.();
-    this.#options.onEnded();
-    for (const payee of this.#options.payees.values()) payee.ended(this.#options.id);
+    this.#counter.ended(this.#id);
+    for (const payee of this.#counter.payees.values()) payee.ended(this.#id);
   }
 
   #next(): void {
@@ -87,16 +91,16 @@ export class PayeeSession {
   }
 
   #redeem(message: PaymentMessage): void {
-    const { payees, id } = this.#options;
+    const { payees } = this.#counter;
     const [first] = payees.values();
     if (message.bytes.length === 0 || first === undefined) {
       // An empty REDEEM asks for price, balance and target (paper 004, section 5).
-      this.#answer(message, paymentStatus.ok, first?.target(id) ?? new Uint8Array(0));
+      this.#answer(message, paymentStatus.ok, first?.target(this.#id) ?? new Uint8Array(0));
       return;
     }
     const payee = payees.get(message.bytes[0]);
-    if (payee === undefined) this.#answer(message, paymentStatus.unknownScheme, first.target(id));
-    else this.#settle(message, payee.redeem(id, message.bytes));
+    if (payee === undefined) this.#answer(message, paymentStatus.unknownScheme, first.target(this.#id));
+    else this.#settle(message, payee.redeem(this.#id, message.bytes));
   }
 
   #settle(message: PaymentMessage, redeemed: Redeemed): void {
@@ -107,9 +111,9 @@ export class PayeeSession {
       return;
     }
     const { value, persist, reply } = redeemed;
-    this.#options.commits.commit(persist, () => {
+    this.#counter.commits.commit(persist, () => {
       if (!this.#alive) return;
-      this.#options.balance.credit(value);
+      this.#balance.credit(value);
       this.#answer(message, paymentStatus.ok, reply);
       this.#next();
     });
@@ -121,7 +125,7 @@ export class PayeeSession {
   }
 
   #answer(message: PaymentMessage, status: number, target: Uint8Array): void {
-    const { balance, host } = this.#options;
+    const balance = this.#balance;
     this.#current = undefined;
     const receipt = encodeReceipt({
       status,
@@ -131,15 +135,13 @@ export class PayeeSession {
       creditedMsat: balance.creditedMsat,
       target,
     });
-    for (const body of fragment(message.messageId, receipt)) host.sendReceipt(body);
+    for (const body of fragment(message.messageId, receipt)) this.#host.sendReceipt(body);
   }
 
   #watchAssembly(): void {
     this.#cancelTimeout?.();
     this.#cancelTimeout = this.#assembler.halfBuilt
-      ? this.#options.clock.after(paymentAssemblyMsMax, () =>
-          this.#options.host.fail({ code: 'REDEEM_TIMEOUT' }),
-        )
+      ? this.#counter.clock.after(paymentAssemblyMsMax, () => this.#host.fail({ code: 'REDEEM_TIMEOUT' }))
       : undefined;
   }
 }
