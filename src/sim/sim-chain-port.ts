@@ -99,6 +99,7 @@ export class SimChainPort implements ChainPort {
     this.#stopListening();
     this.#watched.clear();
     this.#outputs.clear();
+    this.#heldBack = [];
   }
 
   #ask(answer: () => Answer): void {

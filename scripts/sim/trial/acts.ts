@@ -136,9 +136,9 @@ export class Acts {
   };
 
   #cutPower(draw: SeededEntropy): string {
-    const relays = this.#network.relays.map(relay => relay.machine.host.node);
-    const clients = this.#network.clients.map(client => client.machine.host.node);
-    const node = draw.pick([...relays, ...clients]);
+    const victim = draw.pick([...this.#network.relays, ...this.#network.clients]);
+    if (this.#network.isDown(victim)) return 'it is down already';
+    const { node } = victim.machine.host;
     const [point, skip] = [draw.pick(cutPoints), draw.below(4)];
     let passed = 0;
     node.cutPower(call => call.startsWith(point) && passed++ === skip);

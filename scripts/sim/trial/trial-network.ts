@@ -177,14 +177,13 @@ export class TrialNetwork extends ChannelNetwork {
   }
 
   feeSpike(blocks: number, satPerKvb: bigint): void {
-    const before = this.chain.minedSatPerKvb;
     this.chain.minedSatPerKvb = satPerKvb;
     const end = this.chain.height + blocks;
     for (let height = this.chain.height; height <= end + 1; height++) this.#hinder(undefined, height);
     const stop = this.chain.listen({
       connected: ({ height }) => {
         if (height < end) return;
-        this.chain.minedSatPerKvb = before;
+        this.chain.minedSatPerKvb = 0n;
         stop();
       },
       disconnected: () => {},

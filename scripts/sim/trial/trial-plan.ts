@@ -60,6 +60,7 @@ const relaysLeast = 4;
 export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
   const draw = new SeededEntropy(`plan/${seed}`);
   const clients = draw.between(1, 4);
+  const priceMsatPer2Pow20 = BigInt(draw.between(200, 5_000)) * 1_000_003n;
   const drawn = {
     seed,
     steps: trialSteps,
@@ -68,9 +69,11 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     clients,
     hostile: hostileOf(draw, clients),
     variant: draw.pick(['spillman', 'cltv'] as const),
-    priceMsatPer2Pow20: BigInt(draw.between(200, 5_000)) * 1_000_003n,
+    priceMsatPer2Pow20,
     window: draw.pick([64, 256, 512, 2_048]),
-    channelSat: BigInt(draw.pick([12_000, 40_000, 150_000])),
+    // No less than a circuit keeps prepaid, and a few windows.
+    channelSat:
+      10_000n + (priceMsatPer2Pow20 * BigInt(draw.pick([8_000, 20_000, 100_000]))) / 2n ** 20n / 1_000n,
     blockMs: draw.pick([500, 2_000, 6_000]),
     reusePaidChannels: draw.chance(0.5),
     kinds: actKinds.filter(kind => kind === 'download' || draw.chance(0.5)),

@@ -4,6 +4,10 @@ import type { Breach } from './rule-book.ts';
 import { TrialNetwork, TrialRules } from './trial-network.ts';
 import type { TrialPlan } from './trial-plan.ts';
 
+/** A stream may be lost with the circuit that it was given, whose channel came to its end; its user tries again. */
+const attempts = 3;
+const demandedBytes = 50_000;
+
 /** How a trial went. */
 export interface TrialResult {
   readonly plan: TrialPlan;
@@ -20,6 +24,8 @@ export interface TrialResult {
 /** All rules are asked this often; what they concern is looked at as it happens. */
 const stepsBetweenRules = 1_024;
 const settleBlocks = 200;
+/** A channel that nobody uses ends within so many. */
+const refundBlocks = 150;
 
 /** One world from its seed to its end: faults first, then none, and demands. */
 export function runTrial(plan: TrialPlan, trace?: TraceLine): TrialResult {
@@ -82,23 +88,25 @@ function demandProgress(network: TrialNetwork): void {
     'live',
     () => 'a client finds no circuit once faults have stopped',
   );
-  // What was under way has had its time to fail.
+  // Coins that were locked up when nodes died are free again after this.
+  mine(network, refundBlocks);
   watchedUntil(network, () => users.finished === users.downloads.length, 600_000);
-  const before = users.downloads.length;
-  for (const client of honest) network.fetch(client, 50_000);
-  watchedUntil(network, () => users.finished === users.downloads.length, 600_000);
-  const failed = users.downloads.slice(before).filter(({ state }) => state !== 'complete');
+  let [unserved, why] = [honest, ''];
+  for (let attempt = 0; attempt < attempts && unserved.length > 0; attempt++) {
+    const tries = unserved.map(client => ({ client, download: network.fetch(client, demandedBytes) }));
+    watchedUntil(network, () => users.finished === users.downloads.length, 600_000);
+    const failed = tries.filter(({ download }) => download.state !== 'complete');
+    why = failed[0]?.download.why ?? '';
+    unserved = failed.map(({ client }) => client);
+  }
   book.hold(
-    failed.length === 0,
+    unserved.length === 0,
     'live',
-    () => `${failed.length} of ${honest.length} clients are not served: ${failed[0].why || failed[0].state}`,
+    () => `${unserved.length} of ${honest.length} clients are not served: ${why}`,
   );
   if (book.breach !== undefined) return;
   network.stopClients();
-  for (let block = 0; block < settleBlocks && book.breach === undefined; block++) {
-    network.chain.mine();
-    watchedUntil(network, () => false, 500);
-  }
+  mine(network, settleBlocks);
   rules.all();
   const left = network.unfinished();
   book.hold(
@@ -109,4 +117,11 @@ function demandProgress(network: TrialNetwork): void {
   );
   const kept = network.relays.reduce((sum, { core }) => sum + core.circuits.size, 0);
   book.hold(kept === 0, 'live', () => `relays keep ${kept} circuits of clients that have left`);
+}
+
+function mine(network: TrialNetwork, blocks: number): void {
+  for (let block = 0; block < blocks && network.rules.book.breach === undefined; block++) {
+    network.chain.mine();
+    watchedUntil(network, () => false, 300);
+  }
 }
