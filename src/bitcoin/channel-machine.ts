@@ -45,6 +45,8 @@ export type ChannelEvent =
   | { readonly kind: 'stored' }
   | { readonly kind: 'confirmed'; readonly height: number }
   | { readonly kind: 'spent'; readonly how: 'payment' | 'refund'; readonly height: number }
+  /** What ended it is in no block of the best chain any more. */
+  | { readonly kind: 'unspent' }
   | { readonly kind: 'block'; readonly height: number }
   | { readonly kind: 'reorg'; readonly height: number }
   | { readonly kind: 'accepted' }
@@ -112,6 +114,8 @@ function note(state: ChannelState, event: ChannelEvent, tip: number): ChannelSta
       return { ...state, contractHeight: event.height };
     case 'spent':
       return { ...state, ending: { how: event.how, height: event.height } };
+    case 'unspent':
+      return { ...state, ending: undefined };
     case 'block':
       return state;
     case 'reorg':

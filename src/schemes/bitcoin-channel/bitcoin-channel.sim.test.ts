@@ -207,6 +207,22 @@ describe.each(['spillman', 'cltv'] as const)('bitcoin-channel, %s', variant => {
     expect(lab.row('payer')).toMatchObject({ phase: 'closed' });
   });
 
+  it('settles again what a reorganisation took out of the chain while the payee was down', async () => {
+    const talk = await lab.open();
+    await talk.close();
+    lab.world.runUntilIdle();
+    lab.mine();
+    expect(lab.row('payee').phase).toBe('closed');
+    const [settlement] = lab.chain.tip.transactions.slice(1);
+    const world = lab.payee.world as SimHostWorld;
+    world.node.die();
+    lab.chain.reorg(1, { without: [settlement.id] });
+    lab.startPayee(world.restart());
+    lab.mine(4);
+    expect(lab.row('payee')).toMatchObject({ phase: 'closed', ending: { how: 'payment' } });
+    expect(lab.payeeScheme.desk.wallet('payee')!.balance.confirmedSat).toBe(1_000n);
+  });
+
   it('lets a payer that crashed get its money back', async () => {
     const talk = await lab.open();
     lab.startPayer((lab.payer.world as SimHostWorld).restart());

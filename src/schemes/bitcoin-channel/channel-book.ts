@@ -74,6 +74,8 @@ export class ChannelBook {
   #byScript = new Map<string, Channel>();
   /** Channels that can still change, so that a block costs nothing for those long ended. */
   #active = new Set<Channel>();
+  /** Channels that ended before this process began, and of whose ending the chain has not spoken since. */
+  #unproven = new Set<Channel>();
   #tip: number | undefined;
 
   constructor(options: BookOptions) {
@@ -105,6 +107,7 @@ export class ChannelBook {
       const channel = this.#make(record, best);
       this.#index(channel);
       this.#watch(channel);
+      if (record.ending !== undefined) this.#unproven.add(channel);
     }
   }
 
@@ -128,6 +131,7 @@ export class ChannelBook {
     this.#byOutpoint.delete(outpointKey(channel.record.terms.outpoint));
     this.#byScript.delete(toHex(channel.contractScript));
     this.#active.delete(channel);
+    this.#unproven.delete(channel);
     this.#options.commit(removalWrites(this.#options.role, channel.id));
   }
 
@@ -159,6 +163,7 @@ export class ChannelBook {
     switch (event.kind) {
       case 'block':
         if (this.#tip === undefined) this.#begin(event.height);
+        else this.#doubtEndings();
         this.#tip = event.height;
         for (const channel of [...this.#active]) this.#onBlock(channel, event.height);
         return;
@@ -189,6 +194,19 @@ export class ChannelBook {
     }
   }
 
+  /**
+   * Past blocks have been looked through between the first block that is told and this one: an ending that was not in
+   * them was taken away by a reorganisation while this process was down.
+   */
+  #doubtEndings(): void {
+    for (const channel of this.#unproven) {
+      this.#active.add(channel);
+      this.#options.commit(this.change(channel, { ending: undefined }));
+      this.step(channel, { kind: 'unspent' });
+    }
+    this.#unproven.clear();
+  }
+
   #onBlock(channel: Channel, height: number): void {
     this.step(channel, { kind: 'block', height });
     const { ending } = channel.state;
@@ -209,6 +227,7 @@ export class ChannelBook {
   }
 
   #onSpent(channel: Channel, bytes: Uint8Array, height: number): void {
+    this.#unproven.delete(channel);
     const spending = spendingBy(channel.record.terms, Transaction.fromBuffer(bytes));
     const ending: Ending = { ...spending, height };
     const known = channel.record.ending;
