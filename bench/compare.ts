@@ -1,26 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import type { GlobalOptions } from '../scripts/global-options.ts';
 import { colour, type Terminal, table } from '../scripts/terminal.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { type Results, readResults } from './results-file.ts';
 import { type Estimate, ratioOf, spreadOf } from './statistics.ts';
 import { type Series, seriesKey, significant } from './trials.ts';
 
-/** What a comparison needs of a file of results. */
-const resultsSchema = z.object({
-  bench: z.string(),
-  environment: z.looseObject({ commit: z.string(), cpu: z.string(), cores: z.number(), node: z.string() }),
-  settings: z.record(z.string(), z.unknown()),
-  measures: z.record(z.string(), z.object({ unit: z.string(), better: z.enum(['more', 'less']).optional() })),
-  series: z.array(
-    z.object({
-      measure: z.string(),
-      factors: z.record(z.string(), z.union([z.string(), z.number()])),
-      values: z.array(z.number()).min(1),
-    }),
-  ),
-});
-type Results = z.output<typeof resultsSchema>;
 type Measured = Pick<Results, 'measures'> & { readonly series: readonly Series[] };
 
 /** With fewer, the spread is not known. */
@@ -136,27 +120,4 @@ function changesTable(changes: readonly Change[]): string[] {
     colours[verdict](verdict),
   ]);
   return table(['measure', 'of', 'before', 'after', 'unit', 'after / before, 95 %', ''], rows);
-}
-
-function readResults(file: string): Results {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code;
-    throw new OperatorError('COMPARE_UNREADABLE', `cannot read ${file}: ${why}`, exitCode.missing);
-  }
-  const parsed = resultsSchema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const what = `${file} holds no results of a benchmark: ${issue.path.join('.') || 'all'}: ${issue.message}`;
-  throw new OperatorError('COMPARE_MALFORMED', what, exitCode.usage);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

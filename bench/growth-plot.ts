@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { type Growth, growthOf, type SizedValues } from './growth.ts';
+import { grouped } from '../scripts/terminal.ts';
+import { fittedCost, type Growth, growthOf, type SizedValues } from './growth.ts';
 import { spreadOf } from './statistics.ts';
 import type { Measure, Series } from './trials.ts';
 
@@ -33,9 +34,11 @@ export function linesOf(series: readonly Series[], { measure, over, by }: Growth
   });
 }
 
-/** `n^0.98`, with the size's name. */
-export function powerText(over: string, exponent: number): string {
-  return `${over}^${exponent.toFixed(2)}`;
+/** `relays^0.98`, and what that is made of where it bends. */
+export function growthText(over: string, { exponent, bend }: Growth): string {
+  const text = `${over}^${exponent.value.toFixed(2)}`;
+  if (bend === undefined) return text;
+  return `${text} (${bend.exponentBelow.toFixed(2)} up to ${grouped(bend.at)}, then ${bend.exponentAbove.toFixed(2)})`;
 }
 
 /** Panels of points over size, both axes logarithmic, each with the range of its repeats and the power that was fitted. */
@@ -61,7 +64,7 @@ export function growthPlot({
       text: title,
       subtitle: [
         ...subtitle,
-        'points: median; lines up and down: least to most of the repeats; dashed: the power fitted',
+        'points: median; lines up and down: least to most of the repeats; dashed: the power fitted, or two where it bends',
       ],
       offset: 12,
     },
@@ -76,7 +79,7 @@ export function growthPlot({
 
 function panelOf({ title, over }: GrowthPanel, lines: readonly GrowthLine[], unit: string) {
   const labelOf = ({ name, growth }: GrowthLine): string =>
-    [name, growth && powerText(over, growth.exponent.value)].filter(Boolean).join(': ');
+    [name, growth && growthText(over, growth)].filter(Boolean).join(': ');
   const points = lines.flatMap(line =>
     line.sized.map(({ size, values }) => ({ line: labelOf(line), size, ...spreadOf(values) })),
   );
@@ -87,7 +90,7 @@ function panelOf({ title, over }: GrowthPanel, lines: readonly GrowthLine[], uni
     return line.sized.map(({ size }) => ({
       line: labelOf(line),
       size,
-      median: growth.factor * size ** growth.exponent.value,
+      median: fittedCost(growth, size),
     }));
   });
   const log = { type: 'log' as const, nice: false, padding: 12 };

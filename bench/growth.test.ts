@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { growthOf } from './growth.ts';
+import { fittedCost, growthOf } from './growth.ts';
 
 const sizes = [3, 6, 12, 25, 50, 100];
 
@@ -37,8 +37,10 @@ test('a bend is found where it is', () => {
       fc.double({ min: 0.3, max: 2, noNaN: true }),
       (at, below, turn) => {
         const cost = (size: number) => size ** below * Math.max(1, size / at) ** turn;
-        const bend = growthOf(sizes.map(size => ({ size, values: [cost(size)] })))?.bend;
+        const growth = growthOf(sizes.map(size => ({ size, values: [cost(size)] })))!;
+        const { bend } = growth;
         expect(bend?.at).toBe(at);
+        for (const size of sizes) expect(fittedCost(growth, size) / cost(size)).toBeCloseTo(1, 6);
         expect(bend?.exponentBelow).toBeCloseTo(below, 6);
         expect(bend?.exponentAbove).toBeCloseTo(below + turn, 6);
       },

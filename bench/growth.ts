@@ -13,6 +13,8 @@ export interface Bend {
   readonly at: number;
   readonly exponentBelow: number;
   readonly exponentAbove: number;
+  /** Below it, cost = factor x size^exponentBelow. */
+  readonly factor: number;
 }
 
 /** A cost as a power of size: cost = factor x size^exponent. */
@@ -49,9 +51,16 @@ function bendOf(sized: readonly SizedValues[], straightResidue: number): Bend | 
     return { at, ...leastSquares(sized, size => [1, Math.log(size), beyond(size)]) };
   });
   const best = bends.reduce((a, b) => (b.residue < a.residue ? b : a));
-  const [, below, turn] = best.solution;
+  const [logFactor, below, turn] = best.solution;
   if (best.residue > residueMax * straightResidue || Math.abs(turn) < turnMin) return undefined;
-  return { at: best.at, exponentBelow: below, exponentAbove: below + turn };
+  return { at: best.at, exponentBelow: below, exponentAbove: below + turn, factor: Math.exp(logFactor) };
+}
+
+/** What was fitted, the bend included. */
+export function fittedCost({ exponent, factor, bend }: Growth, size: number): number {
+  if (bend === undefined) return factor * size ** exponent.value;
+  const { at, exponentBelow, exponentAbove } = bend;
+  return bend.factor * size ** exponentBelow * Math.max(1, size / at) ** (exponentAbove - exponentBelow);
 }
 
 /** The coefficients of `terms` that come nearest to the logarithms of all values, and the sum of squares that is left. */

@@ -59,6 +59,7 @@ export async function runBench(
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     stopping.done();
   }
-  await report(name, options.out, environment, found, terminal);
+  const settings = { quick: options.quick ?? false, ...found.settings };
+  await report(name, options.out, environment, { ...found, settings }, terminal);
   return exitCode.ok;
 }

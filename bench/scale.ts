@@ -1,5 +1,5 @@
 import { counted, type Terminal } from '../scripts/terminal.ts';
-import { type GrowthPanel, growthPlot, linesOf, powerText } from './growth-plot.ts';
+import { type GrowthPanel, growthPlot, growthText, linesOf } from './growth-plot.ts';
 import { PaidRelay } from './paid-relay.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
@@ -25,9 +25,13 @@ const measures: Readonly<Record<string, Measure>> = {
   'payment CPU': { unit: 'CPU us a payment', better: 'less' },
 };
 
-/** A quantity over size, and what makes it grow faster, or slower, from some size on. */
+/** A quantity over size, and why it would bend. */
 interface Scaled extends GrowthPanel {
+  /** Grows faster from some size on, … */
   readonly rises: string;
+  /** … falls no more, … */
+  readonly levels: string;
+  /** … or grows more slowly, or falls faster. */
   readonly falls: string;
 }
 
@@ -38,16 +42,17 @@ const scaled: readonly Scaled[] = [
     over: 'relays',
     by: 'layout',
     rises:
-      'below, the first processes and votes cost more than the relays; above, all cores are busy making keys and starting relays',
-    falls: 'the last vote is waited for less and less as relays come in together',
+      'the first processes and votes no longer weigh most; every core is busy starting relays and making their keys',
+    levels: 'every core is busy starting relays and making their keys',
+    falls: 'relays that come in together share a vote',
   },
   {
     measure: 'boot CPU',
     title: 'CPU of a relay until then',
     over: 'relays',
     by: 'layout',
-    rises:
-      'each new consensus is fetched, parsed and held by every relay, so that all together cost the square',
+    rises: 'every relay fetches and parses each new consensus of all, so that together they cost the square',
+    levels: 'what a process costs once is shared out: the keys and documents of each relay are left',
     falls: 'what a process costs once is shared by more relays',
   },
   {
@@ -55,41 +60,49 @@ const scaled: readonly Scaled[] = [
     title: 'Memory of a relay then',
     over: 'relays',
     by: 'layout',
-    rises:
-      'every relay holds the descriptors and consensuses of all others, which weigh more than its own program from here on',
-    falls:
-      'Node, its code and its libraries are there once for all of a process, or shared between processes',
+    rises: 'every relay holds the documents of all, which now weigh more than what is its own',
+    levels: 'what a process holds once is shared out: what each relay holds is left',
+    falls: 'Node, its code and its libraries are there once for more relays',
   },
   {
     measure: 'build',
     title: 'Building a circuit of three hops',
     over: 'circuits',
-    rises: 'what a client and a relay do for each circuit begins to depend on how many there are',
-    falls:
-      'a few circuits are built at once as soon as there are a few, so that none waits for the way there and back alone',
+    rises: 'client and relays look after all that are open, which now costs more than a new one',
+    levels:
+      'as many as may be are under way at once: all cores are busy, and the CPU of each circuit is left',
+    falls: 'several are under way at once, so that none waits for the way there and back alone',
   },
   {
     measure: 'circuit CPU',
     title: 'CPU of a circuit, built and ended, all nodes',
     over: 'circuits',
-    rises: 'what a client and a relay do for each circuit begins to depend on how many there are',
-    falls: 'more circuits share a turn of the event loops, and a write of their links',
+    rises: 'client and relays look after all that are open, which now costs more than a new one',
+    levels:
+      'turns of event loops and writes of links are as full as they get: the keys of each circuit are left',
+    falls: 'several circuits share turns of event loops and writes of links',
   },
   {
     measure: 'payments',
     title: 'Durable payments at one relay',
     over: 'circuits paying',
-    rises: 'REDEEMs of more circuits share one sync of the disk',
-    falls: 'the CPU that verifies is busy: more circuits bring no more',
+    rises: 'REDEEMs of more circuits share a sync of the disk',
+    levels: 'REDEEMs of more circuits share a sync of the disk',
+    falls: 'the CPU that verifies them is busy, and more circuits bring no more',
   },
   {
     measure: 'payment CPU',
     title: 'CPU of a payment at its relay',
     over: 'circuits paying',
-    rises: 'records and sessions of more circuits no longer fit the caches',
+    rises: 'the records of so many channels no longer fit the caches',
+    levels:
+      'turns of the event loop and commits of the store are as full as they get: to verify each payment is left',
     falls: 'payments share turns of the event loop and commits of the store',
   },
 ];
+
+/** An exponent above this is growth. */
+const flat = 0.1;
 
 /** What more relays, circuits and payments cost, each over sizes that double or more; the power that fits, and where it bends. */
 export function benchScale(options: BenchScaleOptions, terminal: Terminal): Promise<number> {
@@ -190,14 +203,14 @@ function findingsOf(series: readonly Series[], each: Scaled): Finding[] {
 }
 
 function bendsOf(series: readonly Series[], each: Scaled): string[] {
+  const { over, rises, levels, falls } = each;
   return linesOf(series, each).map(({ name, sized, growth }) => {
     const what = nameOf(each, name);
     if (growth === undefined || sized.length < 4) return `${what}: too few sizes to see a bend.`;
     const { bend } = growth;
-    if (bend === undefined)
-      return `${what}: no bend, ${powerText(each.over, growth.exponent.value)} all the way.`;
-    const { at, exponentBelow: below, exponentAbove: above } = bend;
-    const why = above > below ? each.rises : each.falls;
-    return `${what}: bends at ${at} ${each.over}, from ${powerText('n', below)} to ${powerText('n', above)}: ${why}.`;
+    if (bend === undefined) return `${what}: ${growthText(over, growth)}, no bend.`;
+    const { exponentBelow: below, exponentAbove: above } = bend;
+    const why = above < below ? falls : above < flat ? levels : rises;
+    return `${what}: ${growthText(over, growth)}; most likely ${why}.`;
   });
 }

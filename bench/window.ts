@@ -44,10 +44,12 @@ const measures: Readonly<Record<string, Measure>> = {
 export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Promise<number> {
   const wide = wideAreaOf(options);
   return runBench(wide ? 'window-wide' : 'window', options, terminal, async stage => {
-    const { quick = false, repeat } = options;
+    const { quick = false } = options;
+    // Far away a transfer takes its time: for a quick look once must do.
+    const repeat = quick && wide ? 1 : options.repeat;
     const { size = sizeOf(quick, wide) } = options;
     const { windows = windowsOf(quick, wide) } = options;
-    const series = await measureAll(stage, { ...options, size, windows, wide });
+    const series = await measureAll(stage, { ...options, repeat, size, windows, wide });
     const { cores, cpu } = stage.environment;
     const microseconds = (operation: string) =>
       spreadOf(valuesOf(series, 'time', { operation, subject: schemeSubject })).median;

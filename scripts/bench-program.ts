@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseBytesPerSecond, parseRoundTripMs } from '../bench/wide-area.ts';
 import { bitcoindOption, type Does, wholeNumber } from './cli-parts.ts';
 
@@ -52,6 +52,16 @@ export function addBench(program: Command, does: Does): void {
     .option('--relays <number>', 'the most relays', wholeNumber(3, 200))
     .option('--circuits <number>', 'the most circuits at once', wholeNumber(1, 10_000))
     .action(does(async () => (await import('../bench/scale.ts')).benchScale));
+  const docsOption = () => new Option('--docs <dir>', 'where PERFORMANCE.md goes').default('docs');
+  measured('all', 'every benchmark, one after the other, then the report of all')
+    .addOption(docsOption())
+    .action(does(async () => (await import('../bench/all.ts')).benchAll));
+  bench
+    .command('report')
+    .description('write docs/PERFORMANCE.md from the results, and keep these beside it')
+    .option('--out <dir>', 'where the results are', 'results')
+    .addOption(docsOption())
+    .action(does(async () => (await import('../bench/publish.ts')).benchReport));
   program
     .command('compare')
     .description(
