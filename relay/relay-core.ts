@@ -274,7 +274,7 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     const { keys, sendmeCells } = made.value;
     const balance = this.#price.newBalance();
     const circuit = new RelayCircuit(this, side, keys, balance, this.#flowOf(side, params, sendmeCells));
-    if (this.#price.charges) circuit.setPayee(this.#desk.open(circuit, balance));
+    if (this.#price.charges) circuit.payee = this.#desk.open(circuit, balance);
     this.circuits.add(circuit);
     this.onCircuit?.(circuit, balance);
     this.observer.count('naulon_circuits_created_total');

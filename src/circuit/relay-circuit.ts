@@ -68,7 +68,8 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   #host: RelayCircuitHost<RelayCircuit>;
   #layer: RelayLayer;
   #balance: CircuitBalance;
-  #payee: CircuitPayee | undefined;
+  /** Set once, right after the circuit was made; a free relay sets none. */
+  payee: CircuitPayee | undefined;
   #next: CircuitSide | undefined;
   #nextState: NextState = 'none';
   #earlyCells = 0;
@@ -104,11 +105,6 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   /** True while an EXTEND2 waits for its link or its CREATED2. */
   get extending(): boolean {
     return this.#nextState === 'extending';
-  }
-
-  /** Set once, right after the circuit was made; a free relay sets none. */
-  setPayee(payee: CircuitPayee): void {
-    this.#payee = payee;
   }
 
   /** Told once in a while; a circuit that carried nothing since the last time gives memory back. */
@@ -324,8 +320,8 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   }
 
   #onRedeem(body: Uint8Array): Fault | undefined {
-    if (this.#payee === undefined) this.#host.observer.count('naulon_redeem_unexpected_total');
-    return this.#payee?.onRedeem(body);
+    if (this.payee === undefined) this.#host.observer.count('naulon_redeem_unexpected_total');
+    return this.payee?.onRedeem(body);
   }
 
   // Cells from the next hop
@@ -499,6 +495,6 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#alive = false;
     this.#cutNext(reason, true, queued);
     this.#streams.abandon();
-    this.#payee?.ended();
+    this.payee?.ended();
   }
 }
