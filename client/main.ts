@@ -1,9 +1,11 @@
+import { letHeapGrow } from '../src/node-io/heap-growth.ts';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { readClientConfig } from './config.ts';
 import { startClient } from './start-client.ts';
 
 /** Runs one client in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
 export async function clientMain(torrc: string, pay: string | undefined): Promise<void> {
+  letHeapGrow();
   const stopRequested = stopSignal();
   const client = await startClient(readClientConfig(torrc, pay), packageVersion());
   const stopped = Promise.race([stopRequested, client.stopAsked]);

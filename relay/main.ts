@@ -1,8 +1,10 @@
+import { letHeapGrow } from '../src/node-io/heap-growth.ts';
 import { readRelayConfig } from './config.ts';
 import { type NewLinks, type RunningRelay, startRelay } from './start-relay.ts';
 
 /** Runs one relay in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
 export async function relayMain(torrc: string, pay: string | undefined, newLinks?: NewLinks): Promise<void> {
+  letHeapGrow();
   const stopped = stopRequested();
   const relay = await startRelay(readRelayConfig(torrc, pay), newLinks);
   process.stdout.write(`${readyLine(relay)}\n`);
