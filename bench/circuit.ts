@@ -44,7 +44,8 @@ export function benchCircuit(options: BenchCircuitOptions, terminal: Terminal): 
         const relay = nodes.find(node => node.process.pid === pid)?.listens.or ?? '';
         const load = await CreateLoad.to(relay, directory);
         stage.defer(() => load.stop());
-        return { name: tariff, pid, load };
+        // Before the first circuit: what those of the trials leave behind counts too.
+        return { name: tariff, pid, load, before: residentBytesOf(pid) };
       }),
     );
     const trials = [
@@ -53,9 +54,8 @@ export function benchCircuit(options: BenchCircuitOptions, terminal: Terminal): 
     ];
     const measured = await measureTrials(trials, { repeat }, terminal, stage.signal);
     const memory: Series[] = [];
-    for (const { name, pid, load } of relays) {
+    for (const { name, pid, load, before } of relays) {
       terminal.say(`opening ${grouped(circuits)} circuits at the ${name} relay, and leaving them open`);
-      const before = residentBytesOf(pid);
       await load.hold(circuits, stage.signal);
       const values = [(residentBytesOf(pid) - before) / circuits];
       memory.push({ measure: 'memory each', factors: { subject: name }, values });
