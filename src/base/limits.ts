@@ -141,6 +141,8 @@ export const guardsMax = 60;
 export const consensusRelaysMax = 30_000;
 /** Bytes of a directory answer's body after decompression; the same cap bounds what zlib may make of a few bytes. */
 export const directoryResponseBytesMax = 24 * 1024 * 1024;
+/** Members of a packed body: each costs a call of zlib, however little is in it. */
+export const packedMembersMax = 4_096;
 /** Lines of an HTTP request or answer before its body; the longest real one names 96 microdescriptors. */
 export const httpHeadBytesMax = 16 * 1024;
 /** Microdescriptors asked for in one request, as C tor does: longer paths are refused by some caches. */

@@ -5,7 +5,12 @@
 import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
-import { directoryResponseBytesMax, directoryUploadBytesMax, httpHeadBytesMax } from '../base/limits.ts';
+import {
+  directoryResponseBytesMax,
+  directoryUploadBytesMax,
+  httpHeadBytesMax,
+  packedMembersMax,
+} from '../base/limits.ts';
 import { formatHttpTime, parseHttpTime } from './calendar.ts';
 
 export interface HttpRequest {
@@ -27,7 +32,6 @@ export interface HttpResponse {
 
 export type HttpFault = Fault<'HTTP_MALFORMED' | 'HTTP_TOO_LARGE' | 'HTTP_BAD_ENCODING' | 'HTTP_CUT_SHORT'>;
 
-const headersMax = 100;
 const noBytes = new Uint8Array();
 
 /** Collects bytes until a message is whole; both readers below share it. */
@@ -93,7 +97,7 @@ export class HttpRequestReader {
     if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
     const match = /^(GET|POST) (\/[\x21-\x7e]*) HTTP\/1\.[01]$/.exec(head[0]);
     const headers = parseHeaders(head);
-    if (match === null || headers === undefined) return fail('HTTP_MALFORMED', 'request line or headers');
+    if (match === null) return fail('HTTP_MALFORMED', 'request line');
     const length = match[1] === 'GET' ? 0 : contentLength(headers);
     if (length === undefined) return fail('HTTP_MALFORMED', 'content-length');
     if (length > this.#uploadBytesMax) return fail('HTTP_TOO_LARGE', 'upload');
@@ -134,7 +138,7 @@ export class HttpResponseReader {
     if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
     const match = /^HTTP\/1\.[01] ([1-5][0-9]{2})(?: ([\x20-\x7e]{0,200}))?$/.exec(head[0]);
     const headers = parseHeaders(head);
-    if (match === null || headers === undefined) return fail('HTTP_MALFORMED', 'status line or headers');
+    if (match === null) return fail('HTTP_MALFORMED', 'status line');
     const length = headers.has('content-length') ? contentLength(headers) : undefined;
     if (headers.has('content-length') && length === undefined)
       return fail('HTTP_MALFORMED', 'content-length');
@@ -146,14 +150,13 @@ export class HttpResponseReader {
   }
 }
 
-function parseHeaders(lines: readonly string[]): ReadonlyMap<string, string> | undefined {
+/** The first of a name counts; lines that are no headers are passed over, as C tor does. */
+function parseHeaders(lines: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
-  if (lines.length > headersMax) return undefined;
   for (const line of lines.slice(1)) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
-    if (!/^[a-z0-9-]{1,100}$/.test(name)) return undefined;
-    headers.set(name, line.slice(colon + 1).trim());
+    if (!headers.has(name)) headers.set(name, line.slice(colon + 1).trim());
   }
   return headers;
 }
@@ -163,26 +166,53 @@ function contentLength(headers: ReadonlyMap<string, string>): number | undefined
   return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** C tor answers deflate as zlib streams; x-tor-lzma and x-zstd are never asked for. */
+/** What unpacks it, by how it begins: zlib's two bytes are a method and a checksum, gzip's are its name. */
+function unpackerOf(bytes: Uint8Array): typeof inflateSync | undefined {
+  const head = bytes.length < 2 ? 0 : (bytes[0] << 8) | bytes[1];
+  if (head === 0x1f8b) return gunzipSync;
+  return (head & 0x0f00) === 0x0800 && head % 31 === 0 ? inflateSync : undefined;
+}
+
+/**
+ * As C tor has it: what is said to be packed, in whatever way, is packed as it begins, or not at all; several members of one
+ * kind may follow each other, and nothing else.
+ */
 function decodeBody(
   encoding: string | undefined,
   bytes: Uint8Array,
   bytesMax: number,
 ): Result<Uint8Array, HttpFault> {
-  const name = (encoding ?? 'identity').toLowerCase();
-  if (name === 'identity') return ok(bytes.slice());
-  if (name !== 'deflate' && name !== 'gzip') return fail('HTTP_BAD_ENCODING', 'not asked for');
+  const unpacker = (encoding ?? 'identity').toLowerCase() === 'identity' ? undefined : unpackerOf(bytes);
+  if (unpacker === undefined) return ok(bytes.slice());
+  const members: Uint8Array[] = [];
+  let left = bytesMax;
+  for (let rest = bytes; rest.length > 0; ) {
+    if (unpackerOf(rest) !== unpacker) return fail('HTTP_BAD_ENCODING', 'bytes behind the end');
+    if (members.length === packedMembersMax) return fail('HTTP_BAD_ENCODING', 'too many members');
+    const member = unpacked(unpacker, rest, left);
+    if (member === undefined) return fail('HTTP_BAD_ENCODING', `unreadable, or over ${bytesMax} bytes`);
+    members.push(member.bytes);
+    left -= member.bytes.length;
+    rest = rest.subarray(member.packedBytes);
+  }
+  return ok(concatBytes(...members));
+}
+
+/** The first member of `bytes`; undefined: it is cut, wrong or too long. */
+function unpacked(
+  unpacker: typeof inflateSync,
+  bytes: Uint8Array,
+  bytesMax: number,
+): { readonly bytes: Uint8Array; readonly packedBytes: number } | undefined {
   try {
-    const inflate = name === 'deflate' ? inflateSync : gunzipSync;
-    const { buffer, engine } = inflate(bytes, { maxOutputLength: bytesMax, info: true }) as unknown as {
+    const options = { maxOutputLength: Math.max(bytesMax, 1), info: true };
+    const { buffer, engine } = unpacker(bytes, options) as unknown as {
       buffer: Uint8Array;
       engine: { bytesWritten: number };
     };
-    // A second compressed member, or junk, behind the first is nobody's honest answer.
-    if (engine.bytesWritten !== bytes.length) return fail('HTTP_BAD_ENCODING', 'bytes behind the end');
-    return ok(new Uint8Array(buffer));
+    return { bytes: buffer, packedBytes: engine.bytesWritten };
   } catch {
-    return fail('HTTP_BAD_ENCODING', `not ${name}, or over ${bytesMax} bytes`);
+    return undefined;
   }
 }
 
