@@ -12,8 +12,10 @@ import {
   expectedOfDocument,
   oursTakesConsensus,
   oursTakesDescriptor,
+  oursTakesPacked,
   readDocuments,
 } from './twins/captured-documents.fixture.ts';
+import { packedTwins } from './twins/compression-twins.fixture.ts';
 
 const documents = readDocuments();
 const { texts, wallMs } = documents;
@@ -61,5 +63,17 @@ describe('what C tor keeps and refuses, so do we:', () => {
   it.each(consensuses)('%s', (name, twin) => {
     const made = oursTakesConsensus(documents, consensusOf(documents, twin));
     expect(made).toBe(expectedOfDocument(name, verdicts[name]));
+  });
+});
+
+describe('what a client of C tor makes of how a consensus is packed, so do we:', () => {
+  const { verdicts: ofPacked } = readVector<CapturedVerdicts>('packed-verdicts');
+
+  it('every twin has a verdict, and every verdict a twin', () => {
+    expect(packedTwins.map(({ name }) => name).sort()).toEqual(Object.keys(ofPacked).sort());
+  });
+
+  it.each(packedTwins.map(twin => [twin.name, twin] as const))('%s', (name, twin) => {
+    expect(oursTakesPacked(documents, twin)).toBe(expectedOfDocument(name, ofPacked[name]));
   });
 });

@@ -21,6 +21,7 @@ import {
 } from '../twins/captured-documents.fixture.ts';
 import { clientCases } from '../twins/client-twins.fixture.ts';
 import { FalseNetwork } from '../twins/false-network.fixture.ts';
+import { torTakesPacked } from '../twins/packed-verdict.fixture.ts';
 import type { Verdict } from '../twins/verdict.fixture.ts';
 import { TorClient } from './c-tor.fixture.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
@@ -53,6 +54,8 @@ async function captureOfClient(): Promise<Record<string, Verdict>> {
 
 const ofClient = await captureOfClient();
 write('client-verdicts', { verdicts: ofClient });
+const ofPacked = await torTakesPacked();
+write('packed-verdicts', { verdicts: ofPacked });
 const network = await TorNetwork.start();
 try {
   const orPort = network.orPorts.get('tor1');
@@ -74,7 +77,7 @@ try {
     ofDocuments[name] = await torTakesConsensus(network, documents.texts, consensusOf(documents, twin));
   write('document-verdicts', { verdicts: ofDocuments });
   console.log(
-    `${Object.keys(ofDocuments).length} documents, ${Object.keys(verdicts).length} cells to a relay, ${Object.keys(ofClient).length} to a client: ${taken.tor}`,
+    `${Object.keys(ofDocuments).length} documents, ${Object.keys(ofPacked).length} packings, ${Object.keys(verdicts).length} cells to a relay, ${Object.keys(ofClient).length} to a client: ${taken.tor}`,
   );
 } finally {
   await network.stop();

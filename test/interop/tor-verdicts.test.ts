@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CapturedVerdicts, cellTwins, readVector } from '../twins/captured.fixture.ts';
 import { clientCases } from '../twins/client-twins.fixture.ts';
 import { FalseNetwork } from '../twins/false-network.fixture.ts';
+import { torTakesPacked } from '../twins/packed-verdict.fixture.ts';
 import { hasTor, TorClient } from './c-tor.fixture.ts';
 import './interop-table.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
@@ -62,5 +63,14 @@ describe.skipIf(!hasTor())('verdicts captured from a client of C tor', () => {
         changed.push(`${each.name}: ${verdict}, not ${verdicts[each.name]}`);
     }
     expect(changed).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasTor())('verdicts captured from a client of C tor that knows nothing', () => {
+  it('still hold: a consensus, packed in many ways', { timeout: 240_000 }, async ({ task }) => {
+    const { verdicts } = readVector<CapturedVerdicts>('packed-verdicts');
+    const scenario = `${Object.keys(verdicts).length} packings of a consensus to C tor clients`;
+    task.meta.interop = { scenario, link: '4', path: 'false authority' };
+    expect(await torTakesPacked()).toEqual(verdicts);
   });
 });
