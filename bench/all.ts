@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { interruption } from '../scripts/interruption.ts';
 import { naulonFile } from '../scripts/node-process.ts';
 import { counted, type Terminal } from '../scripts/terminal.ts';
 import { exitCode } from '../src/base/fault.ts';
+import { netemRefusal } from './netem.ts';
+import { inOwnProcess } from './own-process.ts';
 import { sections } from './performance-document.ts';
 import { benchReport, type PublishOptions } from './publish.ts';
 import type { BenchOptions } from './run-bench.ts';
@@ -11,7 +11,12 @@ import type { BenchOptions } from './run-bench.ts';
 export interface BenchAllOptions extends BenchOptions, PublishOptions {}
 
 /** As far apart as two continents, and as wide as a good relay. */
-const farAway = ['--rtt', '300ms', '--rate', '5MB/s'];
+const farAway = ['window', '--rtt', '300ms', '--rate', '5MB/s'];
+/** How benchmarks are called that are not called by their name. */
+const calls: Readonly<Record<string, readonly string[]>> = {
+  'window-wide': farAway,
+  'window-netem': [...farAway, '--netem'],
+};
 
 /** Every benchmark, each in a process of its own, then the document of all results. */
 export async function benchAll(options: BenchAllOptions, terminal: Terminal): Promise<number> {
@@ -19,17 +24,17 @@ export async function benchAll(options: BenchAllOptions, terminal: Terminal): Pr
   const failed: string[] = [];
   const stopping = interruption();
   for (const { bench } of sections) {
-    const words = bench === 'window-wide' ? ['window', ...farAway] : [bench];
+    const refusal = bench === 'window-netem' ? netemRefusal() : undefined;
+    if (refusal !== undefined) {
+      terminal.say(`no window by tc netem: ${refusal}`);
+      continue;
+    }
+    const words = calls[bench] ?? [bench];
     terminal.say(`naulon bench ${words.join(' ')}`);
     const args = ['bench', ...words, '--repeat', String(repeat), '--out', out, ...(quick ? ['--quick'] : [])];
-    // The channel ends it when we die.
-    const child = spawn(process.execPath, [naulonFile(), ...args], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    const code = await inOwnProcess(process.execPath, [naulonFile(), ...args], stopping, {
+      output: 'ignore',
     });
-    const stop = () => child.kill('SIGINT');
-    stopping.signal.addEventListener('abort', stop);
-    const [code] = await once(child, 'exit');
-    stopping.signal.removeEventListener('abort', stop);
     if (stopping.signal.aborted) return exitCode.interrupted;
     if (code !== exitCode.ok) failed.push(bench);
   }

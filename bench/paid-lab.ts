@@ -1,8 +1,10 @@
 import type { CircuitReport } from '../client/circuit-report.ts';
 import { type ClientControl, controlOf } from '../scripts/client-control.ts';
 import { parseNetFile } from '../scripts/net-file.ts';
-import type { NetworkState } from '../scripts/network-state.ts';
+import { splitAddress } from '../scripts/network-ports.ts';
+import type { NetworkState, NodeState } from '../scripts/network-state.ts';
 import { NetworkStart } from '../scripts/spawn-network.ts';
+import { type ShapedRelay, shapeByNetem, startNamespaceNetwork } from './netem.ts';
 import type { Stage } from './run-bench.ts';
 import { type WideArea, writeShapedProgram } from './wide-area.ts';
 
@@ -56,7 +58,7 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     dir,
     plan: parseNetFile('the benchmark', plan.join('\n')),
     bitcoind: options.bitcoind,
-    program: wide && writeShapedProgram(dir, wide, Object.values(farExits)),
+    program: wide?.by === 'links' ? writeShapedProgram(dir, wide, Object.values(farExits)) : undefined,
     exitTo: options.exitTo ?? [],
     say: line => terminal.detail(line),
     signal: stage.signal,
@@ -64,9 +66,11 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
   });
   stage.defer(() => start.stop());
   terminal.say('starting bitcoind, an authority, three priced relays and three free ones');
+  if (wide?.by === 'netem') await startNamespaceNetwork();
   await start.chain();
   await start.nodes();
   const { state } = start.network();
+  if (wide?.by === 'netem') await shapeByNetem(wide, state.nodes.flatMap(shapedRelay));
   const control = await controlOf(state.control);
   stage.defer(async () => control.close());
   const pidOf = (name: string): number => state.nodes.find(node => node.name === name)?.process.pid ?? 0;
@@ -83,4 +87,10 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
       return { client: pidOf('client'), guard, middle, exit };
     },
   };
+}
+
+function shapedRelay({ name, role, listens }: NodeState): ShapedRelay[] {
+  if (role !== 'relay') return [];
+  const [, orPort] = splitAddress(listens.or);
+  return [{ orPort, hops: Object.values(farExits).includes(name) ? 1 : 3 }];
 }

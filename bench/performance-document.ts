@@ -24,6 +24,11 @@ export const sections: readonly { readonly bench: string; readonly title: string
       what: 'Over an emulated wide-area path, where the paper expects payments to hide in the stalls of the pipeline.',
     },
     {
+      bench: 'window-netem',
+      title: 'The same far away, by the kernel',
+      what: 'Over such a path by tc netem, where the machine has it.',
+    },
+    {
       bench: 'pay',
       title: 'Payments',
       what: 'What the scheme makes of a signature and its verification, and how many REDEEMs one relay makes durable when many circuits pay at once.',

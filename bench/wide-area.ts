@@ -11,6 +11,8 @@ export interface WideArea {
   readonly roundTripMs: number;
   /** Of each link, each way. */
   readonly bytesPerSecond: number;
+  /** What delays it: our own links, or the kernel's tc netem. */
+  readonly by: 'links' | 'netem';
 }
 
 export function describe({ roundTripMs, bytesPerSecond }: WideArea): string {
@@ -19,16 +21,22 @@ export function describe({ roundTripMs, bytesPerSecond }: WideArea): string {
 }
 
 /** How, and what of Tor itself bounds a transfer over such a path. */
-export function howEmulated({ roundTripMs }: WideArea): string {
+export function howEmulated({ roundTripMs, by }: WideArea, netemRefusal: string | undefined): string {
   const stream = (streamWindowCells * relayBodyBytesMax) / roundTripMs / 1_000;
-  return (
-    'The path is emulated in our own links: whoever is dialled delays both directions, and keeps each to the rate. ' +
-    `Circuits of one hop have fixed windows, as C tor's: ${streamWindowCells} cells of a stream are ${stream.toFixed(2)} MB/s at most.`
-  );
+  const netem =
+    netemRefusal === undefined ? 'works here too (--netem)' : `cannot be used here (${netemRefusal})`;
+  const how =
+    by === 'netem'
+      ? 'The path is emulated by tc netem, in a network namespace of its own, for the ports of relays alone.'
+      : `The path is emulated in our own links: whoever is dialled delays both directions, and keeps each to the rate. tc netem ${netem}.`;
+  return `${how} Circuits of one hop have fixed windows, as C tor's: ${streamWindowCells} cells of a stream are ${stream.toFixed(2)} MB/s at most.`;
 }
 
 /** One of the links of a path of so many hops: all are of one length. */
-export function linkOf({ roundTripMs, bytesPerSecond }: WideArea, hops: 1 | 3): PathShape {
+export function linkOf(
+  { roundTripMs, bytesPerSecond }: Pick<WideArea, 'roundTripMs' | 'bytesPerSecond'>,
+  hops: 1 | 3,
+): PathShape {
   return { delayMs: roundTripMs / 2 / hops, bytesPerSecond };
 }
 

@@ -1,7 +1,9 @@
+import { findBitcoind } from '../regtest/find-bitcoind.ts';
 import { grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { startEchoServer } from './echo.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
+import { isInNamespace, netemRefusal, runInNamespace } from './netem.ts';
 import { type PaidLab, startPaidLab } from './paid-lab.ts';
 import { PaidRelay } from './paid-relay.ts';
 import { paymentOperations, schemeSubject } from './payment-operations.ts';
@@ -22,6 +24,8 @@ export interface BenchWindowOptions extends BenchOptions {
   readonly rtt?: number;
   /** Bytes a second of each of its links. */
   readonly rate?: number;
+  /** Such a path by tc netem, in a network namespace of its own. */
+  readonly netem?: boolean;
 }
 
 /** A price at which the smallest window is worth claiming. */
@@ -41,9 +45,14 @@ const measures: Readonly<Record<string, Measure>> = {
 };
 
 /** Throughput over payment window, as in paper 004's figure: a control without payments, then each window. */
-export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Promise<number> {
+export async function benchWindow(options: BenchWindowOptions, terminal: Terminal): Promise<number> {
   const wide = wideAreaOf(options);
-  return runBench(wide ? 'window-wide' : 'window', options, terminal, async stage => {
+  if (wide?.by === 'netem' && !isInNamespace()) {
+    // In there nothing can be fetched.
+    await findBitcoind({ bitcoind: options.bitcoind, say: ({ text }) => terminal.detail(text) });
+    return runInNamespace();
+  }
+  return runBench(nameOf(wide), options, terminal, async stage => {
     const { quick = false } = options;
     // Far away a transfer takes its time: for a quick look once must do.
     const repeat = quick && wide ? 1 : options.repeat;
@@ -71,7 +80,7 @@ export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Pr
         ],
       }),
       notes: [
-        ...(wide ? [howEmulated(wide)] : []),
+        ...(wide ? [howEmulated(wide, wide.by === 'netem' ? undefined : netemRefusal())] : []),
         'Predicted (paper 004): the seconds of the control, and a Pay and a Redeem for each payment at each hop.',
         'The client keeps a bandwidth-delay product prepaid beside the window, so that a smaller window completes too.',
       ],
@@ -79,11 +88,16 @@ export function benchWindow(options: BenchWindowOptions, terminal: Terminal): Pr
   });
 }
 
-function wideAreaOf({ rtt, rate }: BenchWindowOptions): WideArea | undefined {
-  if (rtt === undefined && rate === undefined) return undefined;
+function nameOf(wide: WideArea | undefined): string {
+  if (wide === undefined) return 'window';
+  return wide.by === 'netem' ? 'window-netem' : 'window-wide';
+}
+
+function wideAreaOf({ rtt, rate, netem = false }: BenchWindowOptions): WideArea | undefined {
+  if (rtt === undefined && rate === undefined && !netem) return undefined;
   if (rtt === undefined || rate === undefined)
     throw new OperatorError('USAGE', 'a wide-area path has both --rtt and --rate', exitCode.usage);
-  return { roundTripMs: rtt, bytesPerSecond: rate };
+  return { roundTripMs: rtt, bytesPerSecond: rate, by: netem ? 'netem' : 'links' };
 }
 
 /** Far away a transfer takes as long as its path says: four seconds and more. */

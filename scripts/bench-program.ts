@@ -25,6 +25,7 @@ export function addBench(program: Command, does: Does): void {
       roundTrip,
     )
     .option('--rate <rate>', 'and each of its links carries so much (5MB/s)', rate)
+    .option('--netem', 'such a path by tc netem, in a network namespace, instead of in our own links')
     .addOption(bitcoindOption())
     .action(does(async () => (await import('../bench/window.ts')).benchWindow));
   measured('tor', 'our network beside the installed C tor: speed, CPU, latency, handshakes, memory')
