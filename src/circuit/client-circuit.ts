@@ -12,16 +12,13 @@ import { decodeCreated2, decodeDestroy } from '../cell/link-messages.ts';
 import {
   bodyOf,
   packFullData,
-  padRelayCell,
   relayCommandOf,
-  relayHeaderBytes,
   streamIdOf,
   takeFullData,
   writeRelayCell,
-  writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import { decodeExtended2, decodeSendme } from '../cell/relay-messages.ts';
-import { cellMemory } from '../crypto/kernels/cell-memory.ts';
+import { cellMemory, packArea } from '../crypto/kernels/cell-memory.ts';
 import { ClientLayers, type LayersUser } from '../onion/client-layers.ts';
 import type { Clock, Entropy, Observer } from '../ports.ts';
 import {
@@ -87,8 +84,6 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
   readonly #options: CircuitOptions;
   readonly #layers = new ClientLayers(this);
   readonly #budget: CircuitBudget;
-  /** Every cell of ours is written here. */
-  readonly #cell = new Uint8Array(cellPayloadBytes);
   #state: State = 'new';
   #exchange: Exchange | undefined;
   #earlyLeft = relayEarlyCellsMax;
@@ -221,31 +216,26 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
 
   sendData(stream: ClientStream, bytes: Uint8Array, at: number, length: number): void {
     if (this.#state !== 'open') return;
-    const cell = this.#cell;
-    writeRelayHeader(cell, 0, relayCommand.data, stream.id, length);
-    cell.set(bytes.subarray(at, at + length), relayHeaderBytes);
-    padRelayCell(cell, 0, length, this.#options.entropy);
-    this.#layers.seal(cell, 0, cellPayloadBytes, 1, stream.hop);
-    this.#sendData(stream, cell, 0, 1);
+    const body = bytes.subarray(at, at + length);
+    this.#sendData(stream, this.#sealed(stream.hop, relayCommand.data, stream.id, body), 1);
   }
 
   sendFullData(stream: ClientStream, bytes: Uint8Array, at: number, count: number): void {
     if (this.#state !== 'open') return;
     const cells = packFullData(bytes, at, count, stream.id);
     this.#layers.seal(cellMemory, cells, cellPayloadBytes, count, stream.hop);
-    this.#sendData(stream, cellMemory, cells, count);
+    this.#sendData(stream, cells, count);
   }
 
-  /** Sealed DATA cells, the last of them perhaps one that the hop answers. */
-  #sendData(stream: ClientStream, bytes: Uint8Array, at: number, count: number): void {
+  /** Sealed DATA cells in the cell memory, the last of them perhaps one that the hop answers. */
+  #sendData(stream: ClientStream, at: number, count: number): void {
     const { sent } = this.hops[stream.hop].flow;
     let marked = false;
     for (let cell = 0; cell < count; cell++) marked = sent.package();
     // The digest is taken before the cells are counted: counting may send a REDEEM, which moves it.
     if (marked) sent.expectDigest(this.#layers.lastForwardDigest(stream.hop));
-    if (this.#options.carrier.sendRun(bytes, at, cellPayloadBytes, count))
-      this.#count(stream.hop, stream.kind, count);
-    else this.#die({ by: 'link', reason: destroyReason.resourceLimit });
+    const queued = this.#options.carrier.sendRun(cellMemory, at, cellPayloadBytes, count);
+    this.#sent(queued, stream.hop, stream.kind, count);
   }
 
   permit(stream: ClientStream): void {
@@ -270,22 +260,21 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
   // Sending
 
   sendCell(hop: number, command: number, streamId: number, body: Uint8Array, kind?: StreamKind): void {
-    this.#writeCell(command, streamId, body);
-    this.#sealAndSend(hop, cellCommand.relay, kind);
+    const cell = this.#sealed(hop, command, streamId, body);
+    this.#sent(this.#options.carrier.sendRun(cellMemory, cell, cellPayloadBytes, 1), hop, kind, 1);
   }
 
-  #writeCell(command: number, streamId: number, body: Uint8Array): void {
-    writeRelayCell(this.#cell, 0, command, streamId, body, this.#options.entropy);
+  /** A cell for `hop`, in the pack area of the cell memory: its address. */
+  #sealed(hop: number, command: number, streamId: number, body: Uint8Array): number {
+    writeRelayCell(cellMemory, packArea.at, command, streamId, body, this.#options.entropy);
+    this.#layers.seal(cellMemory, packArea.at, cellPayloadBytes, 1, hop);
+    return packArea.at;
   }
 
-  /** Seals the cell for `hop`, queues it and counts it. */
-  #sealAndSend(hop: number, command: number, kind?: StreamKind): void {
-    this.#layers.seal(this.#cell, 0, cellPayloadBytes, 1, hop);
-    if (!this.#options.carrier.send(command, this.#cell, 0)) {
-      this.#die({ by: 'link', reason: destroyReason.resourceLimit });
-      return;
-    }
-    this.#count(hop, kind, 1);
+  /** Cells were queued, and are counted; or the queue was full. */
+  #sent(queued: boolean, hop: number, kind: StreamKind | undefined, cells: number): void {
+    if (queued) this.#count(hop, kind, cells);
+    else this.#die({ by: 'link', reason: destroyReason.resourceLimit });
   }
 
   /** Counts cells at every hop that they passed. Cells of directory streams cost nothing where they are served. */
@@ -332,9 +321,9 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     this.#exchange = startExtend2(this.#options.entropy, this.path[last + 1], this.#offerTo(last + 1));
     assert(this.#earlyLeft > 0, 'a path is shorter than RELAY_EARLY cells last');
     this.#earlyLeft -= 1;
-    this.#writeCell(relayCommand.extend2, 0, this.#exchange.message);
+    const cell = this.#sealed(last, relayCommand.extend2, 0, this.#exchange.message);
     // spec: tor-spec/relay-cells: EXTEND2 travels in RELAY_EARLY alone
-    this.#sealAndSend(last, cellCommand.relayEarly);
+    this.#sent(this.#options.carrier.send(cellCommand.relayEarly, cellMemory, cell), last, undefined, 1);
   }
 
   /** A cell that no hop vouches for was made up on the way, to cost us money or to mark the circuit. */

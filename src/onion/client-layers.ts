@@ -23,6 +23,31 @@ export interface LayersUser {
   cellsToMark(hop: number): number;
 }
 
+/** Takes what one hop's layer was taken off. */
+class HopTaker implements RunTaker {
+  readonly #layers: ClientLayers;
+  readonly #user: LayersUser;
+  readonly #hop: number;
+
+  constructor(layers: ClientLayers, user: LayersUser, hop: number) {
+    this.#layers = layers;
+    this.#user = user;
+    this.#hop = hop;
+  }
+
+  get ownCellsMost(): number {
+    return this.#user.cellsToMark(this.#hop);
+  }
+
+  own(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    return this.#user.opened(this.#hop, bytes, at, stride, count);
+  }
+
+  foreign(bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+    return this.#layers.openFrom(this.#hop + 1, bytes, at, stride, count);
+  }
+}
+
 /** All layers of a circuit as its client holds them (tor1), hop 0 first. Cells are changed in place. */
 export class ClientLayers {
   readonly #user: LayersUser;
@@ -43,7 +68,7 @@ export class ClientLayers {
       backward: new AesCtr(keys.backwardKey),
       forwardDigest: new SealingDigest(keys.forwardDigest),
       backwardDigest: new RunningDigest(keys.backwardDigest),
-      taker: this.#takerOf(this.#layers.length),
+      taker: new HopTaker(this, this.#user, this.#layers.length),
     });
   }
 
@@ -60,25 +85,15 @@ export class ClientLayers {
 
   /** Takes layers off a run, and hands its cells in order to the user, each by the hop that it came from. */
   open(bytes: Uint8Array, at: number, stride: number, count: number): void {
-    this.#openFrom(0, bytes, at, stride, count);
+    this.openFrom(0, bytes, at, stride, count);
   }
 
-  #openFrom(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
+  /** Takes the layer of `hop` off a run, and then those behind it. */
+  openFrom(hop: number, bytes: Uint8Array, at: number, stride: number, count: number): boolean {
     const layer = this.#layers[hop];
     if (layer === undefined) return this.#user.unrecognised();
     layer.backward.applyToCells(bytes, at, stride, count);
     return sortRun(layer.backwardDigest, bytes, at, stride, count, layer.taker);
-  }
-
-  #takerOf(hop: number): RunTaker {
-    const user = this.#user;
-    return {
-      own: (bytes, at, stride, count) => user.opened(hop, bytes, at, stride, count),
-      foreign: (bytes, at, stride, count) => this.#openFrom(hop + 1, bytes, at, stride, count),
-      get ownCellsMost() {
-        return user.cellsToMark(hop);
-      },
-    };
   }
 
   /** The 20 bytes by which `hop` proves receipt of the last cell that we sealed for it. */
