@@ -1,12 +1,12 @@
 import { type Cipher, createCipheriv } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
-import { cellsPerRunMax } from '../base/limits.ts';
+import { keyStreamCells } from '../base/limits.ts';
 import { xorRun } from './kernels/cell-runs.ts';
 
 const cellBytes = 509;
 const blockBytes = 16;
-/** Key stream made at a time: one large update costs far less than many small ones. */
-const aheadBytes = cellsPerRunMax * cellBytes;
+/** One large update costs far less than many small ones, until what it makes falls out of the cache. */
+const aheadBytes = keyStreamCells * cellBytes;
 const firstBytes = 2 * cellBytes;
 const zeros = new Uint8Array(aheadBytes);
 const none = zeros.subarray(0, 0);
@@ -63,7 +63,7 @@ export class AesCtr {
     this.#cipher = undefined;
   }
 
-  /** The first stretch is short, because most circuits carry few cells; a circuit in use doubles it up to a whole run. */
+  /** The first stretch is short, because most circuits carry few cells; a circuit in use doubles it. */
   #refill(): void {
     const next = this.#stream.length === 0 ? firstBytes : Math.min(this.#stream.length * 2, aheadBytes);
     this.#before += this.#stream.length;
