@@ -7,11 +7,6 @@ import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 const stopMsMax = 10_000;
-/**
- * What a node makes lives for a moment. V8 would let the space for it grow to three times 16 MB, which nothing of ours gets
- * any faster by, and which each of a network's many processes would keep.
- */
-const nodeFlags = ['--max-semi-space-size=2'];
 
 /** How a node ended: `asked` when we told it to. */
 export interface Ended {
@@ -58,7 +53,7 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   // A session of its own: Ctrl-C reaches us alone, and we stop nodes in order. The channel ends the node when we die.
   const [executable, first] =
     command.executable === undefined
-      ? [process.execPath, [...nodeFlags, command.program ?? naulonFile()]]
+      ? [process.execPath, [command.program ?? naulonFile()]]
       : [command.executable, []];
   const child = spawn(executable, [...first, ...command.args], {
     detached: true,
