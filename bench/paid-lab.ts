@@ -34,6 +34,8 @@ export interface PaidLabOptions {
   readonly price: string;
   readonly channelSizeSat?: number;
   readonly bitcoind?: string;
+  /** Of the consensus. */
+  readonly params?: Readonly<Record<string, number>>;
   /** Servers of this machine that the exits may reach, beside the lab's own. */
   readonly exitTo?: readonly string[];
   /** How far away the last hop is, of one as of three; absent: all is on loopback. */
@@ -53,6 +55,7 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     ...group(free),
     ...(wide === undefined ? [] : [price, free].map(each => `  - {exit: true, price: ${each}}`)),
     ...(size === undefined ? [] : [`pay: {channel_size: ${size}}`]),
+    `params: ${JSON.stringify(options.params ?? {})}`,
   ];
   const start = new NetworkStart({
     dir,

@@ -18,11 +18,11 @@ export interface TorSettings {
   /** Of every C tor's torrc. */
   readonly lines: readonly string[];
   /** The consensus' parameters. */
-  readonly params: string;
+  readonly params: Readonly<Record<string, number>>;
 }
 
 /** Nothing but its own defaults, as Debian ships it. */
-export const torAsInstalled: TorSettings = { name: 'C tor, default', lines: [], params: '' };
+export const torAsInstalled: TorSettings = { name: 'C tor, default', lines: [], params: {} };
 
 /**
  * What was found to be its best on loopback: cells are written as they come, and Vegas may have far more under way.
@@ -31,9 +31,16 @@ export const torAsInstalled: TorSettings = { name: 'C tor, default', lines: [], 
 export const torAtItsBest: TorSettings = {
   name: 'C tor, best',
   lines: ['Schedulers Vanilla'],
-  params:
-    'cc_alg=2 cc_cwnd_init=2000 cc_sscap_exit=10000 cc_cwnd_max=50000 cc_vegas_alpha_exit=2000 ' +
-    'cc_vegas_beta_exit=4000 cc_vegas_gamma_exit=2000 cc_vegas_delta_exit=8000',
+  params: {
+    cc_alg: 2,
+    cc_cwnd_init: 2_000,
+    cc_sscap_exit: 10_000,
+    cc_cwnd_max: 50_000,
+    cc_vegas_alpha_exit: 2_000,
+    cc_vegas_beta_exit: 4_000,
+    cc_vegas_gamma_exit: 2_000,
+    cc_vegas_delta_exit: 8_000,
+  },
 };
 
 /** Three relays and a client, all of them C tor; an authority of ours, which carries no cell of theirs, lists them. */
@@ -65,8 +72,8 @@ export async function startTorLab(
     stage.defer(() => node.stop());
     return node;
   };
-  const authority = writeAuthority({ dir: folder('auth1'), nickname: 'auth1' });
-  if (settings.params !== '') appendFileSync(authority.torrc, `ConsensusParams ${settings.params}\n`);
+  const { params } = settings;
+  const authority = writeAuthority({ dir: folder('auth1'), nickname: 'auth1', params });
   const ready = (await start(authority)).readyLine;
   const authorities = [authorityLine(ready)];
   const relay = async (nickname: string, exit: boolean) => {

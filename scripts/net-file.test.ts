@@ -36,6 +36,18 @@ chain: {kind: regtest}
     ]);
   });
 
+  it('takes parameters of the consensus', () => {
+    const plan = parseNetFile(
+      'net.yaml',
+      'relays: [{exit: true}]\nparams: {cc_cwnd_init: 2000, circwindow: 500}',
+    );
+    expect(plan.params).toEqual({ cc_cwnd_init: 2_000, circwindow: 500 });
+    expect(faultOf('relays: [{exit: true}]\nparams:\n  cc alg: 2')).toMatch(/^net\.yaml:3: params\.cc alg: /);
+    expect(faultOf('relays: [{exit: true}]\nparams: {cc_alg: two}')).toMatch(
+      /^net\.yaml:2: params\.cc_alg: /,
+    );
+  });
+
   it('has no price where nothing is paid', () => {
     const plan = parseNetFile('net.yaml', 'relays: [{exit: true, count: 2}]\npay: {scheme: none}');
     expect(relaysOf(plan).map(({ price }) => price)).toEqual([undefined, undefined]);

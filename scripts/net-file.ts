@@ -45,6 +45,10 @@ const netSchema = z.strictObject({
         .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}$/i, 'an address reads like 127.0.0.1:8080'),
     )
     .optional(),
+  /** What the authorities say in the consensus, by the names of tor-spec. */
+  params: z
+    .record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'a name of letters, digits, _ and -'), z.int32())
+    .default({}),
   /** As pay.yaml has it, for all of our relays and the client. */
   link_protocols: z
     .union([z.int(), z.string()])

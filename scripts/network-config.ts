@@ -32,8 +32,15 @@ const socketPathBytesMax = process.platform === 'linux' ? 107 : 103;
 const readyLine = /"event":"ready"/;
 const readyMsMax = 60_000;
 
-export function writeAuthority(node: NodePlace & { readonly nickname: string }): ConfiguredNode {
-  const { dir, nickname } = node;
+export function writeAuthority(
+  node: NodePlace & {
+    readonly nickname: string;
+    /** Of the consensus. */
+    readonly params?: Readonly<Record<string, number>>;
+  },
+): ConfiguredNode {
+  const { dir, nickname, params = {} } = node;
+  const pairs = Object.entries(params).map(([name, value]) => `${name}=${value}`);
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
@@ -41,6 +48,7 @@ export function writeAuthority(node: NodePlace & { readonly nickname: string }):
     'DirPort 127.0.0.1:auto',
     'AuthoritativeDirectory 1',
     'V3AuthoritativeDirectory 1',
+    ...(pairs.length === 0 ? [] : [`ConsensusParams ${pairs.join(' ')}`]),
   ]);
   return {
     name: nickname,

@@ -192,10 +192,11 @@ export class NetworkStart {
 
   /** Starts those that vote. Returns the DirAuthority values by which all others trust them. */
   async #startAuthorities(): Promise<string[]> {
-    const authorities = Array.from({ length: this.#options.plan.authorities }, (_, index) => {
+    const { authorities: count, params } = this.#options.plan;
+    const authorities = Array.from({ length: count }, (_, index) => {
       const nickname = `auth${index + 1}`;
       const dir = this.#nodeDir(nickname);
-      return { dir, command: writeAuthority({ dir, nickname }) };
+      return { dir, command: writeAuthority({ dir, nickname, params }) };
     });
     if (authorities.length > 1) {
       const trusted = await allOf(authorities.map(({ command }) => this.#introduce(command)));
