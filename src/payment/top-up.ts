@@ -9,7 +9,7 @@ const rateStretchMs = 200;
 
 /**
  * When to pay and for how many cells. Keeps prepaid what the far ends may send without asking, and one bandwidth-delay
- * product, and buys a window on top of it whenever little more is left.
+ * product, and buys a window on top of it whenever little more is left than passes until a payment arrives.
  */
 export class TopUp {
   readonly #choice: WindowChoice;
@@ -30,12 +30,17 @@ export class TopUp {
 
   /** Never less than this is left, or the circuit stalls. */
   get keepCells(): number {
-    return Math.max(this.#needs, Math.ceil(this.#cellsPerMs * this.#roundTripMs)) + paymentReserveCells;
+    return Math.max(this.#needs, this.#paymentTripCells) + paymentReserveCells;
+  }
+
+  /** What passes while a payment is under way. */
+  get #paymentTripCells(): number {
+    return Math.ceil(this.#cellsPerMs * this.#roundTripMs);
   }
 
   /** A payment is due below this: early enough for it to arrive before `keepCells` are reached. */
   get lowCells(): number {
-    return this.keepCells + Math.min(this.windowCells, topUpMarginCells);
+    return this.keepCells + Math.max(Math.min(this.windowCells, topUpMarginCells), this.#paymentTripCells);
   }
 
   needs(cells: number): void {
@@ -64,7 +69,8 @@ export class TopUp {
 
   /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
   due(spendable: number): number {
-    const window = this.windowCells;
+    // One payment is under way at a time: it must buy more than what passes until the next may be.
+    const window = Math.max(this.windowCells, 2 * this.#paymentTripCells);
     if (spendable >= this.lowCells) return 0;
     return spendable >= this.keepCells ? window : this.lowCells + window - spendable;
   }
