@@ -139,7 +139,7 @@ export function performanceDocument(all: readonly Results[], pictures: string): 
     '# Performance',
     '<!-- Written by `naulon bench report`; what is changed here by hand is lost. -->',
     `Every figure and picture below comes from the files in [${pictures}](${pictures}), as \`naulon bench\` wrote them. All of it is done`,
-    'again by one command, `npm run bench`, on a machine with nothing else to do: it measures for hours, then writes this page. A',
+    'again by one command, `npm run bench`, on a machine with nothing else to do: in an hour or two it writes this page anew. A',
     'single benchmark is `./naulon bench NAME`; `--quick` shows in less than a minute that it works. `./naulon compare` holds two',
     'files of one benchmark against each other.',
     '',

@@ -1,5 +1,5 @@
 import { findBitcoind } from '../regtest/find-bitcoind.ts';
-import { grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
+import { counted, grouped, megabytes, type Terminal } from '../scripts/terminal.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { startEchoServer } from './echo.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
@@ -76,7 +76,7 @@ export async function benchWindow(options: BenchWindowOptions, terminal: Termina
         redeemSeconds: redeemUs / 1e6,
         subtitle: [
           ...(wide ? [describe(wide)] : []),
-          `${megabytes(size)} a transfer, ${repeat} repeats, ${cores} cores of ${cpu}; Pay ${payUs.toFixed(0)} us, Redeem ${redeemUs.toFixed(0)} us`,
+          `${megabytes(size)} a transfer, ${counted(repeat, 'repeat')}, ${cores} cores of ${cpu}; Pay ${payUs.toFixed(0)} us, Redeem ${redeemUs.toFixed(0)} us`,
         ],
       }),
       notes: [
@@ -108,7 +108,7 @@ function sizeOf(quick: boolean, wide: WideArea | undefined): number {
 
 function windowsOf(quick: boolean, wide: WideArea | undefined): readonly number[] {
   if (!quick) return windowsInFull;
-  return wide === undefined ? [256, 4_096, 65_536] : [1_024, 16_384];
+  return wide === undefined ? [1_024, 8_192, 65_536] : [1_024, 16_384];
 }
 
 async function measureAll(
