@@ -96,7 +96,10 @@ function lastWords(log: string): string {
 function lineOf(child: ChildProcess, wanted: RegExp, keep: (line: string) => void): Promise<string> {
   return new Promise(found => {
     if (child.stdout === null) return;
-    createInterface(child.stdout).on('line', line => {
+    const lines = createInterface(child.stdout);
+    // A node that ends may reset its pipe: what it had to say has been read.
+    lines.on('error', () => {});
+    lines.on('line', line => {
       try {
         keep(line);
       } catch {
