@@ -3,7 +3,15 @@ import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { type RsaKey, rsaModulus, rsaVerifyDigest } from '../crypto/rsa.ts';
 import { sha1 } from '../crypto/sha.ts';
 import { formatDocumentTime, parseDocumentTime } from './calendar.ts';
-import { type DocumentFault, documentBytes, formatObject, LineIndex, parseLines } from './document-lines.ts';
+import {
+  argumentsOf,
+  type DocumentFault,
+  documentBytes,
+  formatObject,
+  LineIndex,
+  parseLines,
+} from './document-lines.ts';
+import { parseIpv4Endpoint } from './endpoint-text.ts';
 
 /**
  * An authority's v3 certificate: its long-term identity key vouches for the signing key of its consensuses.
@@ -52,8 +60,12 @@ export function parseAuthorityCertificate(text: string): Result<AuthorityCertifi
   if (!lines.ok) return lines;
   const bad = (detail: string) => fail('CERTIFICATE_BAD', detail);
   const index = new LineIndex(lines.value);
-  if (lines.value[0]?.keyword !== 'dir-key-certificate-version' || lines.value[0].rest !== '3')
+  const [first] = lines.value;
+  if (first?.keyword !== 'dir-key-certificate-version' || argumentsOf(first)[0] !== '3')
     return bad('dir-key-certificate-version');
+  const dirAddress = index.one('dir-address');
+  if (dirAddress !== undefined && parseIpv4Endpoint(argumentsOf(dirAddress)[0] ?? '') === undefined)
+    return bad('dir-address');
   const last = lines.value.at(-1);
   if (last?.keyword !== 'dir-key-certification') return bad('dir-key-certification comes last');
   const identityKey = keyOf(index, 'dir-identity-key', 2048);

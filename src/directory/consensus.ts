@@ -13,7 +13,7 @@ import {
 } from './document-lines.ts';
 import { parseCount } from './endpoint-text.ts';
 import {
-  protocolDemands,
+  headOnceOnly,
   readAuthority,
   readHead,
   readNumbers,
@@ -55,7 +55,7 @@ const bad = (detail: string) => fail('CONSENSUS_BAD', detail);
 /** As C tor wants it, in test networks too. */
 const votingDelaySecondsMin = 2;
 
-const onceOnly = ['network-status-version', 'vote-status', 'consensus-method', 'params', ...protocolDemands];
+const onceOnly = ['network-status-version', 'vote-status', 'consensus-method', ...headOnceOnly];
 
 export function parseConsensus(text: string): Result<Consensus, ConsensusFault> {
   const lines = parseLines(text, consensusBytesMax);

@@ -58,15 +58,16 @@ export function parseMicrodescriptor(text: string): Result<Microdescriptor, Micr
   if (!lines.ok) return lines;
   const bad = (detail: string) => fail('MICRODESCRIPTOR_BAD', detail);
   const index = new LineIndex(lines.value);
-  if (lines.value[0]?.keyword !== 'onion-key') return bad('onion-key comes first');
+  const [first] = lines.value;
+  if (first?.keyword !== 'onion-key' || argumentsOf(first).length > 0)
+    return bad('onion-key comes first, and alone');
+  if (first.object !== undefined && first.object.label !== 'RSA PUBLIC KEY') return bad('onion-key');
   const repeated = index.repeats(['onion-key', 'ntor-onion-key', 'p', 'p6', 'family', 'naulon-price']);
   if (repeated !== undefined) return bad(`${repeated} stands twice`);
-  const ntorKey = fromBase64(index.one('ntor-onion-key')?.rest ?? '');
-  if (ntorKey?.length !== 32) return bad('ntor-onion-key');
-  const exitPolicy = policyOf(index, 'p');
-  const exitPolicyIpv6 = policyOf(index, 'p6');
-  if (exitPolicy === null) return bad('p');
-  if (exitPolicyIpv6 === null) return bad('p6');
+  const ntorLine = index.one('ntor-onion-key');
+  const ntorKey = ntorLine && fromBase64(argumentsOf(ntorLine)[0] ?? '');
+  // Nobody can shake hands with a key of zeros.
+  if (ntorKey?.length !== 32 || ntorKey.every(byte => byte === 0)) return bad('ntor-onion-key');
   const ed25519 = ed25519Of(index);
   if (ed25519 === null) return bad('id');
   const priceLine = index.one('naulon-price');
@@ -79,28 +80,28 @@ export function parseMicrodescriptor(text: string): Result<Microdescriptor, Micr
     ed25519,
     ipv6: ipv6Line === undefined ? undefined : parseBracketedEndpoint(ipv6Line.rest),
     family: familyLine === undefined ? [] : argumentsOf(familyLine).slice(0, familyMembersMax),
-    exitPolicy,
-    exitPolicyIpv6,
+    exitPolicy: policyOf(index, 'p'),
+    exitPolicyIpv6: policyOf(index, 'p6'),
     price,
     digest: sha256(documentBytes(text)),
     text,
   });
 }
 
-/** Null: there, but wrong. */
-function policyOf(index: LineIndex, keyword: string): PortPolicy | undefined | null {
+/** One that cannot be read refuses all, as none does. */
+function policyOf(index: LineIndex, keyword: string): PortPolicy | undefined {
   const line = index.one(keyword);
-  return line === undefined ? undefined : (parsePortPolicy(line.rest) ?? null);
+  return line && parsePortPolicy(line.rest);
 }
 
+/** Null: there, but wrong. */
 function ed25519Of(index: LineIndex): Uint8Array | undefined | null {
-  for (const line of index.all('id')) {
-    const [kind, value] = argumentsOf(line);
-    if (kind !== 'ed25519') continue;
-    const key = fromBase64(value ?? '');
-    return key?.length === 32 ? key : null;
-  }
-  return undefined;
+  const lines = index.all('id').map(argumentsOf);
+  const named = lines.filter(([kind]) => kind === 'ed25519');
+  if (named.length > 1 || lines.some(words => words.length < 2)) return null;
+  if (named.length === 0) return undefined;
+  const key = fromBase64(named[0][1]);
+  return key?.length === 32 ? key : null;
 }
 
 /**

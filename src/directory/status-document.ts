@@ -34,6 +34,8 @@ export const protocolDemands = [
   'required-client-protocols',
   'required-relay-protocols',
 ] as const;
+/** Lines of the head that may be left out, and stand at most once. */
+export const headOnceOnly = ['client-versions', 'server-versions', 'params', ...protocolDemands];
 export type ProtocolDemand = (typeof protocolDemands)[number];
 
 /** A table over all demands. */

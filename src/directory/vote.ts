@@ -21,6 +21,7 @@ import {
   formatRules,
   formatSignature,
   formatTimes,
+  headOnceOnly,
   readAuthority,
   readHead,
   readRelays,
@@ -94,7 +95,10 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
   const parts = splitStatusDocument(lines.value);
   if (parts === undefined) return bad('parts out of order');
   const preamble = new LineIndex(parts.preamble);
-  if (preamble.one('vote-status')?.rest !== 'vote') return bad('vote-status');
+  const status = preamble.one('vote-status');
+  if (status === undefined || argumentsOf(status)[0] !== 'vote') return bad('vote-status');
+  const repeated = preamble.repeats(headOnceOnly);
+  if (repeated !== undefined) return bad(`${repeated} stands twice`);
   const methods = readMethods(preamble.one('consensus-methods'));
   if (methods === undefined) return bad('consensus-methods');
   const publishedMs = parseDocumentTime(preamble.one('published')?.rest ?? '');
@@ -103,6 +107,9 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
   if (typeof head === 'string') return bad(head);
   if (parts.authorities.length !== 1) return bad('dir-source');
   const [section] = parts.authorities;
+  if (new LineIndex(section).one('contact') === undefined) return bad('contact');
+  if (new LineIndex(parts.footer).repeats(['directory-footer']) !== undefined)
+    return bad('directory-footer stands twice');
   const authority = readAuthority(section);
   if (authority === undefined) return bad('dir-source');
   const relays = readRelays(parts.entries, readVoteEntry);
@@ -146,8 +153,9 @@ function readExtras(preamble: LineIndex, section: LineIndex): VoteExtras {
 
 /** The certificate stands whole behind the line that names the authority. */
 function readCertificate(text: string, section: readonly DocumentLine[]): AuthorityCertificate | undefined {
-  const first = section.find(line => line.keyword === 'dir-key-certificate-version');
-  const last = section.find(line => line.keyword === 'dir-key-certification');
+  const index = new LineIndex(section);
+  const first = index.one('dir-key-certificate-version');
+  const last = index.one('dir-key-certification');
   if (first === undefined || last === undefined) return undefined;
   const parsed = parseAuthorityCertificate(text.slice(first.start, last.end));
   return parsed.ok ? parsed.value : undefined;
