@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAuthorityCertificate } from '../src/directory/authority-certificate.ts';
 import { parseConsensus } from '../src/directory/consensus.ts';
 import { parseServerDescriptor } from '../src/directory/descriptor.ts';
@@ -13,9 +13,13 @@ import {
   oursTakesConsensus,
   oursTakesDescriptor,
   oursTakesPacked,
-  readDocuments,
 } from './twins/captured-documents.fixture.ts';
+import { readDocuments } from './twins/captured-texts.fixture.ts';
 import { packedTwins } from './twins/compression-twins.fixture.ts';
+import { oursTakes, signedCases } from './twins/directory-verdict.fixture.ts';
+import { FalseNetwork } from './twins/false-network.fixture.ts';
+import type { Verdict } from './twins/verdict.fixture.ts';
+import { FalseVotes } from './twins/vote-verdict.fixture.ts';
 
 const documents = readDocuments();
 const { texts, wallMs } = documents;
@@ -75,5 +79,27 @@ describe('what a client of C tor makes of how a consensus is packed, so do we:',
 
   it.each(packedTwins.map(twin => [twin.name, twin] as const))('%s', (name, twin) => {
     expect(oursTakesPacked(documents, twin)).toBe(expectedOfDocument(name, ofPacked[name]));
+  });
+});
+
+describe('what C tor makes of certificates, microdescriptors and votes, so do we:', () => {
+  const { verdicts: ofAuthorities } = readVector<CapturedVerdicts>('authority-verdicts');
+  const ours = new Map<string, () => Verdict>();
+  let network: FalseNetwork;
+
+  beforeAll(async () => {
+    network = await FalseNetwork.start();
+    for (const each of signedCases(network)) ours.set(each.name, () => oursTakes(network, each));
+    const votes = new FalseVotes(network);
+    for (const twin of votes.twins) ours.set(`a vote ${twin.name}`, () => votes.oursTakes(twin));
+  }, 60_000);
+  afterAll(() => network?.stop());
+
+  it('every twin has a verdict, and every verdict a twin', () => {
+    expect([...ours.keys()].sort()).toEqual(Object.keys(ofAuthorities).sort());
+  });
+
+  it.each(Object.entries(ofAuthorities))('%s', (name, verdict) => {
+    expect(ours.get(name)?.()).toBe(expectedOfDocument(name, verdict));
   });
 });

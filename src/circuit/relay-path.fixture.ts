@@ -90,12 +90,14 @@ interface AskedHandshake {
   readonly handshake: Uint8Array;
 }
 
-/** The relay's part of ntor and ntor-v3; grants whatever is asked for. */
+/** The relay's part of ntor and ntor-v3; grants whatever is asked for. Undefined: of another relay. */
 export function answerHandshake(
   entropy: Entropy,
   { keys, target }: Pick<TestRelay, 'keys' | 'target'>,
   asked: AskedHandshake,
-): { readonly reply: Uint8Array; readonly layer: RelayLayer; readonly sendmeCells: number | undefined } {
+):
+  | { readonly reply: Uint8Array; readonly layer: RelayLayer; readonly sendmeCells: number | undefined }
+  | undefined {
   const sendmeCells = asked.handshakeType === handshakeType.ntorV3 ? 31 : undefined;
   const { ed25519: identity, rsaId } = target;
   const served =
@@ -104,7 +106,7 @@ export function answerHandshake(
       : ntorV3Server(entropy, { identity, onionKeys: [keys] }, asked.handshake, () =>
           ok(encodeCircuitResponse({ sendmeCells })),
         );
-  if (!served.ok) throw new Error(served.fault.code);
+  if (!served.ok) return undefined;
   return { reply: served.value.reply, layer: new RelayLayer(served.value.keys), sendmeCells };
 }
 
@@ -196,7 +198,9 @@ export class RelayPath implements CircuitCarrier {
 
   #create(index: number, asked: AskedHandshake): Uint8Array {
     const relay = this.relays[index];
-    const { reply, layer, sendmeCells } = answerHandshake(this.entropy, relay, asked);
+    const answered = answerHandshake(this.entropy, relay, asked);
+    if (answered === undefined) throw new Error('a handshake for another relay');
+    const { reply, layer, sendmeCells } = answered;
     relay.sendmeCells = sendmeCells;
     relay.layer = layer;
     return reply;

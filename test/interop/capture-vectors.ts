@@ -17,12 +17,13 @@ import {
   documentTwins,
   torTakesConsensus,
   torTakesDescriptor,
-  writeDocuments,
 } from '../twins/captured-documents.fixture.ts';
+import { writeDocuments } from '../twins/captured-texts.fixture.ts';
 import { clientCases } from '../twins/client-twins.fixture.ts';
+import { packedCases, signedCases, torTakes } from '../twins/directory-verdict.fixture.ts';
 import { FalseNetwork } from '../twins/false-network.fixture.ts';
-import { torTakesPacked } from '../twins/packed-verdict.fixture.ts';
 import type { Verdict } from '../twins/verdict.fixture.ts';
+import { torTakesVotes } from '../twins/vote-verdict.fixture.ts';
 import { TorClient } from './c-tor.fixture.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
 
@@ -34,7 +35,8 @@ function write(name: string, value: object): void {
   writeFileSync(join(vectorsFolder, `${name}.json`), `${JSON.stringify({ ...taken, ...value }, null, 1)}\n`);
 }
 
-async function captureOfClient(): Promise<Record<string, Verdict>> {
+/** What is said to clients, and to an authority. Returns how much. */
+async function captureOfFalseNetwork(): Promise<readonly number[]> {
   const network = await FalseNetwork.start();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-tor-'));
   const client = await TorClient.start(join(dir, 'client'), [network.authority]);
@@ -44,7 +46,12 @@ async function captureOfClient(): Promise<Record<string, Verdict>> {
       if (each.name in verdicts) throw new Error(`two twins: ${each.name}`);
       verdicts[each.name] = await each.judge(network, client);
     }
-    return verdicts;
+    write('client-verdicts', { verdicts });
+    const ofAuthorities = { ...(await torTakes(signedCases(network))), ...(await torTakesVotes(network)) };
+    write('authority-verdicts', { verdicts: ofAuthorities });
+    const ofPacked = await torTakes(packedCases);
+    write('packed-verdicts', { verdicts: ofPacked });
+    return [verdicts, ofAuthorities, ofPacked].map(each => Object.keys(each).length);
   } finally {
     await client.stop();
     network.stop();
@@ -52,10 +59,7 @@ async function captureOfClient(): Promise<Record<string, Verdict>> {
   }
 }
 
-const ofClient = await captureOfClient();
-write('client-verdicts', { verdicts: ofClient });
-const ofPacked = await torTakesPacked();
-write('packed-verdicts', { verdicts: ofPacked });
+const counts = await captureOfFalseNetwork();
 const network = await TorNetwork.start();
 try {
   const orPort = network.orPorts.get('tor1');
@@ -77,7 +81,9 @@ try {
     ofDocuments[name] = await torTakesConsensus(network, documents.texts, consensusOf(documents, twin));
   write('document-verdicts', { verdicts: ofDocuments });
   console.log(
-    `${Object.keys(ofDocuments).length} documents, ${Object.keys(ofPacked).length} packings, ${Object.keys(verdicts).length} cells to a relay, ${Object.keys(ofClient).length} to a client: ${taken.tor}`,
+    [Object.keys(ofDocuments).length, Object.keys(verdicts).length, ...counts].join(', '),
+    'verdicts of',
+    taken.tor,
   );
 } finally {
   await network.stop();

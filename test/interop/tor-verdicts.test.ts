@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CapturedVerdicts, cellTwins, readVector } from '../twins/captured.fixture.ts';
 import { clientCases } from '../twins/client-twins.fixture.ts';
+import { packedCases, signedCases, torTakes } from '../twins/directory-verdict.fixture.ts';
 import { FalseNetwork } from '../twins/false-network.fixture.ts';
-import { torTakesPacked } from '../twins/packed-verdict.fixture.ts';
+import { torTakesVotes } from '../twins/vote-verdict.fixture.ts';
 import { hasTor, TorClient } from './c-tor.fixture.ts';
 import './interop-table.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
@@ -37,7 +38,7 @@ describe.skipIf(!hasTor())(`verdicts captured from ${tor}`, () => {
   });
 });
 
-describe.skipIf(!hasTor())('verdicts captured from a client of C tor', () => {
+describe.skipIf(!hasTor())('verdicts captured from a client and an authority of C tor', () => {
   let network: FalseNetwork;
   let client: TorClient;
   let dir: string;
@@ -64,13 +65,21 @@ describe.skipIf(!hasTor())('verdicts captured from a client of C tor', () => {
     }
     expect(changed).toEqual([]);
   });
+
+  it('still hold: certificates, microdescriptors, votes', { timeout: 300_000 }, async ({ task }) => {
+    const { verdicts } = readVector<CapturedVerdicts>('authority-verdicts');
+    const scenario = `${Object.keys(verdicts).length} malformed twins of what authorities sign`;
+    task.meta.interop = { scenario, link: '4', path: 'false authority' };
+    const [signed, votes] = await Promise.all([torTakes(signedCases(network)), torTakesVotes(network)]);
+    expect({ ...signed, ...votes }).toEqual(verdicts);
+  });
 });
 
-describe.skipIf(!hasTor())('verdicts captured from a client of C tor that knows nothing', () => {
+describe.skipIf(!hasTor())('verdicts captured from clients of C tor that know nothing', () => {
   it('still hold: a consensus, packed in many ways', { timeout: 240_000 }, async ({ task }) => {
     const { verdicts } = readVector<CapturedVerdicts>('packed-verdicts');
     const scenario = `${Object.keys(verdicts).length} packings of a consensus to C tor clients`;
     task.meta.interop = { scenario, link: '4', path: 'false authority' };
-    expect(await torTakesPacked()).toEqual(verdicts);
+    expect(await torTakes(packedCases)).toEqual(verdicts);
   });
 });

@@ -157,7 +157,7 @@ export async function judgeBuilding(
   let armed = false;
   network.words = {
     onMade: (made, reply) => {
-      if (!armed || made.last !== twin.hop) return false;
+      if (!armed || reply === undefined || made.last !== twin.hop) return false;
       armed = false;
       twin.say(made, reply);
       return true;

@@ -25,6 +25,13 @@ function linesOf(text: string, keyword: string): DocumentLine[] {
   return found;
 }
 
+/** The keywords of a document's lines, each once. */
+export function keywordsOf(text: string): readonly string[] {
+  const lines = parseLines(text, 1_000_000);
+  if (!lines.ok) throw new Error(lines.fault.code);
+  return [...new Set(lines.value.map(({ keyword }) => keyword))];
+}
+
 const cut = (text: string, { start, end }: DocumentLine) => text.slice(0, start) + text.slice(end);
 
 /** Without any line of that keyword; of the router entries, without the first. */
@@ -104,6 +111,21 @@ export function signDescriptor(text: string, { rsa, signing }: RelaySecrets): st
   const digest = sha256(concatBytes(utf8('Tor router descriptor signature v1'), documentBytes(body)));
   const signed = `${body}${toBase64(signExpanded(signing, digest))}\nrouter-signature\n`;
   return signed + formatObject('SIGNATURE', new RsaKey(rsa).signDigest(sha1(documentBytes(signed))));
+}
+
+/** The certificate of an authority's key with its certification made anew. */
+export function signCertificate(text: string, identity: RsaKey): string {
+  const last = '\ndir-key-certification\n';
+  const at = text.indexOf(last);
+  if (at < 0) return text;
+  const signed = text.slice(0, at + last.length);
+  return signed + formatObject('SIGNATURE', identity.signDigest(sha1(documentBytes(signed))));
+}
+
+/** A vote with its signature made anew. */
+export function signVote(text: string, signingKey: RsaKey, v3Ident: Uint8Array): string {
+  const signed = signedText(text);
+  return attachSignatures(signed, 'ns', [signText(signed, 'sha1', { v3Ident, signingKey })]);
 }
 
 /** A consensus with its one signature made anew. */

@@ -1,104 +1,23 @@
-import { before, type Edit, moved, objectOf, replaced, twice, without } from './document-text.fixture.ts';
+import { readDocuments } from './captured-texts.fixture.ts';
+import {
+  anyDocument,
+  type DocumentTwin,
+  eachLine,
+  lines,
+  timeShifted,
+  twin,
+  unsigned,
+} from './document-edits.fixture.ts';
+import { before, moved, objectOf, twice, without } from './document-text.fixture.ts';
 
 /** Documents that differ from captured ones, by what is wrong with them. */
 
-export interface DocumentTwin {
-  readonly name: string;
-  readonly edit: Edit;
-  /** The signatures are made anew over what was changed, unless they are what is wrong. */
-  readonly signed: boolean;
-}
-
-const twin = (name: string, edit: Edit): DocumentTwin => ({ name, edit, signed: true });
-const unsigned = (name: string, edit: Edit): DocumentTwin => ({ name, edit, signed: false });
-
-const longLine = 'x'.repeat(4_000);
+const { texts } = readDocuments();
 const nowhere = 'MCwwDQYJKoZIhvcNAQEB';
-/** Seconds of a document's time, moved. */
-function timeShifted(keyword: string, days: number): Edit {
-  return text => {
-    const found = new RegExp(`^${keyword} (.*)$`, 'm').exec(text)?.[1] ?? '';
-    const time = new Date(Date.parse(`${found.replace(' ', 'T')}Z`) + days * 86_400_000);
-    return replaced(keyword, `${keyword} ${time.toISOString().slice(0, 19).replace('T', ' ')}`)(text);
-  };
-}
-
-/** What any document may suffer. `keyword` is one of its lines that says little. */
-function anyDocument(keyword: string): readonly DocumentTwin[] {
-  return [
-    twin('as it should be', text => text),
-    twin('with an unknown line', before(keyword, 'naulon-unknown 1 2 3')),
-    twin(
-      'with an unknown line that has an object',
-      before(keyword, 'naulon-unknown\n-----BEGIN THING-----\nAAAA\n-----END THING-----'),
-    ),
-    twin('with an unknown line twice', before(keyword, 'naulon-unknown 1\nnaulon-unknown 2')),
-    twin('with a keyword alone', before(keyword, 'naulon-unknown')),
-    twin('with a keyword of odd characters', before(keyword, 'naulon_unknown! 1')),
-    twin('with an empty line', before(keyword, '')),
-    twin('with a line of spaces', before(keyword, '   ')),
-    twin('with a space before a keyword', before(keyword, ' naulon-unknown 1')),
-    twin('with a tab behind a keyword', before(keyword, 'naulon-unknown\t1')),
-    twin('with opt before a keyword', before(keyword, 'opt naulon-unknown 1')),
-    twin('with an annotation inside', before(keyword, '@naulon-unknown 1')),
-    twin('with an annotation first', text => `@downloaded-at 2026-01-01 00:00:00\n${text}`),
-    twin('with a NUL', before(keyword, 'naulon-unknown 1\u00002')),
-    twin('with a CR at the end of a line', before(keyword, 'naulon-unknown 1\r')),
-    twin('with CRLF throughout', text => text.replaceAll('\n', '\r\n')),
-    twin('with a line of 4,000 characters', before(keyword, `naulon-unknown ${longLine}`)),
-    twin('with bytes above 127', before(keyword, 'naulon-unknown \u00e9\u00ff')),
-    twin('with an object that does not end', before(keyword, 'naulon-unknown\n-----BEGIN THING-----\nAAAA')),
-    twin(
-      'with an object that ends as another',
-      before(keyword, 'naulon-unknown\n-----BEGIN THING-----\nAAAA\n-----END OTHER-----'),
-    ),
-    twin(
-      'with an object of bad base64',
-      before(keyword, 'naulon-unknown\n-----BEGIN THING-----\n!!!!\n-----END THING-----'),
-    ),
-    twin(
-      'with an object that has no line',
-      before(keyword, '-----BEGIN THING-----\nAAAA\n-----END THING-----'),
-    ),
-    unsigned('without its last newline', text => text.slice(0, -1)),
-    unsigned('cut in half', text => text.slice(0, text.length / 2)),
-    unsigned('of nothing', () => ''),
-    unsigned('with a line behind its end', text => `${text}naulon-unknown 1\n`),
-    unsigned('changed after it was signed', before(keyword, 'naulon-unknown 1')),
-  ];
-}
-
-const each = (keywords: readonly string[]): readonly DocumentTwin[] =>
-  keywords.flatMap(keyword => [
-    twin(`without ${keyword}`, without(keyword)),
-    twin(`with ${keyword} twice`, twice(keyword)),
-  ]);
-const lines = (keyword: string, changed: readonly string[]): readonly DocumentTwin[] =>
-  changed.map(line => twin(`with the line: ${line.slice(0, 60)}`, replaced(keyword, line)));
 
 export const descriptorTwins: readonly DocumentTwin[] = [
   ...anyDocument('uptime'),
-  ...each([
-    'router',
-    'identity-ed25519',
-    'master-key-ed25519',
-    'platform',
-    'proto',
-    'published',
-    'fingerprint',
-    'uptime',
-    'bandwidth',
-    'extra-info-digest',
-    'onion-key',
-    'signing-key',
-    'onion-key-crosscert',
-    'ntor-onion-key-crosscert',
-    'hidden-service-dir',
-    'contact',
-    'ntor-onion-key',
-    'reject',
-    'tunnelled-dir-server',
-  ]),
+  ...eachLine(texts['server-descriptor'], 'router-sig-ed25519', 'router-signature'),
   ...lines('router', [
     'router tor1 127.0.0.1 5001 0',
     'router tor1 127.0.0.1 5001 0 0 0',
@@ -225,29 +144,7 @@ export const descriptorTwins: readonly DocumentTwin[] = [
 /** A consensus of flavour microdesc. */
 export const consensusTwins: readonly DocumentTwin[] = [
   ...anyDocument('voting-delay'),
-  ...each([
-    'network-status-version',
-    'vote-status',
-    'consensus-method',
-    'valid-after',
-    'fresh-until',
-    'valid-until',
-    'voting-delay',
-    'known-flags',
-    'recommended-client-protocols',
-    'required-client-protocols',
-    'dir-source',
-    'contact',
-    'vote-digest',
-    'r',
-    'm',
-    's',
-    'v',
-    'pr',
-    'w',
-    'directory-footer',
-    'bandwidth-weights',
-  ]),
+  ...eachLine(texts['consensus-microdesc'], 'directory-signature'),
   ...lines('network-status-version', [
     'network-status-version 4 microdesc',
     'network-status-version 3',

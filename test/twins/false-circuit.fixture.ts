@@ -1,11 +1,12 @@
 import { toHex } from '../../src/base/bytes.ts';
-import { cellCommand, relayCommand } from '../../src/cell/commands.ts';
+import { cellCommand, destroyReason, relayCommand } from '../../src/cell/commands.ts';
 import { cellPayloadBytes } from '../../src/cell/link-codec.ts';
 import {
   decodeCreate2,
   decodeCreateFast,
   encodeCreated2,
   encodeCreatedFast,
+  encodeDestroy,
 } from '../../src/cell/link-messages.ts';
 import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../../src/cell/relay-cell.ts';
 import { decodeExtend2, encodeExtended2, encodeSendme } from '../../src/cell/relay-messages.ts';
@@ -30,8 +31,11 @@ export interface FalseCircuitUser {
   find(rsaIdHex: string): FalseRelay;
   /** A cell for a hop that is not about building the circuit. */
   onCell(circuit: FalseCircuit, hop: number, cell: ReceivedCell): void;
-  /** A hop was made; what to say in place of CREATED2 or EXTENDED2 with that reply. False: it is said as it should be. */
-  onMade(circuit: FalseCircuit, reply: Uint8Array): boolean;
+  /**
+   * A hop was asked for, and made if there is a reply: says something else than CREATED2 or EXTENDED2 with it. False: that
+   * is said as it should be.
+   */
+  onMade(circuit: FalseCircuit, reply: Uint8Array | undefined): boolean;
 }
 
 /**
@@ -74,8 +78,9 @@ export class FalseCircuit {
       this.#push(first, new RelayLayer(keys));
       this.sendCell(cellCommand.createdFast, encodeCreatedFast(y, verify));
     } else if (command === cellCommand.create2) {
-      const reply = this.#create(first, decodeCreate2(payload, 0));
-      if (!this.#user.onMade(this, reply)) this.sendCell(cellCommand.created2, encodeCreated2(reply));
+      this.#make(first, decodeCreate2(payload, 0), reply =>
+        this.sendCell(cellCommand.created2, encodeCreated2(reply)),
+      );
     } else if (!this.destroyed) this.#onRelay(payload.slice());
   }
 
@@ -102,12 +107,14 @@ export class FalseCircuit {
     this.hops.push({ relay, layer, sendmeCells, dataSeen: 0 });
   }
 
-  #create(relay: FalseRelay, asked: ReturnType<typeof decodeCreate2>): Uint8Array {
+  #make(relay: FalseRelay, asked: ReturnType<typeof decodeCreate2>, say: (reply: Uint8Array) => void): void {
     if (asked === undefined) throw new Error('a client sends an unreadable handshake');
     const { keys } = relay.holder;
     const served = answerHandshake(this.link.entropy, { keys: keys.ntor, target: relay.target }, asked);
-    this.#push(relay, served.layer, served.sendmeCells);
-    return served.reply;
+    if (served !== undefined) this.#push(relay, served.layer, served.sendmeCells);
+    if (this.#user.onMade(this, served?.reply)) return;
+    if (served !== undefined) say(served.reply);
+    else this.sendCell(cellCommand.destroy, encodeDestroy(destroyReason.protocol));
   }
 
   #onRelay(payload: Uint8Array): void {
@@ -126,8 +133,9 @@ export class FalseCircuit {
   #onExtend(hop: number, body: Uint8Array): void {
     const message = decodeExtend2(body);
     if (message === undefined) throw new Error('a client sends an unreadable EXTEND2');
-    const reply = this.#create(this.#user.find(toHex(message.target.rsaId)), message);
-    if (!this.#user.onMade(this, reply)) this.say(hop, relayCommand.extended2, encodeExtended2(reply));
+    this.#make(this.#user.find(toHex(message.target.rsaId)), message, reply =>
+      this.say(hop, relayCommand.extended2, encodeExtended2(reply)),
+    );
   }
 
   #acknowledge(at: number, streamId: number): void {

@@ -10,6 +10,7 @@ import {
 import { formatConsensus } from '../../src/directory/consensus-builder.ts';
 import { buildServerDescriptor, parseServerDescriptor } from '../../src/directory/descriptor.ts';
 import { formatDirAuthority } from '../../src/directory/directory-authority.ts';
+import { documentBytes } from '../../src/directory/document-lines.ts';
 import { parseProtocols } from '../../src/directory/protocols.ts';
 import { relayProtocolsText, type ServerDescriptor } from '../../src/directory/server-descriptor.ts';
 import {
@@ -22,6 +23,7 @@ import {
   signConsensus,
   type TestAuthority,
 } from '../../src/directory/small-network.fixture.ts';
+import type { Endpoint } from '../../src/ports.ts';
 import { FalseCircuit, type FalseCircuitUser } from './false-circuit.fixture.ts';
 import { FalseRelay } from './false-relay.fixture.ts';
 import { rightFlight } from './next-hop.fixture.ts';
@@ -57,8 +59,23 @@ const dayMs = 86_400_000;
 
 export function plainAnswer(text: string | undefined): FalseAnswer {
   if (text === undefined) return { head: '404 Not found\r\n', body: new Uint8Array(0) };
-  const body = utf8(text);
+  const body = documentBytes(text);
   return { head: `200 OK\r\nContent-Encoding: identity\r\nContent-Length: ${body.length}\r\n`, body };
+}
+
+/** An authority of which nobody has heard before. */
+export function falseAuthority(relay: {
+  readonly orAddress: Endpoint;
+  readonly rsaId: Uint8Array;
+}): TestAuthority {
+  const [identity, signing] = [generateRsaKey(2048), generateRsaKey(2048)];
+  const text = buildAuthorityCertificate(identity, signing, {
+    publishedMs: Date.now() - 3_600_000,
+    expiresMs: Date.now() + 90 * dayMs,
+  });
+  const dirAddress = { host: '127.0.0.1', port: 1 };
+  const trusted = { nickname: 'falseauth', dirAddress, v3Ident: identity.fingerprint, ...relay };
+  return { identity, signing, certificate: must(parseAuthorityCertificate(text)), trusted };
 }
 
 /**
@@ -68,10 +85,13 @@ export function plainAnswer(text: string | undefined): FalseAnswer {
 export class FalseNetwork implements FalseCircuitUser {
   readonly authority: string;
   readonly consensus: string;
-  readonly certificate: string;
+  /** Who signs it. */
+  readonly signer: TestAuthority;
+  /** Of its relays, in no order. */
+  readonly descriptors: readonly ServerDescriptor[];
+  readonly microdescriptors: readonly string[];
   words: FalseWords = {};
   readonly #relays: readonly FalseRelay[];
-  readonly #micros: readonly string[];
   /** Of each directory stream: what was asked so far. */
   readonly #requests = new WeakMap<FalseCircuit, Map<number, string>>();
 
@@ -90,9 +110,10 @@ export class FalseNetwork implements FalseCircuitUser {
     };
     const agreed = agreedOn([makeVote(authority, entriesOf(descriptors), times)]);
     this.consensus = signConsensus(formatConsensus(agreed, 'microdesc'), 'microdesc', [authority]);
-    this.certificate = authority.certificate.text;
+    this.signer = authority;
     this.authority = formatDirAuthority(authority.trusted);
-    this.#micros = descriptors.map(microOf);
+    this.descriptors = descriptors;
+    this.microdescriptors = descriptors.map(microOf);
     this.#relays = relays;
     for (const relay of relays) relay.onEachLink(link => void this.#serve(relay, link));
   }
@@ -116,21 +137,9 @@ export class FalseNetwork implements FalseCircuitUser {
       });
       return must(parseServerDescriptor(buildServerDescriptor(keys, said), nowMs));
     });
-    const [identity, signing] = [generateRsaKey(2048), generateRsaKey(2048)];
-    const text = buildAuthorityCertificate(identity, signing, {
-      publishedMs: nowMs - 3_600_000,
-      expiresMs: nowMs + 90 * dayMs,
-    });
     const [{ target }] = relays;
-    const trusted = {
-      nickname: 'falseauth',
-      dirAddress: { host: '127.0.0.1', port: 1 },
-      orAddress: target.address,
-      rsaId: target.rsaId,
-      v3Ident: identity.fingerprint,
-    };
-    const certificate = must(parseAuthorityCertificate(text));
-    return new FalseNetwork(relays, { identity, signing, certificate, trusted }, descriptors);
+    const authority = falseAuthority({ orAddress: target.address, rsaId: target.rsaId });
+    return new FalseNetwork(relays, authority, descriptors);
   }
 
   stop(): void {
@@ -143,7 +152,7 @@ export class FalseNetwork implements FalseCircuitUser {
     return found;
   }
 
-  onMade(circuit: FalseCircuit, reply: Uint8Array): boolean {
+  onMade(circuit: FalseCircuit, reply: Uint8Array | undefined): boolean {
     return this.words.onMade?.(circuit, reply) ?? false;
   }
 
@@ -167,8 +176,8 @@ export class FalseNetwork implements FalseCircuitUser {
   /** What is right for that path. */
   rightAnswer(path: string): FalseAnswer {
     if (path.includes('/consensus-microdesc')) return plainAnswer(this.consensus);
-    if (path.includes('/keys/')) return plainAnswer(this.certificate);
-    return plainAnswer(path.includes('/micro/') ? this.#micros.join('') : undefined);
+    if (path.includes('/keys/')) return plainAnswer(this.signer.certificate.text);
+    return plainAnswer(path.includes('/micro/') ? this.microdescriptors.join('') : undefined);
   }
 
   #answer(circuit: FalseCircuit, hop: number, streamId: number, asked: string): void {
