@@ -7,6 +7,12 @@ import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 const stopMsMax = 10_000;
+/**
+ * What a node makes lives for a moment. V8 would let the space for it grow to three times 16 MB, and glibc would keep what is
+ * freed in an arena for each of V8's threads: together a third of what a relay under load has resident.
+ */
+const nodeFlags = ['--max-semi-space-size=2'];
+const nodeEnvironment = { MALLOC_ARENA_MAX: '1' };
 
 /** How a node ended: `asked` when we told it to. */
 export interface Ended {
@@ -53,10 +59,11 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   // A session of its own: Ctrl-C reaches us alone, and we stop nodes in order. The channel ends the node when we die.
   const [executable, first] =
     command.executable === undefined
-      ? [process.execPath, [command.program ?? naulonFile()]]
+      ? [process.execPath, [...nodeFlags, command.program ?? naulonFile()]]
       : [command.executable, []];
   const child = spawn(executable, [...first, ...command.args], {
     detached: true,
+    env: { ...process.env, ...nodeEnvironment },
     stdio: ['ignore', 'pipe', log, 'ipc'],
   });
   let asked = false;
