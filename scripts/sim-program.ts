@@ -38,6 +38,16 @@ export function addSim(program: Command, does: Does): void {
     ).action(does(async () => (await import('./sim-commands.ts')).shrink)),
     'naulon sim shrink --seed 31',
   );
+  withExamples(
+    sim
+      .command('planted')
+      .description('break the program in one line after the other: does the simulator find each? 1 when not')
+      .option('--only <text>', 'the planted bugs whose name has it')
+      .option('--steps <number>', 'within which each has to be found', steps)
+      .option('--jobs <number>', 'how many at a time', wholeNumber(1, 64), 2)
+      .action(does(async () => (await import('./sim-planted.ts')).planted)),
+    'naulon sim planted --only "credit twice"',
+  );
 }
 
 function names(text: string): string[] {

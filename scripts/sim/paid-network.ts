@@ -50,8 +50,8 @@ export interface NetworkWatch {
   /** A new circuit at a relay; `balance` is what it may still carry. */
   circuitBegan(relay: number, circuit: RelayCircuit, balance: CellBalance): void;
   clientBegan(client: SimClient): void;
-  /** Every hop of the circuit has been paid for the first time. */
-  circuitPaid(client: number, circuit: ManagedCircuit): void;
+  /** A client's circuit has all its hops; nobody has been paid yet. */
+  circuitOpened(client: number, circuit: ManagedCircuit): void;
   circuitEnded(client: number, circuit: ManagedCircuit, fault: ManagedFault): void;
 }
 
@@ -306,7 +306,7 @@ export class PaidNetwork {
         },
       };
       const made = new ClientCore(settings, ports, [scheme], {
-        onCircuitPaid: each => watch?.circuitPaid(index, each),
+        onCircuitOpen: each => watch?.circuitOpened(index, each),
         onCircuitEnded: (each, fault) => {
           this.#noteReceipts(each);
           watch?.circuitEnded(index, each, fault);

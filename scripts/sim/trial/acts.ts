@@ -92,6 +92,8 @@ export class Acts {
     reorg: draw => {
       const depth = Math.min(draw.between(1, 8), this.#network.blocksMined - 1);
       if (depth < 1) return 'no blocks yet';
+      // Whoever is down does not see it happen.
+      if (draw.chance(0.4)) this.#network.killRelay(draw.below(this.#plan.relays), draw.between(1, 1_000));
       this.#network.reorg(depth, draw);
       return `${depth} blocks`;
     },

@@ -22,6 +22,8 @@ interface WatchedCircuit {
   /** Bytes that its exit streams have read. */
   exitBytes: number;
   exitStreams: number;
+  /** Cells that the relay has handed to its links for the circuit, on either side. */
+  sentCells: number;
 }
 
 const cellsPerPrice = 1n << 20n;
@@ -57,6 +59,11 @@ export class CellRules {
       }
       begin(circuit, stream, message);
     };
+    const send = core.sendRun.bind(core);
+    core.sendRun = (side, bytes, at, stride, count) => {
+      this.#onSent(core.circuits.find(side.link, side.id)?.circuit, count);
+      return send(side, bytes, at, stride, count);
+    };
   }
 
   /** Its circuits are no more; the turn in which it died may have been cut anywhere. */
@@ -69,11 +76,47 @@ export class CellRules {
   circuitBegan(relay: SimRelay, circuit: RelayCircuit, balance: CellBalance): (msat: bigint) => void {
     const seen = relay.tap.find(circuit.previous.link, circuit.previous.id);
     if (!balance.metered || seen === undefined) return () => {};
-    const watched = { circuit, balance, relay, seen, creditedMsat: 0n, exitBytes: 0, exitStreams: 0 };
+    const watched = {
+      circuit,
+      balance,
+      relay,
+      seen,
+      creditedMsat: 0n,
+      exitBytes: 0,
+      exitStreams: 0,
+      sentCells: 0,
+    };
     this.#circuits.set(circuit, watched);
+    const debitExit = balance.debitExit.bind(balance);
+    balance.debitExit = cells => {
+      const before = balance.paidCells;
+      const taken = debitExit(cells);
+      const paid = before - balance.paidCells;
+      this.#book.hold(
+        !taken || paid === cells,
+        'I9',
+        () => `${nameOf(relay)}: ${cells} cells for an exit cost ${paid} paid ones`,
+      );
+      return taken;
+    };
     return msat => {
       watched.creditedMsat += msat;
     };
+  }
+
+  /** What goes out was debited before; directory cells are on circuits that nobody pays for. */
+  #onSent(circuit: RelayCircuit | undefined, cells: number): void {
+    const watched = circuit && this.#circuits.get(circuit);
+    if (watched === undefined) return;
+    watched.sentCells += cells;
+    const { balance, sentCells } = watched;
+    if (!balance.paid) return;
+    const debited = freeCells + grantedCells(watched) - balance.balance;
+    this.#book.hold(
+      sentCells <= debited,
+      'I2',
+      () => `${nameOf(watched.relay)} sends ${sentCells} cells of a circuit, with ${debited} debited`,
+    );
   }
 
   all(): void {

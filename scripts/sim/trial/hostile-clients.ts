@@ -1,9 +1,11 @@
+import type { ManagedCircuit } from '../../../client/managed-circuit.ts';
+import type { HopPayer } from '../../../src/circuit/hop-state.ts';
 import type { Paid, Payer, PaymentScheme, SessionId } from '../../../src/payment/scheme.ts';
 
 const amountAt = 10;
 
 /**
- * A payer that sends, in turn with its true payments, ones that are worth nothing: those of before, of another session,
+ * A payer that sends, in turn with its true payments, ones that are worth nothing: those of before,
  * with a higher amount under the same signature, with a bit flipped, cut short.
  */
 export function forging(scheme: PaymentScheme): PaymentScheme {
@@ -11,13 +13,16 @@ export function forging(scheme: PaymentScheme): PaymentScheme {
 }
 
 function forger(payer: Payer, random: (length: number) => Uint8Array): Payer {
-  const sent: Uint8Array[] = [];
+  const sentBy = new Map<SessionId, Uint8Array[]>();
+  let sent: Uint8Array[] = [];
   const forge = (payment: Uint8Array): Uint8Array => {
     const [kind, choice] = random(2);
     const forged = payment.slice();
-    switch (kind % 6) {
+    // Mostly true, or there would be nothing to forge.
+    if (kind >= 80) return forged;
+    switch (kind % 5) {
       case 0:
-        return sent[choice % sent.length] ?? forged;
+        return sent.at(-1 - (choice % 4)) ?? forged;
       case 1:
         forged[amountAt + (choice % 8)] ^= 1 << (choice % 8);
         return forged;
@@ -26,26 +31,76 @@ function forger(payer: Payer, random: (length: number) => Uint8Array): Payer {
         return forged;
       case 3:
         return forged.subarray(0, choice % forged.length);
-      case 4:
-        forged.fill(0xff, amountAt, amountAt + 8);
-        return forged;
       default:
+        forged.fill(0xff, amountAt, amountAt + 8);
         return forged;
     }
   };
-  const dishonest = (paid: Paid): Paid => {
+  const dishonest = (session: SessionId, paid: Paid): Paid => {
     if (paid.kind !== 'send') return paid;
+    sent = sentBy.get(session) ?? [];
+    sentBy.set(session, sent);
     const payment = forge(paid.payment);
     sent.push(paid.payment);
     return { ...paid, payment };
   };
   return {
     begin: (session, payee, budget) => payer.begin(session, payee, budget),
-    pay: (session: SessionId, target, value) => dishonest(payer.pay(session, target, value)),
+    pay: (session: SessionId, target, value) => dishonest(session, payer.pay(session, target, value)),
     onAnswer: answer => payer.onAnswer(answer),
     onChain: event => payer.onChain(event),
     onRefused: (session, fault) => payer.onRefused(session, fault),
     finish: session => payer.finish(session),
     ended: session => payer.ended(session),
+  };
+}
+
+const boundless = 1_000_000;
+
+/** A payer that pays once in each session, and keeps everybody waiting when it is asked again. */
+export function payingOnce(scheme: PaymentScheme): PaymentScheme {
+  return {
+    ...scheme,
+    payer: host => {
+      const payer = scheme.payer(host);
+      const paid = new Set<SessionId>();
+      return {
+        begin: (session, payee, budget) => payer.begin(session, payee, budget),
+        pay: (session, target, value) => {
+          if (paid.has(session)) return { kind: 'pending', ask: host.newAsk() };
+          const first = payer.pay(session, target, value);
+          if (first.kind === 'send' && first.value > 0n) paid.add(session);
+          return first;
+        },
+        onAnswer: answer => payer.onAnswer(answer),
+        onChain: event => payer.onChain(event),
+        onRefused: (session, fault) => payer.onRefused(session, fault),
+        finish: session => payer.finish(session),
+        ended: session => payer.ended(session),
+      };
+    },
+  };
+}
+
+/** From now on the circuit behaves as if all hops were paid for ever; or, if it `waits`, from the first payment on. */
+export function rideFree({ circuit }: ManagedCircuit, waits: boolean): void {
+  if (circuit === undefined) return;
+  const setPayer = circuit.setPayer.bind(circuit);
+  circuit.setPayer = (hop, payer) => setPayer(hop, careless(payer, waits));
+}
+
+function careless(payer: HopPayer, waits: boolean): HopPayer {
+  const bounded = () => waits && payer.spendableExit <= 0;
+  return {
+    get spendable() {
+      return bounded() ? payer.spendable : boundless;
+    },
+    get spendableExit() {
+      return bounded() ? payer.spendableExit : boundless;
+    },
+    countCells: cells => payer.countCells(cells),
+    needs: () => {},
+    onReceipt: body => payer.onReceipt(body),
+    ended: () => payer.ended(),
   };
 }

@@ -12,6 +12,7 @@ import type { Block, ChainListener, SimChain } from '../../../src/sim/sim-chain.
 import type { ChainTransaction } from '../../../src/sim/transaction-bytes.ts';
 import { type ChannelFacts, ChannelRegister, channelIn, endingOf, nameOf } from './channel-facts.ts';
 import type { RuleBook } from './rule-book.ts';
+import { SecretRules } from './secret-rules.ts';
 
 /** Who took part in a refund race with a handicap: a loss there is a fault of the weather, not of the program. */
 export interface Weather {
@@ -22,6 +23,7 @@ export interface Weather {
 /** Rules I1 and I3 to I7, held at the seam of the scheme, at both disks and at the chain. */
 export class MoneyRules implements ChainListener {
   readonly channels = new ChannelRegister();
+  readonly secrets: SecretRules;
   readonly #book: RuleBook;
   readonly #chain: () => SimChain;
   readonly #weather: Weather;
@@ -30,6 +32,7 @@ export class MoneyRules implements ChainListener {
 
   constructor(book: RuleBook, chain: () => SimChain, weather: Weather) {
     this.#book = book;
+    this.secrets = new SecretRules(book);
     this.#chain = chain;
     this.#weather = weather;
   }
@@ -47,6 +50,7 @@ export class MoneyRules implements ChainListener {
 
   /** What is durable now, at a client (payer) or a relay (payee). */
   stored(role: Role, index: number, writes: readonly StoreWrite[]): void {
+    this.secrets.stored(writes);
     for (const facts of this.channels.stored(role, index, writes)) {
       const { payeeDurableSat, signedSat, payerDurableSat, payments } = facts;
       if (role !== 'payee') continue;
@@ -92,6 +96,7 @@ export class MoneyRules implements ChainListener {
   }
 
   entered(transaction: ChainTransaction): void {
+    this.secrets.shown('the chain', transaction.bytes);
     transaction.outputs.forEach(({ script, valueSat }, index) => {
       // Contracts alone are P2WSH here.
       if (script.length !== 34 || script[0] !== 0) return;
@@ -200,6 +205,9 @@ export class MoneyRules implements ChainListener {
       target: session => payee.target(session),
       redeem: (session, payment) => {
         const redeemed = payee.redeem(session, payment);
+        this.secrets.shown('a payment', payment);
+        if ('reply' in redeemed && redeemed.reply !== undefined)
+          this.secrets.shown('a target', redeemed.reply);
         note(session, redeemed, payment);
         return redeemed;
       },

@@ -1,13 +1,15 @@
 import { toHex } from '../../../src/base/bytes.ts';
+import type { PaymentScheme } from '../../../src/payment/scheme.ts';
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
 import { ChannelNetwork } from '../channel-network.ts';
 import type { NetworkWatch, SimClient, SimRelay } from '../paid-network.ts';
 import { CellRules } from './cell-rules.ts';
-import { forging } from './hostile-clients.ts';
+import { forging, payingOnce, rideFree } from './hostile-clients.ts';
 import { MoneyRules, type Weather } from './money-rules.ts';
+import { PurseRules } from './purse-rules.ts';
 import { RuleBook } from './rule-book.ts';
-import { kindOf, type TrialPlan } from './trial-plan.ts';
+import { type ClientKind, kindOf, type TrialPlan } from './trial-plan.ts';
 
 /** All rules of a trial, and the ears by which they hear of the network. */
 export class TrialRules {
@@ -15,6 +17,7 @@ export class TrialRules {
   readonly book: RuleBook;
   readonly money: MoneyRules;
   readonly cells: CellRules;
+  readonly purses: PurseRules;
   readonly #plan: TrialPlan;
   #relays: SimRelay[] = [];
   #lives: number[] = [];
@@ -32,6 +35,7 @@ export class TrialRules {
     const network = (): TrialNetwork => this.network as TrialNetwork;
     this.money = new MoneyRules(this.book, () => network().chain, weather);
     this.cells = new CellRules(this.book, network);
+    this.purses = new PurseRules(this.book, plan);
   }
 
   lifeOf(relay: number): string {
@@ -48,6 +52,7 @@ export class TrialRules {
   all(): void {
     this.money.all();
     this.cells.all();
+    this.purses.all();
   }
 
   readonly watch: NetworkWatch = {
@@ -74,7 +79,11 @@ export class TrialRules {
       client.machine.store.tap = writes => this.money.stored('payer', client.index, writes);
       client.machine.host.node.onPowerCut = () => this.network?.restartClient(client.index, 0);
     },
-    circuitPaid: () => {},
+    circuitOpened: (client, circuit) => {
+      const kind = kindOf(this.#plan, client);
+      if (kind === 'rider' || kind === 'beggar') rideFree(circuit, kind === 'rider');
+      else this.purses.circuitOpened(client, circuit);
+    },
     circuitEnded: (client, _circuit, { code, detail }) => {
       if (this.#plan.hostile.length > 0) return;
       const blames = code === 'CIRCUIT_CHEATED' || code === 'CIRCUIT_PROTOCOL';
@@ -102,9 +111,10 @@ export class TrialNetwork extends ChannelNetwork {
       wrap: (scheme, role, index) => {
         const life = role === 'payee' ? rules.nextLife(index) : '';
         const seen = rules.money.watched(scheme, role, life);
-        return role === 'payer' && kindOf(plan, index) === 'forger' ? forging(seen) : seen;
+        return role === 'payer' ? misused(seen, kindOf(plan, index)) : seen;
       },
       watch: rules.watch,
+      onLog: line => rules.money.secrets.logged(line),
       ...(trace === undefined ? {} : { trace }),
     });
     this.plan = plan;
@@ -169,7 +179,7 @@ export class TrialNetwork extends ChannelNetwork {
     const gone = this.chain.blocksFrom(this.chain.height - depth + 1);
     const without = gone
       .flatMap(({ transactions }) => transactions.slice(1))
-      .filter(() => draw.chance(0.1))
+      .filter(() => draw.chance(0.3))
       .map(({ id }) => id);
     for (let height = this.chain.height - depth; height <= this.chain.height + 1; height++)
       this.#hinder(undefined, height);
@@ -222,4 +232,10 @@ export class TrialNetwork extends ChannelNetwork {
         return unspent === undefined ? [] : [`${id.slice(0, 8)} (${toHex(terms.outpoint.txid).slice(0, 8)})`];
       });
   }
+}
+
+/** The scheme as a client of that kind uses it. */
+function misused(scheme: PaymentScheme, kind: ClientKind): PaymentScheme {
+  if (kind === 'honest') return scheme;
+  return kind === 'forger' ? forging(scheme) : payingOnce(scheme);
 }

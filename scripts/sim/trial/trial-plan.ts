@@ -2,8 +2,12 @@ import type { ContractVariant } from '../../../src/bitcoin/contract-tx.ts';
 import { drawFaults, type Faults } from '../../../src/sim/faults.ts';
 import { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 
-/** A client that breaks rules: `rider` counts no cells and pays once, `forger` sends payments that are worth nothing. */
-export type ClientKind = 'honest' | 'rider' | 'forger';
+/**
+ * A client that breaks rules: `rider` pays once and goes on, `beggar` does not even wait for that, `forger` sends
+ * payments that are worth nothing.
+ */
+const hostileKinds = ['rider', 'beggar', 'forger'] as const;
+export type ClientKind = 'honest' | (typeof hostileKinds)[number];
 
 /** What happens in a trial besides the weather, at random times. */
 export const actKinds = [
@@ -86,8 +90,8 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
 }
 
 function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {
-  if (!draw.chance(0.25)) return [];
-  return Array.from({ length: draw.between(1, clients) }, () => draw.pick(['rider', 'forger'] as const));
+  if (!draw.chance(0.4)) return [];
+  return Array.from({ length: draw.between(1, clients) }, () => draw.pick(hostileKinds));
 }
 
 /** Segments are small, so that cells come in pieces and more happens between two of them. */

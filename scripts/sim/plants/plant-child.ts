@@ -1,0 +1,33 @@
+/** A process of its own for one plant: runs trials until a rule breaks; prints one line of JSON. */
+import { register } from 'node:module';
+import type { Breach } from '../trial/rule-book.ts';
+import { plants } from './plants.ts';
+
+/** What became of one plant. */
+export interface PlantSearch {
+  /** Of the trial that found it. */
+  readonly seed: number;
+  /** Of all trials together. */
+  readonly steps: number;
+  readonly breach: Breach | undefined;
+}
+
+const [name, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
+const plant = plants.find(each => each.name === name);
+if (plant === undefined) throw new Error(`no plant is called ${name}`);
+const url = new URL(`../../../${plant.file.replace(/\.ts$/, '.js')}`, import.meta.url).href;
+register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, replace: plant.replace } });
+
+// After the hooks, so that they see what it imports.
+const { runTrial } = await import('../trial/trial.ts');
+const { drawPlan } = await import('../trial/trial-plan.ts');
+
+let steps = 0;
+let search: PlantSearch | undefined;
+for (let seed = Number(firstSeed); search === undefined; seed++) {
+  const result = runTrial(drawPlan(seed, { steps: Number(stepsEach) }));
+  steps += result.steps;
+  if (result.breach !== undefined || steps >= Number(stepsMax))
+    search = { seed, steps, breach: result.breach };
+}
+process.stdout.write(`${JSON.stringify(search)}\n`);

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { plants } from './plants.ts';
+import { plantLimits, searchPlant } from './search.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const timesIn = (file: string, text: string): number =>
+  readFileSync(`${root}${file}`, 'utf8').split(text).length - 1;
+
+describe('planted bugs', () => {
+  it('are at least 30, of different names', () => {
+    expect(new Set(plants.map(({ name }) => name)).size).toBe(plants.length);
+    expect(plants.length).toBeGreaterThanOrEqual(30);
+  });
+
+  it.each(plants)(
+    '$name: has its one place in the source and in what is compiled of it',
+    ({ file, find }) => {
+      expect(timesIn(file, find)).toBe(1);
+      expect(timesIn(`dist/${file.replace(/\.ts$/, '.js')}`, find)).toBe(1);
+    },
+  );
+
+  it.each([
+    'credit twice',
+    'RECEIPT before the payment is durable',
+    'cells rounded up',
+    'one satoshi too many for the payer',
+  ])('%s: is found by one of its rules', { timeout: 60_000 }, async name => {
+    const plant = plants.find(each => each.name === name);
+    if (plant === undefined) throw new Error(`there is no plant ${name}`);
+    const { breach } = await searchPlant(plant, { ...plantLimits, stepsMax: 100_000 });
+    expect(plant.breaks).toContain(breach?.rule);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { runTrial } from './trial.ts';
+import { drawPlan } from './trial-plan.ts';
+
+/** Trials that once broke a rule, by what was wrong. */
+const once: readonly (readonly [seed: number, steps: number, what: string])[] = [
+  [10, 60_000, 'a settlement that a reorganisation took away while its relay was down was offered no more'],
+];
+
+describe('a trial', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'of seed %i keeps all rules, and serves everybody in the end',
+    { timeout: 60_000 },
+    seed => {
+      const result = runTrial(drawPlan(seed, { steps: 20_000 }));
+      expect(result.breach).toBeUndefined();
+      expect(result.steps).toBeGreaterThan(20_000);
+      expect(result.blocks).toBeGreaterThan(200);
+    },
+  );
+
+  it.each(once)('of seed %i, %i steps, breaks no rule any more: %s', { timeout: 60_000 }, (seed, steps) => {
+    expect(runTrial(drawPlan(seed, { steps })).breach).toBeUndefined();
+  });
+
+  it('is the same each time, and another with another seed', { timeout: 60_000 }, () => {
+    const [one, again, other] = [11, 11, 12].map(seed => runTrial(drawPlan(seed, { steps: 10_000 })));
+    expect(again).toEqual(one);
+    expect(other.digest).not.toBe(one.digest);
+  });
+
+  it('does what it did before without the acts that are left out', { timeout: 60_000 }, () => {
+    const whole = runTrial(drawPlan(3, { steps: 10_000 }));
+    const some = whole.acts.map(({ number }) => number).filter(number => number % 2 === 0);
+    const half = runTrial(drawPlan(3, { steps: 10_000, acts: some }));
+    expect(half.acts.every(({ number }) => some.includes(number))).toBe(true);
+    const kinds = new Map(whole.acts.map(({ number, kind }) => [number, kind]));
+    const known = half.acts.filter(({ number }) => kinds.has(number));
+    expect(known.map(({ kind }) => kind)).toEqual(known.map(({ number }) => kinds.get(number)));
+  });
+});
