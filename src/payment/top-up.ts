@@ -69,9 +69,7 @@ export class TopUp {
 
   /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
   due(spendable: number): number {
-    // One payment is under way at a time: it must buy more than what passes until the next may be.
-    const window = Math.max(this.windowCells, 2 * this.#paymentTripCells);
     if (spendable >= this.lowCells) return 0;
-    return spendable >= this.keepCells ? window : this.lowCells + window - spendable;
+    return spendable >= this.keepCells ? this.windowCells : this.lowCells + this.windowCells - spendable;
   }
 }
