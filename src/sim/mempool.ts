@@ -98,20 +98,28 @@ export class Mempool {
     }
   }
 
+  /** Faults are found in bitcoind's order, so that a transaction with several is refused for the same one. */
   #acceptEach(transactions: readonly ChainTransaction[]): string | undefined {
     let feeSat = 0n;
     let vsize = 0n;
     for (const transaction of transactions) {
       if (this.#pool.has(transaction.id) || this.#tip.confirmed(transaction.id)) continue;
-      const entered = this.#enter(transaction);
+      const entered = this.#enter(transaction, transactions.length === 1);
       if (typeof entered === 'string') return entered;
       feeSat += entered.feeSat;
       vsize += BigInt(transaction.vsize);
     }
+    return this.#tooCheap(feeSat, vsize);
+  }
+
+  #tooCheap(feeSat: bigint, vsize: bigint): string | undefined {
     return feeSat * 1_000n < this.floorSatPerKvb * vsize ? 'min relay fee not met' : undefined;
   }
 
-  #enter(transaction: ChainTransaction): PooledTransaction | string {
+  /** @param alone it pays for itself, and not others of its package for it. */
+  #enter(transaction: ChainTransaction, alone: boolean): PooledTransaction | string {
+    if (transaction.outputs.some(isDust)) return 'dust';
+    if (!isFinal(transaction, this.#tip.height + 1)) return 'non-final';
     const coins: Coin[] = [];
     const rivals = new Set<string>();
     for (const { outpoint } of transaction.inputs) {
@@ -123,7 +131,11 @@ export class Mempool {
       if (rival !== undefined) rivals.add(rival);
     }
     const feeSat = sum(coins) - sum(transaction.outputs);
-    const fault = this.#fault(transaction, coins, feeSat) ?? this.#replace(transaction, feeSat, rivals);
+    const fault =
+      this.#inputFault(transaction, coins, feeSat) ??
+      (alone ? this.#tooCheap(feeSat, BigInt(transaction.vsize)) : undefined) ??
+      this.#replace(transaction, feeSat, rivals) ??
+      this.#scriptFault(transaction, coins);
     if (fault !== undefined) return fault;
     const pooled = { transaction, feeSat };
     this.#pool.set(transaction.id, pooled);
@@ -131,13 +143,14 @@ export class Mempool {
     return pooled;
   }
 
-  #fault(transaction: ChainTransaction, coins: readonly Coin[], feeSat: bigint): string | undefined {
+  #inputFault(transaction: ChainTransaction, coins: readonly Coin[], feeSat: bigint): string | undefined {
     if (new Set(transaction.inputs.map(input => outpointKey(input.outpoint))).size !== coins.length) {
       return 'bad-txns-inputs-duplicate';
     }
-    if (feeSat < 0n) return 'bad-txns-in-belowout';
-    if (!isFinal(transaction, this.#tip.height + 1)) return 'non-final';
-    if (transaction.outputs.some(isDust)) return 'dust';
+    return feeSat < 0n ? 'bad-txns-in-belowout' : undefined;
+  }
+
+  #scriptFault(transaction: ChainTransaction, coins: readonly Coin[]): string | undefined {
     for (let input = 0; input < coins.length; input++) {
       const wrong = this.#verify({ transaction: transaction.bytes, input, spent: coins });
       if (wrong !== undefined) return `mandatory-script-verify-flag-failed (${wrong})`;

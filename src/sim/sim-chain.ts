@@ -1,7 +1,14 @@
 import { assert } from '../base/assert.ts';
 import { toHex, utf8 } from '../base/bytes.ts';
 import type { Outpoint } from '../ports.ts';
-import { type ChainTip, type Coin, Mempool, type PooledTransaction, type VerifyInput } from './mempool.ts';
+import {
+  type ChainTip,
+  type Coin,
+  isFinal,
+  Mempool,
+  type PooledTransaction,
+  type VerifyInput,
+} from './mempool.ts';
 import {
   type ChainTransaction,
   coinbase,
@@ -140,7 +147,8 @@ export class SimChain implements ChainTip {
     const without = new Set(options.without);
     const unconfirmed = this.mempool.transactions.map(({ transaction }) => transaction);
     const back = [...gone.flatMap(block => block.transactions.slice(1)), ...unconfirmed];
-    const returned = back.filter(({ id }) => !without.has(id));
+    // What was locked until a height that is ahead again leaves the mempool for good, as bitcoind has it.
+    const returned = back.filter(each => !without.has(each.id) && isFinal(each, this.height + 1));
     for (const { id } of back) this.mempool.evict(id);
     const fault = this.offer(options.with ?? []);
     assert(fault === undefined, `the new branch takes its transactions: ${fault}`);
