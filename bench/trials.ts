@@ -1,4 +1,5 @@
 import type { Terminal } from '../scripts/terminal.ts';
+import { OperatorError } from '../src/base/fault.ts';
 
 /** What makes one thing that is measured different from the next: who, how many circuits, which window. */
 export type Factors = Readonly<Record<string, string | number>>;
@@ -45,9 +46,11 @@ export async function measureTrials(
       const counted = round >= 0;
       const place = counted ? `${done + 1}/${repeat * trials.length}` : 'warm-up';
       terminal.redraw(`${place}  ${trial.name}`);
-      const found = await trial.run(round, progress =>
-        terminal.redraw(`${place}  ${trial.name}  ${progress}`),
-      );
+      const found = await trial
+        .run(round, progress => terminal.redraw(`${place}  ${trial.name}  ${progress}`))
+        .catch(error => {
+          throw error instanceof OperatorError ? blaming(trial, error) : error;
+        });
       if (!counted) continue;
       done += 1;
       terminal.say(`${place}  ${trial.name}: ${Object.entries(found).map(shown).join(', ')}`);
@@ -60,6 +63,11 @@ export async function measureTrials(
     }
   }
   return [...series.values()];
+}
+
+/** Several networks are measured side by side: which one failed? */
+function blaming({ name }: Trial, { code, message, exitCode }: OperatorError): OperatorError {
+  return new OperatorError(code, `${name}: ${message}`, exitCode);
 }
 
 const shown = ([measure, value]: readonly [string, number]): string => `${measure} ${significant(value)}`;
