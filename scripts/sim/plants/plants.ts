@@ -136,8 +136,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'payer prepays a thousand windows',
     file: 'src/payment/top-up.ts',
-    find: 'return spendable >= this.keepCells ? window :',
-    replace: 'return spendable >= this.keepCells ? 1_000 * window :',
+    find: 'return spendable >= this.keepCells ? this.windowCells :',
+    replace: 'return spendable >= this.keepCells ? 1_000 * this.windowCells :',
     breaks: ['I10', 'live'],
   },
   {

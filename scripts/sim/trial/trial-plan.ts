@@ -83,7 +83,7 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     kinds: actKinds.filter(kind => kind === 'download' || draw.chance(0.5)),
     actMs: draw.pick([200, 800, 3_000]),
     downloadBytesMax: draw.pick([100_000, 500_000, 3_000_000]),
-    faults: frayed(drawFaults(draw.fork('faults'))),
+    faults: frayed(drawFaults(draw.fork('faults')), draw.between(200, 1_400)),
     acts: undefined,
   };
   return { ...drawn, ...changes };
@@ -95,12 +95,8 @@ function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {
 }
 
 /** Segments are small, so that cells come in pieces and more happens between two of them. */
-function frayed(faults: Faults): Faults {
-  const { network } = faults;
-  return {
-    ...faults,
-    network: { ...network, segmentBytesMax: Math.min(network.segmentBytesMax ?? 16_384, 1_400) },
-  };
+function frayed(faults: Faults, segmentBytesMax: number): Faults {
+  return { ...faults, network: { ...faults.network, segmentBytesMax } };
 }
 
 export function kindOf(plan: TrialPlan, client: number): ClientKind {
