@@ -127,6 +127,35 @@ const otherKey = new Ed25519Key(new Uint8Array(32).fill(7));
 
 export type CertsTwin = readonly [what: string, body: (holder: Holder) => Uint8Array];
 
+const rsaTwins: readonly (readonly [what: string, made: (holder: Holder) => Cert])[] = [
+  ['expired', ({ keys }) => rsaIdentity(keys.rsaIdentity, pastMs)],
+  ['of 2048 bits', () => rsaIdentity(generateRsaKey(2048))],
+  ['of another', () => rsaIdentity(generateRsaKey(1024))],
+];
+
+type Change = readonly [what: string, change: (holder: Holder) => Partial<EdCert>];
+
+const signer = ({ keys }: Holder, from = 0) => [4, 0, keys.identity.publicKey.subarray(from)] as const;
+const signingTwins: readonly Change[] = [
+  ['expired', () => ({ expiresMs: pastMs })],
+  ['of version 2', () => ({ version: 2 })],
+  ['without its signer', () => ({ extensions: [] })],
+  ['with its signer twice', holder => ({ extensions: [signer(holder), signer(holder)] })],
+  ['with a short signer', holder => ({ extensions: [signer(holder, 1)] })],
+  ['of another identity', () => ({ signer: otherKey })],
+  ['of key type 2', () => ({ keyType: 2 })],
+  ['with an extension unknown', holder => ({ extensions: [signer(holder), [77, 0, garbage]] })],
+  ['with an extension unknown that matters', holder => ({ extensions: [signer(holder), [77, 1, garbage]] })],
+];
+const ownTwins: readonly Change[] = [
+  ['expired', () => ({ expiresMs: pastMs })],
+  ['of another signing key', () => ({ signer: otherKey })],
+  ['with its signer', ({ keys }) => ({ extensions: [[4, 0, keys.signing.publicKey]] })],
+  ['with another signer', () => ({ extensions: [[4, 0, otherKey.publicKey]] })],
+  ['of key type 2', () => ({ keyType: 2 })],
+  ['of another key', () => ({ certified: otherKey.publicKey })],
+];
+
 /** Bodies of CERTS, by what is wrong with them; each is the same for both sides of a link. */
 export const certsTwins: readonly CertsTwin[] = [
   ['nothing wrong', rightCerts],
@@ -166,101 +195,26 @@ export const certsTwins: readonly CertsTwin[] = [
     'an unreadable certificate of type 3',
     holder => encode([...certsOf(holder), { type: 3, certificate: garbage }]),
   ],
-  [
-    'RSA identity expired',
-    holder => replaced(holder, rsaPlace, rsaIdentity(holder.keys.rsaIdentity, pastMs)),
-  ],
-  ['RSA identity of 2048 bits', holder => replaced(holder, rsaPlace, rsaIdentity(generateRsaKey(2048)))],
-  ['RSA identity of another', holder => replaced(holder, rsaPlace, rsaIdentity(generateRsaKey(1024)))],
-  ['signing key expired', holder => replaced(holder, signingPlace, signing(holder, { expiresMs: pastMs }))],
-  ['signing key of version 2', holder => replaced(holder, signingPlace, signing(holder, { version: 2 }))],
-  [
-    'signing key without its signer',
-    holder => replaced(holder, signingPlace, signing(holder, { extensions: [] })),
-  ],
-  [
-    'signing key with its signer twice',
-    holder =>
-      replaced(
-        holder,
-        signingPlace,
-        signing(holder, {
-          extensions: [
-            [4, 0, holder.keys.identity.publicKey],
-            [4, 0, holder.keys.identity.publicKey],
-          ],
-        }),
-      ),
-  ],
-  [
-    'signing key with a short signer',
-    holder =>
-      replaced(
-        holder,
-        signingPlace,
-        signing(holder, { extensions: [[4, 0, holder.keys.identity.publicKey.subarray(1)]] }),
-      ),
-  ],
-  [
-    'signing key of another identity',
-    holder => replaced(holder, signingPlace, signing(holder, { signer: otherKey })),
-  ],
+  ...rsaTwins.map(
+    ([what, made]): CertsTwin => [`RSA identity ${what}`, holder => replaced(holder, rsaPlace, made(holder))],
+  ),
+  ...signingTwins.map(
+    ([what, change]): CertsTwin => [
+      `signing key ${what}`,
+      holder => replaced(holder, signingPlace, signing(holder, change(holder))),
+    ],
+  ),
   [
     'signing key of an inner type 5',
     holder =>
-      replaced(holder, signingPlace, {
-        type: certType.identityToSigning,
-        certificate: signing(holder, { type: 5 }).certificate,
-      }),
+      replaced(holder, signingPlace, { ...signing(holder, { type: 5 }), type: certType.identityToSigning }),
   ],
-  ['signing key of key type 2', holder => replaced(holder, signingPlace, signing(holder, { keyType: 2 }))],
-  [
-    'signing key with an extension unknown',
-    holder =>
-      replaced(
-        holder,
-        signingPlace,
-        signing(holder, {
-          extensions: [
-            [4, 0, holder.keys.identity.publicKey],
-            [77, 0, garbage],
-          ],
-        }),
-      ),
-  ],
-  [
-    'signing key with an extension unknown that matters',
-    holder =>
-      replaced(
-        holder,
-        signingPlace,
-        signing(holder, {
-          extensions: [
-            [4, 0, holder.keys.identity.publicKey],
-            [77, 1, garbage],
-          ],
-        }),
-      ),
-  ],
-  ['own certificate expired', holder => replaced(holder, ownPlace, own(holder, { expiresMs: pastMs }))],
-  [
-    'own certificate of another signing key',
-    holder => replaced(holder, ownPlace, own(holder, { signer: otherKey })),
-  ],
-  [
-    'own certificate with its signer',
-    holder =>
-      replaced(holder, ownPlace, own(holder, { extensions: [[4, 0, holder.keys.signing.publicKey]] })),
-  ],
-  [
-    'own certificate with another signer',
-    holder => replaced(holder, ownPlace, own(holder, { extensions: [[4, 0, otherKey.publicKey]] })),
-  ],
-  ['own certificate of key type 2', holder => replaced(holder, ownPlace, own(holder, { keyType: 2 }))],
-  [
-    'own certificate of another key',
-    holder => replaced(holder, ownPlace, own(holder, { certified: otherKey.publicKey })),
-  ],
+  ...ownTwins.map(
+    ([what, change]): CertsTwin => [
+      `own certificate ${what}`,
+      holder => replaced(holder, ownPlace, own(holder, change(holder))),
+    ],
+  ),
   ['RSA to Ed25519 expired', holder => replaced(holder, crossPlace, cross(holder, pastMs))],
   [
     'RSA to Ed25519 with a length beyond its end',
