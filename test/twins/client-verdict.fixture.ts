@@ -129,14 +129,18 @@ export async function judgeClient(
         return program.ended ? 'end' : undefined;
       };
       const seen = await program.news
-        .until(outcome, 'an end of the stream', patienceMs)
+        .until(outcome, 'an end of the stream', 5 * patienceMs)
         .catch((): Verdict => 'silence');
       if (heard === undefined) throw new Error(`${twin.name}: no stream was opened`);
       if (await isListed(client.control, id)) {
         await client.control.ask(`CLOSECIRCUIT ${id}`);
         return seen;
       }
-      return heard.circuit.link.closed ? 'close link' : 'close';
+      const { circuit } = heard;
+      // Either is told, unless the client was told so itself.
+      const told = () => circuit.destroyed || circuit.link.closed || undefined;
+      await circuit.link.news.until(told, 'the end of the circuit', patienceMs).catch(() => {});
+      return circuit.link.closed ? 'close link' : 'close';
     } finally {
       program.destroy();
     }
@@ -157,14 +161,17 @@ export async function judgeBuilding(
   let armed = false;
   network.words = {
     onMade: (made, reply) => {
-      if (!armed || reply === undefined || made.last !== twin.hop) return false;
+      // The client builds circuits of its own besides, but never by way of this relay.
+      const [{ relay }] = made.hops;
+      const ours = armed && relay.target.nickname === 'falselone' && made.last === twin.hop;
+      if (!ours || reply === undefined) return false;
       armed = false;
       twin.say(made, reply);
       return true;
     },
   };
   armed = true;
-  const [extended] = await control.ask('EXTENDCIRCUIT 0 falseguard,falseexit');
+  const [extended] = await control.ask('EXTENDCIRCUIT 0 falselone,falseexit');
   const id = Number(/EXTENDED (\d+)/.exec(extended)?.[1]);
   const event = await control.event(new RegExp(`^CIRC ${id} (BUILT|CLOSED|FAILED) `));
   if (event.includes(' BUILT ') && (await isListed(control, id))) {

@@ -54,7 +54,15 @@ export interface FalseWords {
   onRequest?: (path: string) => FalseAnswer | undefined;
 }
 
-const relayNames = ['falseauth', 'falseguard', 'falsemiddle', 'falseexit', 'falsewindows'] as const;
+/** No client chooses the last by itself: it has no flag that speaks for it. */
+const relayNames = [
+  'falseauth',
+  'falseguard',
+  'falsemiddle',
+  'falseexit',
+  'falsewindows',
+  'falselone',
+] as const;
 const dayMs = 86_400_000;
 
 export function plainAnswer(text: string | undefined): FalseAnswer {
@@ -108,7 +116,11 @@ export class FalseNetwork implements FalseCircuitUser {
       validUntilMs: nowMs + dayMs,
       params: new Map([['sendme_accept_min_version', 1]]),
     };
-    const agreed = agreedOn([makeVote(authority, entriesOf(descriptors), times)]);
+    const plain = new Set(['Running', 'Valid']);
+    const entries = entriesOf(descriptors).map(entry =>
+      entry.nickname === 'falselone' ? { ...entry, flags: plain } : entry,
+    );
+    const agreed = agreedOn([makeVote(authority, entries, times)]);
     this.consensus = signConsensus(formatConsensus(agreed, 'microdesc'), 'microdesc', [authority]);
     this.signer = authority;
     this.authority = formatDirAuthority(authority.trusted);
