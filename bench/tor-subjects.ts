@@ -5,6 +5,8 @@ import type { Route } from './traffic.ts';
 /** A network that is measured: ours, paid or free, or C tor's. */
 export interface Subject {
   readonly name: string;
+  /** Of C tor: it may drop a stream. */
+  readonly unsteady?: boolean;
   readonly socks: string;
   readonly pids: Readonly<Record<'client' | 'guard' | 'middle' | 'exit', number>>;
   /** So many circuits of three hops, the same ones each time. */
@@ -45,6 +47,7 @@ export async function ourSubject(lab: PaidLab, tariff: Tariff, circuitsMax: numb
 export function torSubject({ name, socks, pids }: TorLab): Subject {
   return {
     name,
+    unsteady: true,
     socks,
     pids,
     bulk: circuits => routeOf(socks, userOf, circuits),

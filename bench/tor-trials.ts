@@ -15,7 +15,7 @@ export const torMeasures: Readonly<Record<string, Measure>> = {
   'latency p99': { unit: 'ms', better: 'less' },
   handshakes: { unit: 'a second', better: 'more' },
   'handshakes a core': { unit: 'a CPU second', better: 'more' },
-  memory: { unit: 'MiB', better: 'less' },
+  memory: { unit: 'MB', better: 'less' },
 };
 
 /** What the first round, which counts for nothing, streams at most. */
@@ -38,6 +38,7 @@ export function bulkTrial({ subject, route, hops, lab, bytes, signal }: BulkOpti
   return {
     name: `${subject.name}, ${hops} hop${hops > 1 ? 's' : ''}, ${circuits} circuit${circuits > 1 ? 's' : ''}`,
     factors: { subject: subject.name, hops, circuits },
+    unsteady: subject.unsteady,
     async run(repeat, tell) {
       const each = Math.round((repeat < 0 ? Math.min(bytes, warmUpBytes) : bytes) / circuits);
       const { result: seconds, cpuSum } = await withCpu(subject.pids, () =>
@@ -64,6 +65,7 @@ export function latencyTrial({ subject, circuits, lab, echo, ms, signal }: Laten
   return {
     name: `${subject.name}, requests beside ${circuits} bulk circuits`,
     factors: { subject: subject.name, hops: 3, circuits },
+    unsteady: subject.unsteady,
     async run(repeat) {
       const socket = await connectOver(subject.socks, subject.interactive, echo);
       const enough = new AbortController();
@@ -112,6 +114,6 @@ export function memoryOf(subject: Subject): Series[] {
   return Object.entries(subject.pids).map(([node, pid]) => ({
     measure: 'memory',
     factors: { subject: subject.name, node },
-    values: [residentBytesOf(pid) / 2 ** 20],
+    values: [residentBytesOf(pid) / 1e6],
   }));
 }

@@ -186,7 +186,7 @@ function findingsOf(series: readonly Series[], circuitCounts: readonly number[])
     ),
     ...['guard', 'middle', 'exit'].map(node => ({
       name: `resident memory, ${node}, paid`,
-      unit: 'MiB',
+      unit: 'MB',
       ...estimateOf(of('memory', { subject: ours.paid, node })),
       goal: { atMost: 120 },
     })),

@@ -25,7 +25,11 @@ export interface Trial {
   readonly factors: Factors;
   /** Once: the values that it found, by measure. `tell` says how far it has come. */
   run(repeat: number, tell: (progress: string) => void): Promise<Readonly<Record<string, number>>>;
+  /** What is measured is not ours and drops a stream now and then: it is tried again, and that is told. */
+  readonly unsteady?: boolean;
 }
+
+const triesMax = 3;
 
 /**
  * Repeats go round all trials in turn, there and back again, so that a slow minute of the machine touches each of them
@@ -46,11 +50,7 @@ export async function measureTrials(
       const counted = round >= 0;
       const place = counted ? `${done + 1}/${repeat * trials.length}` : 'warm-up';
       terminal.redraw(`${place}  ${trial.name}`);
-      const found = await trial
-        .run(round, progress => terminal.redraw(`${place}  ${trial.name}  ${progress}`))
-        .catch(error => {
-          throw error instanceof OperatorError ? blaming(trial, error) : error;
-        });
+      const found = await tried(trial, round, place, terminal);
       if (!counted) continue;
       done += 1;
       terminal.say(`${place}  ${trial.name}: ${Object.entries(found).map(shown).join(', ')}`);
@@ -65,9 +65,23 @@ export async function measureTrials(
   return [...series.values()];
 }
 
-/** Several networks are measured side by side: which one failed? */
-function blaming({ name }: Trial, { code, message, exitCode }: OperatorError): OperatorError {
-  return new OperatorError(code, `${name}: ${message}`, exitCode);
+async function tried(
+  trial: Trial,
+  round: number,
+  place: string,
+  terminal: Terminal,
+): Promise<Readonly<Record<string, number>>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await trial.run(round, progress => terminal.redraw(`${place}  ${trial.name}  ${progress}`));
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      // Several networks are measured side by side: which one failed?
+      const told = `${trial.name}: ${error.message}`;
+      if (!trial.unsteady || tries === triesMax) throw new OperatorError(error.code, told, error.exitCode);
+      terminal.say(`${place}  once more after ${told}`);
+    }
+  }
 }
 
 const shown = ([measure, value]: readonly [string, number]): string => `${measure} ${significant(value)}`;
