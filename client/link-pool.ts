@@ -1,24 +1,14 @@
 import { toHex } from '../src/base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../src/base/fault.ts';
 import type { CircuitCarrier } from '../src/circuit/circuit-user.ts';
+import type { LinkMux } from '../src/link/link-mux.ts';
 import type { Endpoint, LinkId } from '../src/ports.ts';
 
-/** What the pool needs of src/link/link-mux. */
-export interface Links {
-  open(to: Endpoint, expect: { rsaId?: Uint8Array; ed25519?: Uint8Array }): LinkId;
-  send(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): boolean;
-  sendRun(
-    link: LinkId,
-    circuit: number,
-    bytes: Uint8Array,
-    at: number,
-    stride: number,
-    count: number,
-  ): boolean;
-  queued(link: LinkId, circuit: number): number;
-  allocateCircuit(link: LinkId): number | undefined;
-  releaseCircuit(link: LinkId, circuit: number, destroyReason?: number): void;
-}
+/** What the pool needs of the links. */
+export type Links = Pick<
+  LinkMux,
+  'open' | 'send' | 'sendRun' | 'queued' | 'allocateCircuit' | 'releaseCircuit'
+>;
 
 /** The relay at the other end of a link. */
 export interface LinkGoal {

@@ -29,34 +29,25 @@ export function sortRun(
   count: number,
   taker: RunTaker,
 ): boolean {
+  /** Cells ahead that the last one's digest did not vouch for. */
+  let alone = 0;
   while (count > 0) {
     const foreign = countForeign(bytes, at, stride, count);
     if (foreign > 0 && !taker.foreign(bytes, at, stride, foreign)) return false;
     at += foreign * stride;
     count -= foreign;
     if (count === 0) return true;
-    const own = countOwn(bytes, at, stride, Math.min(count, taker.ownCellsMost));
-    const vouched = vouches(digest, bytes, at, stride, own);
-    if (vouched) {
-      if (!taker.own(bytes, at, stride, own)) return false;
-    } else if (!oneByOne(digest, bytes, at, stride, own, taker)) return false;
-    at += own * stride;
-    count -= own;
-  }
-  return true;
-}
-
-function oneByOne(
-  digest: RunningDigest,
-  bytes: Uint8Array,
-  at: number,
-  stride: number,
-  count: number,
-  taker: RunTaker,
-): boolean {
-  for (; count > 0; count--, at += stride) {
-    const own = vouches(digest, bytes, at, stride, 1);
-    if (!(own ? taker.own(bytes, at, stride, 1) : taker.foreign(bytes, at, stride, 1))) return false;
+    const most = alone > 0 ? 1 : Math.min(count, taker.ownCellsMost);
+    const cells = countOwn(bytes, at, stride, most);
+    const own = vouches(digest, bytes, at, stride, cells);
+    if (!own && cells > 1) {
+      alone = cells;
+      continue;
+    }
+    if (!(own ? taker.own(bytes, at, stride, cells) : taker.foreign(bytes, at, stride, 1))) return false;
+    at += cells * stride;
+    count -= cells;
+    alone = Math.max(alone - 1, 0);
   }
   return true;
 }
