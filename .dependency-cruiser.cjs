@@ -31,7 +31,7 @@ module.exports = {
       'bitcoin-libraries-in-bitcoin-alone',
       '^(src|relay|client|dirauth|bench)/',
       { path: 'node_modules/(bitcoinjs-lib|ecpair|tiny-secp256k1|secp256k1)/' },
-      { pathNot: `${tests}|^src/(bitcoin|schemes/bitcoin-channel)/` },
+      { pathNot: `${tests}|^src/(bitcoin/|schemes/bitcoin-channel/|crypto/ecdsa\\.ts)` },
     ),
     forbid('bitcoin-knows-no-circuits', '^src/(bitcoin|schemes)/', {
       path: '^src/(circuit|link|cell|onion|stream|flow|directory|socks)/',

@@ -1,6 +1,7 @@
 import { diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { assert } from '../src/base/assert.ts';
-import { keyPairFromSecret, signDigest, verifyDigest } from '../src/bitcoin/keys.ts';
+import { keyPairFromSecret } from '../src/bitcoin/keys.ts';
+import { signDigest, verifyDigest } from '../src/crypto/ecdsa.ts';
 
 /** The primitives against which we measure what we make of them. */
 

@@ -1,8 +1,8 @@
-import { signDigest } from '../src/bitcoin/keys.ts';
 import { PaymentTemplate } from '../src/bitcoin/payment-tx.ts';
 import type { Wallet } from '../src/bitcoin/wallet.ts';
 import { relayCommand } from '../src/cell/commands.ts';
 import { decodeReceipt, FragmentAssembler, fragment, type Receipt } from '../src/cell/payment-messages.ts';
+import { signDigest } from '../src/crypto/ecdsa.ts';
 import type { Paid } from '../src/payment/scheme.ts';
 import type { Channel } from '../src/schemes/bitcoin-channel/channel-book.ts';
 import { payMessage, paymentOp, schemeId } from '../src/schemes/bitcoin-channel/messages.ts';

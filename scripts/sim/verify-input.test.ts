@@ -4,10 +4,11 @@ import {
   type ContractVariant,
   contractOutputScript,
 } from '../../src/bitcoin/contract-tx.ts';
-import { keyPairFromSecret, signDigest } from '../../src/bitcoin/keys.ts';
+import { keyPairFromSecret } from '../../src/bitcoin/keys.ts';
 import { PaymentTemplate } from '../../src/bitcoin/payment-tx.ts';
 import { RefundTemplate } from '../../src/bitcoin/refund-tx.ts';
 import { keyOutputScript } from '../../src/bitcoin/spend-coin.ts';
+import { signDigest } from '../../src/crypto/ecdsa.ts';
 import { SimChain } from '../../src/sim/sim-chain.ts';
 import { verifyInput } from './verify-input.ts';
 

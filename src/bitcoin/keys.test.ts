@@ -1,16 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../base/bytes.ts';
-import {
-  HdKey,
-  harden,
-  isPublicKey,
-  keyPairFromSecret,
-  secretToWif,
-  signDigest,
-  unpackPublicKey,
-  verifyDigest,
-} from './keys.ts';
+import { isPublicKey, signDigest, unpackPublicKey, verifyDigest } from '../crypto/ecdsa.ts';
+import { HdKey, harden, keyPairFromSecret, secretToWif } from './keys.ts';
 
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
 

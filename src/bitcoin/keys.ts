@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { crypto, networks } from 'bitcoinjs-lib';
 import { ECPairFactory } from 'ecpair';
-import secp256k1 from 'secp256k1';
 import * as ecc from 'tiny-secp256k1';
 import { assert } from '../base/assert.ts';
 import { ByteWriter, utf8 } from '../base/bytes.ts';
@@ -22,38 +21,6 @@ export function keyPairFromSecret(secret: Uint8Array): KeyPair {
 /** In wallet import format, for `importdescriptors` and other wallets. */
 export function secretToWif(secret: Uint8Array): string {
   return ecPair.fromPrivateKey(secret, { network: networks.regtest }).toWIF();
-}
-
-/** True for 33 bytes that spell a point of the curve. */
-export function isPublicKey(bytes: Uint8Array): boolean {
-  return bytes.length === 33 && secp256k1.publicKeyVerify(bytes);
-}
-
-/** ECDSA over a 32-byte digest: 64 bytes compact, low S, nonce of RFC 6979. Native code: the payment hot path. */
-export function signDigest(secret: Uint8Array, digest: Uint8Array): Uint8Array {
-  return secp256k1.ecdsaSign(digest, secret).signature;
-}
-
-/**
- * Both coordinates, 65 bytes: to verify with them saves a square root each time, a tenth of the whole. Bytes that are no
- * point stay as they are.
- */
-export function unpackPublicKey(publicKey: Uint8Array): Uint8Array {
-  return isPublicKey(publicKey) ? secp256k1.publicKeyConvert(publicKey, false) : publicKey;
-}
-
-/**
- * False for anything but a valid low-S signature, whatever the bytes are. The key has 33 bytes, or 65 when it is used
- * often (unpackPublicKey). spec: bip-0146 (LOW_S)
- */
-export function verifyDigest(publicKey: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64 || (publicKey.length !== 33 && publicKey.length !== 65)) return false;
-  try {
-    return secp256k1.ecdsaVerify(signature, digest, publicKey);
-  } catch {
-    // The binding throws for numbers beyond the curve's order and for bytes that are no point.
-    return false;
-  }
 }
 
 const hardened = 0x80000000;

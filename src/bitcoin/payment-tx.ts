@@ -1,8 +1,8 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { assert } from '../base/assert.ts';
 import { concatBytes } from '../base/bytes.ts';
+import { unpackPublicKey, verifyDigest } from '../crypto/ecdsa.ts';
 import { type ChannelTerms, contractScript, paymentWitness } from './contract-tx.ts';
-import { unpackPublicKey, verifyDigest } from './keys.ts';
 import { outpointBytes } from './outpoint.ts';
 import { OneInputSighash, OutputTemplate, serializeOutput } from './sighash.ts';
 

@@ -1,6 +1,7 @@
 import { networks, Psbt, payments } from 'bitcoinjs-lib';
 import { describe, expect, it } from 'vitest';
-import { HdKey, type KeyPair, signDigest } from './keys.ts';
+import { signDigest } from '../crypto/ecdsa.ts';
+import { HdKey, type KeyPair } from './keys.ts';
 import { fundingOfPsbt } from './psbt-funding.ts';
 import { keyOutputScript } from './spend-coin.ts';
 

@@ -1,6 +1,6 @@
 import { Transaction } from 'bitcoinjs-lib';
+import { verifyDigest } from '../crypto/ecdsa.ts';
 import { type ChannelTerms, contractScript, refundWitness } from './contract-tx.ts';
-import { verifyDigest } from './keys.ts';
 import { outpointBytes } from './outpoint.ts';
 import { OneInputSighash, serializeOutput } from './sighash.ts';
 

@@ -1,6 +1,7 @@
 import { crypto, payments, script, Transaction } from 'bitcoinjs-lib';
+import { signDigest } from '../crypto/ecdsa.ts';
 import type { Outpoint } from '../ports.ts';
-import { type KeyPair, signDigest } from './keys.ts';
+import type { KeyPair } from './keys.ts';
 
 /** An unspent P2WPKH output and the key that spends it. */
 export interface SpendableCoin {

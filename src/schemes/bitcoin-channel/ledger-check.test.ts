@@ -1,9 +1,9 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { describe, expect, it } from 'vitest';
 import { type ChannelTerms, type ContractVariant, contractOutputScript } from '../../bitcoin/contract-tx.ts';
-import { signDigest } from '../../bitcoin/keys.ts';
 import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
+import { signDigest } from '../../crypto/ecdsa.ts';
 import {
   type BestPayment,
   bestKey,

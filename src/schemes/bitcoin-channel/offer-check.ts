@@ -1,6 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { channelFeeSatMax, channelFeeSatMin, refundBlocksMax } from '../../base/limits.ts';
-import { isPublicKey } from '../../bitcoin/keys.ts';
+import { isPublicKey } from '../../crypto/ecdsa.ts';
 import { ed25519Verify } from '../../crypto/ed25519.ts';
 import { isCurrentOffer, type Network, networkByte, type Offer, offerDigest, variantOf } from './messages.ts';
 

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { offerBlocks, refundBlocksMax } from '../../base/limits.ts';
-import { isPublicKey } from '../../bitcoin/keys.ts';
+import { isPublicKey } from '../../crypto/ecdsa.ts';
 import type { ChannelRecord } from './channel-record.ts';
 import { networkByte, type Offer, type Open, offerHead, variantByte } from './messages.ts';
 import type { RoleSetup } from './role-setup.ts';

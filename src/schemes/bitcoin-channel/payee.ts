@@ -1,8 +1,8 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { channelsMax, channelsOpeningMax, firstPaymentSatMin, offerBlocks } from '../../base/limits.ts';
 import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
-import { signDigest, verifyDigest } from '../../bitcoin/keys.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
+import { signDigest, verifyDigest } from '../../crypto/ecdsa.ts';
 import type {
   Outcome,
   Payee,

@@ -3,9 +3,9 @@ import { equalBytes } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
 import { channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
-import { signDigest } from '../../bitcoin/keys.ts';
 import { fundingOfPsbt } from '../../bitcoin/psbt-funding.ts';
 import type { FundedContract } from '../../bitcoin/wallet.ts';
+import { signDigest } from '../../crypto/ecdsa.ts';
 import type {
   Outcome,
   Paid,
