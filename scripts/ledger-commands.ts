@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { type ContractSums, contractName } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
-import type { ChainAccess } from './network-state.ts';
+import { chainRpc, namedChain } from './named-chain.ts';
 import {
   type Audit,
   type AuditedLine,
@@ -14,7 +14,6 @@ import {
   nodeDirectories,
   readLedgers,
 } from './node-ledgers.ts';
-import { chainAt } from './running-chain.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 
 interface LedgerOptions extends GlobalOptions {
@@ -89,44 +88,11 @@ async function settledAudit(options: CheckOptions, rpc: RpcCall | undefined): Pr
   return first.lines.every(({ problems }) => problems.length === 0) ? first : look();
 }
 
-/** The chain that pay.yaml names, or the one that runs in the data folder. */
-async function chainOf({ pay, dataDir }: CheckOptions): Promise<RpcCall> {
-  const dir = resolve(dataDir);
-  const chain = pay === undefined ? chainAt(dir) : await chainIn(pay);
-  if (chain === undefined) {
-    const what = `no chain runs in ${dir}; start it with: naulon up -d, name it with --pay, or leave it out: --offline`;
-    throw new OperatorError('LEDGER_NO_CHAIN', what, exitCode.missing);
-  }
-  const { regtestRpc } = await import('../regtest/bitcoind-rpc.ts');
-  const rpc = regtestRpc(chain.rpcUrl, chain.cookieFile);
-  await rpc('getblockcount').catch((error: Error) => {
-    const what = `bitcoind at ${chain.rpcUrl} does not answer: ${error.message}`;
-    throw new OperatorError('CHAIN_UNREACHABLE', what, exitCode.missing);
-  });
-  return rpc;
-}
-
-async function chainIn(file: string): Promise<ChainAccess> {
-  const { parsePayConfig } = await import('../src/config/pay-config.ts');
-  const text = readPay(file);
-  const parsed = parsePayConfig(text, file);
-  if (!parsed.ok) throw new OperatorError(parsed.fault.code, parsed.fault.detail ?? '', exitCode.usage);
-  const { chain } = parsed.value;
-  if (chain === undefined)
-    throw new OperatorError('CONFIG_MISSING', `${file}: chain is missing`, exitCode.usage);
-  return { rpcUrl: chain.rpc, cookieFile: chain.cookie };
-}
-
-function readPay(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError(
-      'CONFIG_UNREADABLE',
-      `cannot read ${file}: ${(error as Error).message}`,
-      exitCode.usage,
-    );
-  }
+async function chainOf(options: CheckOptions): Promise<RpcCall> {
+  const chain = await namedChain(options);
+  if (chain !== undefined) return chainRpc(chain);
+  const what = `no chain runs in ${resolve(options.dataDir)}; start it with: naulon up -d, name it with --pay, or leave it out: --offline`;
+  throw new OperatorError('LEDGER_NO_CHAIN', what, exitCode.missing);
 }
 
 /** One line for each contract, the payer's where both ends are at hand. */

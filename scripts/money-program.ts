@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { bitcoindOption, controlOption, type Does, wholeNumber, withExamples } from './cli-parts.ts';
+import { passphraseOption } from './passphrase.ts';
 
 /** Commands on money: the client's wallet and channels, every node's records, the private chain. */
 export function addMoney(program: Command, does: Does): void {
@@ -14,6 +15,9 @@ const satAmount = wholeNumber(1_000, 100_000_000_000);
 
 const clientDirOption = () =>
   new Option('--dir <datadir>', "the client's data directory; client/ in --data-dir otherwise");
+
+const chainOption = () =>
+  new Option('--pay <file>', 'pay.yaml that names the bitcoind; that of --data-dir otherwise');
 
 const nodeDirOption = () =>
   new Option('--dir <datadir>', 'one node by its data directory; all nodes in --data-dir otherwise');
@@ -109,6 +113,37 @@ function addChannel(channel: Command, does: Does): void {
     ).action(does(async () => (await import('./channel-commands.ts')).refund)),
     'naulon channel refund guard1',
   );
+  addTower(channel, does);
+}
+
+function addTower(channel: Command, does: Does): void {
+  withExamples(
+    channel
+      .command('export')
+      .description('one signed transaction for each channel, sealed, for a watchtower; no keys')
+      .requiredOption('-o, --output <file>', 'where they go')
+      .addOption(nodeDirOption())
+      .addOption(passphraseOption())
+      .action(does(async () => (await import('./tower-commands.ts')).exportOrders)),
+    'naulon channel export --dir /var/lib/naulon -o relay.watch --passphrase-file pass',
+  );
+  withExamples(
+    channel
+      .command('watch')
+      .description('be a watchtower: settle or refund exported channels in time when their owners do not')
+      .argument('<files...>', 'as exported; read again when they are written anew')
+      .addOption(chainOption())
+      .addOption(passphraseOption())
+      .option('--wallet <name>', "of bitcoind's: it pays when fees must be raised")
+      .option(
+        '--max-fees <sat>',
+        'what it pays at most for all that wait',
+        wholeNumber(0, 100_000_000),
+        100_000,
+      )
+      .action(does(async () => (await import('./tower-commands.ts')).watch)),
+    'naulon channel watch relay.watch client.watch --pay pay.yaml --passphrase-file pass',
+  );
 }
 
 function addLedger(ledger: Command, does: Does): void {
@@ -125,7 +160,7 @@ function addLedger(ledger: Command, does: Does): void {
       .command('check')
       .description('verify every record again, and against bitcoind to the satoshi')
       .addOption(nodeDirOption())
-      .option('--pay <file>', 'pay.yaml that names the bitcoind; that of --data-dir otherwise')
+      .addOption(chainOption())
       .option('--offline', 'ask no bitcoind: signatures, keys and sums alone')
       .action(does(async () => (await import('./ledger-commands.ts')).check)),
     'naulon ledger check',

@@ -33,6 +33,15 @@ export function childFeeSat(
 
 /** Spends the anchor and a coin; undefined if the coin cannot pay the fee. */
 export function childTransaction(bump: Bump): Transaction | undefined {
+  const transaction = unsignedChild(bump);
+  if (transaction !== undefined) signCoinInput(transaction, 1, bump.coin);
+  return transaction;
+}
+
+/** The same, its second input still to be signed by whoever has the coin's key. */
+export function unsignedChild(
+  bump: Omit<Bump, 'coin'> & { readonly coin: Omit<SpendableCoin, 'key'> },
+): Transaction | undefined {
   const changeSat = bump.coin.valueSat + anchorSat - childFeeSat(bump);
   if (changeSat < dustSat) return undefined;
   const transaction = new Transaction();
@@ -40,6 +49,5 @@ export function childTransaction(bump: Bump): Transaction | undefined {
   transaction.addInput(bump.anchor.txid, bump.anchor.index, replaceableSequence);
   transaction.addInput(bump.coin.outpoint.txid, bump.coin.outpoint.index, replaceableSequence);
   transaction.addOutput(bump.changeScript, changeSat);
-  signCoinInput(transaction, 1, bump.coin);
   return transaction;
 }

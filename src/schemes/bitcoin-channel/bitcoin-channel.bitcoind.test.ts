@@ -1,17 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bitcoind, startBitcoind } from '../../../regtest/bitcoind.ts';
 import { type Funds, openFunds } from '../../../regtest/funds.ts';
-import { contractFacts } from '../../../scripts/contract-facts.ts';
-import { BitcoindHost } from '../../../test/bitcoind-host.fixture.ts';
-import { Ed25519Key } from '../../crypto/ed25519.ts';
-import type { Payee, Payer } from '../../payment/scheme.ts';
-import { type BitcoinChannelScheme, bitcoinChannel, contractName, readLedger } from './index.ts';
-import type { BitcoinChannelOptions } from './options.ts';
-import { Conversation, TestSide } from './test-world.ts';
-
-const identity = new Ed25519Key(new Uint8Array(32).fill(9));
-const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
+import { ChannelLab } from '../../../test/channel-lab.fixture.ts';
 
 let bitcoind: Bitcoind;
 let funds: Funds;
@@ -22,117 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => bitcoind.stop());
 
-class Lab {
-  readonly options: BitcoinChannelOptions;
-  payerHost = new BitcoindHost(bitcoind);
-  payeeHost = new BitcoindHost(bitcoind);
-  payerScheme!: BitcoinChannelScheme;
-  payeeScheme!: BitcoinChannelScheme;
-  payer!: TestSide<Payer>;
-  payee!: TestSide<Payee>;
-  #sessions = 0;
-
-  constructor(options: Partial<BitcoinChannelOptions>) {
-    this.options = { network: 'regtest', rules: { refundBlocks: 40 }, ...options };
-    this.startPayer();
-    this.startPayee();
-  }
-
-  startPayer(): void {
-    this.payerScheme = bitcoinChannel(this.options);
-    this.payer = new TestSide(this.payerHost, made => this.payerScheme.payer(made));
-  }
-
-  startPayee(): void {
-    this.payeeScheme = bitcoinChannel(this.options);
-    this.payee = new TestSide(this.payeeHost, made => this.payeeScheme.payee(made, signer));
-  }
-
-  async fund(satoshi = 1_000_000n): Promise<void> {
-    const wallet = this.payerScheme.desk.wallet('payer')!;
-    await funds.faucet(wallet.address.address, satoshi);
-    await this.mine();
-    expect(await this.payerHost.until(() => wallet.balance.confirmedSat >= satoshi)).toBe(true);
-  }
-
-  /** Mines, and waits until both sides heard of it. */
-  async mine(blocks = 1): Promise<void> {
-    await funds.mine(blocks);
-    await this.#heard();
-  }
-
-  /** Blocks that hold nothing of the mempool. */
-  async mineWithout(blocks: number): Promise<void> {
-    for (let i = 0; i < blocks; i++) {
-      await bitcoind.rpc('generateblock', await funds.address(), []);
-      await this.#heard();
-    }
-  }
-
-  async #heard(): Promise<void> {
-    const height = await bitcoind.rpc<number>('getblockcount');
-    for (const [host, scheme] of [
-      [this.payerHost, this.payerScheme],
-      [this.payeeHost, this.payeeScheme],
-    ] as const) {
-      expect(await host.until(() => scheme.desk.tip === height)).toBe(true);
-    }
-  }
-
-  async inMempool(count: number): Promise<void> {
-    for (let tries = 0; tries < 500; tries++) {
-      if ((await bitcoind.rpc<string[]>('getrawmempool')).length >= count) return;
-      await pause(10);
-    }
-    const faults = [...this.payerHost.faults, ...this.payeeHost.faults];
-    throw new Error(`it did not reach the mempool: ${faults.join(', ')}`);
-  }
-
-  talk(budget = 20_000_000n): Conversation {
-    return new Conversation(this.payer, this.payee, signer, ++this.#sessions, budget);
-  }
-
-  async open(value = 1_000_000n): Promise<Conversation> {
-    const talk = this.talk();
-    const paying = talk.pay(value);
-    await this.inMempool(1);
-    await this.mine();
-    expect(await paying).toMatchObject({ kind: 'credited', value });
-    return talk;
-  }
-
-  row(side: 'payer' | 'payee') {
-    return (side === 'payer' ? this.payerScheme : this.payeeScheme).desk.channels()[0];
-  }
-
-  async phase(side: 'payer' | 'payee', phase: string): Promise<void> {
-    const host = side === 'payer' ? this.payerHost : this.payeeHost;
-    const came = await host.until(() => this.row(side).phase === phase);
-    expect([this.row(side).phase, came, ...host.faults]).toEqual([phase, true]);
-  }
-
-  /** Everything in both stores, against what bitcoind says. */
-  async checkLedgers(): Promise<void> {
-    for (const { store } of [this.payerHost, this.payeeHost]) {
-      await this.mine();
-      const ledger = readLedger(store, 'regtest');
-      const facts = await contractFacts(bitcoind.rpc, ledger.rows.map(contractName), ledger.fromHeight);
-      const findings = ledger.check(facts);
-      expect(findings.length).toBeGreaterThan(0);
-      expect(findings.flatMap(({ problems }) => problems)).toEqual([]);
-    }
-  }
-
-  async stop(): Promise<void> {
-    await this.payerHost.stop();
-    await this.payeeHost.stop();
-  }
-}
-
 describe.each(['spillman', 'cltv'] as const)('bitcoin-channel on bitcoind, %s', variant => {
-  let lab: Lab;
+  let lab: ChannelLab;
   beforeEach(async () => {
-    lab = new Lab({ variant });
+    lab = new ChannelLab(bitcoind, funds, { variant });
     await lab.fund();
   });
   afterEach(() => lab.stop());

@@ -12,6 +12,8 @@ export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } 
 export { contractName, type LedgerRow } from './ledger-row.ts';
 export type { BitcoinChannelOptions } from './options.ts';
 export { hasWallet, newWallet, watchedScripts } from './owner-wallet.ts';
+export { decodeWatchOrders, encodeWatchOrders, type WatchOrder, watchOrders } from './watch-order.ts';
+export { type TowerNews, type WatchRow, Watchtower } from './watchtower.ts';
 
 /** One-way payment channels on Bitcoin: a contract, a refund locked until T, and payments that only grow. */
 export interface BitcoinChannelScheme extends PaymentScheme {

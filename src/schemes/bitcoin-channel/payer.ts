@@ -40,6 +40,7 @@ import {
   targetOp,
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
+import { refundOf } from './own-transactions.ts';
 import { newSession, type OpenWish, refused, type PayingSession as Session } from './paying-session.ts';
 import type { RoleSetup } from './role-setup.ts';
 
@@ -462,9 +463,7 @@ export class ChannelPayer implements Payer {
 }
 
 function refundBytes({ keys, record, refund }: Channel): Uint8Array {
-  const own = signDigest(keys.secret, refund.digest());
-  const other = record.terms.variant === 'spillman' ? record.refundSignature : undefined;
-  return refund.transaction(own, other).toBuffer();
+  return refundOf(record, keys, refund).toBuffer();
 }
 
 function max(a: bigint, b: bigint): bigint {

@@ -8,6 +8,7 @@ import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import type { Asks } from './asks.ts';
 import type { Channel } from './channel-book.ts';
+import { settlementOf } from './own-transactions.ts';
 import type { RoleSetup } from './role-setup.ts';
 
 /** A replacement pays at least this for its own bytes on top of what it replaces (BIP125, rule 4). */
@@ -129,10 +130,8 @@ export class Settlement {
 function transactionOf(
   channel: Channel,
 ): { readonly bytes: Uint8Array; readonly txid: Uint8Array; readonly vsize: bigint } | undefined {
-  const { paidSat, signature } = channel.best;
-  if (signature.length === 0) return undefined;
-  const own = signDigest(channel.keys.secret, channel.payments.digest(paidSat));
-  const transaction = channel.payments.transaction(paidSat, signature, own);
+  const transaction = settlementOf(channel.best, channel.keys, channel.payments);
+  if (transaction === undefined) return undefined;
   return {
     bytes: transaction.toBuffer(),
     txid: transaction.getHash(),

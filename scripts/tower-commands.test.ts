@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
+import { type Funds, openFunds } from '../regtest/funds.ts';
+import { ChannelLab } from '../test/channel-lab.fixture.ts';
+import { storeRecords } from '../test/stored-records.fixture.ts';
+import { runNaulon } from './naulon.fixture.ts';
+import { naulonFile } from './node-process.ts';
+
+let root: string;
+let bitcoind: Bitcoind;
+let funds: Funds;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'naulon-tower-test-'));
+  bitcoind = await startBitcoind();
+  funds = await openFunds(bitcoind);
+  writeFileSync(join(root, 'pass'), 'correct horse\n');
+  const chain = `chain: {rpc: '${bitcoind.rpcUrl}', cookie: '${bitcoind.cookieFile}'}\n`;
+  writeFileSync(join(root, 'pay.yaml'), chain);
+}, 120_000);
+afterAll(async () => {
+  await bitcoind.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const sealing = () => ['--passphrase-file', join(root, 'pass')];
+const naulon = (...args: string[]) => runNaulon([...args, '--data-dir', join(root, 'none')]);
+
+/** A watchtower in a process of its own, by what it says. */
+class Tower {
+  readonly #process: ChildProcess;
+  readonly #lines: Record<string, unknown>[] = [];
+  #news: () => void = () => {};
+
+  constructor(...args: string[]) {
+    const all = ['channel', 'watch', ...args, '--pay', join(root, 'pay.yaml'), '--json', ...sealing()];
+    this.#process = spawn(process.execPath, [naulonFile(), ...all], { stdio: ['ignore', 'pipe', 'inherit'] });
+    createInterface({ input: this.#process.stdout! }).on('line', line => {
+      this.#lines.push(JSON.parse(line));
+      this.#news();
+    });
+  }
+
+  async until(event: string, fields: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    for (;;) {
+      const wanted = Object.entries({ event, ...fields });
+      const found = this.#lines.find(line => wanted.every(([name, value]) => line[name] === value));
+      if (found !== undefined) return found;
+      await new Promise<void>(news => {
+        this.#news = news;
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise(done => this.#process.once('close', done));
+    this.#process.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  }
+}
+
+/** Records of one side of a lab, in a data directory. */
+async function directoryOf(lab: ChannelLab, side: 'payer' | 'payee'): Promise<string> {
+  const { store } = side === 'payer' ? lab.payerHost : lab.payeeHost;
+  const directory = join(root, `${side}-${Math.random()}`);
+  await storeRecords(
+    directory,
+    [...store.durable].map(([key, value]) => ({ key, value })),
+  );
+  return directory;
+}
+
+async function exported(directory: string): Promise<string> {
+  const file = `${directory}.watch`;
+  const ran = await naulon('channel', 'export', '--dir', directory, '-o', file, ...sealing());
+  expect(ran).toMatchObject({ code: 0 });
+  return file;
+}
+
+describe('naulon channel watch', { timeout: 120_000 }, () => {
+  it('settles what a relay earned that never comes back', async () => {
+    const lab = new ChannelLab(bitcoind, funds, {});
+    await lab.fund();
+    const talk = await lab.open();
+    await talk.pay(5_000_000n);
+    const row = lab.row('payee');
+    const relay = await exported(await directoryOf(lab, 'payee'));
+    // The relay is gone for good; its payer would take all back at T.
+    await lab.payeeHost.stop();
+    const tower = new Tower(relay);
+    const { channels } = await tower.until('watching');
+    expect(channels).toMatchObject([{ how: 'payment', paidSat: '6000', actHeight: row.refundHeight - 3 }]);
+    const height = await bitcoind.rpc<number>('getblockcount');
+    await funds.mine(row.refundHeight - 4 - height);
+    expect(await bitcoind.rpc('getrawmempool')).toEqual([]);
+    await funds.mine(1);
+    await tower.until('offered', { txid: row.settlementTxid });
+    await funds.mine(1);
+    await tower.until('spent', { txid: row.settlementTxid });
+    await lab.phase('payer', 'closed');
+    expect(lab.row('payer').ending).toMatchObject({ txid: row.settlementTxid, payeeSat: 6_000n });
+    await funds.mine(5);
+    await tower.until('over');
+    await tower.stop();
+    await lab.payerHost.stop();
+  });
+
+  it('is given no key, and opens nothing without the passphrase', async () => {
+    const lab = new ChannelLab(bitcoind, funds, {});
+    await lab.fund();
+    const talk = await lab.open();
+    talk.lose();
+    const directory = await directoryOf(lab, 'payer');
+    const file = await exported(directory);
+    await lab.stop();
+    const { refundHeight, refundTxid } = lab.row('payer');
+    const seed = [...lab.payerHost.store.durable].find(([key]) => key.endsWith('/seed'))?.[1] as Uint8Array;
+    expect(readFileSync(file).includes(Buffer.from(seed))).toBe(false);
+    writeFileSync(join(root, 'other'), 'wrong\n');
+    const wrong = [
+      'channel',
+      'watch',
+      file,
+      '--pay',
+      join(root, 'pay.yaml'),
+      '--passphrase-file',
+      join(root, 'other'),
+    ];
+    expect(await naulon(...wrong)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('another passphrase'),
+    });
+    const tower = new Tower(file);
+    const height = await bitcoind.rpc<number>('getblockcount');
+    await tower.until('watching');
+    await funds.mine(refundHeight - height);
+    await tower.until('offered', { how: 'refund', txid: refundTxid });
+    await funds.mine(1);
+    await tower.until('spent', { txid: refundTxid });
+    await tower.stop();
+  });
+});

@@ -1,0 +1,152 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { bitcoinOf, type RpcCall, satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { toHex } from '../src/base/bytes.ts';
+import { regtestRules } from '../src/bitcoin/channel-rules.ts';
+import { childFeeSat, unsignedChild } from '../src/bitcoin/child-tx.ts';
+import { outpointBytes, txidText } from '../src/bitcoin/outpoint.ts';
+import { anchorSat, anchorScript } from '../src/bitcoin/payment-tx.ts';
+import type { WatchOrder } from '../src/schemes/bitcoin-channel/index.ts';
+
+interface Unspent {
+  readonly txid: string;
+  readonly vout: number;
+  readonly amount: number | string;
+}
+
+interface Child {
+  readonly transaction: Transaction;
+  readonly feeSat: bigint;
+}
+
+/** Room for the child's change above what it pays. */
+const changeSatMin = 300n;
+const feerateFloor = 2_000n;
+
+/**
+ * Raises fees of settlements from a wallet of the tower's own bitcoind: anybody may spend the anchor. What all children
+ * that wait pay together stays below a cap.
+ */
+export class TowerFees {
+  readonly #rpc: RpcCall;
+  readonly #wallet: RpcCall;
+  readonly #feeSatMax: bigint;
+  readonly #children = new Map<string, Child>();
+
+  constructor(rpc: RpcCall, wallet: RpcCall, feeSatMax: bigint) {
+    this.#rpc = rpc;
+    this.#wallet = wallet;
+    this.#feeSatMax = feeSatMax;
+  }
+
+  /** The contract is spent in a block, so that its child costs nothing more. */
+  release(contract: string): void {
+    this.#children.delete(contract);
+  }
+
+  /**
+   * Offers the settlement with a child that lifts both to the feerate of the day, doubled every few blocks. Undefined:
+   * nothing is to be raised; otherwise what the child pays, in satoshi, or why none could be made.
+   */
+  async raise(
+    contract: string,
+    order: WatchOrder,
+    blocksWaited: number,
+  ): Promise<bigint | string | undefined> {
+    const parent = Transaction.fromBuffer(order.transaction);
+    const index = parent.outs.findIndex(({ script }) => Buffer.compare(script, anchorScript) === 0);
+    if (index < 0) return undefined;
+    const outSat = parent.outs.reduce((sum, { value }) => sum + value, 0n);
+    const known = this.#children.get(contract);
+    const feerate = {
+      parentVsize: BigInt(parent.virtualSize()),
+      parentFeeSat: order.capacitySat - outSat,
+      satPerKvb:
+        (await this.#feerate()) << BigInt(Math.floor(blocksWaited / regtestRules.bumpDoublingBlocks)),
+      feeSatMin: 0n,
+    };
+    const wanted = childFeeSat(feerate);
+    if (wanted <= 0n) return undefined;
+    if (known !== undefined && wanted <= known.feeSat) {
+      await this.#offer(parent, known.transaction);
+      return undefined;
+    }
+    const others = [...this.#children].reduce(
+      (sum, [of, { feeSat }]) => (of === contract ? sum : sum + feeSat),
+      0n,
+    );
+    if (wanted + others > this.#feeSatMax)
+      return `it takes ${wanted} sat, beyond the ${this.#feeSatMax} that all together may`;
+    // A later child must pay for its own bytes too (BIP125, rule 4).
+    const feeSat = known === undefined ? wanted : wanted + BigInt(known.transaction.virtualSize());
+    const child = await this.#child(parent, index, { ...feerate, satPerKvb: 0n, feeSatMin: feeSat }, known);
+    if (child === undefined) return `the wallet has no confirmed coin of ${feeSat + changeSatMin} sat`;
+    this.#children.set(contract, { transaction: child, feeSat });
+    await this.#offer(parent, child);
+    return feeSat;
+  }
+
+  async #feerate(): Promise<bigint> {
+    const { mempoolminfee } = await this.#rpc<{ mempoolminfee: number }>('getmempoolinfo');
+    const { feerate } = await this.#rpc<{ feerate?: number }>('estimatesmartfee', 2);
+    const rates = [mempoolminfee, feerate ?? 0].map(satoshiOf);
+    return rates.reduce((highest, rate) => (rate > highest ? rate : highest), feerateFloor);
+  }
+
+  async #child(
+    parent: Transaction,
+    index: number,
+    fee: Pick<
+      Parameters<typeof unsignedChild>[0],
+      'parentVsize' | 'parentFeeSat' | 'satPerKvb' | 'feeSatMin'
+    >,
+    known: Child | undefined,
+  ): Promise<Transaction | undefined> {
+    const coin = await this.#coin(fee.feeSatMin + changeSatMin, known);
+    if (coin === undefined) return undefined;
+    const address = await this.#wallet<string>('getrawchangeaddress', 'bech32');
+    const { scriptPubKey } = await this.#rpc<{ scriptPubKey: string }>('validateaddress', address);
+    const anchor = { txid: parent.getHash(), index };
+    const child = unsignedChild({ ...fee, anchor, coin, changeScript: Buffer.from(scriptPubKey, 'hex') });
+    if (child === undefined) return undefined;
+    const anchorOutput = {
+      txid: txidText(anchor.txid),
+      vout: index,
+      scriptPubKey: toHex(anchorScript),
+      amount: bitcoinOf(anchorSat),
+    };
+    const signed = await this.#wallet<{ hex: string }>('signrawtransactionwithwallet', child.toHex(), [
+      anchorOutput,
+    ]);
+    return Transaction.fromHex(signed.hex);
+  }
+
+  /** Of the earlier child, or the smallest confirmed one that is in no other child: more unconfirmed parents are not taken. */
+  async #coin(leastSat: bigint, known: Child | undefined) {
+    const unspent = await this.#wallet<readonly Unspent[]>('listunspent', 1);
+    const used = new Set([...this.#children.values()].map(({ transaction }) => coinOf(transaction)));
+    const coins = unspent
+      .map(({ txid, vout, amount }) => ({
+        outpoint: { txid: Buffer.from(txid, 'hex').reverse(), index: vout },
+        valueSat: satoshiOf(amount),
+      }))
+      .filter(coin => coin.valueSat >= leastSat && !used.has(toHex(outpointBytes(coin.outpoint))));
+    const again = known && coinAgain(known);
+    if (again !== undefined && again.valueSat >= leastSat) return again;
+    return coins.sort((a, b) => Number(a.valueSat - b.valueSat))[0];
+  }
+
+  async #offer(parent: Transaction, child: Transaction): Promise<void> {
+    await this.#rpc('submitpackage', [parent.toHex(), child.toHex()]);
+  }
+}
+
+function coinOf(child: Transaction): string {
+  const { hash, index } = child.ins[1];
+  return toHex(outpointBytes({ txid: hash, index }));
+}
+
+/** The coin of a child that is to be replaced; the wallet shows it as spent. */
+function coinAgain({ transaction, feeSat }: Child) {
+  const { hash, index } = transaction.ins[1];
+  return { outpoint: { txid: hash, index }, valueSat: transaction.outs[0].value + feeSat - anchorSat };
+}
