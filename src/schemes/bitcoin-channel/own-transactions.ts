@@ -1,7 +1,8 @@
 import type { Transaction } from 'bitcoinjs-lib';
-import { type KeyPair, signDigest } from '../../bitcoin/keys.ts';
+import type { KeyPair } from '../../bitcoin/keys.ts';
 import type { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
 import type { RefundTemplate } from '../../bitcoin/refund-tx.ts';
+import { signDigest } from '../../crypto/ecdsa.ts';
 import type { BestPayment, ChannelRecord } from './channel-record.ts';
 
 /** Transactions of a channel, complete with both signatures: the other side's is kept, the own one made here. */

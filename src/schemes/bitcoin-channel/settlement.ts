@@ -3,7 +3,6 @@ import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
 import { anchorSat } from '../../bitcoin/payment-tx.ts';
 import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
-import { signDigest } from '../../crypto/ecdsa.ts';
 import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import type { Asks } from './asks.ts';
