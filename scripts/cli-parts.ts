@@ -28,6 +28,16 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** A whole number, written out or as 1e7. */
+export function manyOf(what: string): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (!/^\d+(e\d+)?$/.test(text) || value < 1 || value > 1e13)
+      throw new InvalidArgumentError(`a whole number of ${what} is needed, as 1000000 or 1e6.`);
+    return value;
+  };
+}
+
 /** Shows, below a command's help, how it is used. */
 export function withExamples(command: Command, ...lines: readonly string[]): Command {
   return command.addHelpText('after', ['', 'Examples:', ...lines.map(line => `  $ ${line}`)].join('\n'));

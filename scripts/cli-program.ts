@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { addBench } from './bench-program.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
+import { addFuzz } from './fuzz-program.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
 import { addSim } from './sim-program.ts';
@@ -41,6 +42,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addMoney(program, does);
   addBench(program, does);
   addSim(program, does);
+  addFuzz(program, does);
   return program;
 }
 

@@ -1,5 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { type Does, wholeNumber, withExamples } from './cli-parts.ts';
+import type { Command } from 'commander';
+import { type Does, manyOf, wholeNumber, withExamples } from './cli-parts.ts';
+
+const steps = manyOf('steps');
 
 /** Commands on simulated networks: whole worlds in virtual time, from a seed. */
 export function addSim(program: Command, does: Does): void {
@@ -56,12 +58,4 @@ function names(text: string): string[] {
 
 function numbers(text: string): number[] {
   return text === '' ? [] : text.split(',').map(wholeNumber(1, 2 ** 31));
-}
-
-/** 10000000 or 1e7. */
-function steps(text: string): number {
-  const value = Number(text);
-  if (!/^\d+(e\d+)?$/.test(text) || value < 1 || value > 1e13)
-    throw new InvalidArgumentError('a whole number of steps is needed, as 1000000 or 1e6.');
-  return value;
 }
