@@ -1,6 +1,13 @@
 import { constants } from 'node:crypto';
-import type { Socket } from 'node:net';
-import { connect, createServer, type SecureVersion, type Server, type TLSSocket } from 'node:tls';
+import type { Socket, TcpSocketConnectOpts } from 'node:net';
+import {
+  type ConnectionOptions,
+  connect,
+  createServer,
+  type SecureVersion,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
 import { assert } from '../base/assert.ts';
 import {
   linkHandshakeMsMax,
@@ -44,6 +51,7 @@ const tlsTerms = {
 /** The TLS connections of one node. */
 export class TlsLinks implements LinkPort {
   readonly #identity: TlsIdentity | undefined;
+  readonly #from: string | undefined;
   readonly #pool = new BlockPool();
   readonly #servers = new Set<Server>();
   /** TCP connections whose TLS is not up yet, and those below the links. */
@@ -56,9 +64,13 @@ export class TlsLinks implements LinkPort {
   #handler: LinkHandler | undefined;
   #lastId = 0;
 
-  /** @param identity absent: a client, which only dials. */
-  constructor(identity?: TlsIdentity) {
+  /**
+   * @param identity absent: a client, which only dials.
+   * @param from the address of this machine that links are dialled from; absent: the system's choice.
+   */
+  constructor(identity?: TlsIdentity, from?: string) {
     this.#identity = identity;
+    this.#from = from;
   }
 
   /** The core that hears of links; set before any is opened. */
@@ -90,7 +102,15 @@ export class TlsLinks implements LinkPort {
   }
 
   open(to: Endpoint): LinkId {
-    const socket = connect({ ...tlsTerms, host: to.host, port: to.port, rejectUnauthorized: false });
+    const { host, port } = to;
+    const options: ConnectionOptions & Pick<TcpSocketConnectOpts, 'localAddress'> = {
+      ...tlsTerms,
+      host,
+      port,
+      localAddress: this.#from,
+      rejectUnauthorized: false,
+    };
+    const socket = connect(options);
     const id = this.#add(socket, false);
     const tooLate = setTimeout(() => this.#links.get(id)?.output.destroy('timeout'), linkHandshakeMsMax);
     socket.once('close', () => clearTimeout(tooLate));
