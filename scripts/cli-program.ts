@@ -6,6 +6,7 @@ import { addFuzz } from './fuzz-program.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
 import { addSim } from './sim-program.ts';
+import { addSoak } from './soak-program.ts';
 import { openTerminal } from './terminal.ts';
 
 /**
@@ -43,6 +44,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addBench(program, does);
   addSim(program, does);
   addFuzz(program, does);
+  addSoak(program, does);
   return program;
 }
 
