@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { addBench } from './bench-program.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
+import { addFlood } from './flood-program.ts';
 import { addFuzz } from './fuzz-program.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { addMoney } from './money-program.ts';
@@ -45,6 +46,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addSim(program, does);
   addFuzz(program, does);
   addSoak(program, does);
+  addFlood(program, does);
   return program;
 }
 

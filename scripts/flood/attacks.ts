@@ -1,0 +1,24 @@
+import type { Attack } from './attack.ts';
+import { createFlood } from './attacks/create-flood.ts';
+import { freeCells } from './attacks/free-cells.ts';
+import { httpToControl } from './attacks/http-to-control.ts';
+import { idleCells } from './attacks/idle-cells.ts';
+import { forgedPayments, halfPayments } from './attacks/payments.ts';
+import { privateAddresses } from './attacks/private-addresses.ts';
+import { slowConnections } from './attacks/slow-connections.ts';
+import { slowReaders } from './attacks/slow-readers.ts';
+import { streamFlood } from './attacks/stream-flood.ts';
+
+/** All attacks by name. */
+export const attacks: Readonly<Record<string, Attack>> = {
+  create: createFlood,
+  free: freeCells,
+  forged: forgedPayments,
+  half: halfPayments,
+  idle: idleCells,
+  readers: slowReaders,
+  slow: slowConnections,
+  ssrf: privateAddresses,
+  streams: streamFlood,
+  control: httpToControl,
+};

@@ -1,0 +1,263 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AttackReport } from './attack.ts';
+import { startAttack } from './attack-process.ts';
+import type { FloodLab, Watched } from './flood-lab.ts';
+
+/** One figure of a flood beside what it must be. */
+export interface Figure {
+  readonly what: string;
+  readonly reached: string;
+  readonly goal: string;
+  readonly met: boolean;
+}
+
+/** What one flood came to. */
+export interface FloodResult {
+  readonly flood: string;
+  readonly title: string;
+  readonly seconds: number;
+  readonly figures: readonly Figure[];
+  readonly report: AttackReport;
+}
+
+/** The quiet network, before any flood. */
+export interface Undisturbed {
+  readonly bytesPerSecond: number;
+  readonly bootstrapSeconds: number;
+}
+
+/** A flood: what does it, whom it is aimed at, and what is asked of them. */
+interface Flood {
+  readonly title: string;
+  readonly attack: string;
+  /** The node whose event loop and memory are looked at. */
+  readonly victim: string;
+  /** It is over when its attack is; otherwise after the time that is given to it. */
+  readonly untilDone: boolean;
+  /** What honest users do meanwhile. */
+  readonly besides?: (lab: FloodLab) => Promise<Readonly<Record<string, number>>>;
+  readonly figures: (report: AttackReport, context: FloodContext) => readonly Figure[];
+}
+
+interface FloodContext {
+  readonly lab: FloodLab;
+  readonly watched: Watched;
+  readonly besides: Readonly<Record<string, number>>;
+  readonly undisturbed: Undisturbed;
+}
+
+/** Beyond what queues may hold: 100,000 cells of 512 bytes. */
+const rssSlackBytes = 64 * 2 ** 20;
+const queueCapBytes = 100_000 * 512;
+/** Too short a time tells nothing of what honest clients got. */
+const shortestMs = 2_000;
+const paidShareMin = 0.9;
+const loopP99MsMax = 50;
+
+const none = (what: string, count: number): Figure => ({
+  what,
+  reached: String(count),
+  goal: '0',
+  met: count === 0,
+});
+const told = (what: string, reached: number | string): Figure => ({
+  what,
+  reached: typeof reached === 'string' ? reached : String(Math.round(reached)),
+  goal: '',
+  met: true,
+});
+
+export const floods: Readonly<Record<string, Flood>> = {
+  create: {
+    title: 'CREATE2 at 20,000/s from 50 addresses',
+    attack: 'create',
+    victim: 'guard1',
+    untilDone: false,
+    figures: ({ offered, made, refused }, { watched: { seconds } }) => [
+      told('offered a second', offered / seconds),
+      told('made a second', made / seconds),
+      told('refused a second', refused / seconds),
+    ],
+  },
+  free: {
+    title: 'circuits that ask for exits on free cells',
+    attack: 'free',
+    victim: 'exit1',
+    untilDone: true,
+    figures: ({ circuits, refused, connected, least, most }) => [
+      told('circuits', circuits),
+      told('of them refused', refused),
+      none('exit streams opened', connected),
+      {
+        what: 'cells of a circuit, least',
+        reached: String(least),
+        goal: '64',
+        met: least === 64 || least === 0,
+      },
+      { what: 'cells of a circuit, most', reached: String(most), goal: '64', met: most <= 64 },
+    ],
+  },
+  forged: {
+    title: 'forged contracts and signatures',
+    attack: 'forged',
+    victim: 'guard1',
+    untilDone: true,
+    figures: ({ forged, circuits, accepted, credited, refused }) => [
+      told('forged payments', forged),
+      told('circuits', circuits),
+      told('of them refused', refused),
+      told('contracts noted', accepted),
+      none('receipts with credit', credited),
+    ],
+  },
+  half: {
+    title: 'REDEEMs that are never whole',
+    attack: 'half',
+    victim: 'guard1',
+    untilDone: false,
+    figures: ({ sent, ended }) => [told('begun', sent), told('ended by the relay', ended)],
+  },
+  idle: {
+    title: 'PADDING, VPADDING and cells of no circuit',
+    attack: 'idle',
+    victim: 'guard1',
+    untilDone: false,
+    figures: ({ sent }, { watched: { seconds } }) => [told('cells taken a second', sent / seconds)],
+  },
+  readers: {
+    title: 'readers that stand still',
+    attack: 'readers',
+    victim: 'exit2',
+    untilDone: false,
+    figures: ({ stalled, connected, ended, lost }) => [
+      told('links that stand still', stalled),
+      told('streams on them', connected),
+      told('circuits ended by the relay', ended),
+      told('links ended by the relay', lost),
+    ],
+  },
+  slow: {
+    title: 'connections that never come to the point, on every port',
+    attack: 'slow',
+    victim: 'guard1',
+    untilDone: false,
+    besides: async lab => ({ bootstrapSeconds: await lab.bootstrapSeconds() }),
+    figures: ({ opened, most, thrownOut }, { besides, undisturbed }) => [
+      told('connections begun', opened),
+      told('open at once', most),
+      told('ended by the nodes', thrownOut),
+      {
+        what: 'a new client starts in, of undisturbed',
+        reached: `${((100 * besides.bootstrapSeconds) / undisturbed.bootstrapSeconds).toFixed(0)} %`,
+        goal: '<= 200 %',
+        met: besides.bootstrapSeconds <= 2 * undisturbed.bootstrapSeconds,
+      },
+    ],
+  },
+  ssrf: {
+    title: 'private addresses in every spelling, and names that turn private',
+    attack: 'ssrf',
+    victim: 'exit2',
+    untilDone: true,
+    figures: ({ tries, connected }, { lab }) => [
+      told('tries', tries),
+      none('streams opened', connected),
+      none(
+        'connections made',
+        lab.secrets.reduce((sum, each) => sum + each.connections, 0),
+      ),
+    ],
+  },
+  streams: {
+    title: 'BEGIN at 10,000/s on few circuits',
+    attack: 'streams',
+    victim: 'exit2',
+    untilDone: false,
+    figures: ({ begun, connected, refused }, { watched: { seconds } }) => [
+      told('begun a second', begun / seconds),
+      told('connected a second', connected / seconds),
+      told('refused a second', refused / seconds),
+    ],
+  },
+  control: {
+    title: 'HTTP and commands without a login on the control port',
+    attack: 'control',
+    victim: 'client',
+    untilDone: true,
+    figures: ({ tries, answered, heard }) => [
+      told('tries', tries),
+      told('answered', answered),
+      none('commands heard', heard),
+    ],
+  },
+};
+
+/** Runs one flood against the lab. @param ms how long, for those that do not end by themselves. */
+export async function runFlood(
+  lab: FloodLab,
+  name: string,
+  {
+    ms,
+    scale,
+    undisturbed,
+  }: { readonly ms: number; readonly scale: number; readonly undisturbed: Undisturbed },
+): Promise<FloodResult> {
+  const flood = floods[name];
+  const attack = startAttack({ attack: flood.attack, aim: lab.aim(scale) });
+  let besides: Readonly<Record<string, number>> = {};
+  const besidesOf = async (): Promise<void> => {
+    besides = (await flood.besides?.(lab)) ?? {};
+  };
+  let report: AttackReport = {};
+  try {
+    await attack.begun;
+    const watched = await lab.watch([flood.victim], async () => {
+      const over = flood.untilDone ? attack.done : pause(ms);
+      await Promise.all([over, pause(Math.min(ms, shortestMs)), besidesOf()]);
+    });
+    report = await attack.stop();
+    const lost = await lab.mend();
+    const figures = [
+      ...honest(watched, undisturbed, lost),
+      ...ofVictim(watched, flood.victim),
+      ...flood.figures(report, { lab, watched, besides, undisturbed }),
+      none('nodes that ended', lab.ended.length),
+    ];
+    return { flood: name, title: flood.title, seconds: watched.seconds, figures, report };
+  } finally {
+    await attack.stop().catch(() => {});
+  }
+}
+
+function honest({ bytesPerSecond }: Watched, undisturbed: Undisturbed, lost: number): Figure[] {
+  const share = bytesPerSecond / undisturbed.bytesPerSecond;
+  return [
+    {
+      what: 'paid throughput, of undisturbed',
+      reached: `${(100 * share).toFixed(1)} %`,
+      goal: '>= 90 %',
+      met: share >= paidShareMin,
+    },
+    none('paid streams lost', lost),
+  ];
+}
+
+function ofVictim({ loop, rssMost, rssBefore }: Watched, victim: string): Figure[] {
+  const grown = rssMost[victim] - rssBefore[victim];
+  const most = (queueCapBytes + rssSlackBytes) / 2 ** 20;
+  return [
+    {
+      what: `${victim}: event loop p99`,
+      reached: `${loop[victim].p99Ms.toFixed(1)} ms`,
+      goal: `< ${loopP99MsMax} ms`,
+      met: loop[victim].p99Ms < loopP99MsMax,
+    },
+    told(`${victim}: event loop, longest`, `${loop[victim].maxMs.toFixed(0)} ms`),
+    {
+      what: `${victim}: memory grown by`,
+      reached: `${(grown / 2 ** 20).toFixed(0)} MiB`,
+      goal: `<= ${most.toFixed(0)} MiB`,
+      met: grown / 2 ** 20 <= most,
+    },
+  ];
+}
