@@ -7,6 +7,7 @@ import { makeNodeKeys } from '../src/crypto/node-keys.ts';
 import { RsaKey } from '../src/crypto/rsa.ts';
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
+import { noParties } from '../src/node-io/no-parties.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { type Paid, type Payee, type Payer, paymentStatus, type SessionId } from '../src/payment/scheme.ts';
 import type { LinkId, LinkPort, StorePort } from '../src/ports.ts';
@@ -116,6 +117,7 @@ export class PaidRelay {
       entropy: new SystemEntropy(),
       store: this.#storePort(),
       chain,
+      parties: noParties,
       observer: quiet,
     };
     const core = node.turn(() => new RelayCore(settings, keys, ports, [{ ...scheme, payee }]));
@@ -158,7 +160,7 @@ export class PaidRelay {
     let asks = 0;
     const clock = new VirtualClock(node);
     const { entropy, observer } = node;
-    const host = { clock, entropy, chain, store, observer, newAsk: () => ++asks };
+    const host = { clock, entropy, chain, store, parties: noParties, observer, newAsk: () => ++asks };
     const payer = node.turn(() => this.#scheme.payer(host));
     const handler: Parameters<SimStore['attach']>[0] = {
       onAnswer: answer => {

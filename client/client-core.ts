@@ -19,6 +19,9 @@ import type {
   LinkId,
   LinkPort,
   Observer,
+  PartyPort,
+  RequestHandler,
+  RequestId,
   ResolvedAddress,
   StorePort,
   StreamHandler,
@@ -47,6 +50,7 @@ export interface ClientPorts {
   readonly entropy: Entropy;
   readonly store: StorePort;
   readonly chain: ChainPort;
+  readonly parties: PartyPort;
   readonly observer: Observer;
 }
 
@@ -83,7 +87,7 @@ export interface CircuitRequest {
 }
 
 /** A client: directory, circuits, payments, SOCKS. Knows no socket, clock or disk but its ports. */
-export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
+export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, RequestHandler {
   readonly pool: CircuitPool;
   readonly planner: PathPlanner;
   readonly payments: PaymentPlan;
@@ -278,6 +282,10 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler {
 
   onAnswer(answer: Answer): void {
     this.payments.onAnswer(answer);
+  }
+
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    this.payments.onRequest(request, scheme, bytes);
   }
 
   onChain(event: ChainEvent): void {

@@ -1,9 +1,10 @@
 import type { RelayInfo } from '../src/directory/relay-info.ts';
+import { PartyDesk } from '../src/payment/party-desk.ts';
 import { PayerDesk, type PayerDeskOptions } from '../src/payment/payer-desk.ts';
 import type { PayerFault, PayerSession } from '../src/payment/payer-session.ts';
 import type { PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
 import { CircuitAllowance } from '../src/payment/spending.ts';
-import type { Answer, ChainEvent } from '../src/ports.ts';
+import type { Answer, ChainEvent, PartyPort, RequestId } from '../src/ports.ts';
 import type { PaymentSettings } from './client-settings.ts';
 import type { CreditedPayment } from './client-watch.ts';
 import type { CircuitPayments, HopMoney, ManagedCircuit } from './managed-circuit.ts';
@@ -12,6 +13,7 @@ import type { CircuitPayments, HopMoney, ManagedCircuit } from './managed-circui
 export type ContractOf = (session: SessionId) => HopMoney['contract'];
 
 export interface PaymentPorts extends Omit<PayerDeskOptions, 'schemes' | 'limits'> {
+  readonly parties: PartyPort;
   /** A hop has credited one more payment. */
   onCredited(circuit: ManagedCircuit, payment: CreditedPayment): void;
 }
@@ -24,6 +26,7 @@ export class PaymentPlan {
   /** In the order of preference. */
   readonly #schemes: readonly PaymentScheme[];
   readonly #desk: PayerDesk;
+  readonly #partyDesk: PartyDesk;
   readonly #onCredited: PaymentPorts['onCredited'];
   /** Set by whoever registers a scheme that has contracts. */
   contractOf: ContractOf = () => undefined;
@@ -33,6 +36,7 @@ export class PaymentPlan {
     this.#schemes = settings.schemes.flatMap(name => schemes.filter(scheme => scheme.name === name));
     const limits = { relayMsat: settings.relayMsatMax, dayMsat: settings.dayMsatMax };
     this.#desk = new PayerDesk({ ...ports, schemes: this.#schemes, limits });
+    this.#partyDesk = new PartyDesk(this.#schemes, ports, this.#desk.commits);
     this.#onCredited = ports.onCredited;
   }
 
@@ -64,7 +68,12 @@ export class PaymentPlan {
 
   /** True when the answer was for a payment. */
   onAnswer(answer: Answer): boolean {
-    return this.#desk.onAnswer(answer);
+    return this.#desk.onAnswer(answer) || this.#partyDesk.onAnswer(answer);
+  }
+
+  /** What another party asks of this client. */
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    this.#partyDesk.onRequest(request, scheme, bytes);
   }
 
   onChain(event: ChainEvent): void {

@@ -9,6 +9,7 @@ import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog, scrubbed } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
+import { noParties } from '../src/node-io/no-parties.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -111,6 +112,7 @@ class WiredClient implements RunningClient, AnswerHandler {
       entropy: new SystemEntropy(),
       store: this.#store,
       chain: this.#chain ?? noChain,
+      parties: noParties,
       observer,
     };
     this.core = new ClientCore(config.settings, ports, schemes.all, this.#hooks());

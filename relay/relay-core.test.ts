@@ -27,6 +27,7 @@ import { RsaKey } from '../src/crypto/rsa.ts';
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
 import type { LinkFault } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
+import { noParties } from '../src/node-io/no-parties.ts';
 import { TestLayers } from '../src/onion/one-cell.fixture.ts';
 import type { LinkId } from '../src/ports.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
@@ -102,7 +103,9 @@ class Lab {
     const chain = new SimChainPort(node, new SimChain());
     const ports = { links: host.links, streams: host.streams, clock, entropy: node.entropy, store, chain };
     const schemes = [memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 40n })];
-    const core = node.turn(() => new RelayCore(all, keys, { ...ports, observer: node.observer }, schemes));
+    const core = node.turn(
+      () => new RelayCore(all, keys, { ...ports, parties: noParties, observer: node.observer }, schemes),
+    );
     host.links.attach(core.linkHandler);
     host.streams.attach(core);
     store.attach(core);

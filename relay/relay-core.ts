@@ -19,6 +19,7 @@ import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.
 import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
 import { RateLimitedLinks } from '../src/link/rate-limited-links.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
+import { PartyDesk } from '../src/payment/party-desk.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
@@ -35,6 +36,9 @@ import type {
   LinkId,
   LinkPort,
   Observer,
+  PartyPort,
+  RequestHandler,
+  RequestId,
   ResolvedAddress,
   StorePort,
   StreamHandler,
@@ -64,6 +68,7 @@ export interface RelayPorts {
   readonly entropy: Entropy;
   readonly store: StorePort;
   readonly chain: ChainPort;
+  readonly parties: PartyPort;
   readonly observer: Observer;
 }
 
@@ -77,9 +82,12 @@ export interface RelayPorts {
  * | CREATED2, DESTROY | Extensions, or the circuit |
  * | an exit connection's bytes | ExitConnections, then its ExitStream |
  * | a directory transfer's bytes | HttpTransfers, for DirectoryDuties and Publisher |
- * | answers of store and chain, blocks | PayeeDesk |
+ * | answers of store, chain and other parties, blocks | PayeeDesk, PartyDesk |
+ * | what other parties ask | PartyDesk |
  */
-export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayCircuitHost<RelayCircuit> {
+export class RelayCore
+  implements LinkUser, StreamHandler, AnswerHandler, RequestHandler, RelayCircuitHost<RelayCircuit>
+{
   readonly settings: RelaySettings;
   readonly entropy: Entropy;
   readonly observer: Observer;
@@ -104,6 +112,7 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   readonly #ration: DirectoryRation;
   readonly #price: PricePolicy;
   readonly #desk: PayeeDesk;
+  readonly #partyDesk: PartyDesk;
   #lastAsk = 0;
   #cellsCarried = 0;
 
@@ -141,7 +150,9 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
     });
     this.#exits = new ExitConnections(streams, clock, settings.exitPolicy);
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
-    this.#desk = new PayeeDesk({ ...ports, schemes, signer: signerOf(keys), newAsk });
+    const host = { ...ports, newAsk };
+    this.#desk = new PayeeDesk({ ...host, schemes, signer: signerOf(keys) });
+    this.#partyDesk = new PartyDesk(schemes, host, this.#desk.commits);
     this.#transfers = new HttpTransfers(streams, clock);
     this.directoryClient = new DirectoryClient({
       authorities: settings.authorities,
@@ -377,7 +388,11 @@ export class RelayCore implements LinkUser, StreamHandler, AnswerHandler, RelayC
   // Money
 
   onAnswer(answer: Answer): void {
-    this.#desk.onAnswer(answer);
+    if (!this.#desk.onAnswer(answer)) this.#partyDesk.onAnswer(answer);
+  }
+
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    this.#partyDesk.onRequest(request, scheme, bytes);
   }
 
   onChain(event: ChainEvent): void {

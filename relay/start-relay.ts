@@ -20,6 +20,7 @@ import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
+import { noParties } from '../src/node-io/no-parties.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -93,7 +94,16 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     throw error;
   }
   const settings = { ...config.settings, address: { host: config.settings.address.host, port: orPort.port } };
-  const ports = { links, streams, clock, entropy, store, chain: chain ?? noChain, observer: log };
+  const ports = {
+    links,
+    streams,
+    clock,
+    entropy,
+    store,
+    chain: chain ?? noChain,
+    parties: noParties,
+    observer: log,
+  };
   const core: RelayCore = new RelayCore(settings, keys, ports, schemes);
   links.attach(core.linkHandler);
   streams.attach(core);

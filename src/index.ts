@@ -8,10 +8,25 @@
 
 // The payment seam: what a scheme implements, what it is given, and what it may answer.
 
+export { SigningKey, verifyDigest } from './crypto/ecdsa.ts';
+export { makeAccountRequest } from './payment/account-request.ts';
+export type {
+  AccountKey,
+  Accounts,
+  BrokerHost,
+  BrokerSide,
+} from './payment/broker-side.ts';
+export type { BrokeredOptions, BrokeredScheme } from './payment/brokered.ts';
+export { endpointField } from './payment/endpoint-field.ts';
+export { type Errand, type ErrandEnd, type ErrandNews, Errands } from './payment/errands.ts';
+export { once } from './payment/once.ts';
 export { formatPrice, type Price, parsePrice } from './payment/price.ts';
+export { type CheatProof, formatProof, parseProof, unproven, type Verdict } from './payment/proof.ts';
+export { RecordBook } from './payment/record-book.ts';
 export {
   type Outcome,
   type Paid,
+  type Party,
   type Payee,
   type PayeeIdentity,
   type PayeeSigner,
@@ -23,9 +38,11 @@ export {
   paymentStatus,
   type Redeemed,
   type SchemeHost,
+  type Served,
   type SessionId,
   type Value,
 } from './payment/scheme.ts';
+export { type Signed, type Statement, statement } from './payment/statement.ts';
 export { type BitcoinChannelOptions, bitcoinChannel } from './schemes/bitcoin-channel/index.ts';
 export { type MemoryCreditOptions, memoryCredit } from './schemes/memory-credit/index.ts';
 
@@ -50,6 +67,10 @@ export type {
   LogFields,
   Observer,
   Outpoint,
+  PartyPort,
+  PartyReply,
+  RequestHandler,
+  RequestId,
   ResolvedAddress,
   StorePort,
   StoreWrite,
@@ -100,5 +121,6 @@ export {
 // A simulated world: virtual time, a chain, and processes that crash, all from one seed.
 
 export { SimChain } from './sim/sim-chain.ts';
+export { type PartyTrouble, SimParties } from './sim/sim-parties.ts';
 export { SimProcess } from './sim/sim-process.ts';
 export { World } from './sim/world.ts';

@@ -12,6 +12,8 @@ export type LinkId = number;
 export type StreamId = number;
 /** Names a question, so that its later answer finds who asked. */
 export type AskId = number;
+/** A request of another party, until it is answered. Unique for the life of its port. */
+export type RequestId = number;
 
 /** Stops a timer that has not run yet. */
 export type Cancel = () => void;
@@ -161,7 +163,25 @@ export type ChainEvent =
       readonly height: number;
     };
 
-/** The answer to a StorePort or ChainPort request. A chain that cannot be reached answers with `fault`, never with a guess. */
+/** What a party answers: bytes of its scheme, or a word that says why not. */
+export type PartyReply =
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array }
+  | { readonly kind: 'refused'; readonly code: string };
+
+/** The other parties of payment systems: a broker, the owner of a coin, whom a chain was spent at before. */
+export interface PartyPort {
+  /** Hands `request` to the party that serves `scheme` there. Answer: 'party', in partyAnswerMsMax at the latest. */
+  ask(to: Endpoint, scheme: number, request: Uint8Array, ask: AskId): void;
+  /** Answers what came by onRequest; of somebody who is gone it says nothing. */
+  answer(request: RequestId, reply: PartyReply): void;
+}
+
+/** Told what other parties ask of this node. */
+export interface RequestHandler {
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void;
+}
+
+/** The answer to a StorePort, ChainPort or PartyPort request. A chain that cannot be reached answers with `fault`, never with a guess. */
 export type Answer =
   | { readonly kind: 'stored'; readonly ask: AskId }
   | { readonly kind: 'broadcast'; readonly ask: AskId; readonly fault?: string }
@@ -176,9 +196,16 @@ export type Answer =
         readonly confirmations: number;
       };
     }
-  | { readonly kind: 'feerate'; readonly ask: AskId; readonly fault?: string; readonly satPerKvb?: bigint };
+  | { readonly kind: 'feerate'; readonly ask: AskId; readonly fault?: string; readonly satPerKvb?: bigint }
+  | {
+      readonly kind: 'party';
+      readonly ask: AskId;
+      /** 'unreachable', 'late' or 'malformed', or the word that it refused with. Absent: there is a reply. */
+      readonly fault?: string;
+      readonly reply?: Uint8Array;
+    };
 
-/** What a core is told by store and chain. */
+/** What a core is told by store, chain and other parties. */
 export interface AnswerHandler {
   onAnswer(answer: Answer): void;
   onChain(event: ChainEvent): void;

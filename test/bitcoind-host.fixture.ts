@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
+import { noParties } from '../src/node-io/no-parties.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { SchemeHost } from '../src/payment/scheme.ts';
@@ -69,6 +70,7 @@ export class BitcoindHost implements TestHost {
       clock: this.#clock,
       entropy: new SystemEntropy(),
       chain: this.#chain,
+      parties: noParties,
       store,
       observer,
       newAsk: () => ++asks,

@@ -60,7 +60,7 @@ export class ClientLab {
     this.#talker = new Talker(this.programs);
     const host = this.network.network.host('client', { ip: clientAddress });
     host.node.onLog = line => this.log.push(line);
-    this.#machine = new Machine(host, this.network.chain, new SimStore(host.node), 0);
+    this.#machine = new Machine(host, this.network.chain, this.network.parties, new SimStore(host.node), 0);
     this.core = this.#start();
   }
 

@@ -7,6 +7,8 @@ import type {
   Entropy,
   LinkPort,
   Observer,
+  PartyPort,
+  RequestHandler,
   StorePort,
   StreamPort,
 } from '../../src/ports.ts';
@@ -14,6 +16,7 @@ import { rsaFixture } from '../../src/sim/rsa-fixtures.ts';
 import type { SimChain } from '../../src/sim/sim-chain.ts';
 import { SimChainPort } from '../../src/sim/sim-chain-port.ts';
 import type { SimHost } from '../../src/sim/sim-host.ts';
+import { type SimParties, SimPartyPort } from '../../src/sim/sim-parties.ts';
 import type { SimStore } from '../../src/sim/sim-store.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
@@ -25,8 +28,12 @@ export interface SimPorts {
   readonly entropy: Entropy;
   readonly store: StorePort;
   readonly chain: ChainPort;
+  readonly parties: PartyPort;
   readonly observer: Observer;
 }
+
+/** Where a simulated node is asked by other parties. */
+export const partyPort = 9_031;
 
 /** A host with a disk and a view of the chain: all that a node's core runs on, for one life of its process. */
 export class Machine {
@@ -35,23 +42,39 @@ export class Machine {
   readonly chain: SimChainPort;
   readonly clock: VirtualClock;
   readonly ports: SimPorts;
+  readonly parties: SimPartyPort;
   readonly #world: SimChain;
+  readonly #all: SimParties;
   readonly #wallSkewMs: number;
 
-  constructor(host: SimHost, chain: SimChain, store: SimStore, wallSkewMs: number) {
+  constructor(host: SimHost, chain: SimChain, parties: SimParties, store: SimStore, wallSkewMs: number) {
     const { node, links, streams } = host;
     this.host = host;
     this.store = store;
     this.chain = new SimChainPort(node, chain);
     this.clock = new VirtualClock(node, wallSkewMs);
+    this.parties = new SimPartyPort(node, parties);
+    this.parties.listen({ host: host.ip, port: partyPort });
     this.#world = chain;
+    this.#all = parties;
     this.#wallSkewMs = wallSkewMs;
     const { entropy, observer } = node;
-    this.ports = { links, streams, clock: this.clock, entropy, store, chain: this.chain, observer };
+    const { clock, chain: ownChain, parties: ownParties } = this;
+    this.ports = {
+      links,
+      streams,
+      clock,
+      entropy,
+      store,
+      chain: ownChain,
+      parties: ownParties,
+      observer,
+    };
   }
 
-  /** Leads the answers of disk and chain to the core. */
-  attachAnswers(core: AnswerHandler): void {
+  /** Leads the answers of disk, chain and other parties to the core, and what these ask. */
+  attachAnswers(core: AnswerHandler & Partial<RequestHandler>): void {
+    this.parties.attach(core);
     this.store.attach(core);
     this.chain.attach(core);
   }
@@ -61,11 +84,12 @@ export class Machine {
     this.host.crash();
     this.store.crash();
     this.chain.forget();
+    this.parties.forget();
   }
 
   /** The next life, after a crash: it begins with what was durable. */
   revive(): Machine {
-    return new Machine(this.host, this.#world, this.store, this.#wallSkewMs);
+    return new Machine(this.host, this.#world, this.#all, this.store, this.#wallSkewMs);
   }
 }
 

@@ -29,6 +29,7 @@ import { SimChain } from '../../src/sim/sim-chain.ts';
 import type { SimHost } from '../../src/sim/sim-host.ts';
 import { SimNetwork } from '../../src/sim/sim-network.ts';
 import type { LoggedLine } from '../../src/sim/sim-node.ts';
+import { SimParties } from '../../src/sim/sim-parties.ts';
 import { SimStore } from '../../src/sim/sim-store.ts';
 import type { TraceLine } from '../../src/sim/trace-hash.ts';
 import { World } from '../../src/sim/world.ts';
@@ -112,6 +113,7 @@ export class PaidNetwork {
   readonly world: World;
   readonly network: SimNetwork;
   readonly chain: SimChain;
+  readonly parties = new SimParties();
   readonly audit = new Audit();
   readonly authority: AuthorityCore;
   readonly relays: SimRelay[];
@@ -210,7 +212,7 @@ export class PaidNetwork {
     const skewMs = wallSkewMsMax === 0 ? 0 : draw.between(-wallSkewMsMax, wallSkewMsMax);
     const host = this.network.host(name, { ip });
     host.node.onLog = onLog;
-    return new Machine(host, this.chain, new SimStore(host.node, faults.store), skewMs);
+    return new Machine(host, this.chain, this.parties, new SimStore(host.node, faults.store), skewMs);
   }
 
   #startWeb(): BulkServer {

@@ -213,3 +213,15 @@ export const reorgBlocksExpected = 6;
 export const channelsPerSessionMax = 2;
 /** Channels whose contract a payee has not yet seen; a payer can make them at no cost. */
 export const channelsOpeningMax = 10_000;
+
+// Other parties of payment systems
+/** One request or reply between parties; the longest is a coin that has passed through many hands. */
+export const partyMessageBytesMax = 65_536;
+/** After so long, whoever was asked does not answer. */
+export const partyAnswerMsMax = 5_000;
+/** Requests of others that a node works on at a time, and connections that they may come over. */
+export const partyRequestsMax = 1_000;
+/** Questions to other parties that a node has under way. */
+export const partyAsksMax = 1_000;
+/** An errand that failed is run again after this long. */
+export const errandPauseMs = 2_000;

@@ -1,20 +1,13 @@
-import type { Answer, AskId, ChainEvent, ChainPort, Clock, Entropy, Observer, StorePort } from '../ports.ts';
+import type { Answer, ChainEvent, Clock } from '../ports.ts';
 import type { CellBalance } from './cell-balance.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { type PayeeCounter, PayeeSession, type PayeeSessionHost } from './payee-session.ts';
-import type { Payee, PayeeSigner, PaymentScheme, SessionId } from './scheme.ts';
+import type { Payee, PayeeSigner, PaymentScheme, SchemeHost, SessionId } from './scheme.ts';
 
-export interface PayeeDeskOptions {
+export interface PayeeDeskOptions extends SchemeHost {
   /** The first is the one whose target an empty REDEEM is answered with. */
   readonly schemes: readonly PaymentScheme[];
   readonly signer: PayeeSigner;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly chain: ChainPort;
-  readonly store: StorePort;
-  readonly observer: Observer;
-  /** Fresh over all of the node's questions to its store and chain. */
-  readonly newAsk: () => AskId;
 }
 
 /** A relay's counter for payments: the payees of its schemes, and a session for each paid circuit. */

@@ -1,22 +1,15 @@
 import { toHex } from '../base/bytes.ts';
-import type { Answer, AskId, ChainEvent, ChainPort, Clock, Entropy, Observer, StorePort } from '../ports.ts';
+import type { Answer, ChainEvent } from '../ports.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { PayerSession, type PayerSessionHost } from './payer-session.ts';
 import type { Price } from './price.ts';
-import type { Payer, PaymentScheme, SessionId, Value } from './scheme.ts';
+import type { Payer, PaymentScheme, SchemeHost, SessionId, Value } from './scheme.ts';
 import { type CircuitAllowance, Spending, type SpendingLimits } from './spending.ts';
 import type { WindowChoice } from './top-up.ts';
 
-export interface PayerDeskOptions {
+export interface PayerDeskOptions extends SchemeHost {
   readonly schemes: readonly PaymentScheme[];
   readonly limits: SpendingLimits;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly chain: ChainPort;
-  readonly store: StorePort;
-  readonly observer: Observer;
-  /** Fresh over all of the node's questions to its store and chain. */
-  readonly newAsk: () => AskId;
 }
 
 /** One hop to be paid. */
@@ -35,7 +28,7 @@ export interface PaidHop {
 export class PayerDesk {
   readonly #options: PayerDeskOptions;
   readonly #payers: ReadonlyMap<number, Payer>;
-  readonly #commits: CommitQueue;
+  readonly commits: CommitQueue;
   readonly #spending: Spending;
   readonly #sessions = new Map<SessionId, PayerSession>();
   #lastSession = 0;
@@ -43,7 +36,7 @@ export class PayerDesk {
   constructor(options: PayerDeskOptions) {
     const { schemes, limits, clock, store, newAsk } = options;
     this.#options = options;
-    this.#commits = new CommitQueue(store, newAsk);
+    this.commits = new CommitQueue(store, newAsk);
     this.#spending = new Spending(limits, clock, store);
     this.#payers = new Map(schemes.map(scheme => [scheme.id, scheme.payer(options)]));
   }
@@ -69,7 +62,7 @@ export class PayerDesk {
       window: hop.window,
       allowance: hop.allowance,
       spending: this.#spending,
-      commits: this.#commits,
+      commits: this.commits,
       clock: this.#options.clock,
       onEnded: () => this.#sessions.delete(id),
     });
@@ -79,7 +72,7 @@ export class PayerDesk {
 
   /** True when the answer was for this desk. */
   onAnswer(answer: Answer): boolean {
-    if (this.#commits.onAnswer(answer)) return true;
+    if (this.commits.onAnswer(answer)) return true;
     for (const payer of this.#payers.values()) {
       const outcome = payer.onAnswer(answer);
       if (outcome === undefined) continue;

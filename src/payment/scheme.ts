@@ -7,6 +7,7 @@ import type {
   Clock,
   Entropy,
   Observer,
+  PartyPort,
   StorePort,
   StoreWrite,
 } from '../ports.ts';
@@ -55,6 +56,8 @@ export const paymentStatus = {
   frozen: 12,
   /** A cap of the payee; try again later. */
   busy: 13,
+  /** Another party that must be asked does not answer; try again later, or pay otherwise. */
+  partyUnavailable: 14,
 } as const;
 
 /** The names of the statuses that a RECEIPT carries as numbers. */
@@ -74,6 +77,8 @@ export type PayFault = Fault<
   | 'PAY_CHAIN_UNAVAILABLE'
   | 'PAY_REFUSED'
   | 'PAY_BAD_REFUND_SIGNATURE'
+  /** The broker, or another party that must be asked, does not answer or refuses. */
+  | 'PAY_PARTY_UNAVAILABLE'
 >;
 
 /** What became of a payment at its payee. */
@@ -145,14 +150,31 @@ export interface Payer {
   ended(session: SessionId): void;
 }
 
+/** What a party answers to another's request. */
+export type Served =
+  /** `reply` leaves once `persist` is durable. */
+  | { readonly kind: 'reply'; readonly reply: Uint8Array; readonly persist: readonly StoreWrite[] }
+  /** Waits for the chain, the store or a third party; the outcome comes from onAnswer. */
+  | { readonly kind: 'pending'; readonly ask: AskId }
+  | { readonly kind: 'refused'; readonly fault: PaymentFault };
+
+/** A side of a scheme that other parties ask: the owner of a coin, whom a chain was spent at before, an assistant. */
+export interface Party {
+  /** Never throws for what somebody sent. A request that comes again gets the same answer. */
+  serve(request: Uint8Array): Served;
+  /** The outcome of what was pending under `ask`. */
+  onAnswer(answer: Answer): { readonly ask: AskId; readonly served: Served } | undefined;
+}
+
 /** All of the world that a scheme sees. */
 export interface SchemeHost {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly chain: ChainPort;
   readonly store: StorePort;
+  readonly parties: Pick<PartyPort, 'ask'>;
   readonly observer: Observer;
-  /** A fresh id for a question to `chain` or `store`; its answer comes back to this scheme's onAnswer. */
+  /** A fresh id for a question to `chain`, `store` or `parties`; its answer comes back to this scheme's onAnswer. */
   newAsk(): AskId;
 }
 
@@ -162,11 +184,16 @@ export interface PayeeSigner {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** A payment system, as relays and clients are given it: one object for each side. */
+/**
+ * A payment system, as relays and clients are given it: one object for each life of each node. Its sides may share what
+ * they hold, so that what a node earned as payee it can spend as payer.
+ */
 export interface PaymentScheme {
   /** First byte of every payment and target. */
   readonly id: number;
   readonly name: string;
   payee(host: SchemeHost, signer: PayeeSigner): Payee;
   payer(host: SchemeHost): Payer;
+  /** For schemes whose payers or payees are asked by others. */
+  party?(host: SchemeHost): Party;
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { freeCells } from '../base/limits.ts';
 import { fragment } from '../cell/payment-messages.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
+import { noParties } from '../node-io/no-parties.ts';
 import type { Answer, ChainPort, Observer, StorePort, StoreWrite } from '../ports.ts';
 import { memoryCredit } from '../schemes/memory-credit/index.ts';
 import { CellBalance } from './cell-balance.ts';
@@ -77,7 +78,14 @@ class PaidHopWorld {
       bytes: (length: number) =>
         Uint8Array.from({ length }, () => (this.#bytes = (this.#bytes * 73 + 41) % 256)),
     };
-    const shared = { clock, entropy, chain: noChain, observer, newAsk: () => ++this.#asks };
+    const shared = {
+      clock,
+      entropy,
+      chain: noChain,
+      parties: noParties,
+      observer,
+      newAsk: () => ++this.#asks,
+    };
     const store = (name: string, onAnswer: (answer: Answer) => void): StorePort => ({
       get: () => undefined,
       list: () => [],

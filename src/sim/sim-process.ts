@@ -1,37 +1,43 @@
 import type { SchemeProcess } from '../payment/compliance-talk.ts';
 import type { SchemeHost } from '../payment/scheme.ts';
-import type { AnswerHandler } from '../ports.ts';
+import type { AnswerHandler, RequestHandler } from '../ports.ts';
 import type { SimChain } from './sim-chain.ts';
 import { SimChainPort } from './sim-chain-port.ts';
 import { SimNode } from './sim-node.ts';
+import { SimParties, SimPartyPort } from './sim-parties.ts';
 import { SimStore } from './sim-store.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import type { World } from './world.ts';
 
-/** A process of a simulated world that runs one side of a payment scheme: a disk and a view of the chain, no network. */
+/** A process of a simulated world that runs one side of a payment scheme: a disk, a view of the chain, other parties; no circuits. */
 export class SimProcess implements SchemeProcess {
   readonly store: SimStore;
   readonly chain: SimChainPort;
+  readonly parties: SimPartyPort;
   readonly host: SchemeHost;
   readonly #node: SimNode;
   readonly #chain: SimChain;
+  readonly #all: SimParties;
 
-  private constructor(node: SimNode, store: SimStore, chain: SimChain) {
+  private constructor(node: SimNode, store: SimStore, chain: SimChain, parties: SimParties) {
     this.#node = node;
     this.#chain = chain;
     this.store = store;
     this.chain = new SimChainPort(node, chain);
-    this.host = hostOf(node, store, this.chain);
+    this.#all = parties;
+    this.parties = new SimPartyPort(node, parties);
+    this.host = hostOf(node, store, this.chain, this.parties);
   }
 
-  static start(world: World, name: string, chain: SimChain): SimProcess {
+  static start(world: World, name: string, chain: SimChain, parties = new SimParties()): SimProcess {
     const node = new SimNode(world, name);
-    return new SimProcess(node, new SimStore(node), chain);
+    return new SimProcess(node, new SimStore(node), chain, parties);
   }
 
   /** Leads answers and news to `handler` from now on. */
-  attach(handler: AnswerHandler): void {
+  attach(handler: AnswerHandler & Partial<RequestHandler>): void {
     this.store.attach(handler);
+    this.parties.attach(handler);
     this.turn(() => this.chain.attach(handler));
   }
 
@@ -45,17 +51,19 @@ export class SimProcess implements SchemeProcess {
     this.#node.die();
     this.store.crash();
     this.chain.forget();
-    return new SimProcess(this.#node, this.store, this.#chain);
+    this.parties.forget();
+    return new SimProcess(this.#node, this.store, this.#chain, this.#all);
   }
 }
 
-function hostOf(node: SimNode, store: SimStore, chain: SimChainPort): SchemeHost {
+function hostOf(node: SimNode, store: SimStore, chain: SimChainPort, parties: SimPartyPort): SchemeHost {
   let lastAsk = 0;
   return {
     clock: new VirtualClock(node),
     entropy: node.entropy,
     chain,
     store,
+    parties,
     observer: node.observer,
     newAsk: () => ++lastAsk,
   };

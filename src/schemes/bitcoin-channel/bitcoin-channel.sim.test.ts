@@ -2,6 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
+import { noParties } from '../../node-io/no-parties.ts';
 import type { Payee, Payer } from '../../payment/scheme.ts';
 import type { AnswerHandler } from '../../ports.ts';
 import { SimChain } from '../../sim/sim-chain.ts';
@@ -32,6 +33,7 @@ class SimHostWorld implements TestHost {
       entropy: node.entropy,
       chain: this.port,
       store,
+      parties: noParties,
       observer: node.observer,
       newAsk: () => ++asks,
     };

@@ -1,0 +1,68 @@
+import { partyRequestsMax } from '../base/limits.ts';
+import type { Answer, AskId, PartyPort, RequestHandler, RequestId } from '../ports.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { Party, PaymentScheme, PaymentStatusName, SchemeHost, Served } from './scheme.ts';
+
+/** What the sides are given that others ask, and the way back to those. */
+export interface PartyHost extends SchemeHost {
+  readonly parties: PartyPort;
+}
+
+/**
+ * Where other parties of payment systems ask this node. The same money order as for payments: the scheme judges, its
+ * records become durable, the reply leaves.
+ */
+export class PartyDesk implements RequestHandler {
+  readonly #port: PartyPort;
+  readonly #commits: CommitQueue;
+  /** By the id of their scheme. */
+  readonly #parties = new Map<number, Party>();
+  readonly #pending = new Map<AskId, RequestId>();
+
+  /** @param commits that of the node's other desks, so that writes to one record keep their order. */
+  constructor(schemes: readonly PaymentScheme[], host: PartyHost, commits: CommitQueue) {
+    this.#port = host.parties;
+    this.#commits = commits;
+    for (const scheme of schemes) {
+      const party = scheme.party?.(host);
+      if (party !== undefined) this.#parties.set(scheme.id, party);
+    }
+  }
+
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    const party = this.#parties.get(scheme);
+    if (party === undefined) this.#refuse(request, 'unknownScheme');
+    else if (this.#pending.size >= partyRequestsMax) this.#refuse(request, 'busy');
+    else this.#settle(request, party.serve(bytes));
+  }
+
+  /** True when the answer was for this desk. */
+  onAnswer(answer: Answer): boolean {
+    for (const party of this.#parties.values()) {
+      const outcome = party.onAnswer(answer);
+      if (outcome === undefined) continue;
+      const request = this.#pending.get(outcome.ask);
+      this.#pending.delete(outcome.ask);
+      if (request !== undefined) this.#settle(request, outcome.served);
+      return true;
+    }
+    return false;
+  }
+
+  #settle(request: RequestId, served: Served): void {
+    if (served.kind === 'pending') {
+      this.#pending.set(served.ask, request);
+      return;
+    }
+    if (served.kind === 'refused') {
+      this.#refuse(request, served.fault.code);
+      return;
+    }
+    const { reply, persist } = served;
+    this.#commits.commit(persist, () => this.#port.answer(request, { kind: 'reply', bytes: reply }));
+  }
+
+  #refuse(request: RequestId, code: PaymentStatusName): void {
+    this.#port.answer(request, { kind: 'refused', code });
+  }
+}
