@@ -114,8 +114,8 @@ export const paymentFragmentsMax = 16;
 export const paymentAssemblyMsMax = 30_000;
 /** Refused signatures on one circuit before it is destroyed: each costs the relay about 50 us. */
 export const badPaymentsMax = 3;
-/** REDEEMs a circuit may have waiting for the store or the chain. */
-export const pendingRedeemsMax = 4;
+/** REDEEMs a circuit may have waiting for the store or the chain; its payer has no more under way. */
+export const pendingRedeemsMax = 8;
 /** Refusals in a row after which a payer gives a hop up. */
 export const refusalsMax = 4;
 /** Least window that is chosen from the measured rate: 2 MiB. */

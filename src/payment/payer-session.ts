@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { freeCells, refusalsMax } from '../base/limits.ts';
+import { freeCells, pendingRedeemsMax, refusalsMax } from '../base/limits.ts';
+import { Ring } from '../base/ring.ts';
 import {
   decodeReceipt,
   FragmentAssembler,
@@ -63,31 +64,41 @@ export interface PayerSessionOptions {
   readonly onEnded: () => void;
 }
 
-/** A REDEEM that waits for its RECEIPT. */
+/** A REDEEM that is made durable, and then waits for its RECEIPT. */
 interface Sent {
-  readonly messageId: number;
-  readonly value: Value;
+  /** What the hop has more of once this is receipted. */
+  value: Value;
+  messageId: number;
   /** Cells that had passed when its last cell was sent: the hop has counted all of them before it answers. */
-  readonly cellsAfter: number;
-  readonly sentMs: number;
+  cellsAfter: number;
+  sentMs: number;
 }
-
-type Step = 'idle' | 'scheme' | 'storing' | 'receipt';
 
 /**
  * The payer's end of one hop: counts the cells that pass it, buys more in time, and holds each RECEIPT against its own
- * count. One payment is under way at a time; what it persists is durable before it is sent.
+ * count. What a payment persists is durable before it is sent. Cumulative payments follow each other before they are
+ * answered, so that a window smaller than what passes meanwhile is no brake; any other waits for the RECEIPT of the last.
  */
 export class PayerSession {
   readonly #options: PayerSessionOptions;
   readonly #assembler = new FragmentAssembler();
   readonly #topUp: TopUp;
-  #step: Step = 'idle';
-  #sent: Sent | undefined;
+  /** The scheme makes a payment. */
+  #asking = false;
+  /** Oldest first, as their RECEIPTs come. */
+  readonly #sent = new Ring<Sent>(pendingRedeemsMax);
+  /** Value of these. */
+  #sentMsat = 0n;
+  /** What is under way is answered before anything else is sent. */
+  #alone = false;
+  /** The payment that is being made durable before it is sent. */
+  #storing: Sent | undefined;
   #target: Uint8Array | undefined;
   /** Cells that have passed the hop, in either direction. */
   #cells = 0;
   #granted = 0;
+  /** Cells granted once all that is under way is receipted. */
+  #bought = 0;
   #receiptedMsat = 0n;
   #payments = 0;
   #nextMessageId = 0;
@@ -135,7 +146,7 @@ export class PayerSession {
 
   /** Asks for the first target and pays. */
   start(): void {
-    this.#transmit(new Uint8Array(0), 0n);
+    this.#transmit(new Uint8Array(0), { value: 0n, messageId: 0, cellsAfter: 0, sentMs: 0 });
   }
 
   /** In place of `start`: takes the scheme's set-up steps, as opening a channel, pays nothing, then calls `done`. */
@@ -147,7 +158,7 @@ export class PayerSession {
   /** So many cells passed the hop, in either direction; may send a REDEEM at once. */
   countCells(cells: number): void {
     this.#cells += cells;
-    if (this.#step === 'idle' && this.spendable < this.#topUp.lowCells) this.#advance();
+    if (this.#spendableSoon < this.#topUp.lowCells) this.#advance();
   }
 
   /** How many cells the far ends may send without asking again. */
@@ -163,16 +174,15 @@ export class PayerSession {
     if (added.value === undefined) return true;
     const receipt = decodeReceipt(added.value.bytes);
     if (receipt === undefined) return this.#blame({ code: 'RECEIPT_MALFORMED' });
-    const sent = this.#sent;
+    const sent = this.#sent.shift();
     if (sent === undefined || receipt.messageId !== sent.messageId)
       return this.#blame({ code: 'RECEIPT_UNEXPECTED' });
-    this.#sent = undefined;
-    this.#step = 'idle';
     const accepted = receipt.status === paymentStatus.ok;
     if (accepted) this.#credit(sent.value);
     const fault = this.#faultOf(receipt, sent, fragmentsOf(added.value.bytes.length));
     if (fault !== undefined) return this.#blame(fault);
     if (receipt.target.length > 0) this.#target = receipt.target;
+    if (this.#sent.length === 0 && this.#storing === undefined) this.#alone = false;
     this.#topUp.onRoundTrip(this.#options.clock.monotonicMs() - sent.sentMs);
     if (accepted) this.#refusals = 0;
     else this.#onRefused(receipt.status, sent.value);
@@ -183,8 +193,8 @@ export class PayerSession {
 
   /** The outcome of a payment that was pending. */
   onOutcome(paid: Paid): void {
-    if (!this.#alive || this.#step !== 'scheme') return;
-    this.#step = 'idle';
+    if (!this.#alive || !this.#asking) return;
+    this.#asking = false;
     this.#handle(paid);
   }
 
@@ -207,8 +217,16 @@ export class PayerSession {
   }
 
   #advance(): void {
-    if (!this.#alive || this.#step !== 'idle' || this.#failed !== undefined || this.#target === undefined)
+    if (
+      !this.#alive ||
+      this.#asking ||
+      this.#storing !== undefined ||
+      this.#failed !== undefined ||
+      this.#target === undefined
+    )
       return;
+    const waits = this.#alone || this.#sent.full || this.#finish !== undefined;
+    if (this.#sent.length > 0 && waits) return;
     if (this.#finish !== undefined) {
       this.#close(this.#finish);
       return;
@@ -223,9 +241,9 @@ export class PayerSession {
       return;
     }
     this.#topUp.measure(this.#cells, clock.monotonicMs());
-    const cells = this.#topUp.due(this.spendable);
+    const cells = this.#topUp.due(this.#spendableSoon);
     if (cells === 0) return;
-    const wanted = msatFor(BigInt(this.#granted + cells), price) - this.#receiptedMsat;
+    const wanted = msatFor(BigInt(this.#bought + cells), price) - this.#receiptedMsat - this.#sentMsat;
     const value = this.#allowed(wanted);
     if (value === undefined) return;
     this.#handle(payer.pay(id, this.#target, value));
@@ -244,7 +262,7 @@ export class PayerSession {
   /** Nothing more can be bought; what is prepaid may still be used. */
   #runOut(fault: PayFault): void {
     this.#exhausted = fault;
-    if (this.spendable < this.#topUp.keepCells) this.#fail(fault);
+    if (this.#spendableSoon < this.#topUp.keepCells) this.#fail(fault);
   }
 
   #handle(paid: Paid): void {
@@ -260,14 +278,17 @@ export class PayerSession {
       return;
     }
     if (paid.kind === 'pending') {
-      this.#step = 'scheme';
+      this.#asking = true;
       return;
     }
     const { spending, relay, allowance, commits } = this.#options;
-    this.#step = 'storing';
-    const writes = [...paid.persist, ...spending.take(relay, allowance, paid.value)];
+    const { payment, persist, value } = paid;
+    const sent: Sent = { value, messageId: 0, cellsAfter: 0, sentMs: 0 };
+    this.#storing = sent;
+    this.#sentMsat += value;
+    const writes = [...persist, ...spending.take(relay, allowance, value)];
     commits.commit(writes, () => {
-      if (this.#alive) this.#transmit(paid.payment, paid.value);
+      if (this.#alive) this.#transmit(payment, sent);
     });
   }
 
@@ -281,15 +302,27 @@ export class PayerSession {
     });
   }
 
-  #transmit(payment: Uint8Array, value: Value): void {
-    const { host, clock } = this.#options;
-    const messageId = this.#nextMessageId;
-    this.#nextMessageId = (messageId + 1) % 65_536;
-    this.#step = 'receipt';
-    const sent = { messageId, value, cellsAfter: 0, sentMs: clock.monotonicMs() };
-    this.#sent = sent;
-    for (const body of fragment(messageId, payment)) host.sendRedeem(body);
+  #transmit(payment: Uint8Array, sent: Sent): void {
+    const { host, clock, payer } = this.#options;
+    sent.messageId = this.#nextMessageId;
+    this.#nextMessageId = (sent.messageId + 1) % 65_536;
+    sent.sentMs = clock.monotonicMs();
+    this.#alone ||= payer.cumulative !== true || sent.value === 0n;
+    assert(this.#sent.push(sent), 'there is room for what is sent');
+    this.#countBought();
+    for (const body of fragment(sent.messageId, payment)) host.sendRedeem(body);
     sent.cellsAfter = this.#cells;
+    this.#storing = undefined;
+    this.#advance();
+  }
+
+  /** `spendable` once what is under way is receipted. */
+  get #spendableSoon(): number {
+    return freeCells + this.#bought - this.#cells;
+  }
+
+  #countBought(): void {
+    this.#bought = Number(cellsFor(this.#receiptedMsat + this.#sentMsat, this.#options.price));
   }
 
   #close(done: (refusal?: PaymentFault) => void): void {
@@ -307,6 +340,7 @@ export class PayerSession {
 
   #credit(value: Value): void {
     if (value === 0n) return;
+    this.#sentMsat -= value;
     this.#receiptedMsat += value;
     this.#payments += 1;
     this.#granted = Number(cellsFor(this.#receiptedMsat, this.#options.price));
@@ -318,7 +352,8 @@ export class PayerSession {
    */
   #faultOf(receipt: Receipt, sent: Sent, receiptCells: number): ReceiptFault | undefined {
     if (receipt.price !== this.#options.price) return { code: 'RECEIPT_PRICE' };
-    if (receipt.creditedMsat !== this.#receiptedMsat) return { code: 'RECEIPT_VALUE' };
+    if (receipt.creditedMsat !== this.#receiptedMsat)
+      if (receipt.creditedMsat !== this.#receiptedMsat) return { code: 'RECEIPT_VALUE' };
     const own = BigInt(this.spendable + receiptCells);
     const inFlight = BigInt(this.#cells - sent.cellsAfter - receiptCells);
     if (receipt.balance < own || receipt.balance > own + inFlight) return { code: 'RECEIPT_BALANCE' };
@@ -327,11 +362,21 @@ export class PayerSession {
 
   #onRefused(status: number, value: Value): void {
     const { payer, id, spending, relay, allowance } = this.#options;
-    spending.giveBack(relay, allowance, value);
+    const next = this.#sent.peek() ?? this.#storing;
+    if (next !== undefined) {
+      // It was made to follow this one, and holds its value too.
+      next.value += value;
+      this.#alone = true;
+    } else {
+      this.#sentMsat -= value;
+      this.#countBought();
+      spending.giveBack(relay, allowance, value);
+    }
     const fault: PaymentFault = { code: statusName(status) };
     payer.onRefused(id, fault);
     if (this.#lastGiven) this.#lastRefused = fault;
-    this.#refusals += 1;
+    // All that was under way together counts as one try.
+    if (next === undefined) this.#refusals += 1;
     if (this.#refusals >= refusalsMax) this.#fail({ code: 'PAY_REFUSED', detail: fault.code });
   }
 

@@ -133,6 +133,11 @@ export interface PayeeIdentity {
 
 /** The payer's side of one scheme: one object per client, for all its circuits. */
 export interface Payer {
+  /**
+   * True: a payment states what was paid in all. It may then follow another before that is receipted, answering the same
+   * target, and includes what the payee refused before it.
+   */
+  readonly cumulative?: boolean;
   /** Announces a session and how much value it may ever need (the channel's size, for schemes that lock value up). */
   begin(session: SessionId, payee: PayeeIdentity, budget: Value): void;
   /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { freeCells } from '../base/limits.ts';
+import { freeCells, pendingRedeemsMax } from '../base/limits.ts';
 import { fragment } from '../cell/payment-messages.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
 import { noParties } from '../node-io/no-parties.ts';
@@ -14,6 +14,7 @@ import type { PayerFault, PayerSession } from './payer-session.ts';
 import { msatFor } from './price.ts';
 import type { PaymentScheme } from './scheme.ts';
 import { CircuitAllowance, type SpendingLimits } from './spending.ts';
+import { tallyScheme } from './tally-scheme.fixture.ts';
 import type { WindowChoice } from './top-up.ts';
 
 const price = 3n << 20n;
@@ -58,11 +59,13 @@ class PaidHopWorld {
       limits?: SpendingLimits;
       circuitMsat?: bigint;
       lastMessage?: Uint8Array;
+      scheme?: PaymentScheme;
     } = {},
   ) {
     const credit = memoryCredit({ purseMsat: options.purseMsat ?? 10n ** 12n, limitMsat: 10n ** 15n });
     const { lastMessage } = options;
-    const scheme = lastMessage === undefined ? credit : endingWith(credit, lastMessage);
+    const own = options.scheme ?? credit;
+    const scheme = lastMessage === undefined ? own : endingWith(own, lastMessage);
     const clock = {
       monotonicMs: () => this.#now,
       wallMs: () => 1_790_000_000_000 + this.#now,
@@ -266,6 +269,63 @@ describe.each([16, 1024, 4096, 'auto'] as WindowChoice[])('window %s', window =>
         },
       ),
       { numRuns: 100 },
+    );
+  });
+});
+
+describe('payments that state what was paid in all', () => {
+  const window = 64;
+
+  test('follow each other before they are receipted, no more than the far end takes', () => {
+    const world = new PaidHopWorld(16, { scheme: tallyScheme() });
+    world.payer.needs(300);
+    world.payer.start();
+    world.settle();
+    expect(world.payer.payments).toBe(1);
+    for (let i = 0; i < 300; i++) {
+      world.send();
+      world.stepStore();
+    }
+    const redeems = world.toPayee.filter(cell => cell !== 'cell');
+    expect(redeems.length).toBe(pendingRedeemsMax);
+    world.settle();
+    expect(world.payer.payments).toBeGreaterThan(pendingRedeemsMax);
+    expect({ failed: world.failed, cutOff: world.cutOff }).toEqual({ failed: undefined, cutOff: false });
+    expect(world.payer.spendable).toBe(world.balance.balance);
+  });
+
+  test('whatever the delays, and whichever are refused: counts agree, credit is what was paid', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.constantFrom('send', 'send', 'receive', 'toPayee', 'toPayer', 'store', 'refuse', 'needs'),
+          { minLength: 100, maxLength: 800 },
+        ),
+        steps => {
+          let refusals = 0;
+          const scheme = tallyScheme(() => refusals > 0 && refusals-- > 0);
+          const world = new PaidHopWorld(window, { scheme });
+          world.payer.needs(40);
+          world.payer.start();
+          let needs = 40;
+          for (const step of steps) {
+            if (step === 'send') for (let i = 0; i < 8; i++) world.send();
+            else if (step === 'receive') world.receive();
+            else if (step === 'toPayee') world.stepToPayee();
+            else if (step === 'toPayer') world.stepToPayer();
+            else if (step === 'store') world.stepStore();
+            else if (step === 'needs') world.payer.needs((needs += 20));
+            else refusals = 1;
+            expect(world.cutOff).toBe(false);
+          }
+          refusals = 0;
+          world.settle();
+          expect(world.failed).toBeUndefined();
+          expect(world.payer.spendable).toBe(world.balance.balance);
+          expect(world.balance.creditedMsat).toBe(world.payer.paidMsat);
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });

@@ -48,6 +48,7 @@ const satMsat = 1_000n;
 
 /** The payer: opens a contract for each session, pays from it, takes back what is left. */
 export class ChannelPayer implements Payer {
+  readonly cumulative = true;
   readonly book: ChannelBook;
   readonly #host: SchemeHost;
   readonly #setup: RoleSetup;
