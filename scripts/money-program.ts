@@ -8,6 +8,7 @@ export function addMoney(program: Command, does: Does): void {
   addWallet(program.command('wallet').description("the client's coins"), does);
   addChannel(program.command('channel').description("the client's channels at relays"), does);
   addLedger(program.command('ledger').description('what nodes have durably recorded of channels'), does);
+  addBackup(program, does);
   addRegtest(program.command('regtest').description('drive the private chain'), does);
 }
 
@@ -174,6 +175,29 @@ function addLedger(ledger: Command, does: Does): void {
       .option('-o, --output <file>', 'where it goes; standard output otherwise')
       .action(does(async () => (await import('./ledger-commands.ts')).exportCsv)),
     'naulon ledger export -o channels.csv',
+  );
+}
+
+function addBackup(program: Command, does: Does): void {
+  withExamples(
+    program
+      .command('backup')
+      .description("seal a node's wallet, channels and identity into a file; the node may be running")
+      .requiredOption('--dir <datadir>', "the node's data directory")
+      .requiredOption('-o, --output <file>', 'where it goes; a backup that has more is never overwritten')
+      .addOption(passphraseOption())
+      .action(does(async () => (await import('./backup-commands.ts')).backup)),
+    'naulon backup --dir /var/lib/naulon -o /mnt/usb/relay.sealed --passphrase-file pass',
+  );
+  withExamples(
+    program
+      .command('restore')
+      .description('put a backup into a fresh directory, from which the node then runs')
+      .argument('<file>', 'what naulon backup wrote')
+      .requiredOption('--dir <datadir>', 'where no wallet is')
+      .addOption(passphraseOption())
+      .action(does(async () => (await import('./backup-commands.ts')).restore)),
+    'naulon restore /mnt/usb/relay.sealed --dir /var/lib/naulon --passphrase-file pass',
   );
 }
 

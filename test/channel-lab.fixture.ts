@@ -58,6 +58,22 @@ export class ChannelLab {
     expect(await this.payerHost.until(() => wallet.balance.confirmedSat >= satoshi)).toBe(true);
   }
 
+  /** The process of one side dies, and starts again with these records in place of its own. */
+  async restore(side: 'payer' | 'payee', records: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+    const before = side === 'payer' ? this.payerHost : this.payeeHost;
+    await before.stop();
+    before.store.durable.clear();
+    for (const [key, value] of records) before.store.durable.set(key, value);
+    if (side === 'payer') {
+      this.payerHost = before.restart();
+      this.startPayer();
+    } else {
+      this.payeeHost = before.restart();
+      this.startPayee();
+    }
+    await this.#heard();
+  }
+
   /** Mines, and waits until both sides heard of it. */
   async mine(blocks = 1): Promise<void> {
     await this.#funds.mine(blocks);

@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/fault.ts';
 import type { Answer, AskId, StorePort, StoreWrite } from '../ports.ts';
 import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
+import { RunCount } from './run-count.ts';
 
 /** Room in the address space, not on the disk; the file grows as it is filled. */
 const mapBytes = 64 * 2 ** 30;
@@ -19,6 +20,8 @@ interface Head {
   readonly format: number;
   /** The process that writes; absent after an orderly end. */
   readonly owner?: ProcessIdentity;
+  /** How often the store was opened for writing, this time included. */
+  readonly runs?: number;
 }
 
 type Records = Database<Buffer, string>;
@@ -28,6 +31,8 @@ export interface FileStoreOptions {
   readonly directory: string;
   /** A write failed. What was promised can no longer be kept: the process must end at once. */
   readonly onBroken: (why: OperatorError) => void;
+  /** Records that are put back from a backup have been through so many runs. */
+  readonly ranBefore?: number;
 }
 
 /**
@@ -39,13 +44,18 @@ export class FileStore implements StorePort {
   readonly #head: Database<Head, string>;
   readonly #records: Records;
   readonly #options: FileStoreOptions;
+  readonly #runs: RunCount;
   #handler: { onAnswer(answer: Answer): void } | undefined;
   #broken = false;
   #underWay: Promise<unknown> = Promise.resolve();
 
-  /** Throws OperatorError: another process has the store (STORE_LOCKED), or it is none that we can use. */
+  /**
+   * Throws OperatorError: another process has the store (STORE_LOCKED), it is older than the one that ran here last
+   * (STORE_WENT_BACK), or it is none that we can use.
+   */
   constructor(options: FileStoreOptions) {
     this.#options = options;
+    this.#runs = new RunCount(options.directory);
     const path = join(options.directory, folder);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#root = openRoot(path, false);
@@ -94,13 +104,17 @@ export class FileStore implements StorePort {
   /** Waits for what is under way, then gives the store back. */
   async close(): Promise<void> {
     await this.#underWay;
-    if (!this.#broken) await this.#head.put(headKey, { format: formatVersion });
+    if (!this.#broken) {
+      const { runs } = this.#head.get(headKey) ?? {};
+      await this.#head.put(headKey, { format: formatVersion, runs });
+    }
     await this.#root.close();
   }
 
   /** Reads who writes, and says who we are, in one transaction: lmdb lets one process at a time into it. */
   #own(path: string): OperatorError | undefined {
-    return this.#head.transactionSync(() => {
+    let runs = 0;
+    const refusal = this.#head.transactionSync(() => {
       const head = this.#head.get(headKey);
       if (head !== undefined && head.format !== formatVersion)
         return unusable(`${path} has format ${head.format}; run the naulon that wrote it`);
@@ -108,9 +122,21 @@ export class FileStore implements StorePort {
         const what = `${path} is in use by process ${head.owner.pid}; stop it first`;
         return new OperatorError('STORE_LOCKED', what, 3);
       }
-      this.#head.putSync(headKey, { format: formatVersion, owner: identityOf(process.pid) });
+      const before = Math.max(head?.runs ?? 0, this.#options.ranBefore ?? 0);
+      if (before < this.#runs.seen) return this.#wentBack(path, before);
+      runs = before + 1;
+      this.#head.putSync(headKey, { format: formatVersion, owner: identityOf(process.pid), runs });
       return undefined;
     });
+    if (refusal === undefined) this.#runs.saw(runs);
+    return refusal;
+  }
+
+  /** Payments and addresses that were promised since are missing from it: to go on would promise them again. */
+  #wentBack(path: string, runs: number): OperatorError {
+    const what = `${path} is an old copy: ${runs} runs are in it, ${this.#runs.seen} were here`;
+    const cure = `put the newest records back, or restore a backup into another directory; to go on with these, delete ${this.#runs.file}`;
+    return new OperatorError('STORE_WENT_BACK', `${what}; ${cure}`, 3);
   }
 
   #break(error: Error & { readonly commitError?: Promise<unknown> }): void {
@@ -127,6 +153,8 @@ export class FileStore implements StorePort {
 
 /** A look at the records of a node that may be running. */
 export interface StoreReader extends Pick<StorePort, 'get' | 'list'> {
+  /** How often it was opened for writing. */
+  readonly runs: number;
   close(): Promise<void>;
 }
 
@@ -141,7 +169,9 @@ export function readFileStore(directory: string): StoreReader {
     );
   const root = openRoot(path, true);
   const records = openRecords(root);
+  const head: Database<Head, string> | undefined = root.openDB({ name: 'head', encoding: 'json' });
   return {
+    runs: head?.get(headKey)?.runs ?? 0,
     get: key => copyOf(records.get(key)),
     list: prefix => listRecords(records, prefix),
     close: () => root.close(),

@@ -66,7 +66,15 @@ export const acceptedMessage = struct({
   /** On the refund: 64 bytes, or none where the script needs none. */
   refundSignature: sizedBytes(u8, 64),
 });
-export const statusMessage = struct({ scheme: u8, op: u8, channel, paidSat: u64 });
+export const statusMessage = struct({
+  scheme: u8,
+  op: u8,
+  channel,
+  paidSat: u64,
+  /** The payer's own signature for that amount, in answer to CLAIM: a payer restored from a backup may not remember it. */
+  signature: sizedBytes(u8, 64),
+});
+export type Status = Holds<typeof statusMessage>;
 export const closingMessage = struct({ scheme: u8, op: u8, channel, paidSat: u64, txid: fixedBytes(32) });
 
 export const openMessage = struct({

@@ -239,7 +239,7 @@ export class ChannelPayee implements Payee {
     if (claimed) this.#takeOver(session, channel);
     const persist = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
     this.book.step(channel, { kind: 'accepted' });
-    return { session: session.id, result: { ...added(this.#status(channel)), persist } };
+    return { session: session.id, result: { ...added(this.#status(channel, claimed)), persist } };
   }
 
   #askAgain(): void {
@@ -377,9 +377,16 @@ export class ChannelPayee implements Payee {
     this.#attach(session, channel);
   }
 
-  #status(channel: Channel): Uint8Array {
+  #status(channel: Channel, withProof = false): Uint8Array {
     const { paidSat } = channel.best;
-    return statusMessage.encode({ scheme: schemeId, op: targetOp.status, channel: channel.id, paidSat });
+    const signature = withProof ? channel.best.signature : new Uint8Array(0);
+    return statusMessage.encode({
+      scheme: schemeId,
+      op: targetOp.status,
+      channel: channel.id,
+      paidSat,
+      signature,
+    });
   }
 
   #session(id: SessionId): Session {

@@ -35,6 +35,7 @@ import {
   offerMessage,
   payMessage,
   paymentOp,
+  type Status,
   schemeId,
   statusMessage,
   targetOp,
@@ -361,11 +362,7 @@ export class ChannelPayer implements Payer {
     this.#host.chain.output(channel.record.terms.outpoint, ask);
   }
 
-  #onStatus(
-    session: Session,
-    status: { channel: Uint8Array; paidSat: bigint } | undefined,
-    value: Value,
-  ): Paid {
+  #onStatus(session: Session, status: Status | undefined, value: Value): Paid {
     const { channel } = session;
     if (status === undefined || channel === undefined || !equalBytes(channel.id, status.channel)) {
       return refused('PAY_BAD_TARGET', 'STATUS');
@@ -376,14 +373,16 @@ export class ChannelPayer implements Payer {
     if (channel.state.ending !== undefined || channel.record.closeAsked) {
       return refused('PAY_CHANNEL_EXHAUSTED', 'the channel is closing');
     }
+    const known = this.#recall(channel, status);
+    if (known === undefined) return refused('PAY_BAD_TARGET', 'more than was ever signed');
     const { best, payments } = channel;
-    if (status.paidSat > best.paidSat) return refused('PAY_BAD_TARGET', 'more than was ever signed');
     if (status.paidSat < channel.acknowledgedSat) return refused('PAY_BAD_TARGET', 'the payee went back');
     channel.acknowledgedSat = status.paidSat;
     const accepted = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
     if (accepted.length > 0) this.book.step(channel, { kind: 'accepted' });
+    const news = [...known, ...accepted];
     if (value <= 0n) {
-      if (accepted.length > 0) this.#commit(accepted);
+      if (news.length > 0) this.#commit(news);
       return { kind: 'ready' };
     }
     // What was signed and refused was not credited: the next payment counts from what the payee holds, and includes it.
@@ -391,7 +390,7 @@ export class ChannelPayer implements Payer {
     const wanted = max(from + (value + satMsat - 1n) / satMsat, firstPaymentSatMin);
     const paidSat = max(wanted, best.paidSat);
     if (paidSat > payments.satMax) {
-      if (accepted.length > 0) this.#commit(accepted);
+      if (news.length > 0) this.#commit(news);
       return refused('PAY_CHANNEL_EXHAUSTED');
     }
     session.refused = false;
@@ -405,7 +404,18 @@ export class ChannelPayer implements Payer {
       paidSat,
       signature,
     });
-    return { kind: 'send', payment, value: (paidSat - from) * satMsat, persist: [...accepted, ...kept] };
+    return { kind: 'send', payment, value: (paidSat - from) * satMsat, persist: [...news, ...kept] };
+  }
+
+  /**
+   * A payer that was restored from a backup may have signed more than it remembers. What the payee holds counts, if it
+   * shows the signature; undefined: it does not. The records to keep otherwise.
+   */
+  #recall(channel: Channel, { paidSat, signature }: Status): readonly StoreWrite[] | undefined {
+    const { best, payments } = channel;
+    if (paidSat <= best.paidSat) return [];
+    if (!payments.allows(paidSat) || !payments.signedByPayer(paidSat, signature)) return undefined;
+    return this.book.setBest(channel, { paidSat, signature, payments: best.payments + 1 });
   }
 
   #act(channel: Channel, action: ChannelAction): void {
