@@ -235,7 +235,7 @@ export class PayerSession {
       this.#runOut(this.#exhausted);
       return;
     }
-    const { clock, payer, id, price } = this.#options;
+    const { allowance, clock, payer, id, price, relay, spending } = this.#options;
     if (this.#prepared !== undefined) {
       this.#handle(payer.pay(id, this.#target, 0n));
       return;
@@ -244,19 +244,10 @@ export class PayerSession {
     const cells = this.#topUp.due(this.#spendableSoon);
     if (cells === 0) return;
     const wanted = msatFor(BigInt(this.#bought + cells), price) - this.#receiptedMsat - this.#sentMsat;
-    const value = this.#allowed(wanted);
-    if (value === undefined) return;
-    this.#handle(payer.pay(id, this.#target, value));
-  }
-
-  /** What of `wanted` the limits leave; undefined when nothing is left. The circuit goes on until that is used up. */
-  #allowed(wanted: Value): Value | undefined {
-    const { spending, relay, allowance } = this.#options;
     const left = spending.leftMsat(relay, allowance);
-    if (left === undefined || wanted <= left) return wanted;
-    if (left > 0n) return left;
-    this.#runOut({ code: 'PAY_LIMIT' });
-    return undefined;
+    // The circuit goes on until what the limits leave is used up.
+    if (left !== undefined && left <= 0n) this.#runOut({ code: 'PAY_LIMIT' });
+    else this.#handle(payer.pay(id, this.#target, least(wanted, left), left));
   }
 
   /** Nothing more can be bought; what is prepaid may still be used. */
@@ -393,6 +384,10 @@ export class PayerSession {
       if (this.#alive) this.#options.host.onFailed(fault);
     });
   }
+}
+
+function least(wanted: Value, left: Value | undefined): Value {
+  return left !== undefined && left < wanted ? left : wanted;
 }
 
 function statusName(status: number): PaymentStatusName {

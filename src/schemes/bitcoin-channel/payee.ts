@@ -3,6 +3,7 @@ import { channelsMax, channelsOpeningMax, firstPaymentSatMin, offerBlocks } from
 import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
 import { signDigest, verifyDigest } from '../../crypto/ecdsa.ts';
+import { Asks } from '../../payment/asks.ts';
 import type {
   Outcome,
   Payee,
@@ -14,7 +15,6 @@ import type {
   SessionId,
 } from '../../payment/scheme.ts';
 import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
-import { Asks } from './asks.ts';
 import { ChainHealth } from './chain-health.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
 import {

@@ -6,6 +6,7 @@ import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { fundingOfPsbt } from '../../bitcoin/psbt-funding.ts';
 import type { FundedContract } from '../../bitcoin/wallet.ts';
 import { signDigest } from '../../crypto/ecdsa.ts';
+import { Asks } from '../../payment/asks.ts';
 import type {
   Outcome,
   Paid,
@@ -17,7 +18,6 @@ import type {
   Value,
 } from '../../payment/scheme.ts';
 import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
-import { Asks } from './asks.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
 import {
   type ContractDraft,

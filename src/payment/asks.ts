@@ -1,5 +1,5 @@
-import type { Outcome } from '../../payment/scheme.ts';
-import type { Answer, AskId } from '../../ports.ts';
+import type { Answer, AskId } from '../ports.ts';
+import type { Outcome } from './scheme.ts';
 
 /** Questions on their way to store and chain, each with what is to be done with its answer. */
 export class Asks<T> {
@@ -15,6 +15,10 @@ export class Asks<T> {
     const ask = this.#newAsk();
     this.#waiting.set(ask, then);
     return ask;
+  }
+
+  has(ask: AskId): boolean {
+    return this.#waiting.has(ask);
   }
 
   onAnswer(answer: Answer): Outcome<T> | undefined {

@@ -1,0 +1,258 @@
+import { equalBytes } from '../base/bytes.ts';
+import type { Answer, AskId, ChainEvent, StoreWrite } from '../ports.ts';
+import {
+  type CoinSum,
+  chooseCoins,
+  coinSum,
+  exponentsOf,
+  leastCovering,
+  purchaseCoinsMax,
+} from './denominations.ts';
+import type {
+  Outcome,
+  Paid,
+  PayeeIdentity,
+  Payer,
+  PayFault,
+  PaymentFault,
+  SchemeHost,
+  SessionId,
+  Value,
+} from './scheme.ts';
+
+/** A coin that its payee can be given: already made out to it. */
+export interface ReadyCoin {
+  readonly value: Value;
+  /** Durable before the payment is sent. */
+  readonly persist: readonly StoreWrite[];
+}
+
+/** What became of a purchase. */
+export type Purchase = 'bought' | 'noFunds' | 'unavailable';
+
+/** What differs between payment systems whose money is coins. `C`: coins that may be spent, `R`: made out to a payee. */
+export interface CoinTrade<T, C extends { readonly value: Value }, R extends ReadyCoin> {
+  /** Undefined for what no honest payee of ours hands out. */
+  readTarget(payee: PayeeIdentity, target: Uint8Array): T | undefined;
+  /** Names whom a coin is made out to by this target. */
+  payeeOf(target: T): string;
+  /** All that may be spent, the easiest first. */
+  coins(): readonly C[];
+  /** Makes a coin out to the payee; told undefined when that coin cannot be spent now. From here on it is in no list of coins. */
+  makeOut(coin: C, target: T, done: (ready: R | undefined) => void): void;
+  /** Buys coins worth 2^exponent each. */
+  buy(exponents: readonly number[], done: (purchase: Purchase) => void): void;
+  payment(target: T, coins: readonly R[]): Uint8Array;
+  /** True when the answer was for this trade; what it leads to is told by `done`. */
+  onAnswer(answer: Answer): boolean;
+}
+
+/** Purchases and coins that fail before a payment is given up. */
+const attemptsMax = 4;
+/** A purchase covers so many payments like the one that calls for it. */
+const paymentsPerPurchase = 8;
+
+interface Session<T, R> {
+  readonly id: SessionId;
+  readonly payee: PayeeIdentity;
+  target: { readonly bytes: Uint8Array; readonly read: T } | undefined;
+  /** Coins of the payment whose outcome is not known yet. */
+  sent: readonly R[];
+  job: Job<T, R> | undefined;
+}
+
+/** A payment that is being put together. */
+interface Job<T, R> {
+  readonly ask: AskId;
+  readonly target: T;
+  readonly sum: CoinSum;
+  readonly most: Value | undefined;
+  readonly ready: R[];
+  /** Coins that are being made out or bought. */
+  making: number;
+  attempts: number;
+  advancing: boolean;
+  /** There is no money for a purchase that covers later payments too. */
+  short: boolean;
+  /** Why nothing can be bought. */
+  unbought: PayFault | undefined;
+}
+
+/**
+ * The payer of a payment system with coins: chooses those that make up a value, buys what is missing, has each made out
+ * to the payee, and sends them together. What was made out and not taken is offered to the same payee again.
+ */
+export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCoin> implements Payer {
+  readonly #host: SchemeHost;
+  readonly #trade: CoinTrade<T, C, R>;
+  readonly #sessions = new Map<SessionId, Session<T, R>>();
+  /** Made out and not taken, by payee. */
+  readonly #left = new Map<string, R[]>();
+  #outcome: Outcome<Paid> | undefined;
+
+  constructor(host: SchemeHost, trade: CoinTrade<T, C, R>) {
+    this.#host = host;
+    this.#trade = trade;
+  }
+
+  begin(id: SessionId, payee: PayeeIdentity, _budget: Value): void {
+    this.#sessions.set(id, { id, payee, target: undefined, sent: [], job: undefined });
+  }
+
+  pay(id: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
+    const session = this.#sessions.get(id);
+    const read = session === undefined ? undefined : this.#read(session, target);
+    if (session === undefined || read === undefined) return refused('PAY_BAD_TARGET');
+    session.sent = [];
+    if (value === 0n) return { kind: 'ready' };
+    const sum = coinSum(value, most);
+    if (sum === undefined) return refused('PAY_LIMIT');
+    const ready = chooseCoins(this.#left.get(this.#trade.payeeOf(read)) ?? [], sum).coins;
+    this.#takeLeft(read, ready);
+    const job: Job<T, R> = {
+      ask: this.#host.newAsk(),
+      target: read,
+      sum,
+      most,
+      ready: [...ready],
+      making: 0,
+      attempts: 0,
+      advancing: false,
+      short: false,
+      unbought: undefined,
+    };
+    session.job = job;
+    return this.#advance(session, job) ?? { kind: 'pending', ask: job.ask };
+  }
+
+  onAnswer(answer: Answer): Outcome<Paid> | undefined {
+    this.#outcome = undefined;
+    return this.#trade.onAnswer(answer) ? this.#outcome : undefined;
+  }
+
+  onChain(_event: ChainEvent): void {}
+
+  onRefused(id: SessionId, _fault: PaymentFault): void {
+    const session = this.#sessions.get(id);
+    if (session?.target === undefined) return;
+    this.#putBack(session.target.read, session.sent);
+    session.sent = [];
+  }
+
+  /** A coin is worth as much to another payee, so there is nothing to close. */
+  finish(_session: SessionId): undefined {}
+
+  ended(id: SessionId): void {
+    const session = this.#sessions.get(id);
+    const job = session?.job;
+    this.#sessions.delete(id);
+    if (session !== undefined) session.job = undefined;
+    if (job !== undefined) this.#putBack(job.target, job.ready);
+  }
+
+  #read(session: Session<T, R>, bytes: Uint8Array): T | undefined {
+    if (session.target !== undefined && equalBytes(session.target.bytes, bytes)) return session.target.read;
+    const read = this.#trade.readTarget(session.payee, bytes);
+    if (read !== undefined) session.target = { bytes: bytes.slice(), read };
+    return read;
+  }
+
+  /** Goes on until something must be waited for (undefined), or the payment is there. */
+  #advance(session: Session<T, R>, job: Job<T, R>): Paid | undefined {
+    job.advancing = true;
+    let paid: Paid | undefined;
+    while (paid === undefined && job.making === 0) paid = this.#step(session, job);
+    job.advancing = false;
+    return paid;
+  }
+
+  #step(session: Session<T, R>, job: Job<T, R>): Paid | undefined {
+    const { sum, grain } = job.sum;
+    const lacking = sum - sumOf(job.ready);
+    if (lacking <= 0n) return this.#send(session, job);
+    if (++job.attempts > attemptsMax) return this.#giveUp(session, job, { code: 'PAY_PARTY_UNAVAILABLE' });
+    const { coins, missing } = chooseCoins(this.#trade.coins(), { sum: lacking, grain });
+    if (missing === 0n) {
+      this.#makeOut(session, job, coins);
+    } else if (job.unbought === undefined) {
+      this.#buy(session, job, missing);
+    } else {
+      const large = leastCovering(this.#trade.coins(), lacking);
+      const total = sumOf(job.ready) + (large?.value ?? 0n);
+      if (large === undefined || (job.most !== undefined && total > job.most))
+        return this.#giveUp(session, job, job.unbought);
+      this.#makeOut(session, job, [large]);
+    }
+    return undefined;
+  }
+
+  #send(session: Session<T, R>, job: Job<T, R>): Paid {
+    session.job = undefined;
+    session.sent = job.ready;
+    return {
+      kind: 'send',
+      payment: this.#trade.payment(job.target, job.ready),
+      value: sumOf(job.ready),
+      persist: job.ready.flatMap(coin => coin.persist),
+    };
+  }
+
+  #giveUp(session: Session<T, R>, job: Job<T, R>, fault: PayFault): Paid {
+    session.job = undefined;
+    this.#putBack(job.target, job.ready);
+    return { kind: 'refused', fault };
+  }
+
+  #makeOut(session: Session<T, R>, job: Job<T, R>, coins: readonly C[]): void {
+    job.making += coins.length;
+    for (const coin of coins) {
+      this.#trade.makeOut(coin, job.target, ready => {
+        job.making -= 1;
+        if (ready !== undefined && session.job === job) job.ready.push(ready);
+        else if (ready !== undefined) this.#putBack(job.target, [ready]);
+        this.#goOn(session, job);
+      });
+    }
+  }
+
+  #buy(session: Session<T, R>, job: Job<T, R>, missing: Value): void {
+    const exponents = exponentsOf(missing);
+    const fitting = Math.max(1, Math.floor(purchaseCoinsMax / exponents.length));
+    const times = job.short ? 1 : Math.min(paymentsPerPurchase, fitting);
+    job.making += 1;
+    this.#trade.buy(Array.from({ length: times }, () => exponents).flat(), purchase => {
+      job.making -= 1;
+      if (purchase === 'unavailable') job.unbought = { code: 'PAY_PARTY_UNAVAILABLE' };
+      else if (purchase === 'noFunds' && times === 1) job.unbought = { code: 'PAY_NO_FUNDS' };
+      else if (purchase === 'noFunds') job.short = true;
+      this.#goOn(session, job);
+    });
+  }
+
+  /** After something that was waited for; what is done at once goes on by itself. */
+  #goOn(session: Session<T, R>, job: Job<T, R>): void {
+    if (job.making > 0 || job.advancing || session.job !== job) return;
+    const result = this.#advance(session, job);
+    if (result !== undefined) this.#outcome = { session: session.id, result };
+  }
+
+  #putBack(target: T, coins: readonly R[]): void {
+    const payee = this.#trade.payeeOf(target);
+    if (coins.length > 0) this.#left.set(payee, [...(this.#left.get(payee) ?? []), ...coins]);
+  }
+
+  #takeLeft(target: T, coins: readonly R[]): void {
+    const payee = this.#trade.payeeOf(target);
+    const rest = (this.#left.get(payee) ?? []).filter(coin => !coins.includes(coin));
+    if (rest.length === 0) this.#left.delete(payee);
+    else this.#left.set(payee, rest);
+  }
+}
+
+function sumOf(coins: readonly { readonly value: Value }[]): Value {
+  return coins.reduce((sum, { value }) => sum + value, 0n);
+}
+
+function refused(code: PayFault['code']): Paid {
+  return { kind: 'refused', fault: { code } };
+}

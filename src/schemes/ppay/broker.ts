@@ -1,0 +1,275 @@
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts';
+import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
+import { purchaseCoinsMax } from '../../payment/denominations.ts';
+import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import type { StoreWrite } from '../../ports.ts';
+import { BrokerBooks, type BrokerCoin } from './broker-books.ts';
+import {
+  agree,
+  contradict,
+  covers,
+  endOf,
+  extended,
+  holderAt,
+  holderOf,
+  isGenuine,
+  serialOf,
+  startOf,
+} from './coin-path.ts';
+import { type Fraud, fraudIn, isUnjustified, proofOf, unanswered, unansweredProof } from './fraud.ts';
+import {
+  accountMessage,
+  accountOp,
+  answerOp,
+  assignedAnswer,
+  assignedCoin,
+  boughtReply,
+  buyBody,
+  type CoinPath,
+  contradictedAnswer,
+  historyMax,
+  pathRequest,
+  rawCoin,
+  reportRequest,
+  requestOp,
+  schemeId,
+  syncBody,
+  syncPathsMax,
+  syncReply,
+} from './messages.ts';
+
+/** How long a coin lives. */
+const coinSeconds = 90 * 86_400;
+/** An owner that cannot be reached for so long, and that must say by whose hand-over it assigned a coin, is convicted. */
+const ownerAnswerSeconds = 7n * 86_400n;
+/** Paths kept of one coin, and claims: those beyond are told no more. */
+const pathsMax = 32;
+const exponentMax = 50;
+
+/** Sells coins and takes them back, assigns them while their owner is away, and finds out who spent one twice. */
+export class PPayBroker implements BrokerSide {
+  readonly #host: BrokerHost;
+  readonly #books: BrokerBooks;
+
+  constructor(host: BrokerHost) {
+    this.#host = host;
+    this.#books = new BrokerBooks(host.store);
+  }
+
+  outstandingMsat(): Value {
+    return this.#books.outstandingMsat;
+  }
+
+  serve(request: Uint8Array): Served {
+    switch (request[0]) {
+      case requestOp.account:
+        return this.#serveAccount(request);
+      case requestOp.reassign:
+      case requestOp.deposit:
+        return this.#servePath(request);
+      case requestOp.report:
+        return this.#serveReport(request);
+      default:
+        return refused('malformed');
+    }
+  }
+
+  /** Convicts owners that have shown nothing for too long. */
+  onTick(): readonly StoreWrite[] {
+    const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
+    return this.#books.overdue(before).flatMap(([serial, record]) => this.#convictSilent(serial, record));
+  }
+
+  #serveAccount(request: Uint8Array): Served {
+    const message = accountMessage.decode(request);
+    if (message === undefined) return refused('malformed');
+    return this.#host.once(message.envelope, (account, body) => {
+      if (body[0] === accountOp.buy) return this.#sell(account, body);
+      if (body[0] === accountOp.sync) return this.#tell(account, body);
+      return refused('malformed');
+    });
+  }
+
+  #sell(account: Uint8Array, body: Uint8Array): Served {
+    const wish = buyBody.decode(body);
+    if (wish === undefined || wish.exponents.length === 0 || wish.exponents.length > purchaseCoinsMax)
+      return refused('malformed');
+    if (wish.exponents.some(exponent => exponent > exponentMax)) return refused('badTerms');
+    const values = wish.exponents.map(exponent => 1n << BigInt(exponent));
+    const sum = values.reduce((total, value) => total + value, 0n);
+    const paid = this.#host.accounts.issue(schemeId, account, sum);
+    if (paid === undefined) return refused('overspent');
+    const expirySeconds = this.#nowSeconds() + coinSeconds;
+    const coins = values.map(value =>
+      rawCoin.sign(this.#host.key, {
+        serial: this.#host.entropy.bytes(20),
+        owner: account,
+        value,
+        expirySeconds,
+      }),
+    );
+    const reply = boughtReply.encode({ coins });
+    return { kind: 'reply', reply, persist: [...paid, ...coins.map(coin => this.#books.sold(coin))] };
+  }
+
+  #tell(owner: Uint8Array, body: Uint8Array): Served {
+    const wish = syncBody.decode(body);
+    if (wish === undefined) return refused('malformed');
+    const entries = this.#books.queued(owner, wish.after).slice(0, syncPathsMax);
+    const wanted = this.#books.wantedOf(owner).map(serial => fromHex(serial) ?? new Uint8Array(20));
+    const last = entries.at(-1)?.[0] ?? wish.after;
+    const reply = syncReply.encode({ last, paths: entries.map(([, path]) => path), wanted });
+    return { kind: 'reply', reply, persist: this.#books.heard(owner, wish.after) };
+  }
+
+  #servePath(request: Uint8Array): Served {
+    const message = pathRequest.decode(request);
+    if (message === undefined || message.path.layers.length === 0) return refused('malformed');
+    const { op, path } = message;
+    const record = this.#books.get(serialOf(path));
+    if (record === undefined) return refused('unknownChannel');
+    if (!isGenuine(path, this.#host.key.publicKey)) return refused('badSignature');
+    const isDeposit = equalBytes(holderOf(path), this.#host.key.publicKey);
+    if (isDeposit !== (op === requestOp.deposit)) return refused('badTerms');
+    if (record.coin.expirySeconds <= this.#nowSeconds()) return refused('expired');
+    if (record.paths.some(known => contradict(known, path, this.#host.key.publicKey)))
+      return this.#contradict(record, path);
+    const known = record.paths.at(-1);
+    const isNews = known === undefined || endOf(path) > endOf(known);
+    // What is neither new nor known was passed over: its owner has assigned the coin past it.
+    if (!isNews && !record.paths.some(each => covers(each, path))) return this.#contradict(record, path);
+    return isDeposit ? this.#credit(record, path, isNews) : this.#assign(record, path, isNews);
+  }
+
+  #credit(record: BrokerCoin, path: CoinPath, isNews: boolean): Served {
+    const reply = new Uint8Array(0);
+    if (!isNews) return { kind: 'reply', reply, persist: [] };
+    const depositor = holderAt(path, endOf(path) - 1n) ?? path.assigned.holder;
+    const written = this.#books.put(serialOf(path), {
+      ...record,
+      paths: withPath(record.paths, path),
+      deposited: 1,
+    });
+    const credited = this.#host.accounts.deposit(schemeId, depositor, record.coin.value);
+    return { kind: 'reply', reply, persist: [written, ...credited] };
+  }
+
+  #assign(record: BrokerCoin, path: CoinPath, isNews: boolean): Served {
+    const { coin } = record;
+    const assigned = assignedCoin.sign(this.#host.key, {
+      coin,
+      holder: holderOf(path),
+      position: endOf(path),
+    });
+    const reply = assignedAnswer.encode({ op: answerOp.assigned, assigned });
+    if (!isNews) return { kind: 'reply', reply, persist: [] };
+    const written = this.#books.put(serialOf(path), { ...record, paths: withPath(record.paths, path) });
+    return { kind: 'reply', reply, persist: [written, ...this.#books.queue(path)] };
+  }
+
+  /** What somebody shows contradicts what is known: a cheat is proven by both, or the owner must say more. */
+  #contradict(record: BrokerCoin, path: CoinPath): Served {
+    const found = this.#fraudAmong(record, [path]);
+    const other = found?.known;
+    const reply =
+      other === undefined ? undefined : contradictedAnswer.encode({ op: answerOp.contradicted, path: other });
+    const claims = withClaim(record, path);
+    const asked = { ...record, claims, askedSeconds: record.askedSeconds || BigInt(this.#nowSeconds()) };
+    const persist =
+      found === undefined
+        ? [this.#books.put(serialOf(path), asked)]
+        : this.#convict({ ...record, claims }, found.fraud);
+    return { kind: 'reply', reply: reply ?? Uint8Array.of(answerOp.undecided), persist };
+  }
+
+  /** Two paths of a coin, or what its owner knows of it twice. */
+  #serveReport(request: Uint8Array): Served {
+    const message = reportRequest.decode(request);
+    if (message === undefined) return refused('malformed');
+    const { first, second } = message;
+    const record = this.#books.get(serialOf(first));
+    if (record === undefined || serialOf(second) !== serialOf(first)) return refused('unknownChannel');
+    const { publicKey } = this.#host.key;
+    if (!isGenuine(first, publicKey, historyMax) || !isGenuine(second, publicKey, historyMax))
+      return refused('badSignature');
+    const found = this.#fraudAmong(record, [first, second]);
+    const persist = found === undefined ? this.#explained(record, first) : this.#convict(record, found.fraud);
+    return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
+  /** What an owner shows may say how a coin came past what was claimed. */
+  #explained(record: BrokerCoin, history: CoinPath): readonly StoreWrite[] {
+    const claims = record.claims.filter(claim => !(covers(history, claim) && agree(history, claim)));
+    if (claims.length === record.claims.length || !record.paths.every(path => agree(history, path)))
+      return [];
+    const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
+    return [this.#books.put(toHex(record.coin.serial), { ...record, claims, askedSeconds })];
+  }
+
+  #fraudAmong(
+    { paths, claims }: BrokerCoin,
+    shown: readonly CoinPath[],
+  ): { readonly fraud: Fraud; readonly known: CoinPath } | undefined {
+    for (const path of shown) {
+      for (const known of [...paths, ...claims, ...shown]) {
+        const fraud = fraudIn(path, known, this.#host.key.publicKey);
+        if (fraud !== undefined) return { fraud, known };
+      }
+    }
+    return undefined;
+  }
+
+  /** Once for each coin: the proof is filed, and what the coin is worth is taken from whoever spent it twice. */
+  #convict(record: BrokerCoin, fraud: Fraud): readonly StoreWrite[] {
+    if (record.judged === 1) return [];
+    const { coin } = record;
+    return [
+      this.#books.put(toHex(coin.serial), { ...record, judged: 1 }),
+      ...this.#host.file(proofOf(fraud)),
+      ...this.#host.accounts.charge(fraud.guilty, coin.value),
+    ];
+  }
+
+  #convictSilent(serial: string, record: BrokerCoin): readonly StoreWrite[] {
+    const { coin, askedSeconds } = record;
+    const { owner } = coin;
+    for (const one of [...record.paths, ...record.claims]) {
+      for (const other of [...record.claims, ...record.paths]) {
+        if (!isUnjustified(one, other, this.#host.key.publicKey)) continue;
+        const word = unanswered.sign(this.#host.key, { serial: coin.serial, owner, askedSeconds });
+        const proof = unansweredProof(this.#host.key.publicKey, one, other, unanswered.encode(word));
+        return [
+          this.#books.put(serial, { ...record, judged: 1 }),
+          ...this.#host.file(proof),
+          ...this.#host.accounts.charge(owner, coin.value),
+        ];
+      }
+    }
+    // It was no contradiction, only a path that is long passed over.
+    return [this.#books.put(serial, { ...record, claims: [], askedSeconds: 0n })];
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#host.clock.wallMs() / 1_000);
+  }
+}
+
+function withPath(paths: readonly CoinPath[], path: CoinPath): readonly CoinPath[] {
+  const last = paths.at(-1);
+  if (last === undefined || startOf(path) > endOf(last) || startOf(path) < startOf(last))
+    return [...paths.slice(1 - pathsMax), path];
+  const longer = extended(last, path);
+  return longer.layers.length > historyMax
+    ? [...paths.slice(1 - pathsMax), path]
+    : [...paths.slice(0, -1), longer];
+}
+
+function withClaim({ claims }: BrokerCoin, path: CoinPath): readonly CoinPath[] {
+  return claims.length < pathsMax && !claims.some(claim => agree(claim, path) && endOf(claim) >= endOf(path))
+    ? [...claims, path]
+    : claims;
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

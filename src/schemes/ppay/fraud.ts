@@ -1,0 +1,151 @@
+import { equalBytes } from '../../base/bytes.ts';
+import { fixedBytes, u64 } from '../../base/struct.ts';
+import type { CheatProof, Verdict } from '../../payment/proof.ts';
+import { publicKeyBytes, statement } from '../../payment/statement.ts';
+import { contradict, endOf, handoverAt, holderAt, isGenuine, startOf } from './coin-path.ts';
+import {
+  assignedCoin,
+  type CoinPath,
+  coinPath,
+  handover,
+  historyMax,
+  rawCoin,
+  schemeName,
+} from './messages.ts';
+
+/** What a party has signed twice. */
+export type Cheat = 'double-handover' | 'double-assignment';
+
+/** Two statements of one key that cannot both be honest. Nobody but the holder of that key can have made them. */
+export interface Fraud {
+  readonly cheat: Cheat;
+  readonly guilty: Uint8Array;
+  readonly parts: readonly [Uint8Array, Uint8Array];
+}
+
+/**
+ * What proves that somebody cheated, in two genuine paths of one coin: a holder that handed it to two, or an owner (or a
+ * broker) that assigned one position to two. Undefined: the paths contradict each other by no one key's statements.
+ */
+export function fraudIn(one: CoinPath, other: CoinPath, broker: Uint8Array): Fraud | undefined {
+  if (!equalBytes(one.assigned.coin.serial, other.assigned.coin.serial)) return undefined;
+  return doubleHandover(one, other) ?? doubleAssignment(one, other, broker);
+}
+
+function doubleHandover(one: CoinPath, other: CoinPath): Fraud | undefined {
+  for (let position = startOf(one); position < endOf(one); position++) {
+    const [a, b] = [handoverAt(one, position), handoverAt(other, position)];
+    const [by, byOther] = [holderAt(one, position), holderAt(other, position)];
+    if (a === undefined || b === undefined || by === undefined || byOther === undefined) continue;
+    if (!equalBytes(by, byOther) || equalBytes(a.next, b.next)) continue;
+    return { cheat: 'double-handover', guilty: by, parts: [handover.encode(a), handover.encode(b)] };
+  }
+  return undefined;
+}
+
+function doubleAssignment(one: CoinPath, other: CoinPath, broker: Uint8Array): Fraud | undefined {
+  const [a, b] = [one.assigned, other.assigned];
+  if (a.position !== b.position || equalBytes(a.holder, b.holder)) return undefined;
+  for (const signer of [a.coin.owner, broker]) {
+    if (assignedCoin.isBy(signer, a) && assignedCoin.isBy(signer, b))
+      return {
+        cheat: 'double-assignment',
+        guilty: signer,
+        parts: [assignedCoin.encode(a), assignedCoin.encode(b)],
+      };
+  }
+  return undefined;
+}
+
+/** True when the proof holds by itself: `guilty` has signed both parts, and they contradict each other. */
+export function isProven({ cheat, guilty, parts: [one, other] }: Fraud): boolean {
+  if (cheat === 'double-handover') {
+    const [a, b] = [handover.decode(one), handover.decode(other)];
+    if (a === undefined || b === undefined) return false;
+    const samePlace = equalBytes(a.serial, b.serial) && a.position === b.position;
+    return samePlace && !equalBytes(a.next, b.next) && handover.isBy(guilty, a) && handover.isBy(guilty, b);
+  }
+  const [a, b] = [assignedCoin.decode(one), assignedCoin.decode(other)];
+  if (a === undefined || b === undefined) return false;
+  const samePlace = equalBytes(a.coin.serial, b.coin.serial) && a.position === b.position;
+  return (
+    samePlace &&
+    equalBytes(rawCoin.encode(a.coin), rawCoin.encode(b.coin)) &&
+    !equalBytes(a.holder, b.holder) &&
+    assignedCoin.isBy(guilty, a) &&
+    assignedCoin.isBy(guilty, b)
+  );
+}
+
+/** The broker's word that an owner, asked by what hand-over it assigned a coin, has shown none. */
+export const unanswered = statement('ppay unanswered', {
+  serial: fixedBytes(20),
+  owner: fixedBytes(publicKeyBytes),
+  askedSeconds: u64,
+});
+
+export function proofOf({ cheat, guilty, parts }: Fraud): CheatProof {
+  return { scheme: schemeName, cheat, parts: [guilty, ...parts] };
+}
+
+/** Two paths that contradict each other, of which the owner has signed the second, and no hand-over between them. */
+export function unansweredProof(
+  broker: Uint8Array,
+  first: CoinPath,
+  second: CoinPath,
+  word: Uint8Array,
+): CheatProof {
+  const parts = [second.assigned.coin.owner, broker, coinPath.encode(first), coinPath.encode(second), word];
+  return { scheme: schemeName, cheat: 'unanswered', parts };
+}
+
+/** True when the owner assigned what the second path starts with although, by the first, nobody had handed it over so. */
+export function isUnjustified(first: CoinPath, second: CoinPath, broker: Uint8Array): boolean {
+  const { assigned } = second;
+  return (
+    startOf(second) > startOf(first) &&
+    assignedCoin.isBy(assigned.coin.owner, assigned) &&
+    contradict(first, second, broker)
+  );
+}
+
+/** Who is guilty, if the proof holds. */
+export function judge(proof: CheatProof): Verdict {
+  const { cheat, parts } = proof;
+  if (cheat === 'unanswered') return judgeUnanswered(parts);
+  const [guilty, one, other] = parts;
+  if ((cheat !== 'double-handover' && cheat !== 'double-assignment') || parts.length !== 3) return unproven;
+  if (!isProven({ cheat, guilty, parts: [one, other] })) return unproven;
+  if (cheat === 'double-handover')
+    return { guilty, role: 'holder', what: 'handed one coin to two, or spent it and handed it in' };
+  const owner = assignedCoin.decode(one)?.coin.owner;
+  const role = owner !== undefined && equalBytes(owner, guilty) ? 'owner' : 'broker';
+  return { guilty, role, what: 'assigned one coin to two' };
+}
+
+const unproven: Verdict = { guilty: undefined, why: 'the two statements do not contradict each other' };
+
+function judgeUnanswered(parts: readonly Uint8Array[]): Verdict {
+  const [owner, broker, one, other, said] = parts;
+  const [first, second, word] = [
+    coinPath.decode(one ?? none),
+    coinPath.decode(other ?? none),
+    unanswered.decode(said ?? none),
+  ];
+  if (parts.length !== 5 || first === undefined || second === undefined || word === undefined)
+    return unproven;
+  const { coin } = second.assigned;
+  const holds =
+    equalBytes(owner, coin.owner) &&
+    equalBytes(owner, word.owner) &&
+    equalBytes(word.serial, coin.serial) &&
+    equalBytes(first.assigned.coin.serial, coin.serial) &&
+    unanswered.isBy(broker, word) &&
+    isGenuine(first, broker, historyMax) &&
+    isGenuine(second, broker, historyMax) &&
+    isUnjustified(first, second, broker);
+  if (!holds) return unproven;
+  return { guilty: owner, role: 'owner', what: 'assigned a coin that its holder had not handed over' };
+}
+
+const none = new Uint8Array(0);

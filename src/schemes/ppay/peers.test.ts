@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { handedOver, pathOf } from './coin-path.ts';
+import { judge } from './fraud.ts';
+import { type PPayScheme, ppay } from './index.ts';
+import {
+  answerOp,
+  assignedCoin,
+  type CoinPath,
+  type PaidCoin,
+  paidCoin,
+  pathRequest,
+  paymentMessage,
+  paymentOp,
+  rawCoin,
+  requestOp,
+  schemeId,
+  targetMessage,
+} from './messages.ts';
+
+const deskOf = (peer: Peer) => (peer.scheme as PPayScheme).desk;
+const value = 1_024n;
+
+function peersOf(seed: string, variant?: string) {
+  const coins = new CoinWorld(ppay, seed);
+  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name =>
+    coins.peer(name, variant),
+  );
+  return { coins, owner, relay, other, third };
+}
+
+/** The coins that a peer's disk says it was paid. */
+function heldBy(peer: Peer): readonly PaidCoin[] {
+  return [...peer.process.store.durable()]
+    .filter(([key]) => key.startsWith('ppay/held/'))
+    .map(([, bytes]) => paidCoin.decode(bytes)!);
+}
+
+/** A payment with coins of the payer's own making. */
+function payWith(from: Peer, to: Peer, coins: readonly CoinPath[]): string {
+  const session = from.at.port;
+  const { nonce } = targetMessage.decode(to.process.turn(() => to.payee.target(session)))!;
+  const paid = coins.map(path => ({ path, ownerAt: [] }));
+  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, nonce, coins: paid });
+  const redeemed = to.take(session, bytes);
+  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
+}
+
+const reassign = (path: CoinPath) => pathRequest.encode({ op: requestOp.reassign, path });
+const deposit = (path: CoinPath) => pathRequest.encode({ op: requestOp.deposit, path });
+
+/** Who the broker's one proof convicts, once anybody can check it. */
+function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: string } {
+  expect(coins.broker.proofs).toHaveLength(1);
+  const verdict = judge(coins.broker.proofs[0]);
+  return { guilty: toHex(verdict.guilty ?? new Uint8Array(0)), role: 'role' in verdict ? verdict.role : '' };
+}
+const guilt = (peer: Peer, role: string) => ({ guilty: toHex(peer.account.publicKey), role });
+
+describe('a coin of PPay goes from peer to peer', () => {
+  it('by its owner alone, and is then handed in', () => {
+    const { coins, owner, relay, other } = peersOf('online');
+    expect(owner.pay(relay, value)).toBe(value);
+    const seen = coins.watch();
+    expect(relay.pay(other, value)).toBe(value);
+    expect(seen).toEqual(['relay > owner']);
+    const before = coins.broker.balanceOf(other);
+    other.do(() => deskOf(other).deposit());
+    expect(coins.broker.balanceOf(other) - before).toBe(value);
+    expect(deskOf(other).spendableMsat).toBe(0n);
+  });
+
+  it('by the broker while its owner is away, of which the owner hears when it is back', () => {
+    const { coins, owner, relay, other, third } = peersOf('downtime');
+    expect(owner.pay(relay, value)).toBe(value);
+    coins.trouble(owner.at, 'absent');
+    const seen = coins.watch();
+    expect(relay.pay(other, value)).toBe(value);
+    expect(seen).toEqual(['relay > broker']);
+    coins.trouble(owner.at, undefined);
+    owner.restart();
+    const later = coins.watch();
+    expect(other.pay(third, value)).toBe(value);
+    expect(later).toEqual(['other > owner']);
+    third.do(() => deskOf(third).deposit());
+    expect(coins.broker.proofs).toEqual([]);
+    expect(coins.broker.side.outstandingMsat()).toBe(deskOf(owner).spendableMsat);
+  });
+
+  it.each(['late', 'lying'] as const)('by the broker while its owner is %s', trouble => {
+    const { coins, owner, relay, other } = peersOf(trouble);
+    expect(owner.pay(relay, value)).toBe(value);
+    coins.trouble(owner.at, trouble);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('by an owner that was restarted, and a holder and a broker that were', () => {
+    const { coins, owner, relay, other, third } = peersOf('restarts');
+    expect(owner.pay(relay, value)).toBe(value);
+    for (const node of [owner, relay, coins.broker]) node.restart();
+    coins.settle();
+    expect(relay.pay(other, value)).toBe(value);
+    for (const node of [owner, other, coins.broker]) node.restart();
+    coins.settle();
+    expect(other.pay(third, value)).toBe(value);
+    expect(deskOf(third).receivedMsat).toBe(value);
+  });
+
+  it('in layers while nobody can be asked, which are peeled later', () => {
+    const { coins, owner, relay, other, third } = peersOf('layers');
+    expect(owner.pay(relay, value)).toBe(value);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, 'absent');
+    expect(relay.pay(other, value)).toBe(value);
+    expect(other.pay(third, value)).toBe(value);
+    expect(heldBy(third)[0].path.layers).toHaveLength(2);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, undefined);
+    third.restart();
+    coins.settle();
+    third.do(() => deskOf(third).deposit());
+    expect(coins.broker.proofs).toEqual([]);
+    expect(coins.broker.balanceOf(third)).toBe(10n ** 9n + value);
+  });
+
+  it('back to its owner, and on', () => {
+    const { owner, relay, other } = peersOf('circle');
+    expect(owner.pay(relay, value)).toBe(value);
+    expect(relay.pay(owner, value)).toBe(value);
+    expect(deskOf(owner).receivedMsat).toBe(value);
+    expect(owner.pay(other, value)).toBe(value);
+  });
+});
+
+describe('whoever cheats with coins of PPay', () => {
+  it('as holder that hands one to two peers by its owner, is refused and convicted', () => {
+    const { coins, owner, relay, other, third } = peersOf('double by owner');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    const [one, two] = [other, third].map(next => handedOver(path, relay.account, next.account.publicKey));
+    expect(relay.ask(owner.at, reassign(one))).toMatchObject({ 0: answerOp.assigned });
+    expect(relay.ask(owner.at, reassign(two))).toMatchObject({ 0: answerOp.contradicted });
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+    expect(coins.broker.balanceOf(relay)).toBe(10n ** 9n - value);
+  });
+
+  it('as holder that spends it by the broker and by its owner, is convicted once the owner is back', () => {
+    const { coins, owner, relay, other, third } = peersOf('double by broker');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    const [one, two] = [other, third].map(next => handedOver(path, relay.account, next.account.publicKey));
+    expect(relay.ask(coins.broker.at, reassign(one))).toMatchObject({ 0: answerOp.assigned });
+    expect(relay.ask(owner.at, reassign(two))).toMatchObject({ 0: answerOp.assigned });
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+  });
+
+  it('as holder that spends it and hands it in, is convicted by what its owner shows', () => {
+    const { coins, owner, relay, other } = peersOf('spent and handed in');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    expect(relay.pay(other, value)).toBe(value);
+    relay.ask(coins.broker.at, deposit(handedOver(path, relay.account, coins.broker.key.publicKey)));
+    other.do(() => deskOf(other).deposit());
+    expect(coins.broker.proofs).toEqual([]);
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+  });
+
+  it('as holder that layers it for two peers, is convicted when both are peeled', () => {
+    const { coins, owner, relay, other, third } = peersOf('double layers');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    for (const to of [other, third])
+      expect(payWith(relay, to, [handedOver(path, relay.account, to.account.publicKey)])).toBe('added');
+    coins.settle();
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+  });
+
+  it('as former holder that spends it again at the broker, is convicted by what its owner shows', () => {
+    const { coins, owner, relay, other, third } = peersOf('former holder');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    relay.pay(other, value);
+    other.pay(third, value);
+    third.do(() => deskOf(third).deposit());
+    const again = handedOver(path, relay.account, other.account.publicKey);
+    const elsewhere = handedOver(path, relay.account, owner.account.publicKey);
+    expect(relay.ask(coins.broker.at, reassign(again))).toMatchObject({ 0: answerOp.undecided });
+    expect(relay.ask(coins.broker.at, reassign(elsewhere))).toMatchObject({ 0: answerOp.contradicted });
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+  });
+
+  it('as owner that assigns it to two, is convicted when both hand it in', () => {
+    const { coins, owner, relay, other } = peersOf('double assignment');
+    owner.pay(relay, value);
+    const { coin } = heldBy(relay)[0].path.assigned;
+    const again = assignedCoin.sign(owner.account, { coin, holder: other.account.publicKey, position: 1n });
+    expect(payWith(owner, other, [pathOf(again)])).toBe('added');
+    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    expect(convicted(coins)).toEqual(guilt(owner, 'owner'));
+    expect(coins.broker.balanceOf(relay)).toBe(10n ** 9n + value);
+    expect(coins.broker.balanceOf(other)).toBe(10n ** 9n);
+  });
+
+  it('as owner that assigns what was not handed over, is convicted when it has nothing to show', () => {
+    const { coins, owner, relay, other } = peersOf('unjustified');
+    owner.pay(relay, value);
+    const { coin } = heldBy(relay)[0].path.assigned;
+    const forged = assignedCoin.sign(owner.account, { coin, holder: other.account.publicKey, position: 2n });
+    expect(payWith(owner, other, [pathOf(forged)])).toBe('added');
+    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    owner.restart();
+    coins.settle();
+    coins.broker.tick();
+    expect(coins.broker.proofs).toEqual([]);
+    coins.world.runFor(8 * 86_400_000);
+    coins.broker.tick();
+    expect(convicted(coins)).toEqual(guilt(owner, 'owner'));
+  });
+
+  it('by a coin of its own making, or of more value, or of another, is refused', () => {
+    const { owner, relay, other } = peersOf('forged');
+    owner.pay(relay, value);
+    const { path } = heldBy(relay)[0];
+    const { coin } = path.assigned;
+    const minted = rawCoin.sign(owner.account, { ...coin, value: 1n << 40n });
+    const more = { ...coin, value: coin.value * 2n };
+    for (const raw of [minted, more]) {
+      const assigned = assignedCoin.sign(owner.account, {
+        coin: raw,
+        holder: other.account.publicKey,
+        position: 1n,
+      });
+      expect(payWith(owner, other, [pathOf(assigned)])).toBe('badSignature');
+    }
+    expect(payWith(owner, other, [path])).toBe('badTerms');
+    const stolen = handedOver(path, other.account, other.account.publicKey);
+    expect(payWith(other, other, [stolen])).toBe('badSignature');
+    const good = handedOver(path, relay.account, other.account.publicKey);
+    expect(payWith(relay, other, [good, good])).toBe('stale');
+    expect(payWith(relay, other, [good])).toBe('added');
+    expect(payWith(relay, other, [good])).toBe('stale');
+  });
+
+  it('by more than is in its account, is refused', () => {
+    const { owner, relay } = peersOf('overspent');
+    expect(owner.pay(relay, 10n ** 9n + 1n)).toBe('PAY_NO_FUNDS');
+    expect(owner.pay(relay, 10n ** 6n)).toBeTypeOf('bigint');
+  });
+
+  it('by handing a coin in twice, gains nothing', () => {
+    const { coins, owner, relay } = peersOf('twice in');
+    owner.pay(relay, value);
+    const request = deposit(handedOver(heldBy(relay)[0].path, relay.account, coins.broker.key.publicKey));
+    for (let time = 0; time < 3; time++)
+      expect(relay.ask(coins.broker.at, request)).toEqual(new Uint8Array(0));
+    expect(coins.broker.balanceOf(relay)).toBe(10n ** 9n + value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('with noise, gets no more than a word', () => {
+    const { coins, owner } = peersOf('noise');
+    const stranger = SigningKey.fresh(coins.world.entropy);
+    const requests = [
+      new Uint8Array(0),
+      ...[1, 2, 3, 4, 9].map(op => Uint8Array.of(op, ...coins.world.entropy.bytes(300))),
+      Uint8Array.of(requestOp.account, 0, 0),
+      Uint8Array.from(stranger.publicKey),
+    ];
+    for (const at of [owner.at, coins.broker.at])
+      for (const request of requests) expect(owner.ask(at, request)).toBeTypeOf('string');
+  });
+});
