@@ -1,9 +1,11 @@
-import type { Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import { socketAnswerMsMax, socketBlockBytes, socketBlocksSpareMax } from '../base/limits.ts';
 import type { CloseReason } from '../ports.ts';
 
-/** Blocks that carry bytes to sockets, used again and again by all connections of a port. */
+/** Blocks that carry bytes to and from sockets, used again and again by all connections of a port. */
 export class BlockPool {
+  /** Holds what was read last, until it is told. */
+  readonly forReading = Buffer.allocUnsafeSlow(socketBlockBytes);
   readonly #spare: Buffer[] = [];
 
   take(): Buffer {
@@ -27,6 +29,9 @@ export interface SocketUser {
   gone(): void;
 }
 
+/** Accepted, or yet to be dialed: only then Node lets us say where its bytes go. */
+export type SocketSource<S extends Socket> = S | ((onread: OnReadOpts) => S);
+
 /** Blocks that are less full than this are copied to their size, so that a slow reader does not hold many nearly empty blocks. */
 const blockShareMin = socketBlockBytes / 4;
 
@@ -35,8 +40,8 @@ const blockShareMin = socketBlockBytes / 4;
  * bytes that the kernel has not taken. Node emits all events of sockets from its event loop, never inside a call, which is
  * the ports' first rule.
  */
-export class PortSocket {
-  readonly #socket: Socket;
+export class PortSocket<S extends Socket = Socket> {
+  readonly socket: S;
   readonly #pool: BlockPool;
   readonly #writeBytesHigh: number;
   readonly #user: SocketUser;
@@ -48,16 +53,15 @@ export class PortSocket {
   #silent = false;
   #why: CloseReason = 'done';
 
-  constructor(socket: Socket, pool: BlockPool, writeBytesHigh: number, user: SocketUser) {
-    this.#socket = socket;
+  /** @param source a socket that was accepted, or what dials one that reads as it is told to. */
+  constructor(source: SocketSource<S>, pool: BlockPool, writeBytesHigh: number, user: SocketUser) {
+    const socket = typeof source === 'function' ? source(this.#readInto(pool.forReading)) : source;
+    this.socket = socket;
     this.#pool = pool;
     this.#writeBytesHigh = writeBytesHigh;
     this.#user = user;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => {
-      // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
-      if (!this.#silent) user.bytes(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-    });
+    if (socket === source) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
     socket.on('end', () => {
       if (!this.#silent) user.ended();
     });
@@ -75,7 +79,7 @@ export class PortSocket {
 
   /** Copies all of `bytes`. False: full, `writable` follows. A connection that is lost takes everything and sends nothing. */
   write(bytes: Uint8Array): boolean {
-    if (this.#silent || !this.#socket.writable) return true;
+    if (this.#silent || !this.socket.writable) return true;
     let at = 0;
     while (at < bytes.length) {
       this.#block ??= this.#pool.take();
@@ -94,18 +98,18 @@ export class PortSocket {
   }
 
   pause(): void {
-    if (!this.#silent) this.#socket.pause();
+    if (!this.#silent) this.socket.pause();
   }
 
   resume(): void {
-    if (!this.#silent) this.#socket.resume();
+    if (!this.#silent) this.socket.resume();
   }
 
   /** No more bytes from us. */
   end(): void {
     if (this.#silent) return;
     this.#flush();
-    this.#socket.end();
+    this.socket.end();
   }
 
   /** Sends what was written, for at most `lingerMs`, then closes. The user hears no more of it but `gone`. */
@@ -113,7 +117,7 @@ export class PortSocket {
     if (this.#silent) return;
     this.#flush();
     this.#silent = true;
-    const socket = this.#socket;
+    const socket = this.socket;
     if (socket.connecting) {
       socket.destroy();
       return;
@@ -134,11 +138,27 @@ export class PortSocket {
   /** At once, whatever was written. */
   destroy(why: CloseReason): void {
     this.#why = why;
-    this.#socket.destroy();
+    this.socket.destroy();
+  }
+
+  /** What is read is told at once, so all sockets of a port read into one block, and none makes garbage. */
+  #readInto(buffer: Buffer): OnReadOpts {
+    return {
+      buffer,
+      callback: (length, block) => {
+        this.#onBytes(block, length);
+        return true;
+      },
+    };
+  }
+
+  #onBytes(block: Uint8Array, length: number): void {
+    // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
+    if (!this.#silent) this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length));
   }
 
   get #pendingBytes(): number {
-    return this.#socket.writableLength + this.#used;
+    return this.socket.writableLength + this.#used;
   }
 
   readonly #flushLater = (): void => {
@@ -153,11 +173,11 @@ export class PortSocket {
     this.#block = undefined;
     this.#used = 0;
     if (filled.length < blockShareMin) {
-      this.#socket.write(Buffer.from(filled), this.#onWritten);
+      this.socket.write(Buffer.from(filled), this.#onWritten);
       this.#pool.give(block);
       return;
     }
-    this.#socket.write(filled, error => {
+    this.socket.write(filled, error => {
       // After a failure the kernel may still read the block: it is left to the garbage collector.
       if (!error) this.#pool.give(block);
       this.#onWritten(error);

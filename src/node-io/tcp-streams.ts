@@ -10,7 +10,7 @@ import {
 } from '../base/limits.ts';
 import type { AskId, Endpoint, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 import { NameLookup, type NameLookupOptions } from './name-lookup.ts';
-import { BlockPool, PortSocket } from './port-socket.ts';
+import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
 /** The connections of one node that are no links, over TCP and over unix sockets of its own, and its name lookups. */
@@ -73,12 +73,13 @@ export class TcpStreams implements StreamPort {
 
   connect(to: Endpoint): StreamId {
     assert(parseIp(to.host) !== undefined, 'connect is given an IP literal');
-    const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true });
-    const id = this.#add(socket);
-    socket.once('connect', () => {
-      if (this.#streams.has(id)) this.#to.onConnected(id, to);
+    return this.#add(onread => {
+      const id = this.#lastId;
+      const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true, onread });
+      return socket.once('connect', () => {
+        if (this.#streams.has(id)) this.#to.onConnected(id, to);
+      });
     });
-    return id;
   }
 
   write(stream: StreamId, bytes: Uint8Array): boolean {
@@ -136,10 +137,10 @@ export class TcpStreams implements StreamPort {
     else this.#to.onStreamAccepted(this.#add(socket), listener, from);
   }
 
-  #add(socket: Socket): StreamId {
+  #add(source: SocketSource<Socket>): StreamId {
     this.#lastId += 1;
     const id = this.#lastId;
-    const output = new PortSocket(socket, this.#pool, streamWriteBytesHigh, {
+    const output = new PortSocket(source, this.#pool, streamWriteBytesHigh, {
       bytes: bytes => this.#to.onStreamBytes(id, bytes),
       writable: () => this.#to.onStreamWritable(id),
       ended: () => this.#to.onStreamEnd(id),

@@ -1,13 +1,6 @@
 import { constants } from 'node:crypto';
-import type { Socket, TcpSocketConnectOpts } from 'node:net';
-import {
-  type ConnectionOptions,
-  connect,
-  createServer,
-  type SecureVersion,
-  type Server,
-  type TLSSocket,
-} from 'node:tls';
+import type { OnReadOpts, Socket, TcpSocketConnectOpts } from 'node:net';
+import { connect, createServer, type SecureVersion, type Server, type TLSSocket } from 'node:tls';
 import { assert } from '../base/assert.ts';
 import {
   linkHandshakeMsMax,
@@ -17,7 +10,7 @@ import {
   stopLingerMsMax,
 } from '../base/limits.ts';
 import type { CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId, LinkPort } from '../ports.ts';
-import { BlockPool, PortSocket } from './port-socket.ts';
+import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
 /** What a node shows in TLS. */
@@ -29,8 +22,7 @@ export interface TlsIdentity {
 }
 
 interface Link {
-  readonly socket: TLSSocket;
-  readonly output: PortSocket;
+  readonly output: PortSocket<TLSSocket>;
   readonly accepted: boolean;
 }
 
@@ -102,23 +94,7 @@ export class TlsLinks implements LinkPort {
   }
 
   open(to: Endpoint): LinkId {
-    const { host, port } = to;
-    const options: ConnectionOptions & Pick<TcpSocketConnectOpts, 'localAddress'> = {
-      ...tlsTerms,
-      host,
-      port,
-      localAddress: this.#from,
-      rejectUnauthorized: false,
-    };
-    const socket = connect(options);
-    const id = this.#add(socket, false);
-    const tooLate = setTimeout(() => this.#links.get(id)?.output.destroy('timeout'), linkHandshakeMsMax);
-    socket.once('close', () => clearTimeout(tooLate));
-    socket.once('secureConnect', () => {
-      clearTimeout(tooLate);
-      if (this.#links.has(id)) this.#to.onOpen(id);
-    });
-    return id;
+    return this.#add(onread => this.#dial(this.#lastId, to, onread), false);
   }
 
   write(link: LinkId, bytes: Uint8Array): boolean {
@@ -141,7 +117,8 @@ export class TlsLinks implements LinkPort {
   facts(link: LinkId): LinkFacts {
     const found = this.#find(link);
     assert(found !== undefined, 'facts are asked of an open link');
-    const { socket, accepted } = found;
+    const { accepted } = found;
+    const { socket } = found.output;
     const own = this.#identity?.certificate;
     return {
       peerCertificate: accepted
@@ -181,10 +158,22 @@ export class TlsLinks implements LinkPort {
     else this.#to.onAccepted(this.#add(socket, true), from);
   }
 
-  #add(socket: TLSSocket, accepted: boolean): LinkId {
+  #dial(id: LinkId, { host, port }: Endpoint, onread: OnReadOpts): TLSSocket {
+    // Node hands these on to the TCP connection below; its types do not know of it.
+    const below: Pick<TcpSocketConnectOpts, 'localAddress' | 'onread'> = { localAddress: this.#from, onread };
+    const socket = connect({ ...tlsTerms, host, port, rejectUnauthorized: false, ...below });
+    const tooLate = setTimeout(() => this.#links.get(id)?.output.destroy('timeout'), linkHandshakeMsMax);
+    socket.once('close', () => clearTimeout(tooLate));
+    return socket.once('secureConnect', () => {
+      clearTimeout(tooLate);
+      if (this.#links.has(id)) this.#to.onOpen(id);
+    });
+  }
+
+  #add(source: SocketSource<TLSSocket>, accepted: boolean): LinkId {
     this.#lastId += 1;
     const id = this.#lastId;
-    const output = new PortSocket(socket, this.#pool, linkWriteBytesHigh, {
+    const output = new PortSocket(source, this.#pool, linkWriteBytesHigh, {
       bytes: bytes => this.#to.onBytes(id, bytes),
       writable: () => this.#to.onWritable(id),
       // An end of the peer's bytes is the end of the link: Node answers it, and `closed` follows.
@@ -198,7 +187,7 @@ export class TlsLinks implements LinkPort {
       },
     });
     this.#held.add(output);
-    this.#links.set(id, { socket, output, accepted });
+    this.#links.set(id, { output, accepted });
     return id;
   }
 
