@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { addBench } from './bench-program.ts';
 import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
+import { addCrashMatrix } from './crash-program.ts';
 import { addFlood } from './flood-program.ts';
 import { addFuzz } from './fuzz-program.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -47,6 +48,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addFuzz(program, does);
   addSoak(program, does);
   addFlood(program, does);
+  addCrashMatrix(program, does);
   return program;
 }
 

@@ -1,0 +1,148 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
+import type { CrashLab } from './crash-lab.ts';
+import type { CrashPoint, Party } from './crash-points.ts';
+import type { MoneyCount } from './money-count.ts';
+import { settle } from './settle.ts';
+import { moneyProblems } from './verdict.ts';
+
+/** What else happens while the killed process is down. */
+export const meanwhiles = ['nothing', 'bitcoind killed', 'reorg'] as const;
+export type Meanwhile = (typeof meanwhiles)[number];
+
+/** What became of one trial: held when nothing is wrong. */
+export interface Outcome {
+  readonly problems: readonly string[];
+  /** Satoshi that both parties had together when it began. */
+  readonly atStakeSat: bigint;
+}
+
+/** A point, or any time at all. */
+export type Death = { readonly at: CrashPoint } | { readonly anyTime: Party };
+
+const deathMsMax = 20_000;
+const streamBytes = 150_000;
+const streams = 6;
+/** Of a whole life of a channel; later kills would find it settled. */
+const lifeMs = 400;
+
+/** Lives a channel's life, kills one of its ends on the way, brings it up again, and counts the money when all is settled. */
+export async function crashTrial(
+  lab: CrashLab,
+  death: Death,
+  meanwhile: Meanwhile,
+  random: SeededEntropy,
+): Promise<Outcome> {
+  await lab.startDead();
+  await lab.fund();
+  await lab.chain.mine(1);
+  const count = await lab.count();
+  const receipted = lab.receiptedMsat();
+  const dying = lab.node('at' in death ? death.at.party : death.anyTime);
+  if ('at' in death) {
+    await dying.kill();
+    const { what, act } = death.at;
+    if (what === 'seed') lab.renewPurse(dying);
+    // A first payment is large, the others follow fast.
+    const nth =
+      (what === 'payment' || act === 'send') && /REDEEM|RECEIPT|payment/.test(what)
+        ? random.between(1, 12)
+        : 1;
+    await dying.start({ at: death.at, nth });
+  }
+  const living = live(lab, count, 'at' in death ? death.at : undefined);
+  const died = await Promise.race([
+    'at' in death
+      ? dying.death.then(() => true)
+      : pause(random.between(0, lifeMs))
+          .then(() => dying.kill())
+          .then(() => true),
+    pause(deathMsMax, false),
+  ]);
+  await dying.kill();
+  await living.end();
+  await during(lab, meanwhile, count, random);
+  await lab.startDead();
+  await settle(lab, count);
+  const problems = await moneyProblems(lab, count, lab.receiptedMsat() - receipted);
+  return {
+    problems: died ? problems : ['it did not get to that point', ...problems],
+    atStakeSat: count.totalSat,
+  };
+}
+
+/** A channel's life while it lasts; whatever fails in it is what a crash does to a life. */
+function live(lab: CrashLab, count: MoneyCount, at: CrashPoint | undefined): { end(): Promise<void> } {
+  let over = false;
+  const isOver = () => over;
+  const lived = (async () => {
+    // Who has just started knows nothing of the chain yet, and can neither open a contract nor take one.
+    while (!over) {
+      try {
+        await lifeOf(lab, count, at, isOver);
+        return;
+      } catch {
+        await pause(100);
+      }
+    }
+  })();
+  return {
+    end: async () => {
+      over = true;
+      await lived;
+    },
+  };
+}
+
+async function lifeOf(
+  lab: CrashLab,
+  count: MoneyCount,
+  at: CrashPoint | undefined,
+  isOver: () => boolean,
+): Promise<void> {
+  if (lab.client.isDead) return;
+  if (at?.what === 'address') {
+    const address = await (await lab.control()).walletAddress();
+    count.gift(await lab.chain.funds.faucet(address, 50_000n), address);
+  }
+  if (at?.what === 'refund' && at.act === 'broadcast') {
+    await lab.openChannel();
+    await lab.relay.kill();
+    while (!isOver()) await slowly(lab, 25);
+    return;
+  }
+  const { circuit, user } = await lab.openCircuit();
+  for (let stream = 0; stream < streams && !isOver(); stream++) await lab.stream(user, streamBytes);
+  const close = async () => void (await (await lab.control()).closeCircuit(circuit.id));
+  if (at?.what !== 'settlement with child') {
+    await close();
+    while (!isOver()) await slowly(lab, 1);
+    return;
+  }
+  await lab.chain.withoutMining(async () => {
+    await close();
+    while (!isOver()) {
+      await lab.chain.mineEmpty(1);
+      await pause(100);
+    }
+  });
+}
+
+/** Blocks that everybody has time to hear of. */
+async function slowly(lab: CrashLab, blocks: number): Promise<void> {
+  await lab.chain.mine(blocks);
+  await pause(100);
+}
+
+async function during(
+  lab: CrashLab,
+  meanwhile: Meanwhile,
+  count: MoneyCount,
+  random: SeededEntropy,
+): Promise<void> {
+  if (meanwhile === 'bitcoind killed') await lab.chain.killAndRestart(random.between(0, 3));
+  if (meanwhile !== 'reorg') return;
+  const depthMax = Math.min(6, (await lab.chain.height()) - count.fromHeight);
+  if (depthMax > 0) await lab.chain.reorganise(random.between(1, depthMax));
+  else await lab.chain.mine(1);
+}
