@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['{src,relay,client,dirauth,scripts,regtest,bench,test}/**/*.test.ts'],
     globalSetup: ['./test/build-once.ts'],
     pool: 'forks',
+    // Many tests wait for processes of their own: C tor's clocks, blocks, deaths.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },
