@@ -68,8 +68,9 @@ export class BlockFollower {
   /** Tells what is new, then waits a while for more. After a failure it can be called again. */
   async next(): Promise<void> {
     this.#tip ??= await this.#begin();
-    await this.#catchUp(this.#tip);
+    // Before the next block: who hears of that takes for granted what past blocks have told.
     await this.#scan(this.#tip.height);
+    await this.#catchUp(this.#tip);
     await this.#waitForNews(this.#tip);
   }
 
