@@ -1,6 +1,6 @@
 /** Who may import whom. Lower ranks never import higher ones; the table is explained in ARCHITECTURE.md. */
 const rank1to3 =
-  '^src/(crypto|cell|flow|link|onion|stream|bitcoin|payment|schemes|directory|circuit|socks|control|config)/';
+  '^src/(crypto|cell|flow|link|onion|stream|bitcoin|payment|schemes|broker|directory|circuit|socks|control|config)/';
 const tests = '\\.(test|fixture)\\.ts$|/vectors/|^test/';
 const forbid = (name, from, to, extra = {}) => ({
   name,
@@ -25,15 +25,16 @@ module.exports = {
       path: '^src/(link|onion|stream|bitcoin|payment|schemes|directory|circuit|socks|control|config)/',
     }),
     forbid('rank-2-stays-low', '^src/(link|onion|stream|bitcoin|payment)/', {
-      path: '^src/(schemes|directory|circuit|socks|control|config)/',
+      path: '^src/(schemes|broker|directory|circuit|socks|control|config)/',
     }),
+    forbid('brokers-know-no-scheme', '^src/broker/', { path: '^src/schemes/' }),
     forbid(
       'bitcoin-libraries-in-bitcoin-alone',
       '^(src|relay|client|dirauth|bench)/',
       { path: 'node_modules/(bitcoinjs-lib|ecpair|tiny-secp256k1|secp256k1)/' },
       { pathNot: `${tests}|^src/(bitcoin/|schemes/bitcoin-channel/|crypto/ecdsa\\.ts)` },
     ),
-    forbid('bitcoin-knows-no-circuits', '^src/(bitcoin|schemes)/', {
+    forbid('bitcoin-knows-no-circuits', '^src/(bitcoin|schemes|broker)/', {
       path: '^src/(circuit|link|cell|onion|stream|flow|directory|socks)/',
     }),
     forbid('schemes-know-no-other-scheme', '^src/schemes/([^/]+)/', {

@@ -1,5 +1,5 @@
 import type { RelayInfo } from '../src/directory/relay-info.ts';
-import { PartyDesk } from '../src/payment/party-desk.ts';
+import { PartyDesk, partiesOf } from '../src/payment/party-desk.ts';
 import { PayerDesk, type PayerDeskOptions } from '../src/payment/payer-desk.ts';
 import type { PayerFault, PayerSession } from '../src/payment/payer-session.ts';
 import type { PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
@@ -36,7 +36,7 @@ export class PaymentPlan {
     this.#schemes = settings.schemes.flatMap(name => schemes.filter(scheme => scheme.name === name));
     const limits = { relayMsat: settings.relayMsatMax, dayMsat: settings.dayMsatMax };
     this.#desk = new PayerDesk({ ...ports, schemes: this.#schemes, limits });
-    this.#partyDesk = new PartyDesk(this.#schemes, ports, this.#desk.commits);
+    this.#partyDesk = new PartyDesk(partiesOf(this.#schemes, ports), ports.parties, this.#desk.commits);
     this.#onCredited = ports.onCredited;
   }
 

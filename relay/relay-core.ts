@@ -19,7 +19,7 @@ import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.
 import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
 import { RateLimitedLinks } from '../src/link/rate-limited-links.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
-import { PartyDesk } from '../src/payment/party-desk.ts';
+import { PartyDesk, partiesOf } from '../src/payment/party-desk.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
@@ -152,7 +152,7 @@ export class RelayCore
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
     const host = { ...ports, newAsk };
     this.#desk = new PayeeDesk({ ...host, schemes, signer: signerOf(keys) });
-    this.#partyDesk = new PartyDesk(schemes, host, this.#desk.commits);
+    this.#partyDesk = new PartyDesk(partiesOf(schemes, host), ports.parties, this.#desk.commits);
     this.#transfers = new HttpTransfers(streams, clock);
     this.directoryClient = new DirectoryClient({
       authorities: settings.authorities,

@@ -44,6 +44,7 @@ export {
 } from './payment/scheme.ts';
 export { type Signed, type Statement, statement } from './payment/statement.ts';
 export { type BitcoinChannelOptions, bitcoinChannel } from './schemes/bitcoin-channel/index.ts';
+export { brokeredScheme, brokeredSchemes } from './schemes/brokered.ts';
 export { type MemoryCreditOptions, memoryCredit } from './schemes/memory-credit/index.ts';
 
 // The ports: what a core or a scheme needs of the world, implemented by whoever embeds it.
@@ -117,6 +118,11 @@ export {
   fragment,
   type Receipt,
 } from './cell/payment-messages.ts';
+
+// A broker: accounts, bitcoins in and out, and its side of each scheme.
+
+export { BrokerCore, type BrokerPorts, type BrokerSettings, filedProofs } from './broker/broker-core.ts';
+export { HashChain, leadsTo } from './payment/hash-chain.ts';
 
 // A simulated world: virtual time, a chain, and processes that crash, all from one seed.
 

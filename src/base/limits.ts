@@ -225,3 +225,9 @@ export const partyRequestsMax = 1_000;
 export const partyAsksMax = 1_000;
 /** An errand that failed is run again after this long. */
 export const errandPauseMs = 2_000;
+/** Replies that a broker keeps for each account, for requests that come again. */
+export const accountRepliesMax = 64;
+/** Accounts of one broker. */
+export const accountsMax = 1_000_000;
+/** How often a broker looks for what has expired. */
+export const brokerTickMs = 1_000;

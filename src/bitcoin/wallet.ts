@@ -98,6 +98,16 @@ export class Wallet {
     return this.#scripts.length;
   }
 
+  /** That of an address handed out before. */
+  scriptAt(index: number): Uint8Array {
+    return this.#addressAt(index).script;
+  }
+
+  /** Its text. */
+  addressAt(index: number): string {
+    return this.#addressAt(index).address;
+  }
+
   /** An address nobody was given yet; `writes` must be durable before it is told to anybody. */
   takeAddress(): WalletAddress & { readonly writes: readonly StoreWrite[] } {
     assert(this.#next < walletAddressesMax, 'addresses are left');

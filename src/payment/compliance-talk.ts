@@ -1,5 +1,16 @@
 import { assert } from '../base/assert.ts';
-import type { Answer, AnswerHandler, AskId, ChainEvent, StoreWrite } from '../ports.ts';
+import type {
+  Answer,
+  AnswerHandler,
+  AskId,
+  ChainEvent,
+  PartyPort,
+  RequestHandler,
+  RequestId,
+  StoreWrite,
+} from '../ports.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { PartyDesk, partiesOf } from './party-desk.ts';
 import type {
   Outcome,
   Paid,
@@ -21,8 +32,10 @@ export type SideName = 'payer' | 'payee';
 /** A process that runs one side of a scheme: its ports, and what becomes of it. */
 export interface SchemeProcess {
   readonly host: SchemeHost;
+  /** How it answers other parties, if there are any. */
+  readonly parties?: PartyPort;
   /** Who hears answers and news from now on. */
-  attach(handler: AnswerHandler): void;
+  attach(handler: AnswerHandler & RequestHandler): void;
   /** Calls into the scheme, as the one thing that happens now. */
   turn<T>(run: () => T): T;
   /** Dies and starts again. What was durable is left, and maybe some of what was being written. */
@@ -51,7 +64,12 @@ export interface SchemeWorld {
   parted(): Value;
   /** Makes the chain fail, or work again. */
   breakChain?(broken: boolean): void;
+  /** Does this to every other party that is asked from now on, for schemes that have some; undefined: all is well. */
+  breakParties?(how: PartyBreak | undefined): void;
 }
+
+/** Nobody is there; answers come too late; answers are changed on the way or made up. */
+export type PartyBreak = 'absent' | 'late' | 'lying';
 
 /** A place where a process may die; the run that comes to it says whether it does. */
 export type CrashPoint = (side: SideName, when: 'before' | 'during' | 'after') => boolean;
@@ -71,13 +89,15 @@ const patience = 12;
 type SideOf = { payer: Payer; payee: Payee };
 
 /** One side in one life, with the outcomes that its sessions wait for. */
-class Side<N extends SideName> implements AnswerHandler {
+class Side<N extends SideName> implements AnswerHandler, RequestHandler {
   readonly name: N;
   readonly process: SchemeProcess;
   readonly side: SideOf[N];
   readonly #world: SchemeWorld;
   readonly #outcomes = new Map<SessionId, unknown>();
   readonly #ownAsks = new Set<AskId>();
+  readonly #commits: CommitQueue;
+  readonly #desk: PartyDesk | undefined;
 
   constructor(name: N, world: SchemeWorld, process: SchemeProcess) {
     this.name = name;
@@ -88,13 +108,28 @@ class Side<N extends SideName> implements AnswerHandler {
       name === 'payer' ? scheme.payer(process.host) : scheme.payee(process.host, world.signer),
     );
     this.side = made as SideOf[N];
+    const { host, parties } = process;
+    this.#commits = new CommitQueue(host.store, () => host.newAsk());
+    this.#desk =
+      parties === undefined
+        ? undefined
+        : new PartyDesk(
+            process.turn(() => partiesOf([scheme], host)),
+            parties,
+            this.#commits,
+          );
     process.attach(this);
   }
 
   onAnswer(answer: Answer): void {
-    if (this.#ownAsks.delete(answer.ask)) return;
+    if (this.#ownAsks.delete(answer.ask) || this.#commits.onAnswer(answer)) return;
     const outcome: Outcome<unknown> | undefined = this.side.onAnswer(answer);
-    if (outcome !== undefined) this.#outcomes.set(outcome.session, outcome.result);
+    if (outcome === undefined) this.#desk?.onAnswer(answer);
+    else this.#outcomes.set(outcome.session, outcome.result);
+  }
+
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    this.#desk?.onRequest(request, scheme, bytes);
   }
 
   onChain(event: ChainEvent): void {

@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CrashPoint, Died, Lab, type SchemeWorld, type SideName, type Talk } from './compliance-talk.ts';
+import {
+  type CrashPoint,
+  Died,
+  Lab,
+  type PartyBreak,
+  type SchemeWorld,
+  type SideName,
+  type Talk,
+} from './compliance-talk.ts';
 import { paymentStatus, type Value } from './scheme.ts';
 
-export type { SchemeProcess, SchemeWorld, SideName } from './compliance-talk.ts';
+export type { PartyBreak, SchemeProcess, SchemeWorld, SideName } from './compliance-talk.ts';
 
 /** Bytes of a target that fits the one cell of its RECEIPT with the other fields. */
 const targetBytesMax = 400;
@@ -43,6 +51,11 @@ export function complianceCases(make: () => Promise<SchemeWorld>): readonly Comp
     inLab('refuses to pay more than there is, and says why', overspending),
     inLab('goes on after an orderly restart of either side', restarts),
     inLab('waits or refuses while the chain fails, and goes on after it', failingChain),
+    inLab('waits or refuses while other parties are absent, and goes on after it', lab =>
+      troubled(lab, 'absent'),
+    ),
+    inLab('loses nothing to other parties whose answers come late', lab => troubled(lab, 'late')),
+    inLab('believes nothing that other parties make up', lab => troubled(lab, 'lying')),
     crashCase('payer', make),
     crashCase('payee', make),
   ];
@@ -250,6 +263,27 @@ async function failingChain(lab: Lab): Promise<void> {
   await world.mine();
   expect(await lab.talk().pay(world.firstMsat)).toMatchObject({ kind: 'credited' });
   expectConserved(lab, true);
+}
+
+/** From the first payment on, and then after payments that went well. */
+async function troubled(lab: Lab, how: PartyBreak): Promise<void> {
+  const { world } = lab;
+  if (world.breakParties === undefined) return;
+  for (const before of [false, true]) {
+    if (before) await opened(lab);
+    world.breakParties(how);
+    const talk = lab.talk();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await talk.pay(world.firstMsat);
+      expectConserved(lab, false);
+    }
+    talk.lose();
+    await world.settle();
+    world.breakParties(undefined);
+    for (let turn = 0; turn < 12; turn++) await world.settle();
+    expect(await lab.talk().pay(world.firstMsat)).toMatchObject({ kind: 'credited' });
+    expectConserved(lab, false);
+  }
 }
 
 /**

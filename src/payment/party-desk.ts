@@ -3,30 +3,24 @@ import type { Answer, AskId, PartyPort, RequestHandler, RequestId } from '../por
 import type { CommitQueue } from './commit-queue.ts';
 import type { Party, PaymentScheme, PaymentStatusName, SchemeHost, Served } from './scheme.ts';
 
-/** What the sides are given that others ask, and the way back to those. */
-export interface PartyHost extends SchemeHost {
-  readonly parties: PartyPort;
-}
-
 /**
  * Where other parties of payment systems ask this node. The same money order as for payments: the scheme judges, its
  * records become durable, the reply leaves.
  */
 export class PartyDesk implements RequestHandler {
-  readonly #port: PartyPort;
+  readonly #parties: ReadonlyMap<number, Party>;
+  readonly #port: Pick<PartyPort, 'answer'>;
   readonly #commits: CommitQueue;
-  /** By the id of their scheme. */
-  readonly #parties = new Map<number, Party>();
   readonly #pending = new Map<AskId, RequestId>();
 
-  /** @param commits that of the node's other desks, so that writes to one record keep their order. */
-  constructor(schemes: readonly PaymentScheme[], host: PartyHost, commits: CommitQueue) {
-    this.#port = host.parties;
+  /**
+   * @param parties by the id of their scheme.
+   * @param commits that of the node's other desks, so that writes to one record keep their order.
+   */
+  constructor(parties: ReadonlyMap<number, Party>, port: Pick<PartyPort, 'answer'>, commits: CommitQueue) {
+    this.#parties = parties;
+    this.#port = port;
     this.#commits = commits;
-    for (const scheme of schemes) {
-      const party = scheme.party?.(host);
-      if (party !== undefined) this.#parties.set(scheme.id, party);
-    }
   }
 
   onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
@@ -65,4 +59,14 @@ export class PartyDesk implements RequestHandler {
   #refuse(request: RequestId, code: PaymentStatusName): void {
     this.#port.answer(request, { kind: 'refused', code });
   }
+}
+
+/** The sides that others ask, of schemes that have one. */
+export function partiesOf(schemes: readonly PaymentScheme[], host: SchemeHost): ReadonlyMap<number, Party> {
+  const parties = new Map<number, Party>();
+  for (const scheme of schemes) {
+    const party = scheme.party?.(host);
+    if (party !== undefined) parties.set(scheme.id, party);
+  }
+  return parties;
 }

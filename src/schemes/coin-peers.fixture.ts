@@ -7,7 +7,7 @@ import type { BrokerHost, BrokerSide } from '../payment/broker-side.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
 import { CommitQueue } from '../payment/commit-queue.ts';
 import type { SchemeWorld } from '../payment/compliance-talk.ts';
-import { PartyDesk } from '../payment/party-desk.ts';
+import { PartyDesk, partiesOf } from '../payment/party-desk.ts';
 import type { CheatProof } from '../payment/proof.ts';
 import type {
   Outcome,
@@ -212,7 +212,7 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.process.turn(() => {
       this.payer = this.scheme.payer(host);
       this.payee = this.scheme.payee(host, signer);
-      this.#desk = new PartyDesk([this.scheme], { ...host, parties }, this.#commits);
+      this.#desk = new PartyDesk(partiesOf([this.scheme], host), parties, this.#commits);
     });
     parties.listen(this.at);
     this.#coins.settle();
@@ -273,8 +273,7 @@ class TestBroker implements AnswerHandler, RequestHandler {
     this.process.turn(() => {
       this.side = this.#scheme.broker({ ...host, ...this.#brokerHost() } as BrokerHost);
       const party = { serve: (request: Uint8Array) => this.side.serve(request), onAnswer: () => undefined };
-      const asScheme = { id: this.#scheme.id, party: () => party } as unknown as PaymentScheme;
-      this.#desk = new PartyDesk([asScheme], { ...host, parties }, this.#commits);
+      this.#desk = new PartyDesk(new Map([[this.#scheme.id, party]]), parties, this.#commits);
     });
     parties.listen(this.at);
   }

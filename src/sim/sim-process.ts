@@ -1,6 +1,6 @@
 import type { SchemeProcess } from '../payment/compliance-talk.ts';
 import type { SchemeHost } from '../payment/scheme.ts';
-import type { AnswerHandler, RequestHandler } from '../ports.ts';
+import type { AnswerHandler, Endpoint, RequestHandler } from '../ports.ts';
 import type { SimChain } from './sim-chain.ts';
 import { SimChainPort } from './sim-chain-port.ts';
 import { SimNode } from './sim-node.ts';
@@ -18,20 +18,36 @@ export class SimProcess implements SchemeProcess {
   readonly #node: SimNode;
   readonly #chain: SimChain;
   readonly #all: SimParties;
+  readonly #at: Endpoint | undefined;
 
-  private constructor(node: SimNode, store: SimStore, chain: SimChain, parties: SimParties) {
+  private constructor(
+    node: SimNode,
+    store: SimStore,
+    chain: SimChain,
+    parties: SimParties,
+    at: Endpoint | undefined,
+  ) {
     this.#node = node;
     this.#chain = chain;
     this.store = store;
     this.chain = new SimChainPort(node, chain);
     this.#all = parties;
+    this.#at = at;
     this.parties = new SimPartyPort(node, parties);
+    if (at !== undefined) this.parties.listen(at);
     this.host = hostOf(node, store, this.chain, this.parties);
   }
 
-  static start(world: World, name: string, chain: SimChain, parties = new SimParties()): SimProcess {
+  /** @param at where others ask it, if they do. */
+  static start(
+    world: World,
+    name: string,
+    chain: SimChain,
+    parties = new SimParties(),
+    at?: Endpoint,
+  ): SimProcess {
     const node = new SimNode(world, name);
-    return new SimProcess(node, new SimStore(node), chain, parties);
+    return new SimProcess(node, new SimStore(node), chain, parties, at);
   }
 
   /** Leads answers and news to `handler` from now on. */
@@ -52,7 +68,7 @@ export class SimProcess implements SchemeProcess {
     this.store.crash();
     this.chain.forget();
     this.parties.forget();
-    return new SimProcess(this.#node, this.store, this.#chain, this.#all);
+    return new SimProcess(this.#node, this.store, this.#chain, this.#all, this.#at);
   }
 }
 

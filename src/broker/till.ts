@@ -1,0 +1,241 @@
+import { toHex, utf8 } from '../base/bytes.ts';
+import { accountsMax } from '../base/limits.ts';
+import { fixedBytes, restBytes, struct, u8, u32, u64 } from '../base/struct.ts';
+import { outpointKey } from '../bitcoin/outpoint.ts';
+import { dustSat } from '../bitcoin/payment-tx.ts';
+import { idOf, rawOf, transactionOf } from '../bitcoin/raw-transaction.ts';
+import { Wallet } from '../bitcoin/wallet.ts';
+import { accountRequest } from '../payment/account-request.ts';
+import type { AccountKey } from '../payment/broker-side.ts';
+import { RecordBook } from '../payment/record-book.ts';
+import type { PaymentStatusName, Served } from '../payment/scheme.ts';
+import type { ChainEvent, ChainPort, Outpoint, StorePort, StoreWrite } from '../ports.ts';
+import type { AccountBook } from './account-book.ts';
+import {
+  addressReply,
+  balanceReply,
+  plainBody,
+  tillOperation,
+  withdrawBody,
+  withdrawReply,
+} from './money-messages.ts';
+
+const addressRecord = struct({ account: fixedBytes(33), used: u8 });
+const depositRecord = struct({ account: fixedBytes(33), sat: u64, height: u32, credited: u8 });
+const withdrawalRecord = struct({ account: fixedBytes(33), paidSat: u64, raw: restBytes });
+
+interface Deposit {
+  readonly account: AccountKey;
+  readonly sat: bigint;
+  readonly height: number;
+  /** 1: it is in the account's balance. */
+  readonly credited: number;
+}
+
+export interface TillOptions {
+  readonly store: Pick<StorePort, 'get' | 'list'>;
+  readonly accounts: AccountBook;
+  readonly chain: ChainPort;
+  readonly seed: Uint8Array;
+  /** From how many on a deposit counts. */
+  readonly minConfirmations: number;
+  /** Makes records durable, in order, then runs `stored`. */
+  readonly persist: (writes: readonly StoreWrite[], stored?: () => void) => void;
+  readonly once: (request: Uint8Array, serve: (account: AccountKey, body: Uint8Array) => Served) => Served;
+  /** Runs later, in a turn of its own. */
+  readonly later: (run: () => void) => void;
+}
+
+const walletPrefix = 'broker/wallet/';
+/** What withdrawals pay where bitcoind has no better word. */
+const satPerKvbMin = 1_000n;
+/** Blocks a withdrawal is offered again for. */
+const settledBlocks = 100;
+
+/**
+ * Where bitcoins become money of accounts, and money bitcoins: an account is told an address; what is paid to it counts
+ * once it is confirmed, and no longer when a reorganisation takes it back. A withdrawal is durable before it is sent,
+ * and sent again with every block until it is deep in the chain.
+ */
+export class Till {
+  readonly #options: TillOptions;
+  readonly wallet: Wallet;
+  /** By index of the address in the wallet. */
+  readonly #addresses: RecordBook<{ readonly account: AccountKey; readonly used: number }>;
+  readonly #deposits: RecordBook<Deposit>;
+  readonly #withdrawals: RecordBook<{
+    readonly account: AccountKey;
+    readonly paidSat: bigint;
+    readonly raw: Uint8Array;
+  }>;
+  readonly #indexOfScript = new Map<string, number>();
+  readonly #addressOf = new Map<string, string>();
+  #satPerKvb = satPerKvbMin;
+  #tip = 0;
+
+  constructor(options: TillOptions) {
+    this.#options = options;
+    const { store, seed } = options;
+    this.wallet = new Wallet({ seed, prefix: walletPrefix }, store);
+    this.#addresses = new RecordBook(store, 'broker/address/', addressRecord);
+    this.#deposits = new RecordBook(store, 'broker/deposit/', depositRecord);
+    this.#withdrawals = new RecordBook(store, 'broker/withdrawal/', withdrawalRecord);
+    for (const [index, { account, used }] of this.#addresses.entries()) {
+      this.#indexOfScript.set(toHex(this.wallet.scriptAt(Number(index))), Number(index));
+      if (used === 0) this.#addressOf.set(toHex(account), index);
+    }
+    for (const [, { raw }] of this.#withdrawals.entries()) this.wallet.adopt(transactionOf(raw));
+    this.wallet.watch(options.chain);
+  }
+
+  /** Received, and not yet deep enough to count. */
+  get waitingSat(): bigint {
+    let sum = 0n;
+    for (const [, deposit] of this.#deposits.entries()) if (deposit.credited === 0) sum += deposit.sat;
+    return sum;
+  }
+
+  serve(request: Uint8Array): Served {
+    const said = accountRequest.decode(request);
+    const operation = said === undefined ? undefined : said.body[0];
+    if (said === undefined || operation === undefined) return refused('malformed');
+    if (operation === tillOperation.balance) {
+      if (!accountRequest.isBy(said.account, said)) return refused('badSignature');
+      return { kind: 'reply', reply: this.#balance(said.account), persist: [] };
+    }
+    return this.#options.once(request, (account, body) => {
+      if (operation === tillOperation.address) return this.#address(account, body);
+      if (operation === tillOperation.withdraw) return this.#withdraw(account, body);
+      return refused('malformed');
+    });
+  }
+
+  onChain(event: ChainEvent): void {
+    this.wallet.onChain(event);
+    if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
+    if (event.kind === 'reorg') this.#onReorg(event.height);
+    if (event.kind === 'block') this.#onBlock(event.height);
+  }
+
+  onFeerate(satPerKvb: bigint | undefined): void {
+    if (satPerKvb !== undefined && satPerKvb > satPerKvbMin) this.#satPerKvb = satPerKvb;
+  }
+
+  #balance(account: AccountKey): Uint8Array {
+    const balance = this.#options.accounts.balanceMsat(account) ?? 0n;
+    const name = toHex(account);
+    let waitingSat = 0n;
+    for (const [, deposit] of this.#deposits.entries())
+      if (deposit.credited === 0 && toHex(deposit.account) === name) waitingSat += deposit.sat;
+    return balanceReply.encode({
+      heldMsat: balance < 0n ? 0n : balance,
+      owedMsat: balance < 0n ? -balance : 0n,
+      waitingSat,
+      confirmations: this.#options.minConfirmations,
+    });
+  }
+
+  /** The one that nothing was paid to yet, or a fresh one. */
+  #address(account: AccountKey, body: Uint8Array): Served {
+    if (plainBody.decode(body) === undefined) return refused('malformed');
+    const known = this.#addressOf.get(toHex(account));
+    const text = (address: string) => addressReply.encode({ address: utf8(address) });
+    if (known !== undefined)
+      return { kind: 'reply', reply: text(this.wallet.addressAt(Number(known))), persist: [] };
+    const { accounts } = this.#options;
+    if (this.#addresses.size >= accountsMax) return refused('busy');
+    const { index, address, script, writes } = this.wallet.takeAddress();
+    this.#indexOfScript.set(toHex(script), index);
+    this.#addressOf.set(toHex(account), String(index));
+    const persist = [
+      ...writes,
+      ...accounts.open(account),
+      this.#addresses.put(String(index), { account, used: 0 }),
+    ];
+    return { kind: 'reply', reply: text(address), persist };
+  }
+
+  #withdraw(account: AccountKey, body: Uint8Array): Served {
+    const said = withdrawBody.decode(body);
+    if (said === undefined || said.script.length === 0) return refused('malformed');
+    if (said.sat < dustSat) return refused('tooSmall');
+    const { accounts, persist, later, chain } = this.#options;
+    // Before coins are looked for: an account that has not as much need not hear of the broker's.
+    if ((accounts.balanceMsat(account) ?? 0n) < said.sat * 1_000n) return refused('overspent');
+    const funded = this.wallet.fund(said.script, said.sat, this.#satPerKvb);
+    if (!funded.ok) return refused('frozen');
+    const { transaction, feeSat, writes } = funded.value;
+    const paidSat = said.sat + feeSat;
+    const paid = accounts.payOut(account, paidSat * 1_000n);
+    if (paid === undefined) {
+      this.wallet.release(transaction);
+      return refused('overspent');
+    }
+    const raw = rawOf(transaction);
+    const txid = idOf(transaction);
+    const record = this.#withdrawals.put(toHex(txid), { account, paidSat, raw });
+    // Behind the records of this turn in the queue, hence sent once those are durable.
+    later(() => persist([], () => chain.broadcast([raw], 0)));
+    return {
+      kind: 'reply',
+      reply: withdrawReply.encode({ txid, feeSat }),
+      persist: [...writes, ...paid, record],
+    };
+  }
+
+  #onPaid(script: Uint8Array, outpoint: Outpoint, sat: bigint, height: number): void {
+    const index = this.#indexOfScript.get(toHex(script));
+    const address = index === undefined ? undefined : this.#addresses.get(String(index));
+    if (index === undefined || address === undefined) return;
+    const id = outpointKey(outpoint);
+    const before = this.#deposits.get(id);
+    if (before?.credited === 1) return;
+    const { account } = address;
+    this.#addressOf.delete(toHex(account));
+    this.#options.persist([
+      this.#addresses.put(String(index), { account, used: 1 }),
+      this.#deposits.put(id, { account, sat, height, credited: 0 }),
+    ]);
+    this.#credit();
+  }
+
+  #onBlock(height: number): void {
+    this.#tip = height;
+    this.#credit();
+    const { chain } = this.#options;
+    for (const [, { raw }] of this.#withdrawals.entries()) {
+      const id = toHex(idOf(transactionOf(raw)));
+      const spent = this.wallet.coins.find(coin => coin.spentBy === id);
+      if (spent?.spentHeight === undefined || height - spent.spentHeight < settledBlocks)
+        chain.broadcast([raw], 0);
+    }
+  }
+
+  /** What has become deep enough counts from now on. */
+  #credit(): void {
+    const { accounts, persist, minConfirmations } = this.#options;
+    for (const [id, deposit] of [...this.#deposits.entries()]) {
+      const { account, sat, height, credited } = deposit;
+      if (credited === 1 || this.#tip - height + 1 < minConfirmations) continue;
+      persist([
+        ...accounts.receive(account, sat * 1_000n),
+        this.#deposits.put(id, { ...deposit, credited: 1 }),
+      ]);
+    }
+  }
+
+  /** What the blocks above `height` held is not there: it does not count until it is in a block again. */
+  #onReorg(height: number): void {
+    const { accounts, persist } = this.#options;
+    for (const [id, deposit] of [...this.#deposits.entries()]) {
+      if (deposit.height <= height) continue;
+      const { account, sat, credited } = deposit;
+      const back = credited === 1 ? accounts.receive(account, -sat * 1_000n) : [];
+      persist([...back, this.#deposits.drop(id)]);
+    }
+  }
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

@@ -1,0 +1,230 @@
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { fixedBytes, type Holds, restBytes, struct, u8, u32, u64 } from '../../base/struct.ts';
+import type { AccountKey, BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
+import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
+import { RecordBook } from '../../payment/record-book.ts';
+import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import type { StoreWrite } from '../../ports.ts';
+import {
+  brokerOperation,
+  certificate,
+  certifyBody,
+  commitment,
+  escrow,
+  lockBody,
+  schemeId,
+  settleBody,
+  settledReply,
+} from './messages.ts';
+import { overspent } from './proofs.ts';
+import {
+  type Certificate,
+  type Commitment,
+  chainId,
+  countMax,
+  creditMsat,
+  hashOf,
+  holdSeconds,
+  isBacked,
+  secondsOf,
+  worthMsat,
+} from './terms.ts';
+
+const lockRecord = struct({ commitment, expiry: u32, settled: u32 });
+const creditRecord = struct({ certificate, paidMsat: u64 });
+const claimRecord = struct({
+  serial: fixedBytes(16),
+  index: u32,
+  word: fixedBytes(wordBytes),
+  commitment,
+});
+const bannedRecord = struct({ why: u8, rest: restBytes });
+
+interface Lock {
+  readonly commitment: Commitment;
+  readonly expiry: number;
+  /** Words that the payee was paid for. */
+  readonly settled: number;
+}
+
+interface Claim {
+  readonly serial: Uint8Array;
+  readonly index: number;
+  readonly word: Uint8Array;
+  readonly commitment: Commitment;
+}
+
+/**
+ * The broker's side. Prepaid: what a commitment may come to is put aside, its payee is paid out of that, the rest goes
+ * back. On credit: the broker puts its own money aside for a certificate and collects from the payer what was spent; a
+ * payer that promised more than its limit is proven to have done so, and gets no credit again.
+ */
+export class PaywordBroker implements BrokerSide {
+  readonly #host: BrokerHost;
+  readonly #locks: RecordBook<Lock>;
+  readonly #credits: RecordBook<{ readonly certificate: Certificate; readonly paidMsat: Value }>;
+  /** What payees handed in under certificates that still hold. */
+  readonly #claims: RecordBook<Claim>;
+  readonly #banned: RecordBook<{ readonly why: number; readonly rest: Uint8Array }>;
+
+  constructor(host: BrokerHost) {
+    this.#host = host;
+    this.#locks = new RecordBook(host.store, 'payword/broker/lock/', lockRecord);
+    this.#credits = new RecordBook(host.store, 'payword/broker/credit/', creditRecord);
+    this.#claims = new RecordBook(host.store, 'payword/broker/claim/', claimRecord);
+    this.#banned = new RecordBook(host.store, 'payword/broker/banned/', bannedRecord);
+  }
+
+  serve(request: Uint8Array): Served {
+    return this.#host.once(request, (account, body) => {
+      if (body[0] === brokerOperation.certify) return this.#certify(account, body);
+      if (body[0] === brokerOperation.lock) return this.#lock(account, body);
+      if (body[0] === brokerOperation.settle) return this.#settle(account, body);
+      return refused('malformed');
+    });
+  }
+
+  outstandingMsat(): Value {
+    let sum = 0n;
+    for (const [, { commitment: said, settled }] of this.#locks.entries())
+      sum += worthMsat(said) - said.unitMsat * BigInt(settled);
+    for (const [, { certificate: granted, paidMsat }] of this.#credits.entries())
+      sum += granted.limitMsat - paidMsat;
+    return sum;
+  }
+
+  /** What has expired goes back to whom it came from. */
+  onTick(): readonly StoreWrite[] {
+    const now = this.#now;
+    const writes: StoreWrite[] = [];
+    for (const [id, lock] of [...this.#locks.entries()])
+      if (lock.expiry < now) writes.push(...this.#release(id, lock));
+    for (const [serial, { certificate: granted, paidMsat }] of [...this.#credits.entries()]) {
+      if (granted.expiry >= now) continue;
+      const left = granted.limitMsat - paidMsat;
+      writes.push(...this.#host.accounts.deposit(schemeId, this.#host.key.publicKey, left));
+      writes.push(this.#credits.drop(serial));
+      for (const [id, claim] of [...this.#claims.entries()])
+        if (toHex(claim.serial) === serial) writes.push(this.#claims.drop(id));
+    }
+    return writes;
+  }
+
+  get #now(): number {
+    return secondsOf(this.#host.clock.wallMs());
+  }
+
+  #certify(account: AccountKey, body: Uint8Array): Served {
+    const said = certifyBody.decode(body);
+    if (said === undefined || said.limitMsat === 0n) return refused('malformed');
+    const { accounts, key, entropy } = this.#host;
+    const balance = accounts.balanceMsat(account);
+    // Credit is for those who have an account and owe nothing.
+    if (balance === undefined || balance < 0n) return refused('overspent');
+    if (said.limitMsat > creditMsat || this.#banned.get(toHex(account)) !== undefined)
+      return refused('overspent');
+    const issued = accounts.issue(schemeId, key.publicKey, said.limitMsat);
+    if (issued === undefined) return refused('overspent');
+    const granted = certificate.sign(key, {
+      payer: account,
+      serial: entropy.bytes(16),
+      limitMsat: said.limitMsat,
+      expiry: this.#now + holdSeconds,
+    });
+    const record = this.#credits.put(toHex(granted.serial), { certificate: granted, paidMsat: 0n });
+    return { kind: 'reply', reply: certificate.encode(granted), persist: [...issued, record] };
+  }
+
+  #lock(account: AccountKey, body: Uint8Array): Served {
+    const said = lockBody.decode(body)?.commitment;
+    if (said === undefined || said.count === 0 || said.count > countMax || said.unitMsat === 0n)
+      return refused('malformed');
+    if (!equalBytes(said.payer, account) || !commitment.isBy(account, said)) return refused('badSignature');
+    const now = this.#now;
+    if (said.expiry < now || said.expiry > now + 2 * holdSeconds) return refused('badTerms');
+    const id = chainId(said);
+    if (this.#locks.get(id) !== undefined) return refused('stale');
+    const issued = this.#host.accounts.issue(schemeId, account, worthMsat(said));
+    if (issued === undefined) return refused('overspent');
+    const locked = escrow.sign(this.#host.key, {
+      commitment: hashOf(commitment.encode(said)),
+      expiry: said.expiry,
+    });
+    const record = this.#locks.put(id, { commitment: said, expiry: said.expiry, settled: 0 });
+    return { kind: 'reply', reply: escrow.encode(locked), persist: [...issued, record] };
+  }
+
+  #settle(account: AccountKey, body: Uint8Array): Served {
+    const claim = settleBody.decode(body);
+    if (claim === undefined) return refused('malformed');
+    const { commitment: said, index, word } = claim;
+    if (!equalBytes(said.payee, account)) return refused('unknownChannel');
+    if (index > said.count || said.count > countMax) return refused('overspent');
+    if (!leadsTo(said.name, said.root, word, index)) return refused('badSignature');
+    const lock = this.#locks.get(chainId(said));
+    if (lock !== undefined) return this.#settleLock(account, claim, lock);
+    return this.#settleCredit(account, claim);
+  }
+
+  #settleLock(account: AccountKey, claim: Holds<typeof settleBody>, lock: Lock): Served {
+    const { index, final } = claim;
+    const { commitment: said } = lock;
+    if (!equalBytes(commitment.encode(said), commitment.encode(claim.commitment)))
+      return refused('unknownChannel');
+    const id = chainId(said);
+    const more = index > lock.settled ? said.unitMsat * BigInt(index - lock.settled) : 0n;
+    const settled = { ...lock, settled: Math.max(index, lock.settled) };
+    const paid = this.#host.accounts.deposit(schemeId, account, more);
+    const rest = final === 1 ? this.#release(id, settled) : [this.#locks.put(id, settled)];
+    return reply(index, said.unitMsat * BigInt(index), [...paid, ...rest]);
+  }
+
+  /** What is left of an escrow goes back to its payer. */
+  #release(id: string, { commitment: said, settled }: Lock): readonly StoreWrite[] {
+    const left = worthMsat(said) - said.unitMsat * BigInt(settled);
+    return [...this.#host.accounts.deposit(schemeId, said.payer, left), this.#locks.drop(id)];
+  }
+
+  #settleCredit(account: AccountKey, claim: Holds<typeof settleBody>): Served {
+    const { commitment: said, backing, index, word } = claim;
+    const granted = certificate.decode(backing);
+    const credit = granted === undefined ? undefined : this.#credits.get(toHex(granted.serial));
+    if (granted === undefined || credit === undefined) return refused('unknownChannel');
+    if (!commitment.isBy(said.payer, said) || !isBacked(said, false, backing, this.#host.key.publicKey))
+      return refused('badSignature');
+    const id = chainId(said);
+    const before = this.#claims.get(id)?.index ?? 0;
+    const asked = index > before ? said.unitMsat * BigInt(index - before) : 0n;
+    const left = granted.limitMsat - credit.paidMsat;
+    const given = asked < left ? asked : left;
+    const { accounts } = this.#host;
+    const writes: StoreWrite[] = [
+      ...accounts.deposit(schemeId, account, given),
+      ...accounts.charge(said.payer, given),
+      this.#credits.put(toHex(granted.serial), { ...credit, paidMsat: credit.paidMsat + given }),
+    ];
+    if (index > before)
+      writes.push(this.#claims.put(id, { serial: granted.serial, index, word, commitment: said }));
+    if (asked > left) writes.push(...this.#convict(granted));
+    return reply(index, said.unitMsat * BigInt(index) - (asked - given), writes);
+  }
+
+  /** More was promised under the certificate than it is good for: its holder's own signatures say so. */
+  #convict(granted: Certificate): readonly StoreWrite[] {
+    const claims = [...this.#claims.entries()].filter(([, { serial }]) => equalBytes(serial, granted.serial));
+    const proof = overspent(
+      granted,
+      claims.map(([, claim]) => claim),
+    );
+    const banned = this.#banned.put(toHex(granted.payer), { why: 1, rest: new Uint8Array(0) });
+    return [...this.#host.file(proof), banned];
+  }
+}
+
+function reply(index: number, creditedMsat: Value, persist: readonly StoreWrite[]): Served {
+  return { kind: 'reply', reply: settledReply.encode({ index, creditedMsat }), persist };
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

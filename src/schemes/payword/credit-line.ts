@@ -1,0 +1,82 @@
+import { equalBytes } from '../../base/bytes.ts';
+import { struct, u64 } from '../../base/struct.ts';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import { RecordBook } from '../../payment/record-book.ts';
+import type { SchemeHost, Value } from '../../payment/scheme.ts';
+import type { StoreWrite } from '../../ports.ts';
+import { brokerOperation, certificate, certifyBody } from './messages.ts';
+import { type Certificate, creditMsat, marginSeconds, secondsOf } from './terms.ts';
+
+const lineRecord = struct({ certificate, committedMsat: u64 });
+
+/** What a payer may promise on credit, and has promised: an honest one never promises more. */
+export class CreditLine {
+  readonly #host: SchemeHost;
+  readonly #account: SigningKey;
+  readonly #brokerKey: Uint8Array;
+  readonly #book: RecordBook<{ readonly certificate: Certificate; readonly committedMsat: Value }>;
+  /** Under way: all who need a certificate at a time ask for the same one. */
+  #request: Uint8Array | undefined;
+
+  constructor(host: SchemeHost, account: SigningKey, brokerKey: Uint8Array) {
+    this.#host = host;
+    this.#account = account;
+    this.#brokerKey = brokerKey;
+    this.#book = new RecordBook(host.store, 'payword/payer/credit/', lineRecord);
+  }
+
+  get expiry(): number | undefined {
+    return this.#book.get('line')?.certificate.expiry;
+  }
+
+  /** The certificate, as it is shown. */
+  get backing(): Uint8Array | undefined {
+    const line = this.#book.get('line');
+    return line === undefined ? undefined : certificate.encode(line.certificate);
+  }
+
+  /** The certificate, when so much more may be promised under it. */
+  certificateFor(msat: Value): Uint8Array | undefined {
+    const line = this.#book.get('line');
+    if (line === undefined || line.committedMsat + msat > line.certificate.limitMsat) return undefined;
+    const ends = line.certificate.expiry - 2 * marginSeconds;
+    return secondsOf(this.#host.clock.wallMs()) > ends ? undefined : this.backing;
+  }
+
+  request(): Uint8Array {
+    this.#request ??= makeAccountRequest(
+      this.#account,
+      this.#host.entropy,
+      certifyBody.encode({ operation: brokerOperation.certify, limitMsat: creditMsat }),
+    );
+    return this.#request;
+  }
+
+  /** False: that is no certificate for us. */
+  take(reply: Uint8Array): boolean {
+    const granted = certificate.decode(reply);
+    if (granted === undefined || !certificate.isBy(this.#brokerKey, granted)) return false;
+    if (!equalBytes(granted.payer, this.#account.publicKey)) return false;
+    this.#request = undefined;
+    const line = this.#book.get('line');
+    if (line === undefined || !equalBytes(line.certificate.serial, granted.serial))
+      this.#book.put('line', { certificate: granted, committedMsat: 0n });
+    return true;
+  }
+
+  /** So much more is promised once the record is durable. */
+  commit(msat: Value): readonly StoreWrite[] {
+    const line = this.#book.get('line');
+    if (line === undefined) return [];
+    return [this.#book.put('line', { ...line, committedMsat: line.committedMsat + msat })];
+  }
+
+  /** What was promised and not spent may be promised again; after a crash it just stays promised. */
+  release(msat: Value): void {
+    const line = this.#book.get('line');
+    if (line === undefined) return;
+    const committedMsat = line.committedMsat > msat ? line.committedMsat - msat : 0n;
+    this.#book.put('line', { ...line, committedMsat });
+  }
+}

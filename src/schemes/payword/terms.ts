@@ -1,0 +1,66 @@
+import { concatBytes, equalBytes, toHex } from '../../base/bytes.ts';
+import type { Holds } from '../../base/struct.ts';
+import { sha256 } from '../../crypto/sha.ts';
+import type { Value } from '../../payment/scheme.ts';
+import { certificate, commitment, escrow } from './messages.ts';
+
+export type Commitment = Holds<typeof commitment>;
+export type Certificate = Holds<typeof certificate>;
+
+/** Value of one word: a satoshi, the least that can ever be paid out. */
+export const unitMsat = 1_000n;
+/** Words of one chain, and the furthest that one payment may go: a payee hashes so often for whoever sends it bytes. */
+export const countMax = 65_536;
+export const jumpMax = 8_192;
+/** What a chain is good for where the circuit's budget is larger; another follows it. */
+export const chunkWords = 8_192;
+/** How long commitments, certificates and escrows hold, and how long before their end a payee takes no more. */
+export const holdSeconds = 86_400;
+export const marginSeconds = 3_600;
+/** What a payer asks credit for. */
+export const creditMsat = 100_000_000n;
+
+export const noBacking = new Uint8Array(32);
+
+export function hashOf(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}
+
+/** Where records of a chain are kept: its payer chooses the root, so it alone names nothing. */
+export function chainId({ payer, payee, name, root }: Commitment): string {
+  return toHex(sha256(concatBytes(payer, payee, name, root)).subarray(0, 16));
+}
+
+export function worthMsat({ unitMsat: unit, count }: Commitment): Value {
+  return unit * BigInt(count);
+}
+
+export function secondsOf(wallMs: number): number {
+  return Math.floor(wallMs / 1_000);
+}
+
+/** True when the broker stands behind the commitment by these bytes. */
+export function isBacked(
+  said: Commitment,
+  prepaid: boolean,
+  backing: Uint8Array,
+  broker: Uint8Array,
+): boolean {
+  if (prepaid) {
+    const locked = escrow.decode(backing);
+    if (locked === undefined || !escrow.isBy(broker, locked)) return false;
+    return (
+      equalBytes(locked.commitment, hashOf(commitment.encode(said))) &&
+      equalBytes(said.backing, noBacking) &&
+      locked.expiry >= said.expiry
+    );
+  }
+  const granted = certificate.decode(backing);
+  if (granted === undefined || !certificate.isBy(broker, granted)) return false;
+  return (
+    equalBytes(granted.payer, said.payer) &&
+    equalBytes(said.backing, hashOf(backing)) &&
+    granted.expiry >= said.expiry &&
+    worthMsat(said) <= granted.limitMsat
+  );
+}
