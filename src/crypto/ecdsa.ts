@@ -20,6 +20,15 @@ export class SigningKey {
     }
   }
 
+  /** The key whose public key `tweakedPublicKey` gives; undefined for one tweak in 2^128. */
+  tweaked(tweak: Uint8Array): SigningKey | undefined {
+    try {
+      return new SigningKey(secp256k1.privateKeyTweakAdd(this.secret.slice(), tweak));
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Of a 32-byte digest: 64 bytes. */
   sign(digest: Uint8Array): Uint8Array {
     return signDigest(this.secret, digest);
@@ -29,6 +38,15 @@ export class SigningKey {
 /** True for 33 bytes that spell a point of the curve. */
 export function isPublicKey(bytes: Uint8Array): boolean {
   return bytes.length === 33 && secp256k1.publicKeyVerify(bytes);
+}
+
+/** A key that nobody can tell from any other without the tweak, 32 bytes. Undefined for what is no key, and one tweak in 2^128. */
+export function tweakedPublicKey(publicKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined {
+  try {
+    return secp256k1.publicKeyTweakAdd(publicKey, tweak, true);
+  } catch {
+    return undefined;
+  }
 }
 
 /** ECDSA over a 32-byte digest: 64 bytes compact, low S, nonce of RFC 6979. Native code: the payment hot path. */

@@ -36,8 +36,8 @@ export interface CoinTrade<T, C extends { readonly value: Value }, R extends Rea
   readTarget(payee: PayeeIdentity, target: Uint8Array): T | undefined;
   /** Names whom a coin is made out to by this target. */
   payeeOf(target: T): string;
-  /** All that may be spent, the easiest first. */
-  coins(): readonly C[];
+  /** All that may be spent at this payee, the easiest first. */
+  coins(target: T): readonly C[];
   /** Makes a coin out to the payee; told undefined when that coin cannot be spent now. From here on it is in no list of coins. */
   makeOut(coin: C, target: T, done: (ready: R | undefined) => void): void;
   /** Buys coins worth 2^exponent each. */
@@ -171,13 +171,13 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     const lacking = sum - sumOf(job.ready);
     if (lacking <= 0n) return this.#send(session, job);
     if (++job.attempts > attemptsMax) return this.#giveUp(session, job, { code: 'PAY_PARTY_UNAVAILABLE' });
-    const { coins, missing } = chooseCoins(this.#trade.coins(), { sum: lacking, grain });
+    const { coins, missing } = chooseCoins(this.#trade.coins(job.target), { sum: lacking, grain });
     if (missing === 0n) {
       this.#makeOut(session, job, coins);
     } else if (job.unbought === undefined) {
       this.#buy(session, job, missing);
     } else {
-      const large = leastCovering(this.#trade.coins(), lacking);
+      const large = leastCovering(this.#trade.coins(job.target), lacking);
       const total = sumOf(job.ready) + (large?.value ?? 0n);
       if (large === undefined || (job.most !== undefined && total > job.most))
         return this.#giveUp(session, job, job.unbought);

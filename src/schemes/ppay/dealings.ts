@@ -1,8 +1,7 @@
-import { equalBytes, toHex } from '../../base/bytes.ts';
+import { equalBytes } from '../../base/bytes.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
-import { Asks } from '../../payment/asks.ts';
+import { CoinErrands } from '../../payment/coin-errands.ts';
 import type { Purchase } from '../../payment/coin-payer.ts';
-import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
 import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
 import { endOf, holderOf, isGenuine, isGenuineAssignment } from './coin-path.ts';
 import { fraudIn } from './fraud.ts';
@@ -27,45 +26,43 @@ import type { PPayPurse } from './purse.ts';
 import type { PPaySetup } from './setup.ts';
 
 /** What became of a request for reassignment. */
-export type Reassignment =
+type Reassignment =
   | { readonly kind: 'assigned'; readonly assigned: AssignedCoin }
   /** Somebody before us has spent the coin twice; that is reported. */
   | { readonly kind: 'contradicted' }
   /** Neither the owner nor the broker answers, or as it should. */
   | { readonly kind: 'unanswered' };
 
-/** Purchases and reports that may be under way: beyond that the broker has been away for long. */
-const errandsMax = 8;
-
 /** What one side of a node has to do with owners and the broker. */
 export class Dealings {
   readonly #setup: PPaySetup;
-  readonly #purse: PPayPurse;
-  readonly #asks: Asks<never>;
-  readonly #errands: Errands;
-  readonly #buying = new Map<string, (purchase: Purchase) => void>();
+  readonly #errands: CoinErrands;
 
-  /** @param side keeps its errands apart from those of the node's other sides. */
   constructor(setup: PPaySetup, purse: PPayPurse, side: 'payer' | 'payee' | 'owner') {
+    const { host, account, broker } = setup;
     this.#setup = setup;
-    this.#purse = purse;
-    this.#asks = new Asks(() => setup.host.newAsk());
-    this.#errands = new Errands(setup.host, `ppay/errand/${side}/`, (errand, news) =>
-      this.#done(errand, news),
-    );
+    this.#errands = new CoinErrands({
+      host,
+      scheme: schemeId,
+      broker: broker.endpoint,
+      prefix: `ppay/errand/${side}/`,
+      bought(reply) {
+        const coins = boughtReply.decode(reply)?.coins;
+        const good = coins?.every(
+          coin => equalBytes(coin.owner, account.publicKey) && rawCoin.isBy(broker.key, coin),
+        );
+        return good === true ? coins?.map(coin => purse.bought(coin)) : undefined;
+      },
+    });
   }
 
   onAnswer(answer: Answer): boolean {
-    if (this.#errands.onAnswer(answer)) return true;
-    if (!this.#asks.has(answer.ask)) return false;
-    this.#asks.onAnswer(answer);
-    return true;
+    return this.#errands.onAnswer(answer);
   }
 
   /** Makes `write` durable. */
   store(write: StoreWrite, done: () => void): void {
-    const ask = this.#asks.open(() => void done());
-    this.#setup.host.store.commit([write], ask);
+    this.#errands.store(write, done);
   }
 
   /** Asks the owner, and if it does not answer as it should the broker, to turn the path's hand-overs into an assignment. */
@@ -80,45 +77,26 @@ export class Dealings {
   }
 
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
-    const { host, account, broker } = this.#setup;
-    if (this.#errands.size >= errandsMax) {
-      host.clock.after(0, () => done('unavailable'));
-      return;
-    }
-    const memo = host.entropy.bytes(8);
-    this.#buying.set(toHex(memo), done);
-    const envelope = makeAccountRequest(
-      account,
-      host.entropy,
-      buyBody.encode({ op: accountOp.buy, exponents }),
-    );
-    const request = accountMessage.encode({ op: requestOp.account, envelope });
-    this.#errands.send({ to: broker.endpoint, scheme: schemeId, request, memo });
+    const { host, account } = this.#setup;
+    const body = buyBody.encode({ op: accountOp.buy, exponents });
+    const envelope = makeAccountRequest(account, host.entropy, body);
+    this.#errands.buy(accountMessage.encode({ op: requestOp.account, envelope }), new Uint8Array(0), done);
   }
 
   /** Hands a coin in; `handed` says so on disk, and is written with the errand. */
   deposit(path: CoinPath, handed: StoreWrite): void {
-    const request = pathRequest.encode({ op: requestOp.deposit, path });
-    this.#tellBroker(request, [handed]);
+    this.#errands.tell(pathRequest.encode({ op: requestOp.deposit, path }), [handed]);
   }
 
   /** Tells the broker of two paths of a coin that cannot both be honest. */
   report(first: CoinPath, second: CoinPath): void {
-    this.#tellBroker(reportRequest.encode({ op: requestOp.report, first, second }), []);
-  }
-
-  #tellBroker(request: Uint8Array, writes: readonly StoreWrite[]): void {
-    const to = this.#setup.broker.endpoint;
-    this.#errands.send({ to, scheme: schemeId, request, memo: new Uint8Array(0) }, writes);
+    this.#errands.tell(reportRequest.encode({ op: requestOp.report, first, second }));
   }
 
   #askFor(path: CoinPath, to: Endpoint, done: (outcome: Reassignment) => void): void {
-    const ask = this.#asks.open(answer => {
-      const reply = answer.kind === 'party' && answer.fault === undefined ? answer.reply : undefined;
-      done(reply === undefined ? { kind: 'unanswered' } : this.#judge(path, reply));
-      return undefined;
-    });
-    this.#setup.host.parties.ask(to, schemeId, pathRequest.encode({ op: requestOp.reassign, path }), ask);
+    this.#errands.ask(to, pathRequest.encode({ op: requestOp.reassign, path }), reply =>
+      done(reply === undefined ? { kind: 'unanswered' } : this.#judge(path, reply)),
+    );
   }
 
   #judge(path: CoinPath, reply: Uint8Array): Reassignment {
@@ -132,37 +110,6 @@ export class Dealings {
       return { kind: 'unanswered' };
     this.report(path, other);
     return { kind: 'contradicted' };
-  }
-
-  /** Whatever else the broker refuses is no more to be had by asking again. */
-  #done(errand: Errand, news: ErrandNews): ErrandEnd {
-    const isPurchase = errand.request[0] === requestOp.account;
-    if ('fault' in news) {
-      const final = !['unreachable', 'late', 'malformed', 'busy', 'partyUnavailable'].includes(news.fault);
-      if (isPurchase) this.#tellBuyer(errand, news.fault === 'overspent' ? 'noFunds' : 'unavailable');
-      else if (final) this.#setup.host.observer.log('warn', 'ppay.refused', { fault: news.fault });
-      return final ? [] : 'again';
-    }
-    if (!isPurchase) return [];
-    const coins = boughtReply.decode(news.reply)?.coins;
-    const { account, broker } = this.#setup;
-    const good = coins?.every(
-      coin => equalBytes(coin.owner, account.publicKey) && rawCoin.isBy(broker.key, coin),
-    );
-    if (coins === undefined || good !== true) {
-      this.#tellBuyer(errand, 'unavailable');
-      return 'again';
-    }
-    const writes = coins.map(coin => this.#purse.bought(coin));
-    this.#tellBuyer(errand, 'bought');
-    return writes;
-  }
-
-  #tellBuyer(errand: Errand, purchase: Purchase): void {
-    const id = toHex(errand.memo);
-    const buyer = this.#buying.get(id);
-    this.#buying.delete(id);
-    buyer?.(purchase);
   }
 }
 

@@ -1,0 +1,265 @@
+import { equalBytes } from '../../base/bytes.ts';
+import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
+import { purchaseCoinsMax } from '../../payment/denominations.ts';
+import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import type { StoreWrite } from '../../ports.ts';
+import { BrokerBooks, type BrokerCoin } from './broker-books.ts';
+import { type Fraud, fraudIn, isUnjustified, unanswered, unansweredProof } from './fraud.ts';
+import {
+  accountMessage,
+  accountOp,
+  answerOp,
+  binding,
+  boughtReply,
+  boundAnswer,
+  buyBody,
+  claim,
+  coin,
+  contradictedAnswer,
+  historyMax,
+  type News,
+  orderKind,
+  reportRequest,
+  requestOp,
+  type Step,
+  schemeId,
+  stepRequest,
+  syncBody,
+  syncNewsMax,
+  syncReply,
+} from './messages.ts';
+import { bindingSeconds } from './purse.ts';
+import { isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
+
+/** How long a coin lives. */
+const coinSeconds = 90 * 86_400;
+/** An owner that cannot be reached for so long, and that must say by whose order it bound a coin, is convicted. */
+const ownerAnswerSeconds = 7n * 86_400n;
+/** Orders kept of one coin, and claims: those beyond are told no more. */
+const knownMax = 64;
+const exponentMax = 50;
+
+/** Sells coins and takes them back, binds them while their owner is away, and finds out who spent one twice. */
+export class WhoPayBroker implements BrokerSide {
+  readonly #host: BrokerHost;
+  readonly #books: BrokerBooks;
+
+  constructor(host: BrokerHost) {
+    this.#host = host;
+    this.#books = new BrokerBooks(host.store);
+  }
+
+  outstandingMsat(): Value {
+    return this.#books.outstandingMsat;
+  }
+
+  serve(request: Uint8Array): Served {
+    switch (request[0]) {
+      case requestOp.account:
+        return this.#serveAccount(request);
+      case requestOp.transfer:
+      case requestOp.deposit:
+        return this.#serveStep(request);
+      case requestOp.report:
+        return this.#serveReport(request);
+      default:
+        return refused('malformed');
+    }
+  }
+
+  /** Convicts owners that have shown nothing for too long. */
+  onTick(): readonly StoreWrite[] {
+    const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
+    return this.#books.overdue(before).flatMap(record => this.#convictSilent(record));
+  }
+
+  #serveAccount(request: Uint8Array): Served {
+    const message = accountMessage.decode(request);
+    if (message === undefined) return refused('malformed');
+    return this.#host.once(message.envelope, (account, body) => {
+      if (body[0] === accountOp.buy) return this.#sell(account, body);
+      if (body[0] === accountOp.sync) return this.#tell(account, body);
+      return refused('malformed');
+    });
+  }
+
+  #sell(account: Uint8Array, body: Uint8Array): Served {
+    const wish = buyBody.decode(body);
+    if (wish === undefined || wish.coins.length === 0 || wish.coins.length > purchaseCoinsMax)
+      return refused('malformed');
+    const fault = this.#faultOf(account, wish.coins);
+    if (fault !== undefined) return refused(fault);
+    const values = wish.coins.map(({ exponent }) => 1n << BigInt(exponent));
+    const sum = values.reduce((total, value) => total + value, 0n);
+    const paid = this.#host.accounts.issue(schemeId, account, sum);
+    if (paid === undefined) return refused('overspent');
+    const [ownerId, expirySeconds] = [ownerIdOf(account), this.#nowSeconds() + coinSeconds];
+    const made = wish.coins.map(({ claim: { coinKey } }, at) =>
+      coin.sign(this.#host.key, { coinKey, ownerId, value: values[at], expirySeconds }),
+    );
+    const sold = made.map((each, at) => this.#books.sold({ coin: each, claim: wish.coins[at].claim }));
+    return { kind: 'reply', reply: boughtReply.encode({ coins: made }), persist: [...paid, ...sold] };
+  }
+
+  /** A key is a coin once, and of who claims it. */
+  #faultOf(
+    account: Uint8Array,
+    coins: readonly { readonly exponent: number; readonly claim: BrokerCoin['claim'] }[],
+  ): PaymentStatusName | undefined {
+    if (coins.some(({ exponent }) => exponent > exponentMax)) return 'badTerms';
+    if (new Set(coins.map(each => nameOf(each.claim))).size < coins.length) return 'stale';
+    if (coins.some(each => this.#books.get(nameOf(each.claim)) !== undefined)) return 'stale';
+    const claimed = coins.every(
+      each => equalBytes(each.claim.account, account) && claim.isBy(account, each.claim),
+    );
+    return claimed ? undefined : 'badSignature';
+  }
+
+  #tell(owner: Uint8Array, body: Uint8Array): Served {
+    const wish = syncBody.decode(body);
+    if (wish === undefined) return refused('malformed');
+    const entries = this.#books.queued(owner, wish.after).slice(0, syncNewsMax);
+    const last = entries.at(-1)?.entry ?? wish.after;
+    const wanted = this.#books.wantedOf(owner);
+    const reply = syncReply.encode({ last, news: entries.map(({ news }) => news), wanted });
+    return { kind: 'reply', reply, persist: this.#books.heard(owner, wish.after) };
+  }
+
+  #serveStep(request: Uint8Array): Served {
+    const message = stepRequest.decode(request);
+    if (message === undefined) return refused('malformed');
+    const { op, step } = message;
+    const isDeposit = step.order.kind === orderKind.deposit;
+    if (isDeposit !== (op === requestOp.deposit)) return refused('badTerms');
+    const record = this.#books.get(nameOf(message.coin));
+    if (record === undefined) return refused('unknownChannel');
+    if (!isGenuine(record.coin, step, this.#host.key.publicKey)) return refused('badSignature');
+    const now = this.#nowSeconds();
+    const expired = record.coin.expirySeconds <= now || step.binding.expirySeconds <= now;
+    const done = record.known.find(news => isSameOrder(news.step.order, step.order));
+    if (done !== undefined) return answered(done, []);
+    if (expired) return refused('expired');
+    const last = record.known.at(-1)?.step;
+    const isNext = last === undefined || step.binding.sequence > last.binding.sequence;
+    if (!isNext || record.deposited === 1) return this.#contradict(record, step);
+    return isDeposit ? this.#credit(record, step) : this.#bind(record, step);
+  }
+
+  #credit(record: BrokerCoin, step: Step): Served {
+    const news = { step, bound: [] };
+    const written = this.#books.put({ ...record, known: withNews(record.known, news), deposited: 1 });
+    const account = step.order.said.next;
+    return answered(news, [written, ...this.#host.accounts.deposit(schemeId, account, record.coin.value)]);
+  }
+
+  #bind(record: BrokerCoin, step: Step): Served {
+    const { coinKey, next, nonce } = step.order.said;
+    const expirySeconds = Math.min(record.coin.expirySeconds, this.#nowSeconds() + bindingSeconds);
+    const sequence = step.binding.sequence + 1n;
+    const bound = binding.sign(this.#host.key, { coinKey, holder: next, sequence, expirySeconds, nonce });
+    const news = { step, bound: [bound] };
+    const written = this.#books.put({ ...record, known: withNews(record.known, news) });
+    return answered(news, [written, ...this.#books.queue(record.claim.account, news)]);
+  }
+
+  /** What somebody orders contradicts what is known: a cheat is proven by both, or the owner must say more. */
+  #contradict(record: BrokerCoin, step: Step): Served {
+    const found = this.#fraudAmong(record, [step]);
+    const claims = withClaim(record.claims, step);
+    if (found !== undefined) {
+      const reply = contradictedAnswer.encode({ op: answerOp.contradicted, step: found.known });
+      return { kind: 'reply', reply, persist: this.#convict({ ...record, claims }, found.fraud) };
+    }
+    const askedSeconds = record.askedSeconds || BigInt(this.#nowSeconds());
+    const persist = [this.#books.put({ ...record, claims, askedSeconds })];
+    return { kind: 'reply', reply: Uint8Array.of(answerOp.undecided), persist };
+  }
+
+  /** Orders of a coin: two that somebody found to contradict each other, or all that its owner has. */
+  #serveReport(request: Uint8Array): Served {
+    const message = reportRequest.decode(request);
+    if (message === undefined || message.steps.length > historyMax) return refused('malformed');
+    const record = this.#books.get(nameOf(message.coin));
+    if (record === undefined) return refused('unknownChannel');
+    const { steps } = message;
+    if (!steps.every(step => isGenuine(record.coin, step, this.#host.key.publicKey)))
+      return refused('badSignature');
+    const found = this.#fraudAmong(record, steps);
+    const persist = found === undefined ? this.#explained(record, steps) : this.#convict(record, found.fraud);
+    return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
+  /** What was claimed may be what its owner has long carried out. */
+  #explained(record: BrokerCoin, steps: readonly Step[]): readonly StoreWrite[] {
+    const claims = record.claims.filter(each => !steps.some(({ order }) => isSameOrder(order, each.order)));
+    if (claims.length === record.claims.length) return [];
+    const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
+    return [this.#books.put({ ...record, claims, askedSeconds })];
+  }
+
+  #fraudAmong(
+    record: BrokerCoin,
+    shown: readonly Step[],
+  ): { readonly fraud: Fraud; readonly known: Step } | undefined {
+    const all = [...record.known.map(({ step }) => step), ...record.claims, ...shown];
+    for (const step of shown) {
+      for (const known of all) {
+        const fraud = fraudIn(step, known, claim.encode(record.claim));
+        if (fraud !== undefined) return { fraud, known };
+      }
+    }
+    return undefined;
+  }
+
+  /** Once for each coin: the proof is filed, and where an account is known what the coin is worth is taken from it. */
+  #convict(record: BrokerCoin, { proof, account }: Fraud): readonly StoreWrite[] {
+    if (record.judged === 1) return [];
+    const charged = account === undefined ? [] : this.#host.accounts.charge(account, record.coin.value);
+    return [this.#books.put({ ...record, judged: 1 }), ...this.#host.file(proof), ...charged];
+  }
+
+  #convictSilent(record: BrokerCoin): readonly StoreWrite[] {
+    const all = [...record.known.map(({ step }) => step), ...record.claims];
+    for (const first of all) {
+      for (const second of all) {
+        if (!isUnjustified(first, second)) continue;
+        const { coinKey } = record.coin;
+        const word = unanswered.sign(this.#host.key, { coinKey, askedSeconds: record.askedSeconds });
+        const proof = unansweredProof(
+          claim.encode(record.claim),
+          this.#host.key.publicKey,
+          coin.encode(record.coin),
+          [first, second],
+          unanswered.encode(word),
+        );
+        return this.#convict(record, { proof, account: record.claim.account });
+      }
+    }
+    // It was no contradiction, only an order that is long passed over.
+    return [this.#books.put({ ...record, claims: [], askedSeconds: 0n })];
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#host.clock.wallMs() / 1_000);
+  }
+}
+
+/** The binding that follows an order, or after a deposit nothing. */
+function answered({ bound: [bound] }: News, persist: readonly StoreWrite[]): Served {
+  const reply =
+    bound === undefined ? new Uint8Array(0) : boundAnswer.encode({ op: answerOp.bound, binding: bound });
+  return { kind: 'reply', reply, persist };
+}
+
+function withNews(known: readonly News[], news: News): readonly News[] {
+  return [...known.slice(1 - knownMax), news];
+}
+
+function withClaim(claims: readonly Step[], step: Step): readonly Step[] {
+  const isKnown = claims.some(each => isSameOrder(each.order, step.order));
+  return isKnown || claims.length >= knownMax ? claims : [...claims, step];
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

@@ -1,0 +1,145 @@
+import { equalBytes } from '../../base/bytes.ts';
+import { countedList, fixedBytes, struct, u8 } from '../../base/struct.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import { CoinErrands } from '../../payment/coin-errands.ts';
+import type { Purchase } from '../../payment/coin-payer.ts';
+import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import { fraudIn } from './fraud.ts';
+import {
+  accountMessage,
+  accountOp,
+  answerOp,
+  type Binding,
+  boughtReply,
+  boundAnswer,
+  buyBody,
+  type Coin,
+  claim,
+  coin,
+  contradictedAnswer,
+  reportRequest,
+  requestOp,
+  type Step,
+  schemeId,
+  stepRequest,
+} from './messages.ts';
+import type { HandedCoin, WhoPayPurse } from './purse.ts';
+import type { WhoPaySetup } from './setup.ts';
+import { isBound, isGenuine, ownerIdOf } from './steps.ts';
+
+/** The secrets of the coins that an order was for. */
+const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
+
+/** What became of an order. */
+type Carried =
+  | { readonly kind: 'bound'; readonly binding: Binding }
+  /** The coin was spent twice before us; that is reported. */
+  | { readonly kind: 'contradicted' }
+  /** Neither the owner nor the broker answers, or as it should. */
+  | { readonly kind: 'unanswered' };
+
+/** What one side of a node has to do with owners and the broker. */
+export class WhoPayDealings {
+  readonly #setup: WhoPaySetup;
+  readonly #errands: CoinErrands;
+
+  constructor(setup: WhoPaySetup, purse: WhoPayPurse, side: 'payer' | 'payee' | 'owner') {
+    const { host, account, broker } = setup;
+    this.#setup = setup;
+    this.#errands = new CoinErrands({
+      host,
+      scheme: schemeId,
+      broker: broker.endpoint,
+      prefix: `whopay/errand/${side}/`,
+      bought(reply, memo) {
+        const coins = boughtReply.decode(reply)?.coins ?? [];
+        const secrets = orderMemo.decode(memo)?.secrets ?? [];
+        const ownerId = ownerIdOf(account.publicKey);
+        const good = coins.every(
+          (made, at) =>
+            secrets[at] !== undefined &&
+            equalBytes(made.coinKey, new SigningKey(secrets[at]).publicKey) &&
+            equalBytes(made.ownerId, ownerId) &&
+            coin.isBy(broker.key, made),
+        );
+        if (!good || coins.length === 0 || coins.length !== secrets.length) return undefined;
+        return coins.map((made, at) => purse.buy(made, secrets[at]));
+      },
+    });
+  }
+
+  onAnswer(answer: Answer): boolean {
+    return this.#errands.onAnswer(answer);
+  }
+
+  store(write: StoreWrite, done: () => void): void {
+    this.#errands.store(write, done);
+  }
+
+  /** Asks the owner, and if it does not answer as it should the broker, to carry an order out. */
+  carry({ paid, order }: HandedCoin, done: (carried: Carried) => void): void {
+    const step = { binding: paid.binding, order };
+    const { broker } = this.#setup;
+    const [owner] = paid.ownerAt;
+    if (owner === undefined) this.#askFor(paid.coin, step, broker.endpoint, done);
+    else
+      this.#askFor(paid.coin, step, owner, atOwner => {
+        if (atOwner.kind !== 'unanswered') done(atOwner);
+        else this.#askFor(paid.coin, step, broker.endpoint, done);
+      });
+  }
+
+  /** Makes keys, and has the broker sell them as coins worth 2^exponent each. */
+  buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
+    const { host, account } = this.#setup;
+    const keys = exponents.map(() => SigningKey.fresh(host.entropy));
+    const coins = keys.map(({ publicKey }, at) => ({
+      exponent: exponents[at],
+      claim: claim.sign(account, { coinKey: publicKey, account: account.publicKey }),
+    }));
+    const envelope = makeAccountRequest(account, host.entropy, buyBody.encode({ op: accountOp.buy, coins }));
+    const memo = orderMemo.encode({ secrets: keys.map(({ secret }) => secret) });
+    this.#errands.buy(accountMessage.encode({ op: requestOp.account, envelope }), memo, done);
+  }
+
+  /** Hands a coin in; `given` says so on disk, and is written with the errand. */
+  deposit({ paid, order }: HandedCoin, given: StoreWrite): void {
+    const step = { binding: paid.binding, order };
+    this.#errands.tell(stepRequest.encode({ op: requestOp.deposit, coin: paid.coin, step }), [given]);
+  }
+
+  /** Shows the broker what holders of a coin have ordered. */
+  report(made: Coin, steps: readonly Step[]): void {
+    this.#errands.tell(reportRequest.encode({ op: requestOp.report, coin: made, steps }));
+  }
+
+  #askFor(made: Coin, step: Step, to: Endpoint, done: (carried: Carried) => void): void {
+    this.#errands.ask(to, stepRequest.encode({ op: requestOp.transfer, coin: made, step }), reply =>
+      done(reply === undefined ? { kind: 'unanswered' } : this.#judge(made, step, reply)),
+    );
+  }
+
+  #judge(made: Coin, step: Step, reply: Uint8Array): Carried {
+    const { key } = this.#setup.broker;
+    const bound = reply[0] === answerOp.bound ? boundAnswer.decode(reply)?.binding : undefined;
+    if (bound !== undefined && follows(step, bound) && isBound(made, bound, key))
+      return { kind: 'bound', binding: bound };
+    if (reply[0] === answerOp.undecided) return { kind: 'contradicted' };
+    const other = reply[0] === answerOp.contradicted ? contradictedAnswer.decode(reply)?.step : undefined;
+    const none = new Uint8Array(0);
+    if (other === undefined || !isGenuine(made, other, key) || fraudIn(step, other, none) === undefined)
+      return { kind: 'unanswered' };
+    this.report(made, [step, other]);
+    return { kind: 'contradicted' };
+  }
+}
+
+/** The next binding, to whom the order names, for the payment that it was given for. */
+function follows({ binding, order: { said } }: Step, bound: Binding): boolean {
+  return (
+    bound.sequence === binding.sequence + 1n &&
+    equalBytes(bound.holder, said.next) &&
+    equalBytes(bound.nonce, said.nonce)
+  );
+}

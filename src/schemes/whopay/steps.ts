@@ -1,0 +1,88 @@
+import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
+import { type SigningKey, tweakedPublicKey } from '../../crypto/ecdsa.ts';
+import { sha256 } from '../../crypto/sha.ts';
+import {
+  type Binding,
+  binding,
+  type Coin,
+  coin,
+  deposit,
+  type Order,
+  orderKind,
+  type Step,
+  transfer,
+} from './messages.ts';
+
+/** A coin's key in hex names it in records. */
+export function nameOf(made: Pick<Coin, 'coinKey'>): string {
+  return toHex(made.coinKey);
+}
+
+/** What is kept of a coin is kept once for each of its bindings. */
+export function placeOf(bound: Binding): string {
+  return `${toHex(bound.coinKey)}-${bound.sequence.toString(16).padStart(16, '0')}`;
+}
+
+/** How an account is named in the coins that it bought. */
+export function ownerIdOf(account: Uint8Array): Uint8Array {
+  return sha256(utf8('naulon whopay owner\0'), account).subarray(0, 12).slice();
+}
+
+/** The key under which a payee holds just this coin: nobody else can tell that two such keys are one payee's. */
+export function holderKeyOf(
+  payeeKey: Uint8Array,
+  nonce: Uint8Array,
+  coinKey: Uint8Array,
+): Uint8Array | undefined {
+  return tweakedPublicKey(payeeKey, tweakOf(nonce, coinKey));
+}
+
+export function holderSecretOf(
+  payee: SigningKey,
+  nonce: Uint8Array,
+  coinKey: Uint8Array,
+): SigningKey | undefined {
+  return payee.tweaked(tweakOf(nonce, coinKey));
+}
+
+function tweakOf(nonce: Uint8Array, coinKey: Uint8Array): Uint8Array {
+  return sha256(utf8('naulon whopay holder\0'), nonce, coinKey);
+}
+
+/** The coin is the broker's, and who holds it is said by its own key, or by the broker. */
+export function isBound(made: Coin, bound: Binding, broker: Uint8Array): boolean {
+  return (
+    equalBytes(made.coinKey, bound.coinKey) &&
+    bound.sequence > 0n &&
+    coin.isBy(broker, made) &&
+    (binding.isBy(made.coinKey, bound) || binding.isBy(broker, bound))
+  );
+}
+
+/** A binding that is good, and an order of its holder. */
+export function isGenuine(made: Coin, { binding: bound, order: given }: Step, broker: Uint8Array): boolean {
+  return (
+    equalBytes(given.said.coinKey, bound.coinKey) &&
+    equalBytes(given.said.holder, bound.holder) &&
+    isOrdered(given) &&
+    isBound(made, bound, broker)
+  );
+}
+
+/** Signed by the key that it says held the coin. */
+export function isOrdered({ kind, said }: Order): boolean {
+  if (kind === orderKind.transfer) return transfer.isBy(said.holder, said);
+  return kind === orderKind.deposit && deposit.isBy(said.holder, said);
+}
+
+/** Both give the coin to the same. */
+export function isSameOrder(a: Order, b: Order): boolean {
+  return (
+    a.kind === b.kind && equalBytes(a.said.holder, b.said.holder) && equalBytes(a.said.next, b.said.next)
+  );
+}
+
+/** What a relay's identity signs of a target. */
+export function targetDigest(body: Uint8Array): Uint8Array {
+  return concatBytes(utf8('naulon whopay target v1\0'), body);
+}
