@@ -1,0 +1,332 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { judge } from './fraud.ts';
+import { type WhoPayScheme, whopay } from './index.ts';
+import {
+  answerOp,
+  type Binding,
+  binding,
+  type Coin,
+  coin,
+  deposit,
+  type Order,
+  orderKind,
+  type PaidCoin,
+  paidCoin,
+  paymentMessage,
+  paymentOp,
+  requestOp,
+  schemeId,
+  stepRequest,
+  targetMessage,
+  transfer,
+} from './messages.ts';
+import { holderKeyOf } from './steps.ts';
+
+const deskOf = (peer: Peer) => (peer.scheme as WhoPayScheme).desk;
+const value = 1_024n;
+const start = 10n ** 9n;
+
+function peersOf(seed: string) {
+  const coins = new CoinWorld(whopay, seed);
+  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name => coins.peer(name));
+  return { coins, owner, relay, other, third };
+}
+
+/** A coin that a peer's disk says it was paid, and the secret that holds it. */
+interface Held {
+  readonly paid: PaidCoin;
+  readonly key: SigningKey;
+}
+
+function heldBy(peer: Peer): readonly Held[] {
+  return [...peer.process.store.durable()]
+    .filter(([key]) => key.startsWith('whopay/held/'))
+    .map(([, bytes]) => ({
+      paid: paidCoin.decode(bytes.subarray(0, -32))!,
+      key: new SigningKey(bytes.slice(-32)),
+    }));
+}
+
+/** The secret of the coin that an owner gave away. */
+function coinSecretOf(owner: Peer, made: Coin): SigningKey {
+  const bytes = owner.process.store.durable().get(`whopay/bought/${toHex(made.coinKey)}`)!;
+  return new SigningKey(bytes.slice(-32));
+}
+
+/** Where a coin may be bound to that payee, by a target that it hands out now. */
+function placeAt(to: Peer, made: Coin) {
+  const { nonce, payeeKey } = targetMessage.decode(to.process.turn(() => to.payee.target(to.at.port)))!;
+  return { nonce, holder: holderKeyOf(payeeKey, nonce, made.coinKey)! };
+}
+
+function orderOf(
+  held: Held,
+  kind: keyof typeof orderKind,
+  next: Uint8Array,
+  nonce = new Uint8Array(16),
+): Order {
+  const { coinKey, holder } = held.paid.binding;
+  const form = kind === 'transfer' ? transfer : deposit;
+  return { kind: orderKind[kind], said: form.sign(held.key, { coinKey, holder, next, nonce }) };
+}
+
+const request = ({ paid }: Held, order: Order) =>
+  stepRequest.encode({
+    op: order.kind === orderKind.transfer ? requestOp.transfer : requestOp.deposit,
+    coin: paid.coin,
+    step: { binding: paid.binding, order },
+  });
+
+function payWith(to: Peer, made: Coin, bound: Binding): string {
+  const bytes = paymentMessage.encode({
+    scheme: schemeId,
+    op: paymentOp.coins,
+    coins: [{ coin: made, binding: bound, ownerAt: [] }],
+  });
+  const redeemed = to.take(to.at.port, bytes);
+  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
+}
+
+function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: string } {
+  expect(coins.broker.proofs).toHaveLength(1);
+  const verdict = judge(coins.broker.proofs[0]);
+  return { guilty: toHex(verdict.guilty ?? new Uint8Array(0)), role: 'role' in verdict ? verdict.role : '' };
+}
+
+describe('a coin of WhoPay goes from peer to peer', () => {
+  it('by its owner alone, and is then handed in', () => {
+    const { coins, owner, relay, other } = peersOf('online');
+    expect(owner.pay(relay, value)).toBe(value);
+    const seen = coins.watch();
+    expect(relay.pay(other, value)).toBe(value);
+    expect(seen).toEqual(['relay > owner']);
+    other.do(() => deskOf(other).deposit());
+    expect(coins.broker.balanceOf(other)).toBe(start + value);
+    expect(coins.broker.side.outstandingMsat()).toBe(deskOf(owner).spendableMsat);
+  });
+
+  it('by the broker while its owner is away, of which the owner hears when it is back', () => {
+    const { coins, owner, relay, other, third } = peersOf('downtime');
+    expect(owner.pay(relay, value)).toBe(value);
+    coins.trouble(owner.at, 'absent');
+    const seen = coins.watch();
+    expect(relay.pay(other, value)).toBe(value);
+    expect(seen).toEqual(['relay > broker']);
+    coins.trouble(owner.at, undefined);
+    owner.restart();
+    const later = coins.watch();
+    expect(other.pay(third, value)).toBe(value);
+    expect(later).toEqual(['other > owner']);
+    third.do(() => deskOf(third).deposit());
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it.each(['late', 'lying'] as const)('by the broker while its owner is %s', trouble => {
+    const { coins, owner, relay, other } = peersOf(trouble);
+    expect(owner.pay(relay, value)).toBe(value);
+    coins.trouble(owner.at, trouble);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('by an owner that was restarted, and a holder and a broker that were', () => {
+    const { coins, owner, relay, other, third } = peersOf('restarts');
+    expect(owner.pay(relay, value)).toBe(value);
+    for (const node of [owner, relay, coins.broker]) node.restart();
+    coins.settle();
+    expect(relay.pay(other, value)).toBe(value);
+    for (const node of [owner, other, coins.broker]) node.restart();
+    coins.settle();
+    expect(other.pay(third, value)).toBe(value);
+    expect(deskOf(third).receivedMsat).toBe(value);
+  });
+
+  it('to the same payee later, when neither owner nor broker answered', () => {
+    const { coins, owner, relay, other } = peersOf('stranded');
+    relay.pay(other, 1n << 29n);
+    expect(owner.pay(relay, value)).toBe(value);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, 'absent');
+    coins.broker.books.set(toHex(relay.account.publicKey), 0n);
+    const spendable = () => deskOf(relay).spendableMsat;
+    const before = spendable();
+    relay.pay(other, before);
+    expect(spendable()).toBeLessThanOrEqual(before);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, undefined);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it.each([false, true])('and is renewed, by the broker if its owner is away (%s)', away => {
+    const { coins, owner, relay, other } = peersOf(`renewal ${away}`);
+    expect(owner.pay(relay, value)).toBe(value);
+    const [first] = heldBy(relay);
+    coins.world.runFor(25 * 86_400_000);
+    if (away) coins.trouble(owner.at, 'absent');
+    const seen = coins.watch();
+    relay.do(() => deskOf(relay).renew());
+    expect(seen).toEqual([away ? 'relay > broker' : 'relay > owner']);
+    const renewed = heldBy(relay).find(({ paid }) => paid.binding.sequence === 2n)!;
+    expect(renewed.paid.binding.expirySeconds).toBeGreaterThan(first.paid.binding.expirySeconds);
+    expect(renewed.paid.binding.holder).not.toEqual(first.paid.binding.holder);
+    expect(deskOf(relay).receivedMsat).toBe(value);
+    coins.world.runFor(10 * 86_400_000);
+    coins.trouble(owner.at, undefined);
+    expect(relay.pay(other, value)).toBe(value);
+  });
+
+  it('and shows nobody who pays or is paid', () => {
+    const { coins, owner, relay, other } = peersOf('names');
+    owner.pay(relay, value);
+    owner.pay(relay, 2n * value);
+    const said: string[] = [];
+    coins.parties.tap = ({ request: asked, reply }) =>
+      said.push(toHex(asked) + toHex(reply ?? new Uint8Array(0)));
+    const { session, paid } = relay.makePayment(other, value);
+    expect(paid.kind).toBe('send');
+    if (paid.kind === 'send') said.push(toHex(paid.payment));
+    expect(said.length).toBeGreaterThan(1);
+    expect(session).toBeGreaterThan(0);
+    for (const peer of [relay, other])
+      for (const name of [peer.account.publicKey, peer.identity.publicKey])
+        expect(said.join()).not.toContain(toHex(name));
+    const holders = heldBy(relay).map(({ paid: { binding: bound } }) => toHex(bound.holder));
+    expect(new Set(holders).size).toBe(holders.length);
+  });
+});
+
+describe('whoever cheats with coins of WhoPay', () => {
+  it('as holder that orders one coin to two by its owner, is refused, and its key convicted', () => {
+    const { coins, owner, relay, other, third } = peersOf('double by owner');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    const [one, two] = [other, third].map(to =>
+      orderOf(held, 'transfer', placeAt(to, held.paid.coin).holder),
+    );
+    expect(relay.ask(owner.at, request(held, one))).toMatchObject({ 0: answerOp.bound });
+    expect(relay.ask(owner.at, request(held, one))).toMatchObject({ 0: answerOp.bound });
+    expect(relay.ask(owner.at, request(held, two))).toMatchObject({ 0: answerOp.contradicted });
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+  });
+
+  it('as holder that spends one by the broker and by its owner, is convicted once the owner is back', () => {
+    const { coins, owner, relay, other, third } = peersOf('double by broker');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    const [one, two] = [other, third].map(to =>
+      orderOf(held, 'transfer', placeAt(to, held.paid.coin).holder),
+    );
+    expect(relay.ask(coins.broker.at, request(held, one))).toMatchObject({ 0: answerOp.bound });
+    expect(relay.ask(owner.at, request(held, two))).toMatchObject({ 0: answerOp.bound });
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+  });
+
+  it('as holder that spends one and hands it in, is convicted, and pays for it', () => {
+    const { coins, owner, relay, other } = peersOf('spent and handed in');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    expect(relay.pay(other, value)).toBe(value);
+    relay.ask(coins.broker.at, request(held, orderOf(held, 'deposit', relay.account.publicKey)));
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    other.do(() => deskOf(other).deposit());
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+    expect(coins.broker.balanceOf(relay)).toBe(start);
+  });
+
+  it('as owner that binds one coin to two, is convicted when both hand it in', () => {
+    const { coins, owner, relay, other } = peersOf('double binding');
+    owner.pay(relay, value);
+    const { coin: made } = heldBy(relay)[0].paid;
+    const { expirySeconds } = heldBy(relay)[0].paid.binding;
+    const fields = { coinKey: made.coinKey, sequence: 1n, expirySeconds, ...placeAt(other, made) };
+    const again = binding.sign(coinSecretOf(owner, made), fields);
+    expect(payWith(other, made, again)).toBe('added');
+    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    expect(convicted(coins)).toEqual({ guilty: toHex(owner.account.publicKey), role: 'owner' });
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    expect(coins.broker.balanceOf(other)).toBe(start);
+  });
+
+  it('as owner that binds what was not ordered, is convicted when it has nothing to show', () => {
+    const { coins, owner, relay, other } = peersOf('unjustified');
+    owner.pay(relay, value);
+    const { coin: made, binding: bound } = heldBy(relay)[0].paid;
+    const fields = { ...bound, sequence: 2n, ...placeAt(other, made) };
+    expect(payWith(other, made, binding.sign(coinSecretOf(owner, made), fields))).toBe('added');
+    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    owner.restart();
+    coins.settle();
+    coins.broker.tick();
+    expect(coins.broker.proofs).toEqual([]);
+    coins.world.runFor(8 * 86_400_000);
+    coins.broker.tick();
+    expect(convicted(coins)).toEqual({ guilty: toHex(owner.account.publicKey), role: 'owner' });
+  });
+
+  it('is not who owns a coin that was long passed on, and answers for it', () => {
+    const { coins, owner, relay, other, third } = peersOf('honest owner');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    relay.pay(other, value);
+    coins.trouble(owner.at, 'absent');
+    other.pay(third, value);
+    coins.trouble(owner.at, undefined);
+    const before = orderOf(held, 'transfer', other.account.publicKey);
+    expect(relay.ask(coins.broker.at, request(held, before))).toMatchObject({ 0: answerOp.undecided });
+    owner.restart();
+    coins.settle();
+    coins.world.runFor(8 * 86_400_000);
+    coins.broker.tick();
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+  });
+
+  it('by a coin of its own making, of more value, or that is bound to another, is refused', () => {
+    const { owner, relay, other } = peersOf('forged');
+    owner.pay(relay, value);
+    const { coin: made, binding: bound } = heldBy(relay)[0].paid;
+    const secret = coinSecretOf(owner, made);
+    const fields = { ...bound, ...placeAt(other, made) };
+    const minted = coin.sign(owner.account, { ...made, value: 1n << 40n });
+    expect(payWith(other, minted, binding.sign(secret, fields))).toBe('badSignature');
+    expect(payWith(other, { ...made, value: made.value * 2n }, binding.sign(secret, fields))).toBe(
+      'badSignature',
+    );
+    expect(payWith(other, made, binding.sign(owner.account, fields))).toBe('badSignature');
+    expect(payWith(other, made, bound)).toBe('targetOld');
+    expect(payWith(relay, made, bound)).toBe('stale');
+    expect(payWith(other, made, binding.sign(secret, { ...fields, holder: relay.account.publicKey }))).toBe(
+      'badTerms',
+    );
+    const [held] = heldBy(relay);
+    const stolen = orderOf({ ...held, key: other.account }, 'transfer', other.account.publicKey);
+    expect(other.ask(owner.at, request(held, stolen))).toBe('badSignature');
+  });
+
+  it('by more than is in its account, or by a coin handed in twice, gains nothing', () => {
+    const { coins, owner, relay } = peersOf('overspent');
+    expect(owner.pay(relay, start + 1n)).toBe('PAY_NO_FUNDS');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const order = orderOf(held, 'deposit', relay.account.publicKey);
+    for (let time = 0; time < 3; time++)
+      expect(relay.ask(coins.broker.at, request(held, order))).toEqual(new Uint8Array(0));
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('with noise, gets no more than a word', () => {
+    const { coins, owner } = peersOf('noise');
+    const requests = [
+      new Uint8Array(0),
+      ...[1, 2, 3, 4, 9].map(op => Uint8Array.of(op, ...coins.world.entropy.bytes(500))),
+    ];
+    for (const at of [owner.at, coins.broker.at])
+      for (const bytes of requests) expect(owner.ask(at, bytes)).toBeTypeOf('string');
+  });
+});
