@@ -2,7 +2,7 @@ import type { SigningKey } from '../crypto/ecdsa.ts';
 import type { Endpoint } from '../ports.ts';
 import type { BrokerHost, BrokerSide } from './broker-side.ts';
 import type { CheatProof, Verdict } from './proof.ts';
-import type { PaymentScheme } from './scheme.ts';
+import type { PaymentScheme, Value } from './scheme.ts';
 
 /** What a node that uses a broker is told. */
 export interface BrokeredOptions {
@@ -14,6 +14,22 @@ export interface BrokeredOptions {
   readonly self: Endpoint;
   /** One of the scheme's variants. */
   readonly variant: string | undefined;
+}
+
+/** What one node earned and gave away, by its own records. */
+export interface BrokeredDesk {
+  /** Value ever received of others, and ever given to others. */
+  readonly receivedMsat: Value;
+  readonly partedMsat: Value;
+  /** Value that may be spent without buying: what was bought, and for schemes whose money goes from hand to hand what was earned. */
+  readonly spendableMsat: Value;
+  /** Hands in to the broker all that was earned. */
+  deposit(): void;
+}
+
+/** A scheme as one node runs it. */
+export interface BrokeredNode extends PaymentScheme {
+  readonly desk: BrokeredDesk;
 }
 
 /** A payment system with a broker behind it, all its sides together. */

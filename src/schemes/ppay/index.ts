@@ -1,7 +1,7 @@
-import type { BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
+import type { BrokeredNode, BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
 import { CoinPayer } from '../../payment/coin-payer.ts';
 import { once } from '../../payment/once.ts';
-import type { PaymentScheme, SchemeHost, Value } from '../../payment/scheme.ts';
+import type { SchemeHost } from '../../payment/scheme.ts';
 import { PPayBroker } from './broker.ts';
 import { judge } from './fraud.ts';
 import { schemeId, schemeName } from './messages.ts';
@@ -10,22 +10,6 @@ import { PPayPayee } from './payee.ts';
 import { PPayTrade } from './payer.ts';
 import { PPayPurse } from './purse.ts';
 import type { PPaySetup } from './setup.ts';
-
-/** What a node has in coins, for its owner's commands. */
-export interface PPayDesk {
-  /** Value ever received, and ever given away, by this node's records. */
-  readonly receivedMsat: Value;
-  readonly partedMsat: Value;
-  /** Value of coins that may be spent: bought, and received. */
-  readonly spendableMsat: Value;
-  /** Hands in all coins that were received. */
-  deposit(): void;
-}
-
-/** PPay as one node runs it. */
-export interface PPayScheme extends PaymentScheme {
-  readonly desk: PPayDesk;
-}
 
 /** Coins that their buyers manage (PPay, Yang and Garcia-Molina): the broker is asked when a coin is bought, handed in, or its owner is away. */
 export const ppay: BrokeredScheme = {
@@ -37,7 +21,7 @@ export const ppay: BrokeredScheme = {
   judge,
 };
 
-export function ppayNode(options: BrokeredOptions): PPayScheme {
+export function ppayNode(options: BrokeredOptions): BrokeredNode {
   const { account, broker, self } = options;
   const common = once((host: SchemeHost) => {
     const setup: PPaySetup = {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import type { BrokeredNode } from '../../payment/brokered.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import { judge } from './fraud.ts';
-import { type PPayScheme, ppay } from './index.ts';
+import { ppay } from './index.ts';
 import {
   answerOp,
   assignedCoin,
@@ -20,7 +21,7 @@ import {
   targetMessage,
 } from './messages.ts';
 
-const deskOf = (peer: Peer) => (peer.scheme as PPayScheme).desk;
+const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
 const value = 1_024n;
 
 function peersOf(seed: string, variant?: string) {

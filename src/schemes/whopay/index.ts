@@ -1,7 +1,7 @@
-import type { BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
+import type { BrokeredDesk, BrokeredNode, BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
 import { CoinPayer } from '../../payment/coin-payer.ts';
 import { once } from '../../payment/once.ts';
-import type { PaymentScheme, SchemeHost, Value } from '../../payment/scheme.ts';
+import type { SchemeHost } from '../../payment/scheme.ts';
 import { WhoPayBroker } from './broker.ts';
 import { judge } from './fraud.ts';
 import { schemeId, schemeName } from './messages.ts';
@@ -11,22 +11,12 @@ import { WhoPayTrade } from './payer.ts';
 import { WhoPayPurse } from './purse.ts';
 import type { WhoPaySetup } from './setup.ts';
 
-/** What a node has in coins, for its owner's commands. */
-export interface WhoPayDesk {
-  /** Value ever received, and ever given away, by this node's records. */
-  readonly receivedMsat: Value;
-  readonly partedMsat: Value;
-  /** Value of coins that may be spent: bought, and received. */
-  readonly spendableMsat: Value;
-  /** Hands in all coins that were received. */
-  deposit(): void;
-  /** Has coins that were received bound anew whose bindings expire within so many seconds; absent: soon. */
-  renew(withinSeconds?: number): void;
-}
-
 /** WhoPay as one node runs it. */
-export interface WhoPayScheme extends PaymentScheme {
-  readonly desk: WhoPayDesk;
+export interface WhoPayNode extends BrokeredNode {
+  readonly desk: BrokeredDesk & {
+    /** Has coins that were received bound anew whose bindings expire within so many seconds; absent: soon. */
+    renew(withinSeconds?: number): void;
+  };
 }
 
 /** Coins that are public keys, held under keys that are used once (WhoPay, Wei and others): whoever pays or is paid shows no name. */
@@ -39,7 +29,7 @@ export const whopay: BrokeredScheme = {
   judge,
 };
 
-export function whopayNode(options: BrokeredOptions): WhoPayScheme {
+export function whopayNode(options: BrokeredOptions): WhoPayNode {
   const { account, broker, self } = options;
   const common = once((host: SchemeHost) => {
     const setup: WhoPaySetup = {

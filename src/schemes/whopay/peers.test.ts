@@ -3,7 +3,7 @@ import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { type WhoPayScheme, whopay } from './index.ts';
+import { type WhoPayNode, whopay } from './index.ts';
 import {
   answerOp,
   type Binding,
@@ -25,7 +25,7 @@ import {
 } from './messages.ts';
 import { holderKeyOf } from './steps.ts';
 
-const deskOf = (peer: Peer) => (peer.scheme as WhoPayScheme).desk;
+const deskOf = (peer: Peer) => (peer.scheme as WhoPayNode).desk;
 const value = 1_024n;
 const start = 10n ** 9n;
 
