@@ -1,6 +1,14 @@
 import type { NodeLinks } from '../relay/start-relay.ts';
 import { assert } from '../src/base/assert.ts';
-import type { Clock, CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId } from '../src/ports.ts';
+import type {
+  Admission,
+  Clock,
+  CloseReason,
+  Endpoint,
+  LinkFacts,
+  LinkHandler,
+  LinkId,
+} from '../src/ports.ts';
 import { type PathShape, ShapedPath } from './shaped-path.ts';
 
 interface Shaped {
@@ -28,11 +36,11 @@ export class ShapedLinks implements NodeLinks, LinkHandler {
     this.#links = links;
     this.#clock = clock;
     this.#shape = shape;
-    links.attach(this);
   }
 
-  attach(handler: LinkHandler): void {
+  attach(handler: LinkHandler, admission?: Admission): void {
     this.#handler = handler;
+    this.#links.attach(this, admission);
   }
 
   listen(at: Endpoint): Promise<Endpoint> {

@@ -40,7 +40,7 @@ export class CircuitHandshakes {
     command: number,
     bytes: Uint8Array,
     at: number,
-    congestion: CongestionParams,
+    congestion: Pick<CongestionParams, 'enabled' | 'sendmeCells'>,
   ): Result<AnsweredCreate> {
     if (command === cellCommand.createFast) return ok(this.#answerFast(bytes, at));
     const message = decodeCreate2(bytes, at);
@@ -65,7 +65,10 @@ export class CircuitHandshakes {
     return served.ok ? ok(createdOf(served.value, undefined)) : served;
   }
 
-  #answerNtorV3(request: Uint8Array, congestion: CongestionParams): Result<AnsweredCreate> {
+  #answerNtorV3(
+    request: Uint8Array,
+    congestion: Pick<CongestionParams, 'enabled' | 'sendmeCells'>,
+  ): Result<AnsweredCreate> {
     const { identity, ntor } = this.#keys;
     let sendmeCells: number | undefined;
     const relay = { identity: identity.publicKey, onionKeys: [ntor] };

@@ -10,6 +10,7 @@ import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import { platformText } from '../src/node-io/package-version.ts';
 import type { Endpoint } from '../src/ports.ts';
+import { dosOptionsOf } from './dos-rules.ts';
 import { isPrivateAddress, makeExitPolicy } from './exit-policy.ts';
 import { defaultRelaySettings, type RelaySettings } from './relay-settings.ts';
 
@@ -19,6 +20,8 @@ export interface RelayConfig {
   readonly listen: Endpoint;
   readonly dataDirectory: string;
   readonly log: { readonly level: LogLevel; readonly file: string | undefined };
+  /** Threads that it may keep busy; 0: as many as there are cores. torrc NumCPUs */
+  readonly cpus: number;
   readonly pay: PayConfig;
   /** Options that are set and have no effect. */
   readonly unused: readonly string[];
@@ -67,10 +70,12 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     publishes: torrc.text('PublishServerDescriptor') !== '0',
     ...bandwidthOf(torrc),
     priceMsatPer2Pow20: pay.price,
+    dos: dosOptionsOf(torrc),
     directoryRetryMs: testing ? [250, 2_000] : defaultRelaySettings.directoryRetryMs,
   };
   const unused = [...torrc.unused(), ...(torrc.has('DirPort') ? ['DirPort'] : [])];
-  return { settings, listen, dataDirectory, log: logOf(torrc), pay, unused };
+  const cpus = torrc.count('NumCPUs') ?? 0;
+  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, pay, unused };
 }
 
 function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined } {

@@ -1,6 +1,5 @@
-import { parseIp } from '../src/base/ip.ts';
-import { circuitQueueCellsHigh } from '../src/base/limits.ts';
-import { cellCommand, destroyReason } from '../src/cell/commands.ts';
+import { circuitQueueCellsHigh, refusedCreateWaste, relayCreatesPerTurn } from '../src/base/limits.ts';
+import { cellCommand, destroyReason, endReason } from '../src/cell/commands.ts';
 import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
 import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
 import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
@@ -16,13 +15,13 @@ import type { CircuitFlow } from '../src/flow/flow-control.ts';
 import { fixedFlow } from '../src/flow/sendme-window.ts';
 import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
-import { LinkMux, type LinkUser, type QueuedCells } from '../src/link/link-mux.ts';
-import { RateLimitedLinks } from '../src/link/rate-limited-links.ts';
+import type { LinkUser, QueuedCells } from '../src/link/link-mux.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
 import { PartyDesk, partiesOf } from '../src/payment/party-desk.ts';
 import { PayeeDesk } from '../src/payment/payee-desk.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
+  Admission,
   Answer,
   AnswerHandler,
   AskId,
@@ -30,6 +29,8 @@ import type {
   ChainPort,
   Clock,
   CloseReason,
+  ComputeHandler,
+  ComputePort,
   Endpoint,
   Entropy,
   LinkHandler,
@@ -47,18 +48,20 @@ import type {
 } from '../src/ports.ts';
 import type { DirectoryService } from '../src/stream/directory-stream.ts';
 import type { ExitStream } from '../src/stream/exit-stream.ts';
-import { CircuitHandshakes } from './circuit-handshakes.ts';
+import { type AnsweredCreate, CircuitHandshakes } from './circuit-handshakes.ts';
 import { CircuitRest } from './circuit-rest.ts';
 import { CircuitTable } from './circuit-table.ts';
+import { CreateDesk } from './create-desk.ts';
+import { Defences } from './defences.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { DirectoryRation } from './directory-ration.ts';
 import { ExitConnections } from './exit-connections.ts';
-import { isPrivateAddress } from './exit-policy.ts';
 import { Extensions } from './extensions.ts';
 import { LinkTable } from './link-table.ts';
 import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
-import { type RelaySettings, unlimitedRate } from './relay-settings.ts';
+import { limitedLinks, RelayLinks } from './relay-links.ts';
+import type { RelaySettings } from './relay-settings.ts';
 
 /** All that a relay needs of the world. */
 export interface RelayPorts {
@@ -70,6 +73,8 @@ export interface RelayPorts {
   readonly chain: ChainPort;
   readonly parties: PartyPort;
   readonly observer: Observer;
+  /** Absent: the core does all by itself. */
+  readonly compute?: ComputePort;
 }
 
 /**
@@ -86,7 +91,13 @@ export interface RelayPorts {
  * | what other parties ask | PartyDesk |
  */
 export class RelayCore
-  implements LinkUser, StreamHandler, AnswerHandler, RequestHandler, RelayCircuitHost<RelayCircuit>
+  implements
+    LinkUser,
+    StreamHandler,
+    AnswerHandler,
+    RequestHandler,
+    ComputeHandler,
+    RelayCircuitHost<RelayCircuit>
 {
   readonly settings: RelaySettings;
   readonly entropy: Entropy;
@@ -99,7 +110,8 @@ export class RelayCore
   /** Told of each new circuit and of what it may still carry: for auditors, who change nothing. */
   onCircuit: ((circuit: RelayCircuit, balance: CellBalance) => void) | undefined;
   readonly #clock: Clock;
-  readonly #handshakes: CircuitHandshakes;
+  readonly #creates: CreateDesk;
+  readonly #defences: Defences<RelayCircuit>;
   readonly #rest: CircuitRest;
   readonly #mux: RelayLinks;
   readonly #links: LinkTable;
@@ -123,10 +135,11 @@ export class RelayCore
     this.observer = observer;
     this.port = streams;
     this.#clock = clock;
-    this.#handshakes = new CircuitHandshakes(keys, entropy);
     this.#rest = new CircuitRest(this.circuits, clock);
+    this.#defences = new Defences(clock, entropy, observer, settings.dos);
     const newAsk = (): AskId => this.newAsk();
-    const limited = limitedLinks(settings, ports);
+    this.#creates = this.#newCreateDesk(new CircuitHandshakes(keys, entropy), ports);
+    const limited = limitedLinks(settings, ports.links, clock);
     this.#mux = new RelayLinks({
       port: limited ?? ports.links,
       clock,
@@ -181,8 +194,28 @@ export class RelayCore
       store,
       newAsk,
       observer,
-      onNews: () => this.#publisher.onConsensus(),
+      onNews: () => {
+        this.#defences.onConsensus(this.directoryClient.view);
+        this.#publisher.onConsensus();
+      },
     });
+  }
+
+  #newCreateDesk(handshakes: CircuitHandshakes, { clock, compute }: RelayPorts): CreateDesk {
+    return new CreateDesk({
+      handshakes,
+      clock,
+      compute,
+      newAsk: () => this.newAsk(),
+      params: () => congestionOf(this.directoryClient.view),
+      shareOf: link => (this.#links.peerOf(link)?.kind === 'relay' ? relayCreatesPerTurn : 1),
+      onAnswer: (side, made, params) => this.#onCreateAnswer(side, made, params),
+    });
+  }
+
+  /** Who may connect to it. */
+  get admission(): Admission {
+    return this.#defences.admission;
   }
 
   /** Fresh for each question to the store or the chain. */
@@ -201,6 +234,7 @@ export class RelayCore
   /** Ends all circuits, telling both neighbours of each. Payments that are under way stay with the schemes. */
   stop(): void {
     this.#rest.stop();
+    this.#creates.stop();
     this.#publisher.stop();
     this.#duties.stop();
     this.#transfers.stop();
@@ -217,6 +251,7 @@ export class RelayCore
   onLinkLost(link: LinkId, _fault: LinkFault): void {
     this.#mux.forgetAddress(link);
     this.#links.onLost(link);
+    this.#creates.forgetLink(link);
     for (const { circuit, towards } of this.circuits.onLink(link)) {
       if (towards === 'previous') circuit.onPreviousLost(destroyReason.channelClosed);
       else circuit.onNextLost(destroyReason.channelClosed);
@@ -233,14 +268,15 @@ export class RelayCore
     switch (command) {
       case cellCommand.relayEarly:
         this.#cellsCarried += 1;
-        if (entry === undefined) this.observer.count('naulon_cells_without_circuit_total');
+        if (entry === undefined) this.#onStray(link, 1);
         else if (entry.towards === 'previous') entry.circuit.onClientEarly(bytes, at);
         else entry.circuit.onNextEarly();
         break;
       case cellCommand.destroy:
-        if (entry?.towards === 'previous') entry.circuit.onPreviousLost(decodeDestroy(bytes, at));
+        if (entry === undefined) this.#onUnmade({ link, id });
+        else if (entry.towards === 'previous') entry.circuit.onPreviousLost(decodeDestroy(bytes, at));
         // Why is between the next hop and us: C tor passes no reason on.
-        else entry?.circuit.onNextLost(destroyReason.destroyed);
+        else entry.circuit.onNextLost(destroyReason.destroyed);
         break;
       case cellCommand.created2:
         if (entry?.towards === 'next') this.#extensions.onCreated(entry.circuit, decodeCreated2(bytes, at));
@@ -263,9 +299,15 @@ export class RelayCore
   onRun(link: LinkId, id: number, bytes: Uint8Array, at: number, stride: number, count: number): void {
     this.#cellsCarried += count;
     const entry = this.circuits.find(link, id);
-    if (entry === undefined) this.observer.count('naulon_cells_without_circuit_total', count);
+    if (entry === undefined) this.#onStray(link, count);
     else if (entry.towards === 'previous') entry.circuit.onClientRun(bytes, at, stride, count);
     else entry.circuit.onNextRun(bytes, at, stride, count);
+  }
+
+  /** Cells of no circuit: of one that has ended, as a rule. */
+  #onStray(link: LinkId, cells: number): void {
+    this.observer.count('naulon_cells_without_circuit_total', cells);
+    this.#mux.waste(link, cells);
   }
 
   // Circuits
@@ -275,21 +317,37 @@ export class RelayCore
       this.observer.count('naulon_circuits_refused_total');
       return;
     }
-    const params = congestionOf(this.directoryClient.view);
-    const made = this.#handshakes.answer(command, bytes, at, params);
-    if (!made.ok) {
-      this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
-      this.observer.count('naulon_circuits_refused_total');
+    const isRelay = this.#links.peerOf(side.link)?.kind === 'relay';
+    const allowed = isRelay || this.#defences.mayCreate(this.#mux.addressOf(side.link));
+    if (!allowed || !this.#creates.ask(side, command, bytes, at)) {
+      this.#refuse(side, destroyReason.resourceLimit);
+      this.#mux.waste(side.link, refusedCreateWaste);
+    }
+  }
+
+  /** The client gave the circuit up before it was made. */
+  #onUnmade(side: CircuitSide): void {
+    if (this.#creates.forget(side)) this.#mux.releaseCircuit(side.link, side.id);
+  }
+
+  #refuse(side: CircuitSide, reason: number): void {
+    this.#mux.releaseCircuit(side.link, side.id, reason);
+    this.observer.count('naulon_circuits_refused_total');
+  }
+
+  #onCreateAnswer(side: CircuitSide, made: AnsweredCreate | undefined, params: CongestionParams): void {
+    if (made === undefined) {
+      this.#refuse(side, destroyReason.protocol);
       return;
     }
-    const { keys, sendmeCells } = made.value;
+    const { keys, sendmeCells } = made;
     const balance = this.#price.newBalance();
     const circuit = new RelayCircuit(this, side, keys, balance, this.#flowOf(side, params, sendmeCells));
     if (this.#price.charges) circuit.payee = this.#desk.open(circuit, balance);
     this.circuits.add(circuit);
     this.onCircuit?.(circuit, balance);
     this.observer.count('naulon_circuits_created_total');
-    this.#mux.send(side.link, side.id, made.value.command, made.value.reply, 0);
+    this.#mux.send(side.link, side.id, made.command, made.reply, 0);
   }
 
   /** Fixed windows, or what the client was granted. */
@@ -334,12 +392,17 @@ export class RelayCore
     this.#mux.releaseCircuit(circuit.previous.link, circuit.previous.id, reason, queued);
   }
 
-  beginExit(_circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void {
-    this.#exits.begin(stream, message);
+  beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void {
+    if (this.#defences.mayOpen(circuit)) this.#exits.begin(stream, message);
+    else if (this.#defences.endsCircuits) circuit.destroy(destroyReason.resourceLimit);
+    else stream.end(endReason.resourceLimit);
   }
 
   resolve(circuit: RelayCircuit, streamId: number, name: string): void {
-    this.#exits.resolve(name, answer => circuit.onResolved(streamId, answer));
+    if (this.#defences.mayOpen(circuit))
+      this.#exits.resolve(name, answer => circuit.onResolved(streamId, answer));
+    else if (this.#defences.endsCircuits) circuit.destroy(destroyReason.resourceLimit);
+    else circuit.onResolved(streamId, { addresses: [], error: 'transient' });
   }
 
   finished(stream: ExitStream, flush: boolean): void {
@@ -385,6 +448,10 @@ export class RelayCore
     else this.#exits.onClosed(stream, why);
   }
 
+  onComputed(ask: AskId, result: Uint8Array): void {
+    this.#creates.onComputed(ask, result);
+  }
+
   // Money
 
   onAnswer(answer: Answer): void {
@@ -400,37 +467,6 @@ export class RelayCore
   }
 }
 
-/** Undefined: the relay has no limit, and nothing stands between it and its links. */
-function limitedLinks(settings: RelaySettings, { links, clock }: RelayPorts): RateLimitedLinks | undefined {
-  const { bandwidthRate: rate, bandwidthBurst: burst, countsPrivate } = settings;
-  if (rate >= unlimitedRate) return undefined;
-  const counts = ({ host }: Endpoint): boolean => {
-    const ip = parseIp(host);
-    return countsPrivate || ip === undefined || !isPrivateAddress(ip);
-  };
-  return new RateLimitedLinks(links, clock, { rate, burst, counts });
-}
-
 function signerOf(keys: NodeKeys): { ed25519: Uint8Array; sign(message: Uint8Array): Uint8Array } {
   return { ed25519: keys.identity.publicKey, sign: message => keys.identity.sign(message) };
-}
-
-/** The links of a relay, with the addresses that others connected from. */
-class RelayLinks extends LinkMux {
-  #addresses = new Map<LinkId, string>();
-
-  override onAccepted(link: LinkId, from: Endpoint): void {
-    const before = this.linkCount;
-    super.onAccepted(link, from);
-    if (this.linkCount > before) this.#addresses.set(link, from.host);
-  }
-
-  /** A name for whoever is at the other end; links that we opened have none but their own. */
-  addressOf(link: LinkId): string {
-    return this.#addresses.get(link) ?? `link ${link}`;
-  }
-
-  forgetAddress(link: LinkId): void {
-    this.#addresses.delete(link);
-  }
 }

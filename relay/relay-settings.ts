@@ -29,6 +29,8 @@ export interface RelaySettings {
   readonly platform: string;
   /** Millisatoshi for 2^20 cells; 0: free. */
   readonly priceMsatPer2Pow20: bigint;
+  /** What the operator says of denial-of-service defences, by the names of torrc; the consensus says the rest. */
+  readonly dos: ReadonlyMap<string, number>;
   readonly directoryRetryMs: readonly [first: number, longest: number];
 }
 
@@ -49,5 +51,6 @@ export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 
   bandwidthBurst: unlimitedRate,
   countsPrivate: false,
   priceMsatPer2Pow20: 0n,
+  dos: new Map(),
   directoryRetryMs: [1_000, 60_000],
 };

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BrokenInvariant } from '../src/base/assert.ts';
@@ -25,8 +26,9 @@ import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { type TlsIdentity, TlsLinks } from '../src/node-io/tls-links.ts';
+import { WorkerPool } from '../src/node-io/worker-pool.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Endpoint, Entropy, LinkHandler, LinkPort } from '../src/ports.ts';
+import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort } from '../src/ports.ts';
 import { bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
@@ -47,11 +49,14 @@ export interface RunningRelay {
 
 /** Links to other nodes, as TlsLinks has them; whoever emulates a network stands between. */
 export interface NodeLinks extends LinkPort {
-  attach(handler: LinkHandler): void;
+  attach(handler: LinkHandler, admission?: Admission): void;
   listen(at: Endpoint): Promise<Endpoint>;
   stop(): Promise<void>;
 }
 export type NewLinks = (identity: TlsIdentity) => NodeLinks;
+
+/** More than these are not taken without being told to, as by C tor. */
+const cpusMost = 16;
 
 const tlsLinks: NewLinks = identity => new TlsLinks(identity);
 
@@ -93,6 +98,7 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     await stopPorts();
     throw error;
   }
+  const compute = helpersOf(config, keys);
   const settings = { ...config.settings, address: { host: config.settings.address.host, port: orPort.port } };
   const ports = {
     links,
@@ -103,10 +109,12 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     chain: chain ?? noChain,
     parties: noParties,
     observer: log,
+    compute,
   };
   const core: RelayCore = new RelayCore(settings, keys, ports, schemes);
-  links.attach(core.linkHandler);
+  links.attach(core.linkHandler, core.admission);
   streams.attach(core);
+  compute?.attach(core);
   chain?.attach(core);
   core.start();
   for (const option of config.unused) log.log('warn', 'option without effect', { option });
@@ -119,9 +127,16 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
       core.stop();
       // What neighbours are told is written as soon as this turn is over.
       await nextTurn();
-      await stopPorts();
+      await Promise.all([stopPorts(), compute?.stop()]);
     },
   };
+}
+
+/** Threads beside this one for handshakes, where there are cores for them. */
+function helpersOf({ cpus }: RelayConfig, keys: NodeKeys): WorkerPool | undefined {
+  const threads = (cpus === 0 ? Math.min(availableParallelism(), cpusMost) : cpus) - 1;
+  if (threads < 1) return undefined;
+  return new WorkerPool(new URL('./handshake-worker.js', import.meta.url), encodeNodeKeys(keys), threads);
 }
 
 /** The schemes that pay.yaml names, if the relay asks for anything. */

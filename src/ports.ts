@@ -75,6 +75,13 @@ export interface LinkHandler {
   onClosed(link: LinkId, why: CloseReason): void;
 }
 
+/** Who may connect, by address; asked before anything is spent on a connection. */
+export interface Admission {
+  /** True: it is let in, and counts until `left`. */
+  admits(host: string): boolean;
+  left(host: string): void;
+}
+
 /** An address that a name was resolved to; `ttlSeconds` as Tor reports it. */
 export interface ResolvedAddress {
   readonly kind: 'ipv4' | 'ipv6' | 'name';
@@ -209,6 +216,18 @@ export type Answer =
 export interface AnswerHandler {
   onAnswer(answer: Answer): void;
   onChain(event: ChainEvent): void;
+}
+
+/** Work that takes longer than an event should, done beside the core. */
+export interface ComputePort {
+  /** Copies `work`; answers later with onComputed. */
+  compute(work: Uint8Array, ask: AskId): void;
+}
+
+/** What a core is told of such work. */
+export interface ComputeHandler {
+  /** @param result empty: it could not be done there. */
+  onComputed(ask: AskId, result: Uint8Array): void;
 }
 
 /** Fields that are safe in a log: no addresses of clients, no keys, no payment or channel ids. */

@@ -188,6 +188,7 @@ export class ControllerOptions {
 const kindNames: Readonly<Record<OptionKind, string>> = {
   text: 'String',
   flag: 'Boolean',
+  autoflag: 'Boolean+Auto',
   count: 'Integer',
   interval: 'TimeInterval',
   bytes: 'DataSize',

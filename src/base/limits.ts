@@ -45,6 +45,31 @@ export const circuitsPerLinkMax = 30_000;
 export const circuitRestRoundMs = 30_000;
 export const circuitRestTurnMs = 500;
 export const linksMax = 4_000;
+/** Addresses whose links and circuits are counted: about 30 MB. */
+export const trackedAddressesMax = 100_000;
+/**
+ * Cells of no use that a client's link may bring a second, and at once: padding, and what was under way when a circuit ended.
+ * A link that brings more is read no faster than that. A relay's link carries what many clients are sent.
+ */
+export const wasteCellsPerSecond = 1_000;
+export const wasteCellsBurst = 10_000;
+export const relayWasteFactor = 20;
+/** A CREATE that is refused counts as so many of them. */
+export const refusedCreateWaste = 200;
+/** Links whose handshake is not done: a new one takes the place of the one that has taken longest. */
+export const linksUnreadyMax = 1_000;
+/** CREATE cells that wait for their handshakes, over all links: 10 MB. */
+export const createsWaitingMax = 20_000;
+/** How long one may be expected to wait; longer, and it is refused. C tor: MaxOnionQueueDelay. */
+export const createWaitMsMax = 1_750;
+/** Handshakes made in one turn of the event loop, about 0.2 ms each: cells of circuits wait no longer for them. */
+export const createsPerTurn = 8;
+/** Of the links of one relay to another, which carry what many clients ask for. */
+export const relayCreatesPerTurn = 16;
+/** A backlog that would take longer than this is worth the way to other threads and back … */
+export const createsHelpedFromMs = 25;
+/** … which have so many at hand, to be busy until they hear of more. */
+export const createsAwayMax = 128;
 /** Links that wait for BandwidthRate go on at most so often; C tor fills its buckets every 100 ms. */
 export const rateTurnMs = 10;
 /** Bytes that a link which goes on is taken to bring: a record of TLS. */

@@ -7,6 +7,8 @@ export type OptionKind =
   | 'text'
   /** 0 or 1. */
   | 'flag'
+  /** 0, 1 or auto. */
+  | 'autoflag'
   | 'count'
   /** A number with an optional unit of time: `30 minutes`. */
   | 'interval'
@@ -35,6 +37,22 @@ export const torrcOptions = {
   BandwidthRate: 'bytes',
   CountPrivateBandwidth: 'flag',
   DirPort: 'port',
+  DoSCircuitCreationBurst: 'count',
+  DoSCircuitCreationDefenseTimePeriod: 'interval',
+  DoSCircuitCreationDefenseType: 'count',
+  DoSCircuitCreationEnabled: 'autoflag',
+  DoSCircuitCreationMinConnections: 'count',
+  DoSCircuitCreationRate: 'count',
+  DoSConnectionConnectBurst: 'count',
+  DoSConnectionConnectDefenseTimePeriod: 'interval',
+  DoSConnectionConnectRate: 'count',
+  DoSConnectionDefenseType: 'count',
+  DoSConnectionEnabled: 'autoflag',
+  DoSConnectionMaxConcurrentCount: 'count',
+  DoSStreamCreationBurst: 'count',
+  DoSStreamCreationDefenseType: 'count',
+  DoSStreamCreationEnabled: 'autoflag',
+  DoSStreamCreationRate: 'count',
   ExitPolicy: 'lines',
   ExitPolicyRejectLocalInterfaces: 'flag',
   ExitPolicyRejectPrivate: 'flag',
@@ -42,6 +60,7 @@ export const torrcOptions = {
   ExtendAllowPrivateAddresses: 'flag',
   IPv6Exit: 'flag',
   MyFamily: 'lines',
+  NumCPUs: 'count',
   ORPort: 'port',
   PublishServerDescriptor: 'text',
   ServerDNSResolvConfFile: 'text',
@@ -104,7 +123,6 @@ export const torrcOptions = {
   LearnCircuitBuildTimeout: 'unused',
   MaxAdvertisedBandwidth: 'unused',
   MaxMemInQueues: 'unused',
-  NumCPUs: 'unused',
   NumDirectoryGuards: 'unused',
   ProtocolWarnings: 'unused',
   RelayBandwidthBurst: 'unused',

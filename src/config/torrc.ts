@@ -43,6 +43,11 @@ export class Torrc {
     return this.#read(option, parseFlag);
   }
 
+  /** Undefined for `auto` too. */
+  autoflag(option: OptionOf<'autoflag'>): boolean | undefined {
+    return this.#read(option, parseFlag);
+  }
+
   count(option: OptionOf<'count'>): number | undefined {
     return this.#read(option, parseCount);
   }
@@ -143,6 +148,8 @@ function checkValue(option: TorrcOption, value: string): string | undefined {
   switch (torrcOptions[option]) {
     case 'flag':
       return parseFlag(value) === undefined ? 'must be 0 or 1' : undefined;
+    case 'autoflag':
+      return value === 'auto' || parseFlag(value) !== undefined ? undefined : 'must be 0, 1 or auto';
     case 'count':
       return parseCount(value) === undefined ? 'must be a whole number' : undefined;
     case 'interval':

@@ -8,11 +8,15 @@ import {
   linkWriteBatchBytes,
   nodeQueueCellsLow,
   nodeQueueCellsMax,
+  relayWasteFactor,
+  wasteCellsBurst,
+  wasteCellsPerSecond,
 } from '../base/limits.ts';
 import { cellCommand, destroyReason } from '../cell/commands.ts';
 import { type CellHandler, encodeRun } from '../cell/link-codec.ts';
 import { encodeDestroy } from '../cell/link-messages.ts';
 import { rsaModulus } from '../crypto/rsa.ts';
+import { TokenBucket } from '../flow/token-bucket.ts';
 import type {
   Clock,
   CloseReason,
@@ -194,6 +198,36 @@ export class LinkMux implements LinkHandler {
     if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
   }
 
+  /** The link brought what is of no use, worth so many cells. One that brings too much is not read for a while. */
+  waste(link: LinkId, cells: number): void {
+    const state = this.#links.get(link);
+    if (state !== undefined) this.#waste(state, cells);
+  }
+
+  #waste(state: LinkState, cells: number): void {
+    const { clock, port } = this.#options;
+    const factor = state.peer?.kind === 'relay' ? relayWasteFactor : 1;
+    state.waste ??= new TokenBucket(clock, wasteCellsPerSecond * factor, wasteCellsBurst * factor);
+    if (state.waste.take(cells) || state.held) return;
+    state.held = true;
+    port.pause(state.id);
+    this.#options.observer.count('naulon_links_held_total');
+    this.#goOn(state, state.waste);
+  }
+
+  #goOn(state: LinkState, waste: TokenBucket): void {
+    this.#options.clock.after(waste.waitMs(), () => {
+      if (!this.#links.has(state.id)) return;
+      // What was read before it was paused may have come since.
+      if (waste.waitMs() > 0) {
+        this.#goOn(state, waste);
+        return;
+      }
+      state.held = false;
+      this.#options.port.resume(state.id);
+    });
+  }
+
   /** Closes without a word to the user. */
   close(link: LinkId, why: CloseReason): void {
     const state = this.#links.get(link);
@@ -293,6 +327,7 @@ export class LinkMux implements LinkHandler {
       // Nobody takes the retired handshake any more.
       else if (command === cellCommand.create && this.acceptsCircuit(state.id, circuit))
         this.releaseCircuit(state.id, circuit, destroyReason.protocol);
+      else this.#waste(state, 1);
       return;
     }
     const { handshake } = state;
@@ -325,6 +360,7 @@ export class LinkMux implements LinkHandler {
     payload: Uint8Array,
     cell: Uint8Array,
   ): void {
+    if (!handshakeCommands.has(command)) this.#waste(state, 1);
     if (state.peer !== undefined && !handshakeCommands.has(command)) return;
     const fault: LinkFault | undefined = state.handshake?.onVariable(circuit, command, payload, cell);
     if (fault !== undefined) this.#fail(state, fault);

@@ -1,4 +1,5 @@
 import { LinkCodec } from '../cell/link-codec.ts';
+import type { TokenBucket } from '../flow/token-bucket.ts';
 import type { Cancel, Endpoint, LinkId } from '../ports.ts';
 import type { SpareBlocks } from './cell-queue.ts';
 import { CellScheduler } from './cell-scheduler.ts';
@@ -29,6 +30,10 @@ export class LinkState {
   /** Waits to be flushed at the end of this turn. */
   dirty = false;
   cancelTimeout: Cancel | undefined;
+  /** Cells of no use that it may still bring; made with the first of them. */
+  waste: TokenBucket | undefined;
+  /** It is not read, because it brought too many. */
+  held = false;
 
   constructor(id: LinkId, initiator: boolean, remote: Endpoint, expect: ExpectedPeer, spares: SpareBlocks) {
     this.scheduler = new CellScheduler(spares);

@@ -6,10 +6,11 @@ import {
   linkHandshakeMsMax,
   linkLingerMsMax,
   linksMax,
+  linksUnreadyMax,
   linkWriteBytesHigh,
   stopLingerMsMax,
 } from '../base/limits.ts';
-import type { CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId, LinkPort } from '../ports.ts';
+import type { Admission, CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId, LinkPort } from '../ports.ts';
 import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
@@ -48,12 +49,15 @@ export class TlsLinks implements LinkPort {
   readonly #servers = new Set<Server>();
   /** TCP connections whose TLS is not up yet, and those below the links. */
   readonly #raw = new Set<Socket>();
+  /** Those whose TLS is not up, oldest first, by who is at the other end. */
+  readonly #unready = new Map<string, Socket>();
   readonly #links = new Map<LinkId, Link>();
   /** Links that hold a socket, closed ones that still send included. */
   readonly #held = new Set<PortSocket>();
   #whenEmpty: (() => void) | undefined;
   #stopped = false;
   #handler: LinkHandler | undefined;
+  #admission: Admission | undefined;
   #lastId = 0;
 
   /**
@@ -65,9 +69,10 @@ export class TlsLinks implements LinkPort {
     this.#from = from;
   }
 
-  /** The core that hears of links; set before any is opened. */
-  attach(handler: LinkHandler): void {
+  /** The core that hears of links; set before any is opened. @param admission absent: everybody may connect. */
+  attach(handler: LinkHandler, admission?: Admission): void {
     this.#handler = handler;
+    this.#admission = admission;
   }
 
   /** Takes links at an address; port 0 takes any free one. Resolves to what was bound, rejects when it cannot be. */
@@ -81,11 +86,8 @@ export class TlsLinks implements LinkPort {
       requestCert: false,
       handshakeTimeout: linkHandshakeMsMax,
     });
-    server.maxConnections = linksMax;
-    server.on('connection', (raw: Socket) => {
-      this.#raw.add(raw);
-      raw.once('close', () => this.#raw.delete(raw));
-    });
+    server.maxConnections = linksMax + linksUnreadyMax;
+    server.on('connection', (raw: Socket) => this.#onConnection(raw));
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     server.on('secureConnection', socket => this.#accept(socket));
     await listenAt(server, at);
@@ -150,7 +152,31 @@ export class TlsLinks implements LinkPort {
     return this.#handler;
   }
 
+  /** TCP is up, and TLS begins. */
+  #onConnection(raw: Socket): void {
+    const host = raw.remoteAddress ?? '';
+    if (this.#admission?.admits(host) === false) {
+      raw.destroy();
+      return;
+    }
+    this.#raw.add(raw);
+    const name = farEnd(raw);
+    this.#unready.set(name, raw);
+    raw.once('close', () => {
+      this.#raw.delete(raw);
+      if (this.#unready.get(name) === raw) this.#unready.delete(name);
+      this.#admission?.left(host);
+    });
+    if (this.#unready.size <= linksUnreadyMax) return;
+    for (const [oldest, socket] of this.#unready) {
+      this.#unready.delete(oldest);
+      socket.destroy();
+      return;
+    }
+  }
+
   #accept(socket: TLSSocket): void {
+    this.#unready.delete(farEnd(socket));
     const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     // Gone since its handshake, before the core is there or after it has stopped, or one too many: it never hears of it.
     const unheard = this.#handler === undefined || this.#stopped || from.host === '';
@@ -200,6 +226,10 @@ export class TlsLinks implements LinkPort {
   #tellIfEmpty(): void {
     if (this.#held.size === 0) this.#whenEmpty?.();
   }
+}
+
+function farEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function pemOf(der: Uint8Array): string {
