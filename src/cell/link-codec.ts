@@ -34,6 +34,8 @@ export class LinkCodec {
   #idBytes: CircuitIdBytes = 2;
   #kept = new Uint8Array(514);
   #keptLength = 0;
+  /** Bytes without which what is kept is no cell. */
+  #wanted = 0;
   #stopped = false;
 
   get circuitIdBytes(): CircuitIdBytes {
@@ -52,6 +54,10 @@ export class LinkCodec {
 
   /** Hands on every cell that `bytes` completes. A fault means that the link cannot go on. */
   push(bytes: Uint8Array, handler: CellHandler): Fault<'CELL_TOO_LONG'> | undefined {
+    if (this.#keptLength + bytes.length < this.#wanted) {
+      this.#append(bytes);
+      return undefined;
+    }
     // Whoever listens to what a core writes reads cells while the core reads its own.
     if (readAreaBusy) return this.#pushIn(new Uint8Array(readArea.bytes), 0, bytes, handler);
     readAreaBusy = true;
@@ -87,10 +93,14 @@ export class LinkCodec {
     end: number,
     handler: CellHandler,
   ): Fault<'CELL_TOO_LONG'> | undefined {
+    this.#wanted = 0;
     while (at < end && !this.#stopped) {
       const need = this.#bytesNeeded(memory, at, end - at);
       if (need > cellBytesMax) return tooLong;
-      if (need > end - at) break;
+      if (need > end - at) {
+        this.#wanted = need;
+        break;
+      }
       at += this.#deliver(memory, at, end, need, handler);
     }
     if (!this.#stopped) this.#keep(memory, at, end - at);
@@ -127,8 +137,19 @@ export class LinkCodec {
   }
 
   #keep(memory: Uint8Array, at: number, length: number): void {
-    if (length > this.#kept.length) this.#kept = new Uint8Array(cellBytesMax);
-    this.#kept.set(memory.subarray(at, at + length));
+    this.#keptLength = 0;
+    this.#append(memory.subarray(at, at + length));
+  }
+
+  /** A cell that comes in many pieces is copied once, however small these are. */
+  #append(bytes: Uint8Array): void {
+    const length = this.#keptLength + bytes.length;
+    if (length > this.#kept.length) {
+      const before = this.#kept;
+      this.#kept = new Uint8Array(cellBytesMax);
+      this.#kept.set(before.subarray(0, this.#keptLength));
+    }
+    this.#kept.set(bytes, this.#keptLength);
     this.#keptLength = length;
   }
 }
