@@ -28,6 +28,13 @@ function inPieces<T>(
 }
 
 describe('http', () => {
+  test('a head that comes byte by byte is refused at its cap, not before', () => {
+    const reader = new HttpRequestReader();
+    const head = utf8(`GET /tor/ HTTP/1.0\r\nX: ${'\r'.repeat(httpHeadBytesMax)}`);
+    const faultAt = [...head].findIndex(byte => reader.push(Uint8Array.of(byte)) !== undefined);
+    expect(faultAt).toBe(httpHeadBytesMax);
+  });
+
   test('requests come out as they went in, however they are split', () => {
     const post = encodeRequest('POST', '/tor/', '10.0.0.1', { body });
     const get = encodeRequest('GET', '/tor/keys/all.z', '10.0.0.1', { ifModifiedSinceMs: 1_790_000_000_000 });

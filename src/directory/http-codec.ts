@@ -34,10 +34,14 @@ export type HttpFault = Fault<'HTTP_MALFORMED' | 'HTTP_TOO_LARGE' | 'HTTP_BAD_EN
 
 const noBytes = new Uint8Array();
 
-/** Collects bytes until a message is whole; both readers below share it. */
+const headEnding = Buffer.from('\r\n\r\n');
+
+/** Collects bytes until a message is whole; both readers below share it. What comes in small pieces costs no more than at once. */
 class MessageBuffer {
-  readonly #parts: Uint8Array[] = [];
+  #bytes: Uint8Array = noBytes;
   #length = 0;
+  /** No head ends before here. */
+  #searched = 0;
   #head: readonly string[] | undefined;
   #headEnd = 0;
 
@@ -47,20 +51,26 @@ class MessageBuffer {
 
   /** Copies: the caller's bytes live only during the call. */
   push(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#parts.push(bytes.slice());
-    this.#length += bytes.length;
+    const length = this.#length + bytes.length;
+    if (length > this.#bytes.length) {
+      const before = this.#bytes;
+      this.#bytes = new Uint8Array(Math.max(length, 2 * before.length));
+      this.#bytes.set(before.subarray(0, this.#length));
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length = length;
   }
 
   /** The lines before the body once they are all here; undefined: not yet. */
   head(): readonly string[] | 'too-large' | undefined {
     if (this.#head !== undefined) return this.#head;
-    const bytes = this.#whole();
-    const window = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, httpHeadBytesMax + 4));
-    const end = window.indexOf('\r\n\r\n');
-    if (end < 0) return bytes.length > httpHeadBytesMax ? 'too-large' : undefined;
+    const windowBytes = Math.min(this.#length, httpHeadBytesMax + headEnding.length);
+    const window = Buffer.from(this.#bytes.buffer, 0, windowBytes);
+    const end = window.indexOf(headEnding, this.#searched);
+    this.#searched = Math.max(0, window.length - headEnding.length + 1);
+    if (end < 0) return this.#length > httpHeadBytesMax ? 'too-large' : undefined;
     this.#head = window.toString('latin1', 0, end).split('\r\n');
-    this.#headEnd = end + 4;
+    this.#headEnd = end + headEnding.length;
     return this.#head;
   }
 
@@ -69,12 +79,7 @@ class MessageBuffer {
   }
 
   body(length = this.bodyLength): Uint8Array {
-    return this.#whole().subarray(this.#headEnd, this.#headEnd + length);
-  }
-
-  #whole(): Uint8Array {
-    if (this.#parts.length > 1) this.#parts.splice(0, this.#parts.length, concatBytes(...this.#parts));
-    return this.#parts[0] ?? noBytes;
+    return this.#bytes.subarray(this.#headEnd, this.#headEnd + length);
   }
 }
 
