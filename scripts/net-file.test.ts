@@ -48,6 +48,11 @@ chain: {kind: regtest}
     );
   });
 
+  it.each(['relays: *nobody', '{<<: *a}', `a: &a [x]\nb: [${'*a, '.repeat(200)}]`])(
+    'names no stack for an alias that leads nowhere, or everywhere: %s',
+    text => expect(faultOf(text)).toMatch(/^net\.yaml:\d+: /),
+  );
+
   it('has no price where nothing is paid', () => {
     const plan = parseNetFile('net.yaml', 'relays: [{exit: true, count: 2}]\npay: {scheme: none}');
     expect(relaysOf(plan).map(({ price }) => price)).toEqual([undefined, undefined]);

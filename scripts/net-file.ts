@@ -158,13 +158,15 @@ export function readNetFile(file: string): NetPlan {
 /** Reads net.yaml; what is wrong is named with file, line, option and the nearest valid one. */
 export function parseNetFile(file: string, text: string): NetPlan {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
   const wrong = (code: string, line: number, what: string) =>
     new OperatorError(code, `${file}:${line}: ${what}`, exitCode.usage);
   const [broken] = document.errors;
   if (broken !== undefined)
     throw wrong('CONFIG_BAD_LINE', lines.linePos(broken.pos[0]).line, broken.message.split('\n')[0]);
-  const parsed = netSchema.safeParse(document.toJS() ?? {});
+  const plain = toPlain(document);
+  if (plain === undefined) throw wrong('CONFIG_BAD_LINE', 1, 'an alias names no anchor');
+  const parsed = netSchema.safeParse(plain.value ?? {});
   if (parsed.success) {
     if (!relaysOf(parsed.data).some(({ exit }) => exit))
       throw wrong('CONFIG_BAD_VALUE', lineAt(document, lines, ['relays']), 'relays: none of them is an exit');
@@ -185,6 +187,15 @@ export function parseNetFile(file: string, text: string): NetPlan {
     lineAt(document, lines, [...path, key]),
     `there is no option ${[...path, key].join('.')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
   );
+}
+
+/** Undefined for a document whose aliases lead nowhere, or everywhere. */
+function toPlain(document: ReturnType<typeof parseDocument>): { readonly value: unknown } | undefined {
+  try {
+    return { value: document.toJS({ maxAliasCount: 100 }) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The line that names the option at `path`, or the nearest thing above it. */

@@ -69,7 +69,7 @@ export function defaultPayConfig(): PayConfig {
 /** Never throws; the fault names file, line, option and, for a name that does not exist, the nearest one. */
 export function parsePayConfig(text: string, file: string): Result<PayConfig, ConfigFault> {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   const broken = document.errors[0];
   if (broken !== undefined) {
     const { line } = lineCounter.linePos(broken.pos[0]);
