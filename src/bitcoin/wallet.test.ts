@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../base/bytes.ts';
 import type { ChainPort, StorePort } from '../ports.ts';
 import { chooseCoins } from './coin-choice.ts';
-import { Wallet } from './wallet.ts';
+import { scriptOfAddress, Wallet } from './wallet.ts';
 
 const contract = new Uint8Array(34).fill(7);
 const emptyStore: StorePort = { get: () => undefined, list: () => [], commit() {} };
@@ -153,5 +153,12 @@ describe('wallet', () => {
     const [write] = wallet.takeAddress().writes;
     const store: StorePort = { ...emptyStore, get: key => (key === write.key ? write.value : undefined) };
     expect(newWallet(store).wallet.address.index).toBe(2);
+  });
+});
+
+describe('an address', () => {
+  it('is none when it is longer than any', () => {
+    expect(scriptOfAddress('bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080')).toHaveLength(22);
+    expect(scriptOfAddress('1'.repeat(100_000))).toBeUndefined();
   });
 });

@@ -301,8 +301,12 @@ export function addressOfScript(script: Uint8Array): string {
   return addressCodec.fromOutputScript(script, networks.regtest);
 }
 
+/** spec: bip-0173: the longest there is; base58 takes long to read what is longer. */
+const addressCharactersMax = 90;
+
 /** The output script of an address of the regtest network, or undefined. */
 export function scriptOfAddress(text: string): Uint8Array | undefined {
+  if (text.length > addressCharactersMax) return undefined;
   try {
     return addressCodec.toOutputScript(text, networks.regtest);
   } catch {

@@ -3,6 +3,8 @@ export function nearestName(name: string, names: Iterable<string>): string | und
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of names) {
+    // Half of its letters, and more, would have to be removed.
+    if (name.length > 2 * candidate.length) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
