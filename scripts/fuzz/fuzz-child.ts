@@ -20,7 +20,7 @@ const journal = openSync(order.journal, 'w');
 const head = new Uint8Array(4);
 const tell = (news: HuntNews): void => void process.send?.(news);
 
-const result = hunt(targetNamed(order.target), {
+const result = await hunt(targetNamed(order.target), {
   ...order,
   onInput: input => {
     new DataView(head.buffer).setUint32(0, input.length);

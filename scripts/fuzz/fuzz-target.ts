@@ -20,6 +20,8 @@ export interface FuzzTarget {
   /** Cases that each run has to try. */
   readonly cases: number;
   readonly inputBytesMax: number;
+  /** Longest time that one input may take; `slowMsMax` of a hunt otherwise. */
+  readonly slowMsMax?: number;
   /** Sources that decide about inputs, by the beginnings of their paths: what they do guides the search. */
   readonly sources: readonly string[];
   /** @param dice for keys and the like: with equal dice a subject does the same. */
