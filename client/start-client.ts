@@ -232,7 +232,8 @@ function schemesOf(
     switch (name) {
       case 'bitcoin-channel': {
         const rules = pay.refund_blocks === undefined ? {} : { refundBlocks: pay.refund_blocks };
-        channels = bitcoinChannel({ network: 'regtest', variant: pay.variant, rules });
+        const { variant, fee_reserve: feeReserveSat } = pay;
+        channels = bitcoinChannel({ network: 'regtest', variant, rules, feeReserveSat });
         return channels;
       }
       case 'memory-credit':

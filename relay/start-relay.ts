@@ -150,6 +150,7 @@ function schemesOf(pay: PayConfig): readonly PaymentScheme[] {
           variant: pay.variant,
           rules: { minConfirmations: pay.min_confirmations },
           payoutScript: payoutScript(pay.payout),
+          feeReserveSat: pay.fee_reserve,
         });
       case 'memory-credit':
         return memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 50n });

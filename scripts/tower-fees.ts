@@ -86,9 +86,10 @@ export class TowerFees {
   }
 
   async #feerate(): Promise<bigint> {
-    const { mempoolminfee } = await this.#rpc<{ mempoolminfee: number }>('getmempoolinfo');
+    const { mempoolminfee, incrementalrelayfee } = await this.#rpc<Record<string, number>>('getmempoolinfo');
     const { feerate } = await this.#rpc<{ feerate?: number }>('estimatesmartfee', 2);
-    const rates = [mempoolminfee, feerate ?? 0].map(satoshiOf);
+    // What comes in at a full mempool's very minimum is the next to be thrown out.
+    const rates = [satoshiOf(mempoolminfee) + satoshiOf(incrementalrelayfee), satoshiOf(feerate ?? 0)];
     return rates.reduce((highest, rate) => (rate > highest ? rate : highest), feerateFloor);
   }
 

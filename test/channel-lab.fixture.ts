@@ -107,12 +107,21 @@ export class ChannelLab {
     throw new Error(`it did not reach the mempool: ${faults.join(', ')}`);
   }
 
+  async inPool(txid: string): Promise<void> {
+    for (let tries = 0; tries < 500; tries++) {
+      if ((await this.#bitcoind.rpc<string[]>('getrawmempool')).includes(txid)) return;
+      await pause(10);
+    }
+    const faults = [...this.payerHost.faults, ...this.payeeHost.faults];
+    throw new Error(`${txid} did not reach the mempool: ${faults.join(', ')}`);
+  }
+
   talk(budget = 20_000_000n): Conversation {
     return new Conversation(this.payer, this.payee, signer, ++this.#sessions, budget);
   }
 
-  async open(value = 1_000_000n): Promise<Conversation> {
-    const talk = this.talk();
+  async open(value = 1_000_000n, budget?: bigint): Promise<Conversation> {
+    const talk = this.talk(budget);
     const paying = talk.pay(value);
     await this.inMempool(1);
     await this.mine();

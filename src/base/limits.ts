@@ -234,6 +234,8 @@ export const refundBlocksMax = 10_000;
 export const chainSilenceMsMax = 60_000;
 /** A reorganisation of more blocks than this is told to a person. */
 export const reorgBlocksExpected = 6;
+/** Refunds whose fees one child raises: a package has at most 25 transactions. spec: bitcoin/doc/policy/packages.md */
+export const refundsPerChildMax = 24;
 /** Channels that a session may open one after the other, when the payee forgets them. */
 export const channelsPerSessionMax = 2;
 /** Channels whose contract a payee has not yet seen; a payer can make them at no cost. */

@@ -182,7 +182,7 @@ function actionsOf(state: ChannelState, tip: number, rules: ChannelRules): reado
   const late = tip >= state.refundHeight - rules.alarmMarginBlocks;
   return [
     'broadcastSettlement',
-    ...(waited >= rules.bumpAfterBlocks ? (['bumpSettlement'] as const) : []),
+    ...(late || waited >= rules.bumpAfterBlocks ? (['bumpSettlement'] as const) : []),
     ...(late ? (['alarm'] as const) : []),
   ];
 }

@@ -42,6 +42,8 @@ const paySchema = z.strictObject({
   variant: z.enum(['spillman', 'cltv']).default('spillman'),
   /** Blocks from opening to refund. */
   refund_blocks: z.int().min(144).max(65_535).optional(),
+  /** What raising the fees of settlements and refunds may cost, all together, while they wait for a block. */
+  fee_reserve: sat.optional(),
   /** Cells that one payment buys. */
   window: z.union([z.literal('auto'), z.int().min(1).max(1_048_576)]).default('auto'),
   /** What a channel locks up. */

@@ -153,9 +153,11 @@ export class BitcoindChain implements ChainPort {
     const floor = this.#options.floorSatPerKvb ?? floorSatPerKvbDefault;
     const [estimate, mempool] = await Promise.all([
       this.#call<{ feerate?: number }>('estimatesmartfee', [2]),
-      this.#call<{ mempoolminfee: number }>('getmempoolinfo', []),
+      this.#call<{ mempoolminfee: number; incrementalrelayfee: number }>('getmempoolinfo', []),
     ]);
-    const rates = [floor, satoshiOfBitcoin(mempool.mempoolminfee)];
+    // What comes in at a full mempool's very minimum is the next to be thrown out.
+    const entry = satoshiOfBitcoin(mempool.mempoolminfee) + satoshiOfBitcoin(mempool.incrementalrelayfee);
+    const rates = [floor, entry];
     if (estimate.feerate !== undefined) rates.push(satoshiOfBitcoin(estimate.feerate));
     return rates.reduce((highest, rate) => (rate > highest ? rate : highest));
   }

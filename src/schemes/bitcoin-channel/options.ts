@@ -20,6 +20,8 @@ export interface BitcoinChannelOptions {
   readonly capacitySatMax?: bigint;
   /** Payee: fee of payments and refund, fixed for a channel's life. */
   readonly feeSat?: bigint;
+  /** What children that raise fees may cost, all together, while they wait for a block. */
+  readonly feeReserveSat?: bigint;
   /** Payer: goes on with a channel that has paid in an earlier session. It saves transactions and shows the payee that both sessions have one owner. */
   readonly reusePaidChannels?: boolean;
 }

@@ -128,6 +128,7 @@ export class ChannelPayee implements Payee {
     this.#setup.wallet.onChain(event);
     if (event.kind === 'reorg') this.#settlement.onReorg(this.book.tip, event.height);
     this.book.onChain(event);
+    if (event.kind === 'block') this.#settlement.onBlock();
     if (event.kind === 'paid' || event.kind === 'block') this.#askAgain();
   }
 

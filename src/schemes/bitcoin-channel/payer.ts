@@ -43,6 +43,7 @@ import {
 import { offerFault } from './offer-check.ts';
 import { refundOf } from './own-transactions.ts';
 import { newSession, type OpenWish, refused, type PayingSession as Session } from './paying-session.ts';
+import { RefundFees } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
 
 const satMsat = 1_000n;
@@ -54,6 +55,7 @@ export class ChannelPayer implements Payer {
   readonly #host: SchemeHost;
   readonly #setup: RoleSetup;
   readonly #asks: Asks<Paid>;
+  readonly #refundFees: RefundFees<Paid>;
   #sessions = new Map<SessionId, Session>();
   /** Channels whose owner wants them closed over the next session with their payee. */
   #toClose = new Set<Channel>();
@@ -62,6 +64,7 @@ export class ChannelPayer implements Payer {
     this.#host = host;
     this.#setup = setup;
     this.#asks = new Asks(() => host.newAsk());
+    this.#refundFees = new RefundFees(host, setup, this.#asks);
     this.book = new ChannelBook({
       role: 'payer',
       network: setup.network,
@@ -110,6 +113,7 @@ export class ChannelPayer implements Payer {
   onChain(event: ChainEvent): void {
     this.#setup.wallet.onChain(event);
     this.book.onChain(event);
+    if (event.kind === 'block') this.#refundFees.raise(event.height);
     if (event.kind !== 'block' && event.kind !== 'paid') return;
     for (const session of this.#sessions.values()) this.#lookForContract(session);
   }
@@ -420,8 +424,10 @@ export class ChannelPayer implements Payer {
 
   #act(channel: Channel, action: ChannelAction): void {
     if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
-    else if (action === 'broadcastRefund') this.#broadcast([refundBytes(channel)], 'refund_refused');
-    else if (action === 'abandon') {
+    else if (action === 'broadcastRefund') {
+      this.#broadcast([refundBytes(channel)], 'refund_refused');
+      this.#refundFees.add(channel);
+    } else if (action === 'abandon') {
       this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));
       this.book.remove(channel);
     }

@@ -22,12 +22,15 @@ export interface RoleSetup {
   readonly capacitySatMin: bigint;
   readonly capacitySatMax: bigint;
   readonly feeSat: bigint;
+  readonly feeReserveSat: bigint;
   readonly reusePaidChannels: boolean;
   /** Records to make durable before anything else: a fresh seed. */
   readonly writes: readonly StoreWrite[];
 }
 
 const capacitySatMaxDefault = 100_000_000n;
+/** Each child stays below what its channel is worth; this bounds what a wrong feerate can cost in all. */
+const feeReserveSatDefault = 1_000_000n;
 /** 2 sat for each virtual byte of a payment. */
 const feeSatDefault = channelFeeSatMin;
 
@@ -43,6 +46,7 @@ export function setUpRole(role: Role, options: BitcoinChannelOptions, host: Sche
     capacitySatMin: options.capacitySatMin ?? channelSatMin,
     capacitySatMax: options.capacitySatMax ?? capacitySatMaxDefault,
     feeSat: options.feeSat ?? feeSatDefault,
+    feeReserveSat: options.feeReserveSat ?? feeReserveSatDefault,
     reusePaidChannels: options.reusePaidChannels ?? false,
     writes,
   };

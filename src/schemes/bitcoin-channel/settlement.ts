@@ -1,7 +1,7 @@
 import { firstPaymentSatMin, reorgBlocksExpected } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
-import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import { anchorSat, dustSat } from '../../bitcoin/payment-tx.ts';
 import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
 import type { Asks } from '../../payment/asks.ts';
 import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
@@ -12,6 +12,8 @@ import type { RoleSetup } from './role-setup.ts';
 
 /** A replacement pays at least this for its own bytes on top of what it replaces (BIP125, rule 4). */
 const replaceSatPerVbyte = 1n;
+/** Of the feerate: by then it is 65,536 times the day's. */
+const doublingsMax = 16;
 
 /** Brings a payee's best payments into a block: offers them at every block, and raises the fee of those that wait. */
 export class Settlement {
@@ -20,6 +22,8 @@ export class Settlement {
   readonly #asks: Asks<Redeemed>;
   readonly #tip: () => number;
   #doubtUntilHeight = 0;
+  /** Channels whose settlement has a child, until it is final. */
+  readonly #bumped = new Set<Channel>();
 
   constructor(host: SchemeHost, setup: RoleSetup, asks: Asks<Redeemed>, tip: () => number) {
     this.#host = host;
@@ -37,6 +41,18 @@ export class Settlement {
     if (tip === undefined || tip - height <= reorgBlocksExpected) return;
     this.#doubtUntilHeight = Math.max(this.#doubtUntilHeight, tip + 1);
     this.#host.observer.log('error', 'chain_reorg_deep', { blocks: tip - height });
+  }
+
+  /** A settlement that is final needs its child no more; if another's child brought it into a block, the coin is free. */
+  onBlock(): void {
+    for (const channel of this.#bumped) {
+      const { ending } = channel.state;
+      if (channel.bump === undefined || ending === undefined) continue;
+      if (this.#tip() - ending.height + 1 < this.#setup.rules.finalBlocks) continue;
+      this.#setup.wallet.release(channel.bump.child);
+      channel.bump = undefined;
+      this.#bumped.delete(channel);
+    }
   }
 
   act(channel: Channel, action: ChannelAction): void {
@@ -72,13 +88,10 @@ export class Settlement {
     const { state, record, best } = channel;
     const settlement = transactionOf(channel);
     if (settlement === undefined || state.phase !== 'closing') return;
-    const { bumpAfterBlocks, bumpDoublingBlocks } = this.#setup.rules;
-    const waited = this.#tip() - (state.settlingSince ?? this.#tip()) - bumpAfterBlocks;
-    const doublings = BigInt(Math.max(0, Math.floor(waited / bumpDoublingBlocks)));
     const feerate = {
       parentVsize: settlement.vsize,
       parentFeeSat: record.terms.feeSat,
-      satPerKvb: answer.satPerKvb << (doublings > 16n ? 16n : doublings),
+      satPerKvb: answer.satPerKvb << this.#doublings(channel),
       feeSatMin: 0n,
     };
     const wanted = childFeeSat(feerate);
@@ -87,24 +100,25 @@ export class Settlement {
     const feeSatMin = before === 0n ? 0n : before + childVsize * replaceSatPerVbyte;
     // A child that costs more than the payment is worth is no gain.
     const worth = best.paidSat > firstPaymentSatMin ? best.paidSat : firstPaymentSatMin;
-    const feeSat = min(worth, wanted > feeSatMin ? wanted : feeSatMin);
-    if (feeSat <= before) return;
+    const reserve = this.#setup.feeReserveSat - this.#underWaySat(channel);
+    const payableSat = min(worth, wanted > feeSatMin ? wanted : feeSatMin);
+    if (payableSat > reserve) {
+      this.#host.observer.log('warn', 'settlement_reserve_short');
+      return;
+    }
 
     const { wallet } = this.#setup;
     // A replacement of an earlier child may use that child's coin again.
     if (channel.bump !== undefined) wallet.release(channel.bump.child);
-    const coin = wallet.reserveCoin(feeSat + 300n - anchorSat) ?? this.#ownShare(channel, settlement.txid);
+    const coin = wallet.reserveCoin(payableSat + dustSat) ?? this.#ownShare(channel, settlement.txid);
+    const feeSat = coin === undefined ? 0n : min(payableSat, coin.valueSat + anchorSat - dustSat);
     const anchor = { txid: settlement.txid, index: channel.payments.anchorIndex(best.paidSat) };
+    const enough = feeSat > before && feeSat >= feeSatMin;
+    const fee = { ...feerate, satPerKvb: 0n, feeSatMin: feeSat };
     const child =
-      coin &&
-      childTransaction({
-        ...feerate,
-        satPerKvb: 0n,
-        feeSatMin: feeSat,
-        anchor,
-        coin,
-        changeScript: wallet.address.script,
-      });
+      enough && coin
+        ? childTransaction({ ...fee, anchor, coin, changeScript: wallet.address.script })
+        : undefined;
     if (child === undefined) {
       if (channel.bump !== undefined) wallet.adopt(channel.bump.child);
       this.#host.observer.log('warn', 'settlement_without_reserve');
@@ -112,8 +126,25 @@ export class Settlement {
     }
     wallet.adopt(child);
     channel.bump = { child, feeSat };
+    this.#bumped.add(channel);
     this.#host.observer.count('naulon_settlement_bumps_total');
     this.#broadcast(channel);
+  }
+
+  /** What the children of other settlements pay that wait for a block. */
+  #underWaySat(except: Channel): bigint {
+    let sum = 0n;
+    for (const channel of this.#bumped)
+      if (channel !== except && channel.state.phase === 'closing') sum += channel.bump?.feeSat ?? 0n;
+    return sum;
+  }
+
+  /** A process that began late in the channel's life has not waited long itself; T is as near as if it had. */
+  #doublings({ state }: Channel): bigint {
+    const { bumpAfterBlocks, bumpDoublingBlocks, settleMarginBlocks } = this.#setup.rules;
+    const since = Math.min(state.settlingSince ?? this.#tip(), state.refundHeight - settleMarginBlocks);
+    const waited = this.#tip() - since - bumpAfterBlocks;
+    return BigInt(Math.min(doublingsMax, Math.max(0, Math.floor(waited / bumpDoublingBlocks))));
   }
 
   /** The settlement's own output, if it is this wallet's, pays when no reserve can. */

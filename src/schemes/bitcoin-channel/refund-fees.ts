@@ -1,0 +1,120 @@
+import type { Transaction } from 'bitcoinjs-lib';
+import { refundsPerChildMax } from '../../base/limits.ts';
+import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
+import { sweepTransaction, sweepVsize } from '../../bitcoin/sweep-tx.ts';
+import type { SchemeHost } from '../../payment/scheme.ts';
+import type { Asks } from './asks.ts';
+import type { Channel } from './channel-book.ts';
+import { refundOf } from './own-transactions.ts';
+import type { RoleSetup } from './role-setup.ts';
+
+/** Refunds under one child; bitcoind replaces a child only by one of the same parents. */
+interface Group {
+  readonly channels: readonly Channel[];
+  child: { readonly transaction: Transaction; readonly feeSat: bigint } | undefined;
+}
+
+/**
+ * Raises the fee of refunds that wait for a block too long. They are not of version 3, so that one child may spend many of
+ * them; what returns pays for it, and no other coin is needed.
+ */
+export class RefundFees<T> {
+  readonly #host: SchemeHost;
+  readonly #setup: RoleSetup;
+  readonly #asks: Asks<T>;
+  #waiting = new Set<Channel>();
+  #groups: Group[] = [];
+
+  constructor(host: SchemeHost, setup: RoleSetup, asks: Asks<T>) {
+    this.#host = host;
+    this.#setup = setup;
+    this.#asks = asks;
+  }
+
+  /** Its refund was offered to the chain. */
+  add(channel: Channel): void {
+    this.#waiting.add(channel);
+  }
+
+  /** When all channels have had the news of a block. */
+  raise(tip: number): void {
+    this.#groups = this.#groups.filter(({ channels }) => channels.some(isRefunding));
+    const grouped = new Set(this.#groups.flatMap(({ channels }) => channels));
+    const alone = [...this.#waiting].filter(channel => isRefunding(channel) && !grouped.has(channel));
+    this.#waiting = new Set();
+    const { bumpAfterBlocks } = this.#setup.rules;
+    if (alone.some(({ state }) => tip - state.refundHeight >= bumpAfterBlocks))
+      this.#groups.push({ channels: alone.slice(0, refundsPerChildMax), child: undefined });
+    if (this.#groups.length === 0) return;
+    const ask = this.#asks.open(answer => {
+      if (answer.kind === 'feerate' && answer.satPerKvb !== undefined)
+        for (const group of this.#groups) this.#raise(group, answer.satPerKvb);
+      return undefined;
+    });
+    this.#host.chain.feerate(ask);
+  }
+
+  #raise(group: Group, satPerKvb: bigint): void {
+    const { channels, child: before } = group;
+    const coins = channels.flatMap(channel => this.#returned(channel) ?? []);
+    if (coins.length < channels.length || !channels.some(isRefunding)) return;
+    const wanted = feeOf(channels, satPerKvb);
+    if (before === undefined ? wanted <= 0n : wanted <= before.feeSat) {
+      if (before !== undefined) this.#broadcast(group, before.transaction);
+      return;
+    }
+    // A replacement pays for its own bytes on top of what it replaces (BIP125, rule 4).
+    const least = before === undefined ? 0n : before.feeSat + sweepVsize(coins.length);
+    const feeSat = wanted > least ? wanted : least;
+    const { wallet, feeReserveSat } = this.#setup;
+    if (feeSat > feeReserveSat) {
+      this.#host.observer.log('warn', 'refund_reserve_short');
+      return;
+    }
+    const transaction = sweepTransaction(coins, wallet.address.script, feeSat);
+    if (transaction === undefined) return;
+    if (before !== undefined) wallet.release(before.transaction);
+    wallet.adopt(transaction);
+    group.child = { transaction, feeSat };
+    this.#host.observer.count('naulon_refund_bumps_total');
+    this.#broadcast(group, transaction);
+  }
+
+  #returned({ record, refund }: Channel): SpendableCoin | undefined {
+    const key = this.#setup.wallet.keyOf(record.terms.refundScript);
+    return key && { outpoint: { txid: refund.txid(), index: 0 }, valueSat: refund.valueSat, key };
+  }
+
+  #broadcast({ channels }: Group, child: Transaction): void {
+    const ask = this.#asks.open(answer => {
+      if (answer.kind === 'broadcast' && answer.fault !== undefined)
+        this.#host.observer.log('warn', 'refund_child_refused', { fault: answer.fault });
+      return undefined;
+    });
+    const all = [...channels.filter(isRefunding).map(refundTransaction), child];
+    this.#host.chain.broadcast(
+      all.map(each => each.toBuffer()),
+      ask,
+    );
+  }
+}
+
+function isRefunding({ state }: Channel): boolean {
+  return state.phase === 'refunding';
+}
+
+function refundTransaction({ record, keys, refund }: Channel): Transaction {
+  return refundOf(record, keys, refund);
+}
+
+/** What lifts those refunds that still wait and their child to the feerate, all together. */
+function feeOf(channels: readonly Channel[], satPerKvb: bigint): bigint {
+  const waiting = channels.filter(isRefunding);
+  const refunds = waiting.map(refundTransaction);
+  const vsize = refunds.reduce(
+    (sum, refund) => sum + BigInt(refund.virtualSize()),
+    sweepVsize(channels.length),
+  );
+  const paidSat = waiting.reduce((sum, { record }) => sum + record.terms.feeSat, 0n);
+  return (vsize * satPerKvb + 999n) / 1_000n - paidSat;
+}
