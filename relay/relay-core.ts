@@ -194,10 +194,7 @@ export class RelayCore
       store,
       newAsk,
       observer,
-      onNews: () => {
-        this.#defences.onConsensus(this.directoryClient.view);
-        this.#publisher.onConsensus();
-      },
+      onNews: () => this.#onNews(),
     });
   }
 
@@ -211,6 +208,11 @@ export class RelayCore
       shareOf: link => (this.#links.peerOf(link)?.kind === 'relay' ? relayCreatesPerTurn : 1),
       onAnswer: (side, made, params) => this.#onCreateAnswer(side, made, params),
     });
+  }
+
+  #onNews(): void {
+    this.#defences.onConsensus(this.directoryClient.view);
+    this.#publisher.onConsensus();
   }
 
   /** Who may connect to it. */
