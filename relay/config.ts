@@ -70,6 +70,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     publishes: torrc.text('PublishServerDescriptor') !== '0',
     ...bandwidthOf(torrc),
     priceMsatPer2Pow20: pay.price,
+    queueBytesMax: torrc.bytes('MaxMemInQueues') || defaultRelaySettings.queueBytesMax,
     dos: dosOptionsOf(torrc),
     directoryRetryMs: testing ? [250, 2_000] : defaultRelaySettings.directoryRetryMs,
   };

@@ -1,4 +1,9 @@
-import { circuitQueueCellsHigh, refusedCreateWaste, relayCreatesPerTurn } from '../src/base/limits.ts';
+import {
+  circuitQueueCellsHigh,
+  queuedCellBytes,
+  refusedCreateWaste,
+  relayCreatesPerTurn,
+} from '../src/base/limits.ts';
 import { cellCommand, destroyReason, endReason } from '../src/cell/commands.ts';
 import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
 import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
@@ -149,6 +154,7 @@ export class RelayCore
       protocols: settings.linkProtocols,
       ownAddresses: [settings.address.host, ...(settings.ipv6 === undefined ? [] : [settings.ipv6.host])],
       user: this,
+      queueCellsMax: Math.floor(settings.queueBytesMax / queuedCellBytes),
     });
     limited?.attach(this.#mux);
     this.linkHandler = limited ?? this.#mux;

@@ -1,3 +1,4 @@
+import { relayQueueBytesMax } from '../src/base/limits.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import type { LinkProtocol } from '../src/link/link-faults.ts';
 import type { Endpoint } from '../src/ports.ts';
@@ -29,6 +30,8 @@ export interface RelaySettings {
   readonly platform: string;
   /** Millisatoshi for 2^20 cells; 0: free. */
   readonly priceMsatPer2Pow20: bigint;
+  /** Bytes that may wait in queues over all links. torrc MaxMemInQueues */
+  readonly queueBytesMax: number;
   /** What the operator says of denial-of-service defences, by the names of torrc; the consensus says the rest. */
   readonly dos: ReadonlyMap<string, number>;
   readonly directoryRetryMs: readonly [first: number, longest: number];
@@ -51,6 +54,7 @@ export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 
   bandwidthBurst: unlimitedRate,
   countsPrivate: false,
   priceMsatPer2Pow20: 0n,
+  queueBytesMax: relayQueueBytesMax,
   dos: new Map(),
   directoryRetryMs: [1_000, 60_000],
 };

@@ -5,7 +5,7 @@ import { residentBytesOf } from '../../bench/process-usage.ts';
 import type { Stage } from '../../bench/run-bench.ts';
 import type { Endpoint } from '../../src/ports.ts';
 import { type ClientControl, controlOf } from '../client-control.ts';
-import { parseNetFile } from '../net-file.ts';
+import { type NetPlan, parseNetFile } from '../net-file.ts';
 import { writeClient } from '../network-config.ts';
 import { splitAddress } from '../network-ports.ts';
 import type { NetworkState, NodeState } from '../network-state.ts';
@@ -84,18 +84,9 @@ export class FloodLab {
     stage.defer(() => spring.stop());
     const secrets = await startSecrets();
     for (const secret of secrets) stage.defer(() => secret.stop());
-    const plan = [
-      'relays:',
-      `  - {flags: [guard], price: ${price}}`,
-      `  - {flags: [middle], price: ${price}}`,
-      `  - {exit: true, price: ${price}}`,
-      '  - {exit: true, price: 0 sat/GiB}',
-      `pay: {channel_size: ${channelSizeSat}}`,
-      `params: ${JSON.stringify(defences)}`,
-    ];
     const start = new NetworkStart({
       dir,
-      plan: parseNetFile('the flood', plan.join('\n')),
+      plan: planOfLab(),
       bitcoind,
       program: fileURLToPath(new URL('./watched-node.js', import.meta.url)),
       exitTo: [paced.address, `127.0.0.1:${spring.port}`],
@@ -182,11 +173,11 @@ export class FloodLab {
   async bootstrapSeconds(): Promise<number> {
     const dir = join(this.#stage.dir, `newcomer${++this.#clients}`);
     mkdirSync(dir, { mode: 0o700 });
-    const plan = parseNetFile('the flood', 'relays: [{exit: true}]\npay: {scheme: none}');
-    const { authorities } = this.#state;
-    const chain = { rpcUrl: '', cookieFile: '' };
+    const { authorities, chain } = this.#state;
     const began = performance.now();
-    const client = await startNode(writeClient({ dir, socks: 'auto', authorities, chain, plan }));
+    const client = await startNode(
+      writeClient({ dir, socks: 'auto', authorities, chain, plan: planOfLab() }),
+    );
     const seconds = (performance.now() - began) / 1_000;
     await client.stop();
     return seconds;
@@ -200,6 +191,20 @@ export class FloodLab {
   #honestBytes(): number {
     return this.#streams.reduce((sum, { stream }) => sum + stream.bytes, 0);
   }
+}
+
+/** Four relays, one of them free, with C tor's defences on. */
+function planOfLab(): NetPlan {
+  const plan = [
+    'relays:',
+    `  - {flags: [guard], price: ${price}}`,
+    `  - {flags: [middle], price: ${price}}`,
+    `  - {exit: true, price: ${price}}`,
+    '  - {exit: true, price: 0 sat/GiB}',
+    `pay: {channel_size: ${channelSizeSat}}`,
+    `params: ${JSON.stringify(defences)}`,
+  ];
+  return parseNetFile('the flood', plan.join('\n'));
 }
 
 /** The same port on several addresses that no exit may reach. */

@@ -22,10 +22,16 @@ export const keyStreamCells = 32;
 export const cellMemoryPages = 8;
 /** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */
 export const linkWriteBatchBytes = 65_536;
-/** Cells queued over all circuits of a node: 50 MiB. Beyond it links that stand still are closed … */
+/** Cells that wait over all circuits and links of a node, unless MaxMemInQueues says otherwise: 50 MiB. Beyond it … */
 export const nodeQueueCellsMax = 100_000;
-/** … until no more than this are left, so that it is not done for each cell. C tor goes down to 90 % too. */
-export const nodeQueueCellsLow = 90_000;
+/** … what has waited longest is ended until no more than this share is left, so that it is not done for each cell. As C tor. */
+export const queueLowPercent = 90;
+/** Of memory, that a cell in a queue takes. */
+export const queuedCellBytes = 514;
+/** A link that stands still holds linkWriteBytesHigh, which count as so many cells. */
+export const stalledLinkCells = 512;
+/** What a relay lets wait unless MaxMemInQueues says otherwise; C tor takes a part of the machine's memory. */
+export const relayQueueBytesMax = 512 * 1024 * 1024;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
 export const schedulerBurstCells = 16;
 /** Sockets: bytes gathered into one write of a connection. */

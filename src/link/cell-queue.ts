@@ -1,14 +1,17 @@
 import { assert } from '../base/assert.ts';
 import { type CircuitIdBytes, cellPayloadBytes, encodeFixed } from '../cell/link-codec.ts';
 
-/** A queued cell: its command, then its payload. */
-const slotBytes = 1 + cellPayloadBytes;
+/** A queued cell: its command, its payload, then when it came. */
+const slotBytes = 1 + cellPayloadBytes + 4;
+const stampOffset = 1 + cellPayloadBytes;
 /** Blocks of one size kept for the next circuit that needs one. */
 const sparesMax = 8;
 
 /** Blocks that circuits have emptied, by their number of slots; shared by all links of a node. */
 export class SpareBlocks {
   readonly #bySlots = new Map<number, Uint8Array[]>();
+  /** Milliseconds on the monotonic clock, about now: cells that are queued are marked with it. */
+  nowMs = 0;
 
   take(slots: number): Uint8Array {
     return this.#bySlots.get(slots)?.pop() ?? new Uint8Array(slots * slotBytes);
@@ -44,12 +47,24 @@ export class CellQueue {
     return this.#length;
   }
 
+  /** When the first cell came, in milliseconds modulo 2^32. */
+  get sinceMs(): number {
+    const at = this.#head * slotBytes + stampOffset;
+    const block = this.#block;
+    return ((block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]) >>> 0;
+  }
+
   /** Copies a cell's 509 bytes. The caller has checked the caps. */
   push(command: number, payload: Uint8Array, at: number): void {
     if (this.#length === this.#slots) this.#grow();
     const start = ((this.#head + this.#length) % this.#slots) * slotBytes;
     this.#block[start] = command;
     this.#block.set(payload.subarray(at, at + cellPayloadBytes), start + 1);
+    const { nowMs } = this.#spares;
+    this.#block[start + stampOffset] = nowMs >>> 24;
+    this.#block[start + stampOffset + 1] = nowMs >>> 16;
+    this.#block[start + stampOffset + 2] = nowMs >>> 8;
+    this.#block[start + stampOffset + 3] = nowMs;
     this.#length += 1;
   }
 

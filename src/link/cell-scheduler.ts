@@ -69,6 +69,11 @@ export class CellScheduler {
     return offset;
   }
 
+  /** Circuits with cells, and when the oldest of each came: milliseconds on the monotonic clock. */
+  *heads(): Generator<readonly [circuit: number, sinceMs: number]> {
+    for (const [circuit, queue] of this.#queues) if (queue.length > 0) yield [circuit, queue.sinceMs];
+  }
+
   /** Drops what the circuit has queued. */
   drop(circuit: number): void {
     const queue = this.#queues.get(circuit);

@@ -6,17 +6,14 @@ import {
   linkIdleMsMax,
   linksMax,
   linkWriteBatchBytes,
-  nodeQueueCellsLow,
   nodeQueueCellsMax,
-  relayWasteFactor,
-  wasteCellsBurst,
-  wasteCellsPerSecond,
+  queueLowPercent,
+  stalledLinkCells,
 } from '../base/limits.ts';
 import { cellCommand, destroyReason } from '../cell/commands.ts';
 import { type CellHandler, encodeRun } from '../cell/link-codec.ts';
 import { encodeDestroy } from '../cell/link-messages.ts';
 import { rsaModulus } from '../crypto/rsa.ts';
-import { TokenBucket } from '../flow/token-bucket.ts';
 import type {
   Clock,
   CloseReason,
@@ -33,6 +30,8 @@ import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
+import { oldestFirst } from './overload.ts';
+import { WasteBrake } from './waste-brake.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
 export interface LinkUser {
@@ -61,6 +60,8 @@ export interface LinkMuxOptions {
   readonly protocols: readonly LinkProtocol[];
   readonly ownAddresses: readonly string[];
   readonly user: LinkUser;
+  /** Cells that may wait here over all links; nodeQueueCellsMax when absent. */
+  readonly queueCellsMax?: number;
 }
 
 /** Cells about circuits, which go up to the user; other cells of an open link are padding, or unknown and dropped. */
@@ -86,11 +87,16 @@ export class LinkMux implements LinkHandler {
   readonly #spares = new SpareBlocks();
   readonly #drained: number[] = [];
   #queuedCells = 0;
+  #stalledLinks = 0;
+  readonly #queueCellsMax: number;
+  readonly #brake: WasteBrake;
   #bytesRead = 0;
   #bytesWritten = 0;
 
   constructor(options: LinkMuxOptions) {
     this.#options = options;
+    this.#queueCellsMax = options.queueCellsMax ?? nodeQueueCellsMax;
+    this.#brake = new WasteBrake(options);
   }
 
   get linkCount(): number {
@@ -100,6 +106,11 @@ export class LinkMux implements LinkHandler {
   /** Cells queued over all links. */
   get queuedCells(): number {
     return this.#queuedCells;
+  }
+
+  /** Cells that this node holds: queued, and in the buffers of links that stand still. */
+  get #heldCells(): number {
+    return this.#queuedCells + this.#stalledLinks * stalledLinkCells;
   }
 
   /** Bytes of all links so far, without what TLS adds. */
@@ -201,31 +212,7 @@ export class LinkMux implements LinkHandler {
   /** The link brought what is of no use, worth so many cells. One that brings too much is not read for a while. */
   waste(link: LinkId, cells: number): void {
     const state = this.#links.get(link);
-    if (state !== undefined) this.#waste(state, cells);
-  }
-
-  #waste(state: LinkState, cells: number): void {
-    const { clock, port } = this.#options;
-    const factor = state.peer?.kind === 'relay' ? relayWasteFactor : 1;
-    state.waste ??= new TokenBucket(clock, wasteCellsPerSecond * factor, wasteCellsBurst * factor);
-    if (state.waste.take(cells) || state.held) return;
-    state.held = true;
-    port.pause(state.id);
-    this.#options.observer.count('naulon_links_held_total');
-    this.#goOn(state, state.waste);
-  }
-
-  #goOn(state: LinkState, waste: TokenBucket): void {
-    this.#options.clock.after(waste.waitMs(), () => {
-      if (!this.#links.has(state.id)) return;
-      // What was read before it was paused may have come since.
-      if (waste.waitMs() > 0) {
-        this.#goOn(state, waste);
-        return;
-      }
-      state.held = false;
-      this.#options.port.resume(state.id);
-    });
+    if (state !== undefined) this.#brake.count(state, cells);
   }
 
   /** Closes without a word to the user. */
@@ -256,6 +243,7 @@ export class LinkMux implements LinkHandler {
     const state = this.#links.get(link);
     if (state === undefined) return;
     this.#bytesRead += bytes.length;
+    this.#spares.nowMs = this.#options.clock.monotonicMs();
     this.#insideEvent = true;
     const fault = state.codec.push(bytes, this.#handlerOf(state));
     if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
@@ -266,7 +254,7 @@ export class LinkMux implements LinkHandler {
   onWritable(link: LinkId): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
-    state.stalledSinceMs = undefined;
+    this.#unstall(state);
     this.#flush(state);
     this.#flushDirty();
   }
@@ -327,7 +315,7 @@ export class LinkMux implements LinkHandler {
       // Nobody takes the retired handshake any more.
       else if (command === cellCommand.create && this.acceptsCircuit(state.id, circuit))
         this.releaseCircuit(state.id, circuit, destroyReason.protocol);
-      else this.#waste(state, 1);
+      else this.#brake.count(state, 1);
       return;
     }
     const { handshake } = state;
@@ -360,7 +348,7 @@ export class LinkMux implements LinkHandler {
     payload: Uint8Array,
     cell: Uint8Array,
   ): void {
-    if (!handshakeCommands.has(command)) this.#waste(state, 1);
+    if (!handshakeCommands.has(command)) this.#brake.count(state, 1);
     if (state.peer !== undefined && !handshakeCommands.has(command)) return;
     const fault: LinkFault | undefined = state.handshake?.onVariable(circuit, command, payload, cell);
     if (fault !== undefined) this.#fail(state, fault);
@@ -394,8 +382,15 @@ export class LinkMux implements LinkHandler {
 
   #forget(state: LinkState): void {
     if (this.#links.delete(state.id)) this.#queuedCells -= state.scheduler.queuedCells;
+    this.#unstall(state);
     state.codec.stop();
     state.cancelTimeout?.();
+    state.cancelHold?.();
+  }
+
+  #unstall(state: LinkState): void {
+    if (state.stalledSinceMs !== undefined) this.#stalledLinks -= 1;
+    state.stalledSinceMs = undefined;
   }
 
   #watchTimeout(state: LinkState, ms: number, code: 'LINK_TIMEOUT' | 'LINK_IDLE'): void {
@@ -407,6 +402,7 @@ export class LinkMux implements LinkHandler {
 
   #markDirty(state: LinkState): void {
     if (!state.dirty) {
+      this.#spares.nowMs = this.#options.clock.monotonicMs();
       state.dirty = true;
       this.#dirty.push(state);
     }
@@ -427,23 +423,33 @@ export class LinkMux implements LinkHandler {
         state.dirty = false;
         this.#flush(state);
       }
-      if (this.#queuedCells > nodeQueueCellsMax) this.#shed();
+      if (this.#heldCells > this.#queueCellsMax) this.#shed();
     }
   }
 
-  /** Too many cells wait in this node. The links that have stood still for longest give way, not whoever sends next. */
+  /** Too much waits in this node. What has waited longest gives way, not whoever sends next. */
   #shed(): void {
+    const low = (this.#queueCellsMax * queueLowPercent) / 100;
     this.#insideEvent = true;
-    while (this.#queuedCells > nodeQueueCellsLow) {
-      let worst: LinkState | undefined;
-      for (const state of this.#links.values()) {
-        if (state.scheduler.queuedCells === 0) continue;
-        if (worst === undefined || isWorse(state, worst)) worst = state;
-      }
-      assert(worst !== undefined, 'queued cells are on some link');
-      this.#fail(worst, { code: 'LINK_STALLED' });
+    for (const { state, circuit } of oldestFirst(this.#links.values())) {
+      if (this.#heldCells <= low) break;
+      if (circuit === undefined) this.#fail(state, { code: 'LINK_STALLED' });
+      else this.#shedCircuit(state, circuit);
     }
+    // What is left are words on circuits that are gone: the peer does not even take those.
+    for (const state of this.#links.values())
+      if (this.#heldCells > low && state.stalledSinceMs !== undefined)
+        this.#fail(state, { code: 'LINK_STALLED' });
     this.#insideEvent = false;
+  }
+
+  /** Ends a circuit as if its peer had, and tells the peer. */
+  #shedCircuit(state: LinkState, circuit: number): void {
+    if (!this.#links.has(state.id) || !state.ids?.has(circuit)) return;
+    this.#options.observer.count('naulon_circuits_shed_total');
+    const reason = encodeDestroy(destroyReason.resourceLimit);
+    this.#options.user.onCell(state.id, circuit, cellCommand.destroy, reason, 0);
+    this.releaseCircuit(state.id, circuit, destroyReason.resourceLimit);
   }
 
   #flush(state: LinkState): void {
@@ -464,7 +470,9 @@ export class LinkMux implements LinkHandler {
   #write(state: LinkState, bytes: Uint8Array): void {
     this.#bytesWritten += bytes.length;
     const { port, clock } = this.#options;
-    if (!port.write(state.id, bytes)) state.stalledSinceMs = clock.monotonicMs();
+    if (port.write(state.id, bytes)) return;
+    state.stalledSinceMs = clock.monotonicMs();
+    this.#stalledLinks += 1;
   }
 
   #tellDrained(state: LinkState): void {
@@ -473,14 +481,6 @@ export class LinkMux implements LinkHandler {
     for (const circuit of circuits) this.#options.user.onCircuitWritable(state.id, circuit);
     this.#insideEvent = false;
   }
-}
-
-/** True for a link that has taken nothing for longer; between two that take cells, for the one with more of them. */
-function isWorse(one: LinkState, other: LinkState): boolean {
-  const [since, otherSince] = [one.stalledSinceMs, other.stalledSinceMs];
-  if (since !== otherSince)
-    return (since ?? Number.POSITIVE_INFINITY) < (otherSince ?? Number.POSITIVE_INFINITY);
-  return one.scheduler.queuedCells > other.scheduler.queuedCells;
 }
 
 function describe(fault: Fault): Record<string, string> {

@@ -32,8 +32,8 @@ export class LinkState {
   cancelTimeout: Cancel | undefined;
   /** Cells of no use that it may still bring; made with the first of them. */
   waste: TokenBucket | undefined;
-  /** It is not read, because it brought too many. */
-  held = false;
+  /** Set while it is not read, because it brought too many. */
+  cancelHold: Cancel | undefined;
 
   constructor(id: LinkId, initiator: boolean, remote: Endpoint, expect: ExpectedPeer, spares: SpareBlocks) {
     this.scheduler = new CellScheduler(spares);

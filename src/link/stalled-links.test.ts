@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { concatBytes } from '../base/bytes.ts';
-import { circuitQueueCellsMax, nodeQueueCellsMax } from '../base/limits.ts';
+import { circuitQueueCellsMax, nodeQueueCellsMax, stalledLinkCells } from '../base/limits.ts';
 import { cellCommand, destroyReason } from '../cell/commands.ts';
 import { encodeFixed, encodeVersionsCell, fixedCellBytes } from '../cell/link-codec.ts';
 import { encodeNetinfo, encodeVersions } from '../cell/link-messages.ts';
@@ -115,9 +115,11 @@ test('when the node is full the link that has stood still for longest is given u
     stall(link);
     clock.advance(1_000);
   }
-  fill(mux, 1, nodeQueueCellsMax / 2);
-  fill(mux, 2, nodeQueueCellsMax / 4);
-  fill(mux, 3, nodeQueueCellsMax / 4);
+  // What the links themselves hold counts too.
+  const room = nodeQueueCellsMax - 3 * stalledLinkCells;
+  fill(mux, 1, room / 2);
+  fill(mux, 2, room / 4);
+  fill(mux, 3, room / 4);
   clock.advance(0);
   expect(user.lost).toEqual([]);
   const { written } = port;
@@ -129,7 +131,7 @@ test('when the node is full the link that has stood still for longest is given u
   clock.advance(0);
   expect(user.lost).toEqual([{ code: 'LINK_STALLED' }]);
   expect(mux.linkCount).toBe(3);
-  expect(mux.queuedCells).toBe((3 * nodeQueueCellsMax) / 4 + 1);
+  expect(mux.queuedCells).toBe((3 * room) / 4 + 1);
 });
 
 test('a link that takes cells now and then stands still from its last one on', () => {

@@ -1,0 +1,28 @@
+import type { LinkState } from './link-state.ts';
+
+/** Something whose end gives memory back: a circuit's queue on a link, or a client's whole link that stands still. */
+interface Holding {
+  readonly state: LinkState;
+  /** Undefined: the link. */
+  readonly circuit: number | undefined;
+  /** Since when what it holds has waited, in milliseconds of the monotonic clock. */
+  readonly sinceMs: number;
+}
+
+/**
+ * All that holds cells, what has waited longest first: circuits by the oldest cell in their queues, as C tor has it. A client
+ * that reads nothing is one with its link; another relay's link carries circuits of many, which end one by one.
+ */
+export function oldestFirst(links: Iterable<LinkState>): Holding[] {
+  const all: Holding[] = [];
+  for (const state of links) {
+    if (state.stalledSinceMs !== undefined && state.peer?.kind !== 'relay') {
+      all.push({ state, circuit: undefined, sinceMs: state.stalledSinceMs });
+      continue;
+    }
+    for (const [circuit, sinceMs] of state.scheduler.heads()) all.push({ state, circuit, sinceMs });
+  }
+  return all.sort(
+    (a, b) => a.sinceMs - b.sinceMs || a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0),
+  );
+}
