@@ -12,10 +12,10 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     forbid('base-imports-base-alone', '^src/(base/|ports\\.ts)', {
-      path: '^(src/(?!base/|ports\\.ts)|relay|client|dirauth|regtest|scripts|bench)/?',
+      path: '^(src/(?!base/|ports\\.ts)|relay|client|dirauth|broker|regtest|scripts|bench)/?',
     }),
     forbid('ranks-1-3-import-no-io', rank1to3, {
-      path: '^(src/(node-io|sim|dashboard|index\\.ts)|relay/|client/|dirauth/|regtest/|scripts/|bench/)',
+      path: '^(src/(node-io|sim|dashboard|index\\.ts)|relay/|client/|dirauth/|broker/|regtest/|scripts/|bench/)',
     }),
     forbid('ranks-1-3-touch-no-world', rank1to3, {
       path: '^(node:)?(net|tls|fs|http|https|dns|timers|child_process|worker_threads)(/|$)',
@@ -30,7 +30,7 @@ module.exports = {
     forbid('brokers-know-no-scheme', '^src/broker/', { path: '^src/schemes/' }),
     forbid(
       'bitcoin-libraries-in-bitcoin-alone',
-      '^(src|relay|client|dirauth|bench)/',
+      '^(src|relay|client|dirauth|broker|bench)/',
       { path: 'node_modules/(bitcoinjs-lib|ecpair|tiny-secp256k1|secp256k1)/' },
       { pathNot: `${tests}|^src/(bitcoin/|schemes/bitcoin-channel/|crypto/ecdsa\\.ts)` },
     ),
@@ -45,7 +45,7 @@ module.exports = {
       path: '^src/(schemes|bitcoin|directory)/',
     }),
     forbid('node-io-and-sim-stand-alone', '^src/(node-io|sim)/', {
-      path: '^(relay|client|dirauth|regtest|scripts|bench)/',
+      path: '^(relay|client|dirauth|broker|regtest|scripts|bench)/',
     }),
     forbid('node-io-and-sim-apart', '^src/(node-io|sim)/', {
       path: '^src/(node-io|sim)/',
@@ -54,20 +54,22 @@ module.exports = {
     forbid('the-package-opens-nothing', '^src/index\\.ts', {
       path: '^(src/node-io/|scripts/|regtest/|bench/|[^/]+/(main|config|start-[^/]*)\\.ts)',
     }),
-    forbid('cores-do-no-io', '^(relay|client|dirauth)/[^/]*-core\\.ts$', {
+    forbid('cores-do-no-io', '^(relay|client|dirauth|broker)/[^/]*-core\\.ts$', {
       path: '^src/(node-io|sim|schemes)/',
     }),
-    forbid('programs-stand-alone', '^(relay|client|dirauth)/', {
-      path: '^(relay|client|dirauth)/',
+    forbid('programs-stand-alone', '^(relay|client|dirauth|broker)/', {
+      path: '^(relay|client|dirauth|broker)/',
       pathNot: '^$1/',
     }),
-    forbid('programs-import-no-harness', '^(relay|client|dirauth)/', {
+    forbid('programs-import-no-harness', '^(relay|client|dirauth|broker)/', {
       path: '^(src/sim|regtest|scripts|bench)/',
     }),
     forbid('regtest-imports-base', '^regtest/', {
-      path: '^(src/(?!base/|ports\\.ts|node-io/process-identity)|relay|client|dirauth|scripts|bench)/?',
+      path: '^(src/(?!base/|ports\\.ts|node-io/process-identity)|relay|client|dirauth|broker|scripts|bench)/?',
     }),
-    forbid('nobody-imports-scripts', '^(src|relay|client|dirauth|regtest)/', { path: '^(scripts|bench)/' }),
+    forbid('nobody-imports-scripts', '^(src|relay|client|dirauth|broker|regtest)/', {
+      path: '^(scripts|bench)/',
+    }),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{src,relay,client,dirauth,scripts,regtest,bench,test}/**/*.test.ts'],
+    include: ['{src,relay,client,dirauth,broker,scripts,regtest,bench,test}/**/*.test.ts'],
     globalSetup: ['./test/build-once.ts'],
     pool: 'forks',
     // Many tests wait for processes of their own: C tor's clocks, blocks, deaths.

@@ -24,6 +24,8 @@ export async function runShapedNode(
   const torrc = values.f ?? '';
   const shape = shapeOf(readRelayConfig(torrc, values.pay).settings.nickname);
   const clock = new SystemClock();
-  await relayMain(torrc, values.pay, identity => new ShapedLinks(new TlsLinks(identity), clock, shape));
+  await relayMain(torrc, values.pay, {
+    newLinks: identity => new ShapedLinks(new TlsLinks(identity), clock, shape),
+  });
   clock.stop();
 }

@@ -53,8 +53,12 @@ export function readTorrc(file: string): Result<Torrc> {
   }
 }
 
-/** Reads torrc and pay.yaml; what is wrong is one OperatorError that names file and line. */
-export function readClientConfig(torrcFile: string, payFile: string | undefined): ClientConfig {
+/** Reads torrc and pay.yaml; `scheme` stands for what that says of it. What is wrong is one OperatorError that names file and line. */
+export function readClientConfig(
+  torrcFile: string,
+  payFile: string | undefined,
+  scheme?: string,
+): ClientConfig {
   const torrc = parseTorrc(readText(torrcFile), torrcFile);
   if (!torrc.ok) throw configError(torrc.fault);
   const pay =
@@ -62,7 +66,8 @@ export function readClientConfig(torrcFile: string, payFile: string | undefined)
       ? { ok: true as const, value: undefined }
       : parsePayConfig(readText(payFile), payFile);
   if (!pay.ok) throw configError(pay.fault);
-  return clientConfig(torrc.value, pay.value, payFile ?? '');
+  const given = scheme === undefined ? pay.value : { ...(pay.value ?? defaultPayConfig()), scheme: [scheme] };
+  return clientConfig(torrc.value, given, payFile ?? '');
 }
 
 function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: string): ClientConfig {

@@ -10,13 +10,28 @@ import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog, scrubbed } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
+import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { TlsLinks } from '../src/node-io/tls-links.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Answer, AnswerHandler, AskId, ChainEvent, Endpoint, Observer } from '../src/ports.ts';
-import { type BitcoinChannelScheme, bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
+import type {
+  Answer,
+  AnswerHandler,
+  AskId,
+  ChainEvent,
+  Endpoint,
+  Observer,
+  RequestHandler,
+  RequestId,
+} from '../src/ports.ts';
+import {
+  type BitcoinChannelScheme,
+  bitcoinChannel,
+  channelVariant,
+} from '../src/schemes/bitcoin-channel/index.ts';
+import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
 import { ChannelCircuits } from './channel-circuits.ts';
@@ -35,6 +50,8 @@ export interface RunningClient {
   readonly control: string;
   /** Where the Tor control protocol is spoken: HOST:PORT or `unix:PATH`. */
   readonly controllers: readonly string[];
+  /** Where other parties of its payments ask it, if any do. */
+  readonly party: Endpoint | undefined;
   /** Resolves when a controller wants the client to end. */
   readonly stopAsked: Promise<void>;
   /** Resolves once a circuit was built through the network. */
@@ -52,7 +69,11 @@ export interface RunningClient {
 export async function startClient(config: ClientConfig, version: string): Promise<RunningClient> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
-  const wired = new WiredClient(config);
+  const brokered = config.settings.payment.schemes.some(name => brokeredScheme(name) !== undefined);
+  const side = brokered
+    ? await openPartySide(openDataDirectory(config.dataDirectory), new SystemEntropy(), config.pay.party)
+    : undefined;
+  const wired = new WiredClient(config, side);
   try {
     await wired.listen(version);
   } catch (error) {
@@ -64,7 +85,7 @@ export async function startClient(config: ClientConfig, version: string): Promis
 }
 
 /** The core with its ports and services, and who tells whom. */
-class WiredClient implements RunningClient, AnswerHandler {
+class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   readonly core: ClientCore;
   readonly socks: string[] = [];
   readonly control: string;
@@ -77,6 +98,7 @@ class WiredClient implements RunningClient, AnswerHandler {
   readonly #links = new TlsLinks();
   readonly #streams = new TcpStreams();
   readonly #chain: BitcoindChain | undefined;
+  readonly #side: PartySide | undefined;
   readonly #channelCircuits: ChannelCircuits;
   readonly #money: ChannelMoney | undefined;
   readonly #care: ChannelCare | undefined;
@@ -86,8 +108,9 @@ class WiredClient implements RunningClient, AnswerHandler {
   #tellReady = (): void => {};
   #askToStop = (): void => {};
 
-  constructor(config: ClientConfig) {
+  constructor(config: ClientConfig, side: PartySide | undefined) {
     this.#config = config;
+    this.#side = side;
     this.control = config.control;
     const directory = openDataDirectory(config.dataDirectory);
     this.#log = openJsonLog({ name: 'client', ...config.log });
@@ -104,7 +127,7 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.stopAsked = new Promise(resolve => {
       this.#askToStop = resolve;
     });
-    const schemes = schemesOf(config.pay, config.settings.payment.schemes);
+    const schemes = schemesOf(config.pay, config.settings.payment.schemes, side);
     const ports = {
       links: this.#links,
       streams: this.#streams,
@@ -112,7 +135,7 @@ class WiredClient implements RunningClient, AnswerHandler {
       entropy: new SystemEntropy(),
       store: this.#store,
       chain: this.#chain ?? noChain,
-      parties: noParties,
+      parties: side?.parties ?? noParties,
       observer,
     };
     this.core = new ClientCore(config.settings, ports, schemes.all, this.#hooks());
@@ -142,12 +165,17 @@ class WiredClient implements RunningClient, AnswerHandler {
     });
   }
 
+  get party(): Endpoint | undefined {
+    return this.#side?.self;
+  }
+
   get controllers(): readonly string[] {
     return this.#controller?.listeners ?? [];
   }
 
   start(): void {
     this.#chain?.attach(this);
+    this.#side?.parties.attach(this);
     this.core.start();
     this.#care?.start();
     for (const option of this.#config.unused) this.#log.log('warn', 'option without effect', { option });
@@ -165,7 +193,12 @@ class WiredClient implements RunningClient, AnswerHandler {
   }
 
   async stopPorts(): Promise<void> {
-    await Promise.all([this.#links.stop(), this.#streams.stop(), this.#chain?.stop()]);
+    await Promise.all([
+      this.#links.stop(),
+      this.#streams.stop(),
+      this.#chain?.stop(),
+      this.#side?.parties.stop(),
+    ]);
     this.#clock.stop();
     await this.#store.close();
     this.#log.close();
@@ -176,6 +209,10 @@ class WiredClient implements RunningClient, AnswerHandler {
     this.#stored.delete(answer.ask);
     if (run === undefined) this.core.onAnswer(answer);
     else run();
+  }
+
+  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
+    this.core.onRequest(request, scheme, bytes);
   }
 
   onChain(event: ChainEvent): void {
@@ -226,20 +263,22 @@ class WiredClient implements RunningClient, AnswerHandler {
 function schemesOf(
   pay: PayConfig,
   names: readonly string[],
+  side: PartySide | undefined,
 ): { all: readonly PaymentScheme[]; channels: BitcoinChannelScheme | undefined } {
   let channels: BitcoinChannelScheme | undefined;
   const all = names.map((name): PaymentScheme => {
     switch (name) {
       case 'bitcoin-channel': {
         const rules = pay.refund_blocks === undefined ? {} : { refundBlocks: pay.refund_blocks };
-        const { variant, fee_reserve: feeReserveSat } = pay;
+        const variant = channelVariant(pay.variant);
+        const { fee_reserve: feeReserveSat } = pay;
         channels = bitcoinChannel({ network: 'regtest', variant, rules, feeReserveSat });
         return channels;
       }
       case 'memory-credit':
         return memoryCredit({ purseMsat: 2n ** 50n, limitMsat: 0n });
       default:
-        throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: scheme: there is no scheme "${name}"`, 2);
+        return makeBrokered(name, side, pay);
     }
   });
   return { all, channels };

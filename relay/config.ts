@@ -27,11 +27,16 @@ export interface RelayConfig {
   readonly unused: readonly string[];
 }
 
-/** Reads torrc and pay.yaml. Throws OperatorError (exit code 2) naming file, line and option. */
-export function readRelayConfig(torrcFile: string, payFile: string | undefined): RelayConfig {
+/** Reads torrc and pay.yaml; `scheme` stands for what that says of it. Throws OperatorError (exit code 2) naming file, line and option. */
+export function readRelayConfig(
+  torrcFile: string,
+  payFile: string | undefined,
+  scheme?: string,
+): RelayConfig {
   const torrc = unwrap(parseTorrc(readText(torrcFile), torrcFile));
   const pay = payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readText(payFile), payFile));
-  return relayConfig(torrc, pay, payFile ?? 'pay.yaml');
+  const chosen = scheme === undefined ? pay : { ...pay, scheme: [scheme] };
+  return relayConfig(torrc, chosen, payFile ?? 'pay.yaml');
 }
 
 export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): RelayConfig {

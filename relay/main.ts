@@ -3,23 +3,28 @@ import { readRelayConfig } from './config.ts';
 import { type NewLinks, type RunningRelay, startRelay } from './start-relay.ts';
 
 /** Runs one relay in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
-export async function relayMain(torrc: string, pay: string | undefined, newLinks?: NewLinks): Promise<void> {
+export async function relayMain(
+  torrc: string,
+  pay: string | undefined,
+  { scheme, newLinks }: { readonly scheme?: string; readonly newLinks?: NewLinks } = {},
+): Promise<void> {
   letHeapGrow();
   const stopped = stopRequested();
-  const relay = await startRelay(readRelayConfig(torrc, pay), newLinks);
+  const relay = await startRelay(readRelayConfig(torrc, pay, scheme), newLinks);
   process.stdout.write(`${readyLine(relay)}\n`);
   await stopped;
   await relay.stop();
 }
 
 /** The first line of standard output, from which on links are taken. */
-function readyLine({ orPort, fingerprint, core }: RunningRelay): string {
+function readyLine({ orPort, party, fingerprint, core }: RunningRelay): string {
   const { nickname } = core.settings;
   return JSON.stringify({
     event: 'ready',
     role: 'relay',
     nickname,
     or: `${orPort.host}:${orPort.port}`,
+    party: party === undefined ? undefined : `${party.host}:${party.port}`,
     fingerprint,
   });
 }

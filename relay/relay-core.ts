@@ -169,9 +169,8 @@ export class RelayCore
     });
     this.#exits = new ExitConnections(streams, clock, settings.exitPolicy);
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
-    const host = { ...ports, newAsk };
-    this.#desk = new PayeeDesk({ ...host, schemes, signer: signerOf(keys) });
-    this.#partyDesk = new PartyDesk(partiesOf(schemes, host), ports.parties, this.#desk.commits);
+    this.#desk = new PayeeDesk({ ...ports, newAsk, schemes, signer: signerOf(keys) });
+    this.#partyDesk = this.#newPartyDesk(ports, schemes);
     this.#transfers = new HttpTransfers(streams, clock);
     this.directoryClient = new DirectoryClient({
       authorities: settings.authorities,
@@ -202,6 +201,12 @@ export class RelayCore
       observer,
       onNews: () => this.#onNews(),
     });
+  }
+
+  /** What other parties ask is about the same records as payments, so it is written in one order with them. */
+  #newPartyDesk(ports: RelayPorts, schemes: readonly PaymentScheme[]): PartyDesk {
+    const parties = partiesOf(schemes, { ...ports, newAsk: () => this.newAsk() });
+    return new PartyDesk(parties, ports.parties, this.#desk.commits);
   }
 
   #newCreateDesk(handshakes: CircuitHandshakes, { clock, compute }: RelayPorts): CreateDesk {

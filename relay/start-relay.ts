@@ -22,14 +22,16 @@ import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
+import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import { type TlsIdentity, TlsLinks } from '../src/node-io/tls-links.ts';
 import { WorkerPool } from '../src/node-io/worker-pool.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
-import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort } from '../src/ports.ts';
-import { bitcoinChannel } from '../src/schemes/bitcoin-channel/index.ts';
+import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort, Observer } from '../src/ports.ts';
+import { bitcoinChannel, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
+import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
 import { RelayCore } from './relay-core.ts';
@@ -39,6 +41,8 @@ export interface RunningRelay {
   readonly core: RelayCore;
   /** Where it takes links. */
   readonly orPort: Endpoint;
+  /** Where other parties of its payments ask it, if any do. */
+  readonly party: Endpoint | undefined;
   /** RSA identity, 40 hex digits in upper case. */
   readonly fingerprint: string;
   /** What it has counted so far. */
@@ -64,33 +68,27 @@ const tlsLinks: NewLinks = identity => new TlsLinks(identity);
 export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Promise<RunningRelay> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
-  const schemes = schemesOf(config.pay);
   const directory = openDataDirectory(config.dataDirectory);
   const log = openJsonLog({ name: config.settings.nickname, ...config.log });
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
   const keys = nodeKeysIn(directory, entropy);
-  const store = new FileStore({
-    directory,
-    onBroken: endAtOnce,
-  });
+  const store = new FileStore({ directory, onBroken: endAtOnce });
   store.attach({ onAnswer: answer => core.onAnswer(answer) });
   const certificate = makeTlsCertificate(keys, clock.wallMs());
   const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
   const streams = new TcpStreams();
-  const { chain: chainAccess } = config.pay;
-  const chain =
-    chainAccess === undefined
-      ? undefined
-      : new BitcoindChain({ url: chainAccess.rpc, cookieFile: chainAccess.cookie, observer: log });
+  const chain = chainOf(config.pay, log);
   const stopPorts = async (): Promise<void> => {
-    await Promise.all([links.stop(), streams.stop(), chain?.stop()]);
+    await Promise.all([links.stop(), streams.stop(), chain?.stop(), side?.parties.stop()]);
     clock.stop();
     await store.close();
     log.close();
   };
   let orPort: Endpoint;
+  let side: PartySide | undefined;
   try {
+    if (hasBroker(config.pay)) side = await openPartySide(directory, entropy, config.pay.party);
     orPort = await listen(links, config.listen);
     const { ipv6 } = config.settings;
     if (ipv6 !== undefined) await listen(links, ipv6);
@@ -107,20 +105,22 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     entropy,
     store,
     chain: chain ?? noChain,
-    parties: noParties,
+    parties: side?.parties ?? noParties,
     observer: log,
     compute,
   };
-  const core: RelayCore = new RelayCore(settings, keys, ports, schemes);
+  const core: RelayCore = new RelayCore(settings, keys, ports, schemesOf(config.pay, side));
   links.attach(core.linkHandler, core.admission);
   streams.attach(core);
   compute?.attach(core);
   chain?.attach(core);
+  side?.parties.attach(core);
   core.start();
   for (const option of config.unused) log.log('warn', 'option without effect', { option });
   return {
     core,
     orPort,
+    party: side?.self,
     fingerprint: toHex(keys.rsaIdentity.fingerprint).toUpperCase(),
     counters: () => log.counters(),
     async stop() {
@@ -132,6 +132,10 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
   };
 }
 
+function chainOf({ chain }: PayConfig, observer: Observer): BitcoindChain | undefined {
+  return chain && new BitcoindChain({ url: chain.rpc, cookieFile: chain.cookie, observer });
+}
+
 /** Threads beside this one for handshakes, where there are cores for them. */
 function helpersOf({ cpus }: RelayConfig, keys: NodeKeys): WorkerPool | undefined {
   const threads = (cpus === 0 ? Math.min(availableParallelism(), cpusMost) : cpus) - 1;
@@ -139,15 +143,20 @@ function helpersOf({ cpus }: RelayConfig, keys: NodeKeys): WorkerPool | undefine
   return new WorkerPool(new URL('./handshake-worker.js', import.meta.url), encodeNodeKeys(keys), threads);
 }
 
+/** True for a relay that is paid through a broker. */
+function hasBroker({ price, scheme }: PayConfig): boolean {
+  return price > 0n && scheme.some(name => brokeredScheme(name) !== undefined);
+}
+
 /** The schemes that pay.yaml names, if the relay asks for anything. */
-function schemesOf(pay: PayConfig): readonly PaymentScheme[] {
+function schemesOf(pay: PayConfig, side: PartySide | undefined): readonly PaymentScheme[] {
   if (pay.price === 0n) return [];
   return pay.scheme.map(name => {
     switch (name) {
       case 'bitcoin-channel':
         return bitcoinChannel({
           network: 'regtest',
-          variant: pay.variant,
+          variant: channelVariant(pay.variant),
           rules: { minConfirmations: pay.min_confirmations },
           payoutScript: payoutScript(pay.payout),
           feeReserveSat: pay.fee_reserve,
@@ -155,7 +164,7 @@ function schemesOf(pay: PayConfig): readonly PaymentScheme[] {
       case 'memory-credit':
         return memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 50n });
       default:
-        throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: scheme: there is no scheme "${name}"`, 2);
+        return makeBrokered(name, side, pay);
     }
   });
 }

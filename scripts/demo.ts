@@ -8,6 +8,8 @@ import { connectThrough } from '../client/socks-connect.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { assert } from '../src/base/assert.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { brokeredScheme } from '../src/schemes/brokered.ts';
+import { auditBroker } from './broker-commands.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import {
   accountLines,
@@ -16,11 +18,17 @@ import {
   type RelayAccount,
   relayAccount,
 } from './demo-accounts.ts';
+import {
+  type BrokeredAccount,
+  brokeredAccounts,
+  brokeredDisagreements,
+  brokeredLines,
+} from './demo-brokered.ts';
 import { type Downloaded, download } from './download.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
-import { planOf, relaysOf } from './net-file.ts';
+import { paidBy, planOf, relaysOf } from './net-file.ts';
 import { splitAddress } from './network-ports.ts';
 import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
@@ -29,6 +37,8 @@ import { colour, grouped, megabytes, type Terminal } from './terminal.ts';
 export interface DemoOptions extends GlobalOptions {
   readonly size: number;
   readonly window: number | 'auto';
+  readonly scheme?: string;
+  readonly variant?: string;
   readonly bitcoind?: string;
 }
 
@@ -103,17 +113,21 @@ class DemoRun {
   #circuit: CircuitReport | undefined;
   #downloaded: Downloaded | undefined;
   #accounts: readonly RelayAccount[] = [];
+  readonly #brokered: boolean;
+  #earned: readonly BrokeredAccount[] = [];
+  #bookProblems: readonly string[] = [];
 
   constructor(options: DemoOptions, terminal: Terminal, dir: string, signal: AbortSignal) {
     this.#terminal = terminal;
     this.#signal = signal;
     this.#file = { seed: 'demo', bytes: options.size };
     this.#sha256 = seededSha256(this.#file);
-    const { window } = options;
+    const { window, scheme } = options;
+    this.#brokered = scheme !== undefined && brokeredScheme(scheme) !== undefined;
     const plan = planOf(3);
     this.#start = new NetworkStart({
       dir,
-      plan: { ...plan, pay: { ...plan.pay, window } },
+      plan: paidBy({ ...plan, pay: { ...plan.pay, window } }, options.scheme, options.variant),
       bitcoind: options.bitcoind,
       exitTo: [],
       onStep: ({ step, way, text }) => this.#sayWay(`${step}/6 ${way}: ${text}`),
@@ -146,6 +160,10 @@ class DemoRun {
   async fundWallet(step: Step): Promise<void> {
     this.#network = this.#start.network();
     this.#control = await controlOf(this.#network.state.control);
+    if (this.#brokered) {
+      step.title = `account    ${grouped(await this.#start.fundAccounts())} sat paid to the broker, confirmed`;
+      return;
+    }
     const { sat, coins } = await this.#start.fund(this.#control);
     step.title = `wallet     ${grouped(sat)} sat in ${coins} coins`;
   }
@@ -154,7 +172,8 @@ class DemoRun {
     const { control } = this.#running();
     const path = relaysOf(planOf(3)).map(({ nickname }) => nickname);
     this.#circuit = await control.openCircuit(path, 'demo');
-    step.title = `channels   ${this.#circuit.hops.length} opened over ${path.join(' > ')}`;
+    const what = this.#brokered ? 'paid       hops' : 'channels  ';
+    step.title = `${what} ${this.#circuit.hops.length} opened over ${path.join(' > ')}`;
   }
 
   async stream(step: Step): Promise<void> {
@@ -203,6 +222,10 @@ class DemoRun {
   async settle(step: Step): Promise<void> {
     const { network, control } = this.#running();
     const circuit = await control.closeCircuit(this.#circuit?.id ?? 0);
+    if (this.#brokered) {
+      await this.#redeem(step, circuit);
+      return;
+    }
     const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
     const hops = circuit.hops.flatMap(hopAccount);
     await this.#until(async () => {
@@ -214,9 +237,28 @@ class DemoRun {
     step.title = `settled    ${hops.length} settlement transactions mined`;
   }
 
+  /** Relays hand in at the broker what they were paid with; its books are held against the chain. */
+  async #redeem(step: Step, { hops }: CircuitReport): Promise<void> {
+    const { network } = this.#running();
+    await this.#until(async () => {
+      this.#earned = await brokeredAccounts(network.state, hops);
+      const equal = hops.length - brokeredDisagreements(this.#earned).length;
+      step.output = `${equal} of ${hops.length} relays have redeemed all`;
+      return equal === hops.length;
+    }, 'all relays have redeemed what they were paid with').catch(error => {
+      if (!(error instanceof OperatorError)) throw error;
+    });
+    const broker = network.state.nodes.find(({ role }) => role === 'broker');
+    const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
+    this.#bookProblems = (await auditBroker(broker?.dataDir ?? '', rpc)).problems;
+    step.title = `redeemed   by ${hops.length} relays at the broker, its books held against bitcoind`;
+  }
+
   /** Prints the table; the exit code says whether hash and sums are right. */
   async report(seconds: number): Promise<number> {
-    const wrong = disagreements(this.#accounts);
+    const wrong = this.#brokered
+      ? [...brokeredDisagreements(this.#earned), ...this.#bookProblems]
+      : disagreements(this.#accounts);
     const sha256 = await this.#sha256;
     const hashRight = this.#downloaded?.sha256 === sha256;
     if (!hashRight) wrong.unshift(`the stream's SHA-256 is ${this.#downloaded?.sha256}, not ${sha256}`);
@@ -224,15 +266,20 @@ class DemoRun {
       ok: wrong.length === 0,
       seconds,
       stream: this.#downloaded,
-      relays: this.#accounts,
+      relays: this.#brokered ? this.#earned : this.#accounts,
       wrong,
     });
     this.#terminal.print('');
-    for (const line of accountLines(this.#accounts)) this.#terminal.print(line);
+    const lines = this.#brokered ? brokeredLines(this.#earned) : accountLines(this.#accounts);
+    for (const line of lines) this.#terminal.print(line);
     this.#terminal.print('');
     for (const line of wrong) this.#terminal.print(colour.red(line));
     if (wrong.length === 0)
-      this.#terminal.print("What the client paid is what bitcoind's chain says each relay earned.");
+      this.#terminal.print(
+        this.#brokered
+          ? "What the client paid is what the broker has in each relay's account, and bitcoind backs all of it."
+          : "What the client paid is what bitcoind's chain says each relay earned.",
+      );
     this.#terminal.print(`${seconds.toFixed(1)} s in all. Next: ./naulon up -d, then ./naulon get URL`);
     return wrong.length === 0 ? 0 : 1;
   }

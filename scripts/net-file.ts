@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
 import { formatPrice, parsePrice } from '../src/payment/price.ts';
+import { brokeredSchemes } from '../src/schemes/brokered.ts';
 
 /** Either way of writing a price, as pay.yaml has it. */
 const price = z.string().transform((text, context) => {
@@ -57,8 +58,10 @@ const netSchema = z.strictObject({
     .optional(),
   pay: z
     .strictObject({
-      scheme: z.enum(['channel', 'bitcoin-channel', 'none']).default('channel'),
-      variant: z.enum(['spillman', 'cltv']).optional(),
+      scheme: z
+        .enum(['channel', 'bitcoin-channel', 'none', ...brokeredSchemes.map(({ name }) => name)])
+        .default('channel'),
+      variant: z.string().optional(),
       window: z.union([z.literal('auto'), z.number().int().min(1)]).optional(),
       max_spend: satoshi.optional(),
       channel_size: satoshi.optional(),
@@ -143,6 +146,14 @@ export function planOf(relays: number): NetPlan {
     { count: exits, exit: true },
   ];
   return netSchema.parse({ relays: groups.filter(({ count }) => count > 0) });
+}
+
+/** The same network, paid for otherwise. Throws OperatorError for a scheme that there is not. */
+export function paidBy(plan: NetPlan, scheme: string | undefined, variant?: string): NetPlan {
+  if (scheme === undefined) return plan;
+  const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme, variant });
+  if (parsed.success) return { ...plan, pay: parsed.data };
+  throw new OperatorError('USAGE', `--scheme: there is no scheme "${scheme}"`, exitCode.usage);
 }
 
 export function readNetFile(file: string): NetPlan {

@@ -6,7 +6,7 @@ import { type ExitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { anotherRelay, type NetPlan, planOf, readNetFile } from './net-file.ts';
+import { anotherRelay, type NetPlan, paidBy, planOf, readNetFile } from './net-file.ts';
 import {
   makeNetworkDir,
   type NetworkState,
@@ -24,6 +24,7 @@ const stopMsMax = 60_000;
 
 interface UpOptions extends GlobalOptions {
   readonly relays?: number;
+  readonly scheme?: string;
   readonly detach?: boolean;
   readonly supervise?: boolean;
   readonly exitTo?: readonly string[];
@@ -43,7 +44,7 @@ interface Fault {
 
 /** Starts a network: in the foreground until interrupted, or (-d) leaving it to a supervisor of its own. */
 export async function up(options: UpOptions, terminal: Terminal, [file]: string[]): Promise<number> {
-  const plan = planFrom(file, options.relays);
+  const plan = paidBy(planFrom(file, options.relays), options.scheme);
   if (options.detach && !options.supervise) return detach(options, terminal, file);
   const dir = resolve(options.dataDir);
   const stopping = interruption();
@@ -103,6 +104,7 @@ async function detach(options: UpOptions, terminal: Terminal, file: string | und
   const args = ['up', '--supervise', '--data-dir', dir];
   if (file) args.push(resolve(file));
   if (options.relays !== undefined) args.push('--relays', String(options.relays));
+  if (options.scheme !== undefined) args.push('--scheme', options.scheme);
   if (options.bitcoind !== undefined) args.push('--bitcoind', options.bitcoind);
   for (const target of options.exitTo ?? []) args.push('--exit-to', target);
   const child = spawn(process.execPath, [naulonFile(), ...args], {

@@ -1,9 +1,9 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { OperatorError } from '../src/base/fault.ts';
 import type { NetPlan, PlannedRelay } from './net-file.ts';
-import type { ChainAccess } from './network-state.ts';
+import type { BrokerAccess, ChainAccess } from './network-state.ts';
 import type { NodeCommand } from './node-process.ts';
 
 /**
@@ -69,12 +69,14 @@ function listensOf(ready: string): Record<string, string> {
     dirPort?: number;
     socks?: readonly string[];
     controllers?: readonly string[];
+    party?: string;
   };
   const listens = {
     or: told.or ?? (told.orPort === undefined ? undefined : `127.0.0.1:${told.orPort}`),
     dir: told.dirPort === undefined ? undefined : `127.0.0.1:${told.dirPort}`,
     socks: told.socks?.[0],
     control: told.controllers?.[0],
+    party: told.party,
   };
   return Object.fromEntries(Object.entries(listens).filter(([, at]) => at !== undefined)) as Record<
     string,
@@ -94,6 +96,17 @@ export function keepPorts(torrc: string, listens: Readonly<Record<string, string
   for (const [use, at] of Object.entries(listens))
     text = text.replace(`\n${options[use]} 127.0.0.1:auto\n`, `\n${options[use]} ${at}\n`);
   writeFileSync(torrc, text, { mode: 0o600 });
+  if (listens.party !== undefined) keepPartyPort(dirname(torrc), listens.party);
+}
+
+/** Others keep in mind where a node was asked. */
+function keepPartyPort(dir: string, at: string): void {
+  for (const name of ['pay.yaml', 'broker.yaml']) {
+    const file = join(dir, name);
+    if (!existsSync(file)) continue;
+    const text = readFileSync(file, 'utf8').replace(/^(listen|party): 127\.0\.0\.1:0$/m, `$1: ${at}`);
+    writeFileSync(file, text, { mode: 0o600 });
+  }
 }
 
 /** Names the authorities that it votes with in its torrc; itself is one of them. */
@@ -120,6 +133,7 @@ export function writeRelay(
       readonly authorities: readonly string[];
       readonly exitTo: readonly string[];
       readonly chain: ChainAccess;
+      readonly broker?: BrokerAccess;
       readonly plan: NetPlan;
     },
 ): ConfiguredNode {
@@ -166,6 +180,7 @@ export function writeClient(
     readonly control?: number | 'auto';
     readonly authorities: readonly string[];
     readonly chain: ChainAccess;
+    readonly broker?: BrokerAccess;
     readonly plan: NetPlan;
   },
 ): ConfiguredNode & { readonly control: string } {
@@ -203,11 +218,22 @@ function freeSettings({ link_protocols }: NetPlan): Record<string, unknown> {
   return { scheme: 'none', link_protocols };
 }
 
-function paySettings({ chain, plan }: { chain: ChainAccess; plan: NetPlan }): Record<string, unknown> {
+function paySettings({
+  chain,
+  broker,
+  plan,
+}: {
+  chain: ChainAccess;
+  broker?: BrokerAccess;
+  plan: NetPlan;
+}): Record<string, unknown> {
   const { pay } = plan;
+  const { link_protocols } = plan;
+  if (broker !== undefined)
+    return { scheme: pay.scheme, link_protocols, variant: pay.variant, broker, party: '127.0.0.1:0' };
   return {
     scheme: 'bitcoin-channel',
-    link_protocols: plan.link_protocols,
+    link_protocols,
     variant: pay.variant,
     min_confirmations: pay.min_confirmations,
     chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },

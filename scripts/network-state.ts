@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { OperatorError } from '../src/base/fault.ts';
 import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
-export type NodeRole = 'bitcoind' | 'authority' | 'relay' | 'client';
+/** The broker of a local network, as pay.yaml names it. */
+export interface BrokerAccess {
+  readonly address: string;
+  /** Hex. */
+  readonly key: string;
+}
+
+export type NodeRole = 'bitcoind' | 'broker' | 'authority' | 'relay' | 'client';
 
 /** How a node came to its end without being asked to. */
 export interface NodeEnd {
@@ -48,6 +55,8 @@ export interface NetworkState {
   /** HOST:PORT of a server of test files, which the network's exits may reach. */
   readonly lab: string;
   readonly chain: ChainAccess;
+  /** Where payments go through one. */
+  readonly broker?: BrokerAccess | undefined;
 }
 
 /** How to reach the network's bitcoind. */

@@ -7,9 +7,11 @@ import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, isRunning } from '../src/node-io/process-identity.ts';
+import { brokeredScheme } from '../src/schemes/brokered.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { type NetPlan, type PlannedRelay, relaysOf } from './net-file.ts';
+import { accountSat, brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
 import {
   addAuthorities,
   authorityLine,
@@ -21,6 +23,7 @@ import {
 } from './network-config.ts';
 import { torPorts } from './network-ports.ts';
 import {
+  type BrokerAccess,
   type ChainAccess,
   makeNetworkDir,
   type NetworkState,
@@ -101,6 +104,8 @@ export class NetworkStart {
   #lab = '';
   #chain: ChainAccess = { rpcUrl: '', cookieFile: '' };
   #funds: Funds | undefined;
+  /** Set where payments go through one. */
+  #broker: BrokerAccess | undefined;
   readonly #startedAt = new Date().toISOString();
 
   constructor(options: SpawnOptions) {
@@ -167,13 +172,14 @@ export class NetworkStart {
     this.#stages.push([() => lab.close()]);
     this.#lab = `127.0.0.1:${lab.port}`;
     this.#stages.push([]);
+    if (brokeredScheme(plan.pay.scheme) !== undefined) await this.#startBroker();
     this.#authorities = await this.#startAuthorities();
     const authorities = this.#authorities;
     this.#stages.push(this.#relays);
     await allOf(relaysOf(plan).map(relay => this.#startRelay(relay)));
     this.#stages.push([]);
     const clientDir = this.#nodeDir('client');
-    const written = { dir: clientDir, authorities, chain: this.#chain, plan };
+    const written = { dir: clientDir, authorities, chain: this.#chain, broker: this.#broker, plan };
     const ports = await torPorts();
     const client = writeClient({ ...written, ...ports });
     this.#control = client.control;
@@ -188,6 +194,12 @@ export class NetworkStart {
     this.#controlPort = listens.control;
     this.#ready = true;
     this.#write();
+  }
+
+  async #startBroker(): Promise<void> {
+    const dir = this.#nodeDir('broker');
+    this.#broker = brokerOf(await this.#start('broker', dir, writeBroker(dir, this.#chain)));
+    this.#stages.push([]);
   }
 
   /** Starts those that vote. Returns the DirAuthority values by which all others trust them. */
@@ -212,7 +224,9 @@ export class NetworkStart {
     const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
     const place = { ...relay, dir, authorities: this.#authorities, exitTo };
     const command =
-      relay.impl === 'tor' ? writeTorRelay(place) : writeRelay({ ...place, chain: this.#chain, plan });
+      relay.impl === 'tor'
+        ? writeTorRelay(place)
+        : writeRelay({ ...place, chain: this.#chain, broker: this.#broker, plan });
     return this.#start('relay', dir, command, this.#relays);
   }
 
@@ -255,6 +269,10 @@ export class NetworkStart {
   /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do without payments. */
   async fundClient(): Promise<void> {
     if (this.#funds === undefined || this.#options.plan.pay.scheme === 'none') return;
+    if (this.#broker !== undefined) {
+      this.#options.say(`accounts   ${grouped(await this.fundAccounts())} sat in the client's`);
+      return;
+    }
     const control = await controlOf(this.#control);
     try {
       const { sat, coins } = await this.fund(control);
@@ -262,6 +280,17 @@ export class NetworkStart {
     } finally {
       control.close();
     }
+  }
+
+  /** Pays into the accounts of client and broker; returns what it was, in satoshi. */
+  async fundAccounts(): Promise<bigint> {
+    if (this.#funds !== undefined && this.#broker !== undefined)
+      await fundAccounts(
+        this.#broker,
+        { broker: this.#nodeDir('broker'), client: this.#nodeDir('client') },
+        this.#funds,
+      );
+    return accountSat;
   }
 
   /** Pays coins to a wallet that has less than half of what a network's client starts with; waits until it sees them. */
@@ -334,6 +363,7 @@ export class NetworkStart {
       controlPort: this.#controlPort,
       lab: this.#lab,
       chain: this.#chain,
+      broker: this.#broker,
     };
   }
 

@@ -118,9 +118,11 @@ describe('all documents', () => {
 
   it('name files of the source that are there', () => {
     const named = documents.flatMap(file =>
-      [...read(file).matchAll(/`((?:src|relay|client|dirauth|scripts|test|regtest|bench)\/[\w./-]+)`/g)].map(
-        ([, path]) => path,
-      ),
+      [
+        ...read(file).matchAll(
+          /`((?:src|relay|client|dirauth|broker|scripts|test|regtest|bench)\/[\w./-]+)`/g,
+        ),
+      ].map(([, path]) => path),
     );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter(path => !existsSync(join(root, path)))).toEqual([]);

@@ -38,7 +38,7 @@ const comparisons = new Set([
 
 /** Codes that the program raises. A code that is only compared with is not raised. */
 function raisedCodes(): Set<string> {
-  const folders = ['src', 'relay', 'client', 'dirauth', 'scripts', 'regtest', 'bench'];
+  const folders = ['src', 'relay', 'client', 'dirauth', 'broker', 'scripts', 'regtest', 'bench'];
   const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...folders], {
     cwd: root,
     encoding: 'utf8',

@@ -1,13 +1,11 @@
 import { toHex, utf8 } from '../base/bytes.ts';
 import { accountsMax } from '../base/limits.ts';
-import { fixedBytes, restBytes, struct, u8, u32, u64 } from '../base/struct.ts';
 import { outpointKey } from '../bitcoin/outpoint.ts';
 import { dustSat } from '../bitcoin/payment-tx.ts';
 import { idOf, rawOf, transactionOf } from '../bitcoin/raw-transaction.ts';
 import { Wallet } from '../bitcoin/wallet.ts';
 import { accountRequest } from '../payment/account-request.ts';
 import type { AccountKey } from '../payment/broker-side.ts';
-import { RecordBook } from '../payment/record-book.ts';
 import type { PaymentStatusName, Served } from '../payment/scheme.ts';
 import type { ChainEvent, ChainPort, Outpoint, StorePort, StoreWrite } from '../ports.ts';
 import type { AccountBook } from './account-book.ts';
@@ -19,18 +17,7 @@ import {
   withdrawBody,
   withdrawReply,
 } from './money-messages.ts';
-
-const addressRecord = struct({ account: fixedBytes(33), used: u8 });
-const depositRecord = struct({ account: fixedBytes(33), sat: u64, height: u32, credited: u8 });
-const withdrawalRecord = struct({ account: fixedBytes(33), paidSat: u64, raw: restBytes });
-
-interface Deposit {
-  readonly account: AccountKey;
-  readonly sat: bigint;
-  readonly height: number;
-  /** 1: it is in the account's balance. */
-  readonly credited: number;
-}
+import { addressBook, depositBook, walletPrefix, withdrawalBook } from './till-records.ts';
 
 export interface TillOptions {
   readonly store: Pick<StorePort, 'get' | 'list'>;
@@ -46,7 +33,6 @@ export interface TillOptions {
   readonly later: (run: () => void) => void;
 }
 
-const walletPrefix = 'broker/wallet/';
 /** What withdrawals pay where bitcoind has no better word. */
 const satPerKvbMin = 1_000n;
 /** Blocks a withdrawal is offered again for. */
@@ -61,13 +47,9 @@ export class Till {
   readonly #options: TillOptions;
   readonly wallet: Wallet;
   /** By index of the address in the wallet. */
-  readonly #addresses: RecordBook<{ readonly account: AccountKey; readonly used: number }>;
-  readonly #deposits: RecordBook<Deposit>;
-  readonly #withdrawals: RecordBook<{
-    readonly account: AccountKey;
-    readonly paidSat: bigint;
-    readonly raw: Uint8Array;
-  }>;
+  readonly #addresses: ReturnType<typeof addressBook>;
+  readonly #deposits: ReturnType<typeof depositBook>;
+  readonly #withdrawals: ReturnType<typeof withdrawalBook>;
   readonly #indexOfScript = new Map<string, number>();
   readonly #addressOf = new Map<string, string>();
   #satPerKvb = satPerKvbMin;
@@ -77,9 +59,9 @@ export class Till {
     this.#options = options;
     const { store, seed } = options;
     this.wallet = new Wallet({ seed, prefix: walletPrefix }, store);
-    this.#addresses = new RecordBook(store, 'broker/address/', addressRecord);
-    this.#deposits = new RecordBook(store, 'broker/deposit/', depositRecord);
-    this.#withdrawals = new RecordBook(store, 'broker/withdrawal/', withdrawalRecord);
+    this.#addresses = addressBook(store);
+    this.#deposits = depositBook(store);
+    this.#withdrawals = withdrawalBook(store);
     for (const [index, { account, used }] of this.#addresses.entries()) {
       this.#indexOfScript.set(toHex(this.wallet.scriptAt(Number(index))), Number(index));
       if (used === 0) this.#addressOf.set(toHex(account), index);

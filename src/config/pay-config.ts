@@ -27,6 +27,23 @@ const chain = z.strictObject({
   cookie: z.string().min(1),
 });
 
+const endpoint = z
+  .string()
+  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}$/i, 'an address reads like 127.0.0.1:8045')
+  .transform(text => {
+    const at = text.lastIndexOf(':');
+    return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) };
+  });
+/** Where the account is that payments by scheme with a broker come from and go to. */
+const broker = z.strictObject({
+  address: endpoint,
+  /** What it issues under, 66 hex digits; it says so when it starts. */
+  key: z
+    .string()
+    .regex(/^0[23][0-9a-f]{64}$/i, 'a key is 66 hex digits')
+    .transform(text => new Uint8Array(Buffer.from(text, 'hex'))),
+});
+
 const paySchema = z.strictObject({
   /** Schemes offered or used, by name, the preferred one first; `none`: neither pays nor is paid. */
   scheme: z
@@ -39,7 +56,11 @@ const paySchema = z.strictObject({
   /** Address that settlements pay to; absent: the node's own wallet. */
   payout: z.string().optional(),
   min_confirmations: z.int().min(0).max(100).default(1),
-  variant: z.enum(['spillman', 'cltv']).default('spillman'),
+  /** One of the scheme's ways: `spillman` or `cltv`; `prepaid` or `credit`. */
+  variant: z.string().optional(),
+  broker: broker.optional(),
+  /** Where other parties ask this node: HOST:PORT, port 0 for any that is free. */
+  party: endpoint.default({ host: '127.0.0.1', port: 0 }),
   /** Blocks from opening to refund. */
   refund_blocks: z.int().min(144).max(65_535).optional(),
   /** What raising the fees of settlements and refunds may cost, all together, while they wait for a block. */
@@ -103,6 +124,7 @@ function toPlain(document: ReturnType<typeof parseDocument>): { readonly value: 
 
 function namesAt(path: readonly PropertyKey[]): readonly string[] {
   if (path[0] === 'chain') return Object.keys(chain.shape);
+  if (path[0] === 'broker') return Object.keys(broker.shape);
   if (path[0] === 'max_spend') return ['circuit', 'relay', 'day'];
   return Object.keys(paySchema.shape);
 }

@@ -11,7 +11,7 @@ export type { ChannelDesk, ChannelRow } from './desk.ts';
 export { type Ledger, readLedger } from './ledger.ts';
 export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } from './ledger-check.ts';
 export { contractName, type LedgerRow } from './ledger-row.ts';
-export type { BitcoinChannelOptions } from './options.ts';
+export { type BitcoinChannelOptions, channelVariant } from './options.ts';
 export { hasWallet, newWallet, watchedScripts } from './owner-wallet.ts';
 export { decodeWatchOrders, encodeWatchOrders, type WatchOrder, watchOrders } from './watch-order.ts';
 export { type TowerNews, type WatchRow, Watchtower } from './watchtower.ts';

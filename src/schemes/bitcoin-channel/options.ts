@@ -1,3 +1,4 @@
+import { OperatorError } from '../../base/fault.ts';
 import type { ChannelRules } from '../../bitcoin/channel-rules.ts';
 import type { ContractVariant } from '../../bitcoin/contract-tx.ts';
 import type { Network } from './messages.ts';
@@ -24,4 +25,14 @@ export interface BitcoinChannelOptions {
   readonly feeReserveSat?: bigint;
   /** Payer: goes on with a channel that has paid in an earlier session. It saves transactions and shows the payee that both sessions have one owner. */
   readonly reusePaidChannels?: boolean;
+}
+
+/** The variant of that name, `spillman` when there is none. Throws OperatorError, exit code 2, for any other. */
+export function channelVariant(name: string | undefined): ContractVariant {
+  if (name === undefined || name === 'spillman' || name === 'cltv') return name ?? 'spillman';
+  throw new OperatorError(
+    'CONFIG_BAD_VALUE',
+    `pay.yaml: variant: bitcoin-channel knows spillman, cltv; not "${name}"`,
+    2,
+  );
 }

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { OperatorError } from '../src/base/fault.ts';
+import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
+
+/** broker.yaml: what a broker runs on. */
+const schema = z.strictObject({
+  /** Where keys and records lie, from the file's own folder on. */
+  data_directory: z.string().min(1),
+  /** Where it is asked: HOST:PORT, port 0 for any that is free. */
+  listen: z
+    .string()
+    .regex(/^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/, 'an address reads like 127.0.0.1:8045')
+    .default('127.0.0.1:8045'),
+  chain: z.strictObject({
+    /** Private test chains alone: nothing here has been reviewed for coins that are worth something. */
+    kind: z.literal('regtest').default('regtest'),
+    rpc: z.url({ protocol: /^https?$/ }),
+    cookie: z.string().min(1),
+  }),
+  /** From how many on a deposit counts. */
+  min_confirmations: z.int().min(1).max(100).default(1),
+  /** Which payment systems it stands behind. */
+  schemes: z.array(z.string()).nonempty().optional(),
+});
+
+export interface BrokerConfig {
+  readonly dataDirectory: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly chain: { readonly rpc: string; readonly cookie: string };
+  readonly minConfirmations: number;
+  readonly schemes: readonly string[];
+}
+
+/** Throws OperatorError (exit code 2) naming file and option. */
+export function readBrokerConfig(file: string): BrokerConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
+  }
+  const { data_directory, listen, chain, min_confirmations, schemes } = read(file, text);
+  const [host, port] = listen.split(':');
+  const unknown = schemes?.find(name => brokeredScheme(name) === undefined);
+  if (unknown !== undefined)
+    throw new OperatorError('CONFIG_BAD_VALUE', `${file}: schemes: no scheme "${unknown}" has a broker`, 2);
+  return {
+    dataDirectory: resolve(dirname(file), data_directory),
+    listen: { host, port: Number(port) },
+    chain,
+    minConfirmations: min_confirmations,
+    schemes: schemes ?? brokeredSchemes.map(({ name }) => name),
+  };
+}
+
+function read(file: string, text: string): z.output<typeof schema> {
+  let plain: unknown;
+  try {
+    plain = parse(text, { maxAliasCount: 100 });
+  } catch (error) {
+    throw new OperatorError('CONFIG_BAD_LINE', `${file}: ${(error as Error).message.split('\n')[0]}`, 2);
+  }
+  const parsed = schema.safeParse(plain ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue.code === 'unrecognized_keys')
+    throw new OperatorError('CONFIG_UNKNOWN_OPTION', `${file}: there is no option ${issue.keys[0]}`, 2);
+  throw new OperatorError('CONFIG_BAD_VALUE', `${file}: ${issue.path.join('.')}: ${issue.message}`, 2);
+}

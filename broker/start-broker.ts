@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { BrokerCore } from '../src/broker/broker-core.ts';
+import { accountKeyIn } from '../src/node-io/account-key.ts';
+import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
+import { openDataDirectory } from '../src/node-io/data-directory.ts';
+import { endAtOnce } from '../src/node-io/end-at-once.ts';
+import { FileStore } from '../src/node-io/file-store.ts';
+import { openJsonLog } from '../src/node-io/json-log.ts';
+import { HttpParties } from '../src/node-io/party-http.ts';
+import { SystemClock } from '../src/node-io/system-clock.ts';
+import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import type { Endpoint } from '../src/ports.ts';
+import { brokeredSchemes } from '../src/schemes/brokered.ts';
+import type { BrokerConfig } from './config.ts';
+
+/** A broker that serves. */
+export interface RunningBroker {
+  readonly core: BrokerCore;
+  readonly at: Endpoint;
+  /** What it issues under, and whose account is its own; 33 bytes. */
+  readonly key: Uint8Array;
+  stop(): Promise<void>;
+}
+
+/** Files of the data directory that hold what it signs with, and what all its addresses follow from. */
+export const brokerKeyFile = 'broker.key';
+export const walletSeedFile = 'wallet.key';
+
+/** Wires a broker's core to sockets, disk and chain. Throws OperatorError for what a person can mend. */
+export async function startBroker(config: BrokerConfig): Promise<RunningBroker> {
+  const directory = openDataDirectory(config.dataDirectory);
+  const log = openJsonLog({ name: 'broker', level: 'info', file: undefined });
+  const clock = new SystemClock();
+  const entropy = new SystemEntropy();
+  const key = accountKeyIn(directory, entropy, brokerKeyFile);
+  const { secret: walletSeed } = accountKeyIn(directory, entropy, walletSeedFile);
+  const store = new FileStore({ directory, onBroken: endAtOnce });
+  const chain = new BitcoindChain({
+    url: config.chain.rpc,
+    cookieFile: config.chain.cookie,
+    observer: log,
+  });
+  const parties = new HttpParties();
+  const schemes = brokeredSchemes.filter(({ name }) => config.schemes.includes(name));
+  const core: BrokerCore = new BrokerCore(
+    { key, walletSeed, minConfirmations: config.minConfirmations },
+    { clock, entropy, store, chain, parties, observer: log },
+    schemes,
+  );
+  store.attach(core);
+  parties.attach(core);
+  const stop = async (): Promise<void> => {
+    await Promise.all([parties.stop(), chain.stop()]);
+    clock.stop();
+    await store.close();
+    log.close();
+  };
+  try {
+    const at = await parties.listen(config.listen);
+    chain.attach(core);
+    core.start();
+    return { core, at, key: key.publicKey, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What the records of a broker follow from, for commands that only read them. */
+export function brokerSecretsIn(directory: string): {
+  readonly key: Uint8Array;
+  readonly walletSeed: Uint8Array;
+} {
+  const entropy = new SystemEntropy();
+  const files = openDataDirectory(directory);
+  return {
+    key: accountKeyIn(files, entropy, brokerKeyFile).publicKey,
+    walletSeed: accountKeyIn(join(files), entropy, walletSeedFile).secret,
+  };
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { brokerSecretsIn } from '../broker/start-broker.ts';
+import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
+import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { toHex } from '../src/base/bytes.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { bookProblems } from '../src/broker/account-book.ts';
+import { filedProofs } from '../src/broker/broker-core.ts';
+import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
+import { SigningKey } from '../src/crypto/ecdsa.ts';
+import { readFileStore, type StoreReader } from '../src/node-io/file-store.ts';
+import { SystemClock } from '../src/node-io/system-clock.ts';
+import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import type { BrokerHost } from '../src/payment/broker-side.ts';
+import type { Value } from '../src/payment/scheme.ts';
+import { brokeredSchemes } from '../src/schemes/brokered.ts';
+import { type ChainOptions, chainRpc, namedChain } from './named-chain.ts';
+import { grouped, type Terminal, table } from './terminal.ts';
+
+interface BrokerOptions extends ChainOptions {
+  /** The broker's data directory. */
+  readonly dir?: string;
+}
+
+/** Holds a broker's books against themselves, each scheme's records, and the coins that bitcoind knows. */
+export async function check(options: BrokerOptions, terminal: Terminal): Promise<number> {
+  const chain = await namedChain(options);
+  if (chain === undefined)
+    throw new OperatorError('LEDGER_NO_CHAIN', 'no chain runs in --data-dir; name a pay.yaml with --pay', 3);
+  const { ledger, outstandingMsat, problems } = await auditBroker(
+    directoryOf(options),
+    await chainRpc(chain),
+  );
+  terminal.object({ ok: problems.length === 0, ...ledger.books, outstandingMsat, problems });
+  for (const line of bookLines(ledger, outstandingMsat)) terminal.print(line);
+  for (const problem of problems) terminal.print(problem);
+  if (problems.length === 0) terminal.print('Every e-coin and every balance is backed, to the satoshi.');
+  return problems.length === 0 ? exitCode.ok : exitCode.badAnswer;
+}
+
+/** Writes the proofs of cheating that a broker has on file, one file each. */
+export async function proofs(
+  options: BrokerOptions & { readonly output?: string },
+  terminal: Terminal,
+): Promise<number> {
+  const records = readFileStore(directoryOf(options));
+  try {
+    const found = filedProofs(records);
+    const folder = options.output ?? '.';
+    if (found.length > 0) await mkdir(folder, { recursive: true });
+    const files = found.map(([name]) => join(folder, `${name}.proof.json`));
+    await Promise.all(found.map(([, text], index) => writeFile(files[index], text)));
+    terminal.object({ proofs: files });
+    for (const file of files) terminal.print(file);
+    if (files.length === 0) terminal.print('This broker has caught nobody.');
+    return exitCode.ok;
+  } finally {
+    await records.close();
+  }
+}
+
+function directoryOf({ dir, dataDir }: BrokerOptions): string {
+  const directory = resolve(dir ?? join(dataDir, 'broker'));
+  if (existsSync(join(directory, 'store'))) return directory;
+  throw new OperatorError('STORE_ABSENT', `no broker has records in ${directory}`, exitCode.missing);
+}
+
+/** What a broker's records and a chain say together. */
+export interface BrokerAudit {
+  readonly ledger: BrokerLedger;
+  /** By scheme, from the scheme's own records. */
+  readonly outstandingMsat: ReadonlyMap<number, Value>;
+  readonly problems: readonly string[];
+}
+
+/** Reads the records of a broker, which may be running, and asks bitcoind for its coins. */
+export async function auditBroker(directory: string, rpc: RpcCall): Promise<BrokerAudit> {
+  const { key, walletSeed } = brokerSecretsIn(directory);
+  const records = readFileStore(directory);
+  try {
+    const ledger = readBrokerLedger(records, key, walletSeed);
+    const outstandingMsat = outstandingIn(records, ledger);
+    const heldSat = await reserveSat(rpc, ledger);
+    const { receivedMsat, paidOutMsat } = ledger.books;
+    const owedMsat = receivedMsat - paidOutMsat;
+    const backing =
+      heldSat * 1_000n === owedMsat ? [] : [`${owedMsat} msat owed, ${heldSat} sat on the chain`];
+    return {
+      ledger,
+      outstandingMsat,
+      problems: [...bookProblems(ledger.books, outstandingMsat), ...backing],
+    };
+  } finally {
+    await records.close();
+  }
+}
+
+/** Each scheme counts its own records, as it does in the broker. */
+function outstandingIn(store: StoreReader, { books }: BrokerLedger): ReadonlyMap<number, Value> {
+  const refuses = (): never => {
+    throw new Error('a broker that is only read changes nothing');
+  };
+  const host: BrokerHost = {
+    clock: new SystemClock(),
+    entropy: new SystemEntropy(),
+    store,
+    observer: { log() {}, count() {} },
+    key: SigningKey.fresh(new SystemEntropy()),
+    accounts: { balanceMsat: refuses, issue: refuses, deposit: refuses, charge: refuses },
+    once: refuses,
+    file: refuses,
+  };
+  const used = brokeredSchemes.filter(({ id }) => books.schemes.has(id));
+  return new Map(used.map(scheme => [scheme.id, scheme.broker(host).outstandingMsat()]));
+}
+
+/** The wallet's coins in blocks, less what does not count yet, less what is on its way out. */
+async function reserveSat(rpc: RpcCall, ledger: BrokerLedger): Promise<bigint> {
+  const { descriptor, addresses, waitingSat, withdrawals } = ledger;
+  const found = await rpc<{ total_amount: number }>('scantxoutset', 'start', [
+    { desc: descriptor, range: [0, addresses - 1] },
+  ]);
+  let sat = satoshiOf(found.total_amount) - waitingSat;
+  for (const { paidSat, spends } of withdrawals) {
+    const [{ txid, index }] = spends;
+    const unspent = await rpc('gettxout', toHex(txid.slice().reverse()), index, false);
+    if (unspent !== null) sat -= paidSat;
+  }
+  return sat;
+}
+
+/** The books as a table. */
+export function bookLines(
+  { books }: BrokerLedger,
+  outstandingMsat: ReadonlyMap<number, Value>,
+): readonly string[] {
+  const accounts = [...books.balancesMsat.values()].reduce((sum, balance) => sum + balance, 0n);
+  const name = (id: number) => brokeredSchemes.find(scheme => scheme.id === id)?.name ?? String(id);
+  return [
+    ...table(
+      ['received msat', 'paid out', `in ${books.balancesMsat.size} accounts`],
+      [[grouped(books.receivedMsat), grouped(books.paidOutMsat), grouped(accounts)]],
+    ),
+    '',
+    ...table(
+      ['scheme', 'issued msat', 'deposited', 'outstanding'],
+      [...books.schemes].map(([id, { issuedMsat, depositedMsat }]) => [
+        name(id),
+        grouped(issuedMsat),
+        grouped(depositedMsat),
+        grouped(outstandingMsat.get(id) ?? 0n),
+      ]),
+    ),
+    '',
+  ];
+}

@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { brokerKeyFile } from '../broker/start-broker.ts';
+import type { Funds } from '../regtest/funds.ts';
+import { OperatorError } from '../src/base/fault.ts';
+import type { SigningKey } from '../src/crypto/ecdsa.ts';
+import { accountKeyIn } from '../src/node-io/account-key.ts';
+import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import { AccountClient } from './account-client.ts';
+import type { ConfiguredNode } from './network-config.ts';
+import { splitAddress } from './network-ports.ts';
+import type { BrokerAccess, ChainAccess } from './network-state.ts';
+
+/** What the client's account and the broker's own begin with: the second is what credit is given from. */
+export const accountSat = 1_000_000n;
+const fundedMsMax = 60_000;
+
+export function writeBroker(dir: string, chain: ChainAccess): ConfiguredNode {
+  const file = join(dir, 'broker.yaml');
+  const settings = {
+    data_directory: '.',
+    listen: '127.0.0.1:0',
+    chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },
+  };
+  writeFileSync(file, stringify(settings), { mode: 0o600 });
+  return {
+    name: 'broker',
+    args: ['broker', '-f', file],
+    log: join(dir, 'log'),
+    readyLine: /"event":"ready"/,
+    readyMsMax: 60_000,
+    torrc: file,
+    listensOf: ready => ({ party: brokerOf(ready).address }),
+  };
+}
+
+/** As the broker's ready line tells it. */
+export function brokerOf(ready: string): BrokerAccess {
+  const { party, key } = JSON.parse(ready) as { party?: string; key?: string };
+  if (party !== undefined && key !== undefined) return { address: party, key };
+  throw new OperatorError('NODE_START', `the broker does not say where it is: ${ready}`, 4);
+}
+
+/** The account of the node whose data lies there. */
+export function accountOf(nodeDir: string): SigningKey {
+  return accountKeyIn(nodeDir, new SystemEntropy());
+}
+
+/** Asks the broker that runs at `address`, and no more once `work` is over. */
+export async function withBroker<T>(
+  address: string,
+  work: (broker: AccountClient) => Promise<T>,
+): Promise<T> {
+  const [host, port] = splitAddress(address);
+  const broker = new AccountClient({ host, port });
+  try {
+    return await work(broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Pays into the client's account, and into the broker's own, on a private chain where coins cost nothing. */
+export async function fundAccounts(
+  { address }: BrokerAccess,
+  dirs: { readonly broker: string; readonly client: string },
+  funds: Funds,
+): Promise<void> {
+  const accounts = [accountOf(dirs.client), accountKeyIn(dirs.broker, new SystemEntropy(), brokerKeyFile)];
+  await withBroker(address, async broker => {
+    const begun = await Promise.all(accounts.map(async account => (await broker.balance(account)).msat));
+    for (const account of accounts) await funds.faucet(await broker.address(account), accountSat);
+    await funds.mine(1);
+    const deadline = performance.now() + fundedMsMax;
+    for (const [index, account] of accounts.entries())
+      while ((await broker.balance(account)).msat < begun[index] + accountSat * 1_000n) {
+        if (performance.now() > deadline)
+          throw new OperatorError(
+            'ACCOUNT_BLIND',
+            `the broker does not see the ${accountSat} sat paid to it`,
+            4,
+          );
+        await pause(100);
+      }
+  });
+}

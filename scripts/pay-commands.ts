@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { toHex } from '../src/base/bytes.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { parseProof, unproven } from '../src/payment/proof.ts';
+import { brokeredScheme } from '../src/schemes/brokered.ts';
+import type { GlobalOptions } from './global-options.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Says whom a proof of cheating convicts; asks nobody. */
+export async function proof(_options: GlobalOptions, terminal: Terminal, [file]: string[]): Promise<number> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
+  }
+  const parsed = parseProof(text);
+  if (!parsed.ok) throw new OperatorError(parsed.fault.code, `${file}: ${parsed.fault.detail}`, 2);
+  const { scheme: name, cheat } = parsed.value;
+  const scheme = brokeredScheme(name);
+  const verdict =
+    scheme === undefined
+      ? unproven(`there is no scheme "${name}" with a broker`)
+      : scheme.judge(parsed.value);
+  if (verdict.guilty === undefined) {
+    terminal.object({ scheme: name, cheat, proven: false, why: verdict.why });
+    terminal.print(`proves nothing: ${verdict.why}`);
+    return exitCode.badAnswer;
+  }
+  const guilty = toHex(verdict.guilty);
+  terminal.object({ scheme: name, cheat, proven: true, guilty, role: verdict.role, what: verdict.what });
+  terminal.print(`${name}: the ${verdict.role} ${guilty} ${verdict.what}.`);
+  return exitCode.ok;
+}
