@@ -33,6 +33,11 @@ export class CrashChain {
     return this.#bitcoind.rpc;
   }
 
+  /** Of the wallet that has what was mined. */
+  get faucet(): RpcCall {
+    return this.#bitcoind.walletRpc('faucet');
+  }
+
   get access(): { readonly rpcUrl: string; readonly cookieFile: string } {
     return this.#bitcoind;
   }
@@ -53,6 +58,11 @@ export class CrashChain {
   async mineEmpty(blocks: number): Promise<void> {
     const address = await this.#funds.address();
     for (let mined = 0; mined < blocks; mined++) await this.rpc('generateblock', address, []);
+  }
+
+  /** A block of these transactions (hex or id), whatever else waits. */
+  async mineOnly(transactions: readonly string[]): Promise<void> {
+    await this.rpc('generateblock', await this.#funds.address(), transactions);
   }
 
   /** While it runs, blocks come only when they are asked for. */
@@ -96,7 +106,7 @@ export class CrashChain {
     await this.withoutMining(async () => {
       const fork = (await this.height()) - depth + 1;
       await this.rpc('invalidateblock', await this.rpc('getblockhash', fork));
-      await this.rpc('generateblock', await this.#funds.address(), transactions);
+      await this.mineOnly(transactions);
       await this.mineEmpty(depth);
     });
   }

@@ -230,6 +230,11 @@ export class CrashLab {
     return lines.reduce((sum, line) => sum + BigInt(line), 0n);
   }
 
+  /** What was receipted beyond that is no longer promised: whoever restores an old backup knows. */
+  forgetReceipts(beyondMsat: bigint): void {
+    writeFileSync(join(this.dir, 'receipts'), `${beyondMsat}\n`);
+  }
+
   async #stopParties(): Promise<void> {
     this.#open?.close();
     await this.client.stop();

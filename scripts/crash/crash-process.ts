@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OperatorError } from '../../src/base/fault.ts';
 import { type ConfiguredNode, keepPorts } from '../network-config.ts';
@@ -47,28 +48,69 @@ export class CrashingNode {
 
   /** Starts it, to die as told; false when it has died before it served. */
   async start(plan: Pick<CrashPlan, 'at' | 'nth'> = {}): Promise<boolean> {
-    const { torrc, args } = this.#command;
-    const given = JSON.stringify({ ...this.#plan, ...plan } satisfies CrashPlan);
-    const kills = this.#kills();
-    let started: NodeProcess;
+    const kills = this.#said('killed: ');
     try {
-      started = await startNode({ ...this.#command, program, args: [given, ...args] });
+      await this.#run({ ...this.#command, program, args: this.#arguments(plan) });
+      return true;
     } catch (error) {
-      if (error instanceof OperatorError && this.#kills() > kills) return false;
+      if (error instanceof OperatorError && this.#said('killed: ') > kills) return false;
       throw error;
     }
-    keepPorts(torrc, this.#command.listensOf(started.readyLine));
+  }
+
+  /** Starts it where no file may grow beyond a size; false when that does not even let it start. */
+  async startWithin(fileBytesMax: number): Promise<boolean> {
+    // The shell counts in blocks of 512 bytes. spec: POSIX, ulimit
+    const limited = ['-c', 'ulimit -f "$0"; exec "$@"', String(Math.ceil(fileBytesMax / 512))];
+    const args = [...limited, process.execPath, program, ...this.#arguments({})];
+    try {
+      await this.#run({ ...this.#command, executable: '/bin/sh', args });
+      return true;
+    } catch (error) {
+      if (error instanceof OperatorError) return false;
+      throw error;
+    }
+  }
+
+  /** Tries to start another process on the same data; what that one says. */
+  async startSecond(): Promise<string> {
+    try {
+      const second = await startNode(this.#command);
+      await second.stop();
+      return 'it served';
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #run(command: Parameters<typeof startNode>[0]): Promise<void> {
+    const started = await startNode(command);
+    keepPorts(this.#command.torrc, this.#command.listensOf(started.readyLine));
     this.#process = started;
     this.#death = started.ended.then(() => {
       if (this.#process === started) this.#process = undefined;
     });
-    return true;
   }
 
-  /** How often it has killed itself. */
-  #kills(): number {
+  #arguments(plan: Pick<CrashPlan, 'at' | 'nth'>): string[] {
+    return [JSON.stringify({ ...this.#plan, ...plan } satisfies CrashPlan), ...this.#command.args];
+  }
+
+  /** Bytes of its records. */
+  get storeBytes(): number {
+    return statSync(join(this.dataDir, 'store', 'records.mdb')).size;
+  }
+
+  /** Whether it has ended because its disk takes nothing more. */
+  get saidDiskFull(): boolean {
+    return this.#said('naulon: the disk does not take what must be stored') > 0;
+  }
+
+  /** So many lines of its log begin like that. */
+  #said(beginning: string): number {
     try {
-      return readFileSync(this.#command.log, 'utf8').split('\nkilled: ').length;
+      const lines = readFileSync(this.#command.log, 'utf8').split('\n');
+      return lines.filter(line => line.startsWith(beginning)).length;
     } catch {
       return 0;
     }

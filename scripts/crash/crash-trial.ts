@@ -1,74 +1,59 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
+import { countedTrial } from './counted-trial.ts';
 import type { CrashLab } from './crash-lab.ts';
 import type { CrashPoint, Party } from './crash-points.ts';
+import type { CrashingNode } from './crash-process.ts';
 import type { MoneyCount } from './money-count.ts';
-import { settle } from './settle.ts';
-import { moneyProblems } from './verdict.ts';
 
 /** What else happens while the killed process is down. */
 export const meanwhiles = ['nothing', 'bitcoind killed', 'reorg'] as const;
 export type Meanwhile = (typeof meanwhiles)[number];
 
-/** What became of one trial: held when nothing is wrong. */
-export interface Outcome {
-  readonly problems: readonly string[];
-  /** Satoshi that both parties had together when it began. */
-  readonly atStakeSat: bigint;
-}
-
 /** A point, or any time at all. */
 export type Death = { readonly at: CrashPoint } | { readonly anyTime: Party };
 
-const deathMsMax = 20_000;
+const deathMsMax = 60_000;
 const streamBytes = 150_000;
 const streams = 6;
 /** Of a whole life of a channel; later kills would find it settled. */
 const lifeMs = 400;
 
 /** Lives a channel's life, kills one of its ends on the way, brings it up again, and counts the money when all is settled. */
-export async function crashTrial(
+export function crashTrial(
   lab: CrashLab,
   death: Death,
   meanwhile: Meanwhile,
   random: SeededEntropy,
-): Promise<Outcome> {
-  await lab.startDead();
-  await lab.fund();
-  await lab.chain.mine(1);
-  const count = await lab.count();
-  const receipted = lab.receiptedMsat();
-  const dying = lab.node('at' in death ? death.at.party : death.anyTime);
-  if ('at' in death) {
+): Promise<readonly string[]> {
+  return countedTrial(lab, async count => {
+    const at = 'at' in death ? death.at : undefined;
+    const dying = lab.node('at' in death ? death.at.party : death.anyTime);
+    if (at !== undefined) await startToDie(lab, dying, at, random);
+    const living = live(lab, count, at);
+    const died =
+      at === undefined
+        ? pause(random.between(0, lifeMs), true)
+        : Promise.race([dying.death.then(() => true), pause(deathMsMax, false)]);
+    const gotThere = await died;
     await dying.kill();
-    const { what, act } = death.at;
-    if (what === 'seed') lab.renewPurse(dying);
-    // A first payment is large, the others follow fast.
-    const nth =
-      (what === 'payment' || act === 'send') && /REDEEM|RECEIPT|payment/.test(what)
-        ? random.between(1, 12)
-        : 1;
-    await dying.start({ at: death.at, nth });
-  }
-  const living = live(lab, count, 'at' in death ? death.at : undefined);
-  const died = await Promise.race([
-    'at' in death
-      ? dying.death.then(() => true)
-      : pause(random.between(0, lifeMs))
-          .then(() => dying.kill())
-          .then(() => true),
-    pause(deathMsMax, false),
-  ]);
+    await living.end();
+    await during(lab, meanwhile, count, random);
+    return gotThere ? [] : ['it did not get to that point'];
+  });
+}
+
+async function startToDie(
+  lab: CrashLab,
+  dying: CrashingNode,
+  at: CrashPoint,
+  random: SeededEntropy,
+): Promise<void> {
   await dying.kill();
-  await living.end();
-  await during(lab, meanwhile, count, random);
-  await lab.startDead();
-  await settle(lab, count);
-  const problems = await moneyProblems(lab, count, lab.receiptedMsat() - receipted);
-  return {
-    problems: died ? problems : ['it did not get to that point', ...problems],
-    atStakeSat: count.totalSat,
-  };
+  if (at.what === 'seed') lab.renewPurse(dying);
+  // A first payment is large, the others follow fast.
+  const paying = /^(payment|REDEEM|RECEIPT)$/.test(at.what);
+  await dying.start({ at, nth: paying ? random.between(1, 12) : 1 });
 }
 
 /** A channel's life while it lasts; whatever fails in it is what a crash does to a life. */

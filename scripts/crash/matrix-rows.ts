@@ -1,7 +1,17 @@
 import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
+import {
+  bitcoindKilled,
+  contractDropped,
+  doubleSpentConfirmed,
+  doubleSpentUnconfirmed,
+  feeSpike,
+  refundRace,
+  settlementDropped,
+} from './chain-trials.ts';
 import type { CrashLab } from './crash-lab.ts';
 import { crashPoints, parties, pointName } from './crash-points.ts';
-import { crashTrial, meanwhiles, type Outcome } from './crash-trial.ts';
+import { crashTrial, meanwhiles } from './crash-trial.ts';
+import { diskFull, staleBackup, twoProcesses } from './disk-trials.ts';
 
 /** The goals of the matrix that a row's trials count towards. */
 export type Goal = 'kills' | 'points' | 'bitcoind' | 'reorgs' | 'races' | 'others';
@@ -12,7 +22,8 @@ export interface MatrixRow {
   readonly fault: string;
   readonly goals: readonly Goal[];
   readonly times: number;
-  try(lab: CrashLab, random: SeededEntropy): Promise<Outcome>;
+  /** What is wrong afterwards; empty: it held. */
+  try(lab: CrashLab, random: SeededEntropy): Promise<readonly string[]>;
 }
 
 const killed = 'kill -9';
@@ -37,7 +48,40 @@ const anyTimeRows: readonly MatrixRow[] = parties.map(party => ({
   try: (lab, random) => crashTrial(lab, { anyTime: party }, 'nothing', random),
 }));
 
-export const matrixRows: readonly MatrixRow[] = [...pointRows, ...anyTimeRows];
+const row = (
+  point: string,
+  fault: string,
+  goal: Goal,
+  times: number,
+  trial: MatrixRow['try'],
+): MatrixRow => ({ point, fault, goals: [goal], times, try: trial });
+
+const depths = [1, 2, 3, 4, 5, 6];
+const chainRows: readonly MatrixRow[] = [
+  row('bitcoind: right after blocks, a channel in use', killed, 'bitcoind', 5, bitcoindKilled),
+  ...depths.map(depth =>
+    row('chain: contract dropped', `reorg of ${depth}`, 'reorgs', 2, lab => contractDropped(lab, depth)),
+  ),
+  ...depths.map(depth =>
+    row('chain: settlement dropped', `reorg of ${depth}`, 'reorgs', 2, lab => settlementDropped(lab, depth)),
+  ),
+  row('chain: contract in no block yet', 'double spend', 'others', 1, doubleSpentUnconfirmed),
+  row('chain: contract in a block', 'reorg with a double spend', 'others', 1, doubleSpentConfirmed),
+  row('chain: settlement', 'fee x50, full mempool', 'races', 8, feeSpike),
+  row('chain: 1 to 6 blocks before T', 'refund race', 'races', 12, refundRace),
+];
+
+const diskRows: readonly MatrixRow[] = parties.flatMap(party => [
+  row(`${party}: its data`, 'a second process', 'others', 1, lab => twoProcesses(lab, party)),
+  row(`${party}: its records grow`, 'disk full', 'others', 1, lab => diskFull(lab, party)),
+  ...(['payments', 'channel'] as const).map(since =>
+    row(`${party}: dead`, `a backup restored from before the ${since}`, 'others', 1, lab =>
+      staleBackup(lab, party, since),
+    ),
+  ),
+]);
+
+export const matrixRows: readonly MatrixRow[] = [...pointRows, ...anyTimeRows, ...chainRows, ...diskRows];
 
 export function rowName({ point, fault }: Pick<MatrixRow, 'point' | 'fault'>): string {
   return `${point}: ${fault}`;

@@ -46,8 +46,8 @@ export interface Counted {
   readonly lost: bigint;
   /** What the relay spent of its own to have settlements confirmed. */
   readonly childFees: bigint;
-  /** What the client spent to have contracts confirmed. */
-  readonly contractFees: bigint;
+  /** What the client spent beside what went into contracts. */
+  readonly clientFees: bigint;
 }
 
 /**
@@ -116,7 +116,7 @@ class CoinWalk {
   #given = 0n;
   #fees = 0n;
   #childFees = 0n;
-  #contractFees = 0n;
+  #clientFees = 0n;
 
   constructor(before: ReadonlyMap<string, OwnCoin>, gifts: ReadonlyMap<string, string>) {
     this.#before = before;
@@ -152,9 +152,10 @@ class CoinWalk {
     const fee = sumOf(spent) - sumOf(outputs);
     this.#fees += fee;
     if (settles) return;
-    if (funded.length > 0) this.#contractFees += fee;
-    // A child brings back the anchor that it spends.
-    else this.#childFees += fee - sumOf(spent.filter(({ script }) => script === anchorScript));
+    const anchors = spent.filter(({ script }) => script === anchorScript);
+    // Only a settlement's child spends an anchor, and brings back what is in it.
+    if (anchors.length > 0) this.#childFees += fee - sumOf(anchors);
+    else this.#clientFees += fee;
   }
 
   counted(owned: ReadonlyMap<string, OwnCoin>): Counted {
@@ -171,7 +172,7 @@ class CoinWalk {
       unspent,
       lost: sumOf(held) - sumOf(anchors),
       childFees: this.#childFees,
-      contractFees: this.#contractFees,
+      clientFees: this.#clientFees,
     };
   }
 }

@@ -52,7 +52,7 @@ async function tryOnce(
 ): Promise<readonly string[]> {
   const random = new SeededEntropy(`${seed}/${rowName(row)}/${trial}`);
   try {
-    return (await row.try(lab, random)).problems;
+    return await row.try(lab, random);
   } catch (error) {
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   }

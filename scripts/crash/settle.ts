@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { RpcCall } from '../../regtest/bitcoind-rpc.ts';
 import type { LedgerRow } from '../../src/schemes/bitcoin-channel/index.ts';
 import type { CrashLab } from './crash-lab.ts';
 import type { MoneyCount } from './money-count.ts';
@@ -16,14 +17,16 @@ const refundBlocksAtOnce = 25;
  * was never paid comes back after T. What has not ended by then is for the count to find.
  */
 export async function settle(lab: CrashLab, count: MoneyCount): Promise<void> {
-  let settling = 0;
-  for (let round = 0; round < roundsMax; round++) {
+  /** Rounds in which no contract was left but such as bitcoind has never heard of. */
+  let quiet = 0;
+  for (let round = 1; round <= roundsMax && quiet < settlingRounds; round++) {
     const open = (await channelsSince(lab, count.fromHeight)).filter(isOpen);
     const { size: waiting } = await lab.chain.rpc<{ size: number }>('getmempoolinfo');
     if (open.length === 0 && waiting === 0) return;
-    const owed = open.some(({ role, paidSat }) => role === 'payee' && paidSat > 0n);
-    settling += 1;
-    await lab.chain.mine(owed || settling < settlingRounds ? 1 : refundBlocksAtOnce);
+    const known = await Promise.all(open.map(row => isKnown(lab.chain.rpc, row)));
+    quiet = waiting === 0 && !known.includes(true) ? quiet + 1 : 0;
+    const owed = open.some(({ role, paidSat }, at) => known[at] && role === 'payee' && paidSat > 0n);
+    await lab.chain.mine(owed || round < settlingRounds ? 1 : refundBlocksAtOnce);
     await pause(roundMs);
   }
 }
@@ -31,4 +34,12 @@ export async function settle(lab: CrashLab, count: MoneyCount): Promise<void> {
 /** A payee's record of a contract that was never paid from may stay: its contract is nobody's loss. */
 function isOpen({ role, paidSat, ending }: LedgerRow): boolean {
   return ending === undefined && (role === 'payer' || paidSat > 0n);
+}
+
+/** Its owner offers a contract at every block, so that one that stays unknown can never be in one. */
+function isKnown(rpc: RpcCall, { contractTxid }: LedgerRow): Promise<boolean> {
+  return rpc('getrawtransaction', contractTxid).then(
+    () => true,
+    () => false,
+  );
 }

@@ -65,8 +65,7 @@ export async function moneyProblems(
     sums.reduce((sum, each) => sum + of(each), 0n);
   const expected: Record<Party, bigint> = {
     relay: total(each => each.payeeSat) - counted.childFees,
-    client:
-      counted.given + total(each => each.payerSat) - total(each => each.lockedSat) - counted.contractFees,
+    client: counted.given + total(each => each.payerSat) - total(each => each.lockedSat) - counted.clientFees,
   };
   for (const party of parties) {
     const gained = counted.held[party] - counted.before[party];
