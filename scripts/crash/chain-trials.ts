@@ -3,7 +3,7 @@ import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
 import { countedTrial } from './counted-trial.ts';
 import type { CrashLab } from './crash-lab.ts';
 import { doubleSpend } from './double-spend.ts';
-import { fillMempool, spikeOptions } from './full-mempool.ts';
+import { fillMempool, prepareFillers, spikeFeeSatMin, spikeOptions } from './full-mempool.ts';
 import { closeChannel, paidChannel, spendingOf, tryClose, tryStream } from './paid-channel.ts';
 import { until } from './until.ts';
 import { channelsSince } from './verdict.ts';
@@ -95,7 +95,8 @@ export async function doubleSpentConfirmed(lab: CrashLab): Problems {
 
 /** A full mempool takes nothing below fifty times the settlement's own feerate: a child has to raise it. */
 export function feeSpike(lab: CrashLab): Problems {
-  return countedTrial(lab, async () => {
+  return countedTrial(lab, async count => {
+    await prepareFillers(lab.chain);
     const channel = await paidChannel(lab, 20_000_000);
     await lab.chain.restart(spikeOptions);
     await lab.chain.withoutMining(async () => {
@@ -108,7 +109,10 @@ export function feeSpike(lab: CrashLab): Problems {
         return (await lab.chain.rpc('gettxout', channel.contractTxid, 0, false)) === null;
       }, 'the settlement is in a block');
     });
-    return [];
+    const { childFees } = await count.now();
+    return childFees >= spikeFeeSatMin
+      ? []
+      : [`a child paid ${childFees} sat, not enough for such a mempool`];
   }).finally(() => lab.chain.restart([]));
 }
 
