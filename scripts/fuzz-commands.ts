@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { fromHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { fuzzTargets, targetNamed } from './fuzz/all-targets.ts';
-import type { FuzzTarget } from './fuzz/fuzz-target.ts';
 import { type Failure, type HuntResult, heapGrowthBytesMax, replay, slowMsMax } from './fuzz/hunt.ts';
 import { huntApart } from './fuzz/hunt-process.ts';
+import { huntLive, liveCells } from './fuzz/live-cells.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { grouped, megabytes, type Terminal, table } from './terminal.ts';
@@ -29,19 +29,27 @@ interface FailureFile extends Failure {
   readonly seed: string;
 }
 
+/** A target in this process's children, or the relay over TLS. */
+interface Hunted {
+  readonly name: string;
+  readonly cases: number;
+  readonly slowMsMax?: number;
+}
+
 /** What all hunts on one target came to. */
 interface Tally {
-  readonly target: FuzzTarget;
+  readonly target: Hunted;
   readonly goal: number;
   readonly results: readonly HuntResult[];
-  /** Where the failing inputs are, if any. */
-  readonly files: readonly string[];
+  /** What brings each failure about again. */
+  readonly again: readonly string[];
 }
 
 /** Hunts on the targets named, on all when none is; or takes inputs of an earlier hunt again. */
 export async function fuzz(flags: FuzzFlags, terminal: Terminal, names: string[]): Promise<number> {
   if (flags.replay !== undefined) return replayFile(flags.replay, terminal);
-  const targets = names.length === 0 ? fuzzTargets : names.map(targetNamed);
+  const named = (name: string): Hunted => (name === liveCells.name ? liveCells : targetNamed(name));
+  const targets = names.length === 0 ? [...fuzzTargets, liveCells] : names.map(named);
   const folder = mkdtempSync(join(tmpdir(), 'naulon-fuzz-'));
   const stopping = interruption();
   try {
@@ -54,25 +62,25 @@ export async function fuzz(flags: FuzzFlags, terminal: Terminal, names: string[]
 }
 
 interface Hunting {
-  readonly target: FuzzTarget;
+  readonly target: Hunted;
   readonly cases: number;
   readonly seed: string;
 }
 
 async function huntAll(
-  targets: readonly FuzzTarget[],
+  targets: readonly Hunted[],
   flags: FuzzFlags,
   folder: string,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Tally[]> {
-  const goalOf = ({ cases }: FuzzTarget): number => flags.cases ?? cases * flags.times;
+  const goalOf = ({ cases }: Hunted): number => flags.cases ?? cases * flags.times;
   // The longest first, so that no core is left with them at the end.
   const queue = targets
     .flatMap(target => huntsOf(target, goalOf(target), flags.seed))
     .sort((one, other) => other.cases - one.cases);
   const results: HuntResult[] = [];
-  const files = new Map<string, string[]>();
+  const again = new Map<string, string[]>();
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { target, cases, seed } = next;
@@ -85,12 +93,16 @@ async function huntAll(
       };
       const tell = (done: number): void =>
         terminal.redraw(`${target.name}, seed ${seed}: ${grouped(done)} of ${grouped(cases)} cases`);
-      const result = await huntApart(order, tell, signal);
+      const hunting = target === liveCells ? huntLive : huntApart;
+      const result = await hunting(order, tell, signal);
       results.push(result);
+      // A live relay is driven by the seed again, not by inputs.
       const found = result.failures.map(failure =>
-        writeFailure({ target: target.name, seed, ...failure }, flags.out),
+        failure.inputs.length === 0
+          ? `naulon fuzz ${target.name} --cases ${cases} --seed ${flags.seed}`
+          : `naulon fuzz --replay ${writeFailure({ target: target.name, seed, ...failure }, flags.out)}`,
       );
-      files.set(target.name, [...(files.get(target.name) ?? []), ...found]);
+      again.set(target.name, [...(again.get(target.name) ?? []), ...found]);
       terminal.say(
         `${target.name}, seed ${seed}: ${grouped(result.cases)} cases, ${result.failures[0]?.kind ?? 'all taken well'}`,
       );
@@ -101,11 +113,11 @@ async function huntAll(
     target,
     goal: goalOf(target),
     results: results.filter(result => result.target === target.name),
-    files: files.get(target.name) ?? [],
+    again: again.get(target.name) ?? [],
   }));
 }
 
-function huntsOf(target: FuzzTarget, cases: number, seed: number): Hunting[] {
+function huntsOf(target: Hunted, cases: number, seed: number): Hunting[] {
   const count = Math.ceil(cases / casesPerHunt);
   return Array.from({ length: count }, (_, at) => ({
     target,
@@ -184,21 +196,21 @@ function report(tallies: readonly Tally[], terminal: Terminal): number {
   ];
   for (const line of table(headings, [...cells, goals])) terminal.print(line);
   for (const { target, failures } of rows)
-    for (const { kind, detail, file } of failures) {
+    for (const { kind, detail, again } of failures) {
       terminal.print(`${target}: ${kind}: ${detail}`);
-      terminal.print(`again: naulon fuzz --replay ${file}`);
+      terminal.print(`again: ${again}`);
     }
   return short === 0 ? exitCode.ok : exitCode.badAnswer;
 }
 
-function factsOf({ target, goal, results, files }: Tally) {
+function factsOf({ target, goal, results, again }: Tally) {
   const sum = (of: (result: HuntResult) => number): number =>
     results.reduce((total, each) => total + of(each), 0);
   const most = (of: (result: HuntResult) => number): number => Math.max(0, ...results.map(of));
   const cases = sum(each => each.cases);
   const failures = results
     .flatMap(each => each.failures)
-    .map(({ kind, detail }, at) => ({ kind, detail, file: files[at] }));
+    .map(({ kind, detail }, at) => ({ kind, detail, again: again[at] }));
   return {
     target: target.name,
     cases,

@@ -72,7 +72,7 @@ const cellsPerInput = 64;
 /** Bytes of a link to cells, and each cell to its message: what no state stands before. */
 export const cellCodecs: FuzzTarget = {
   name: 'cell-codecs',
-  cases: 7_000_000,
+  cases: 9_000_000,
   inputBytesMax: 1_024,
   sources: ['src/cell/', 'src/base/bytes', 'src/base/struct'],
   open: () => ({

@@ -35,7 +35,7 @@ import {
 /** Cells to a relay, in every state of a link and of a circuit. */
 export const relayCells: FuzzTarget = {
   name: 'relay-cells',
-  cases: 8_000_000,
+  cases: 1_000_000,
   inputBytesMax: 2_048,
   sources: [
     'src/cell/',

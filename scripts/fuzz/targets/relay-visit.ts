@@ -1,5 +1,4 @@
 import { utf8 } from '../../../src/base/bytes.ts';
-import { relayBodyBytesMax } from '../../../src/base/limits.ts';
 import { cellCommand, relayCommand } from '../../../src/cell/commands.ts';
 import { cellPayloadBytes, encodeVersionsCell } from '../../../src/cell/link-codec.ts';
 import {
@@ -9,15 +8,14 @@ import {
   encodeVersions,
 } from '../../../src/cell/link-messages.ts';
 import { fragment } from '../../../src/cell/payment-messages.ts';
-import { relayHeaderBytes, writeRelayHeader } from '../../../src/cell/relay-cell.ts';
 import { encodeBegin } from '../../../src/cell/relay-messages.ts';
 import type { RelayCircuit } from '../../../src/circuit/relay-circuit.ts';
 import { createFastKeys } from '../../../src/crypto/circuit-keys.ts';
-import { cellMemory, packArea } from '../../../src/crypto/kernels/cell-memory.ts';
 import { ClientLayers } from '../../../src/onion/client-layers.ts';
 import type { LinkId, StreamId } from '../../../src/ports.ts';
 import type { Tell } from '../fuzz-target.ts';
 import type { ActionReader } from './action-bytes.ts';
+import { HostileCells } from './hostile-cells.ts';
 import { LinkTalk } from './link-talk.ts';
 import type { LoosePorts } from './loose-ports.ts';
 import type { Neighbour } from './neighbour.ts';
@@ -49,8 +47,6 @@ const handshakeActionsMax = 12;
 const circuitsMax = 8;
 /** Byte by byte each cell is five hundred events. */
 const slowActionsMax = 6;
-/** Cells of all runs of DATA in a visit. */
-const dataCellsMax = 256;
 const payMsat = 4_000_000;
 const netinfo = encodeNetinfo({ time: 0, other: '127.0.0.1', own: [] });
 const begin = encodeBegin({ host: '93.184.216.34', port: 80, flags: 0 });
@@ -122,12 +118,10 @@ export class RelayVisit {
   readonly #tell: Tell;
   readonly #link: VisitorLink;
   readonly #talk: LinkTalk;
+  readonly #cells: HostileCells;
   readonly #state: RelayState;
-  #layers: ClientLayers | undefined;
-  #circuitId = 0;
   #circuit: RelayCircuit | undefined;
   #circuits = 0;
-  #dataCells = 0;
   #nextMadeCircuit = false;
 
   constructor(relay: VisitedRelay, link: VisitorLink, state: RelayState, input: ActionReader, tell: Tell) {
@@ -136,6 +130,7 @@ export class RelayVisit {
     this.#talk = link.talk;
     this.#state = state;
     this.#input = input;
+    this.#cells = new HostileCells(link.talk, input);
     this.#tell = tell;
   }
 
@@ -168,26 +163,26 @@ export class RelayVisit {
     const { ports } = this.#relay;
     if (!this.#reached('circuit') || !ports.isOpen(this.#link.id)) return;
     this.#create();
-    if (this.#layers === undefined) return;
+    if (this.#cells.layers === undefined) return;
     if (this.#reached('paid') && this.#state !== 'extending') this.#pay();
     if (this.#state === 'stream' || this.#state === 'streams' || this.#state === 'half closed')
       this.#openStreams();
     if (this.#state === 'extending' || this.#state === 'extended' || this.#state === 'truncated') {
-      this.#sealed(relayCommand.extend2, 0, this.#relay.extendBody, true);
+      this.#cells.sealed(relayCommand.extend2, 0, this.#relay.extendBody, { early: true });
       if (this.#state !== 'extending') this.#settle();
-      if (this.#state === 'truncated') this.#sealed(relayCommand.truncate, 0, noBytes);
+      if (this.#state === 'truncated') this.#cells.sealed(relayCommand.truncate, 0, noBytes);
     }
   }
 
   #create(): void {
     const { ports } = this.#relay;
     this.#circuits += 1;
-    this.#circuitId = this.#link.newCircuit();
-    this.#layers = undefined;
+    this.#cells.circuit = this.#link.newCircuit();
+    this.#cells.layers = undefined;
     this.#talk.flush();
     ports.heard.length = 0;
     ports.listensTo = this.#link.id;
-    this.#say(this.#talk.fixed(this.#circuitId, cellCommand.createFast, encodeCreateFast(x)));
+    this.#say(this.#talk.fixed(this.#cells.circuit, cellCommand.createFast, encodeCreateFast(x)));
     this.#talk.flush();
     ports.listensTo = undefined;
     const answer = ports.heard.at(-1);
@@ -195,30 +190,30 @@ export class RelayVisit {
     this.#circuit = this.#relay.circuit();
     if (answer?.[at - 1] !== cellCommand.createdFast) return;
     const { y } = decodeCreatedFast(answer, at);
-    this.#layers = new ClientLayers(nobody);
-    this.#layers.push(createFastKeys(x, y).keys);
+    this.#cells.layers = new ClientLayers(nobody);
+    this.#cells.layers.push(createFastKeys(x, y).keys);
   }
 
   #pay(): void {
-    for (const body of fragment(1, paperPayment(payMsat))) this.#sealed(relayCommand.redeem, 0, body);
+    for (const body of fragment(1, paperPayment(payMsat))) this.#cells.sealed(relayCommand.redeem, 0, body);
     this.#settle();
   }
 
   #openStreams(): void {
-    this.#sealed(relayCommand.begin, streamIds.exit, begin);
+    this.#cells.sealed(relayCommand.begin, streamIds.exit, begin);
     if (this.#state === 'stream') return;
-    this.#sealed(relayCommand.begin, streamIds.second, begin);
-    this.#sealed(relayCommand.beginDir, streamIds.directory, noBytes);
+    this.#cells.sealed(relayCommand.begin, streamIds.second, begin);
+    this.#cells.sealed(relayCommand.beginDir, streamIds.directory, noBytes);
     this.#settle();
     for (const [stream, to] of this.#relay.ports.connections) this.#relay.ports.core.onConnected(stream, to);
-    this.#sealed(relayCommand.data, streamIds.directory, request);
-    if (this.#state === 'half closed') this.#sealed(relayCommand.end, streamIds.exit, Uint8Array.of(6));
+    this.#cells.sealed(relayCommand.data, streamIds.directory, request);
+    if (this.#state === 'half closed') this.#cells.sealed(relayCommand.end, streamIds.exit, Uint8Array.of(6));
   }
 
   /** The link is left without circuits. */
   #leave(): void {
     const { ports } = this.#relay;
-    if (this.#circuit?.alive) this.#say(this.#talk.fixed(this.#circuitId, cellCommand.destroy, noBytes));
+    if (this.#circuit?.alive) this.#say(this.#talk.fixed(this.#cells.circuit, cellCommand.destroy, noBytes));
     if (this.#nextMadeCircuit)
       this.#relay.neighbour.say(nextTalk.fixed(nextCircuit, cellCommand.destroy, noBytes).slice());
     this.#talk.flush();
@@ -234,53 +229,17 @@ export class RelayVisit {
 
   #act(): void {
     const what = this.#input.u8();
-    if (what < 136) this.#sayRelayCell();
-    else if (what < 176) this.#sayCell();
+    if (what < 136) this.#cells.sayRelayCell();
+    else if (what < 176) this.#cells.sayCell();
     else if (what < 192) this.#sayFromNext();
     else if (what < 208) this.#happenOutside();
     else if (what < 212) this.#pass();
     else if (what < 224)
-      this.#sealed(relayCommand.redeem, 0, fragment(this.#input.u8(), paperPayment(payMsat))[0]);
-    else if (what < 226) this.#sayNoise();
-    else if (what < 240) this.#sayData();
+      this.#cells.sealed(relayCommand.redeem, 0, fragment(this.#input.u8(), paperPayment(payMsat))[0]);
+    else if (what < 226) this.#cells.sayNoise();
+    else if (what < 240) this.#cells.sayData();
     else if (what < 244) this.#relay.ports.writable = this.#input.u8() % 2 === 1;
     else this.#relay.ports.core.linkHandler.onWritable(this.#link.id);
-  }
-
-  /** A relay cell that the relay can read, unless its input says otherwise. */
-  #sayRelayCell(): void {
-    const command = this.#input.u8();
-    const streamId = this.#input.u8();
-    const flags = this.#input.u8();
-    const claims = (flags & 7) === 1 ? this.#input.u16() : undefined;
-    const body = this.#input.bytes(relayBodyBytesMax);
-    const id = (flags & 16) === 0 ? streamId % 8 : streamId * 257;
-    this.#sealed(command, id, body, (flags & 6) === 2, claims, (flags & 15) === 12);
-  }
-
-  #sayCell(): void {
-    const command = this.#input.u8();
-    const circuit = this.#circuitNamed(this.#input.u8());
-    const claims = this.#input.u8();
-    const payload = this.#input.bytes(cellPayloadBytes);
-    if (claims < 224) this.#say(this.#talk.any(circuit, command, payload.length, payload));
-    else {
-      const claimed = this.#input.u16();
-      const padded = new Uint8Array(Math.max(payload.length, Math.min(claimed, 20_000)));
-      padded.set(payload);
-      // A cell that claims more than it has swallows those behind it.
-      this.#say(this.#talk.any(circuit, command, claimed, claims < 250 ? padded : payload));
-    }
-  }
-
-  #circuitNamed(which: number): number {
-    const ours = this.#circuitId;
-    return [ours, ours, 0, ours + 1, 1, 0x7fff, 0x8000_0000, 0xffff_ffff][which % 8];
-  }
-
-  #sayNoise(): void {
-    this.#talk.ragged = true;
-    this.#say(this.#input.bytes(600));
   }
 
   /** The next relay says something about the circuit that goes on to it. */
@@ -323,40 +282,6 @@ export class RelayVisit {
     this.#settle();
   }
 
-  /** Full DATA cells behind each other, as many as windows allow and more. */
-  #sayData(): void {
-    const streamId = this.#input.u8() % 4;
-    for (let count = this.#input.u8() % 128; count > 0 && this.#dataCells < dataCellsMax; count--) {
-      this.#dataCells += 1;
-      this.#sealed(relayCommand.data, streamId, fullBody);
-    }
-  }
-
-  /** @param spoilt changed on the way, so that nobody can read it. */
-  #sealed(
-    command: number,
-    streamId: number,
-    body: Uint8Array,
-    early = false,
-    claims = body.length,
-    spoilt = false,
-  ): void {
-    const cell = this.#talk.make(
-      this.#circuitId,
-      early ? cellCommand.relayEarly : cellCommand.relay,
-      (bytes, at) => {
-        // There the kernels seal it.
-        const made = cellMemory.subarray(packArea.at, packArea.at + cellPayloadBytes).fill(0);
-        writeRelayHeader(made, 0, command, streamId, claims);
-        made.set(body, relayHeaderBytes);
-        this.#layers?.seal(cellMemory, packArea.at, cellPayloadBytes, 1, 0);
-        bytes.set(made, at);
-        if (spoilt) bytes[at + cellPayloadBytes - 1] ^= 1;
-      },
-    );
-    this.#say(cell);
-  }
-
   #say(bytes: Uint8Array): void {
     this.#talk.say(bytes);
   }
@@ -367,7 +292,6 @@ export class RelayVisit {
   }
 }
 
-const fullBody = new Uint8Array(relayBodyBytesMax);
 /** A circuit of the neighbour's own. */
 const nextCircuit = 77;
 /** Frames what the neighbour says. */
