@@ -77,6 +77,34 @@ describe('naulon backup and restore', { timeout: 120_000 }, () => {
     await lab.stop();
   });
 
+  it('let what a relay earned be settled from its backup alone, at a cost that is shown first', async () => {
+    const lab = new ChannelLab(bitcoind, funds, {});
+    for (let i = 0; i < 2; i++) await lab.fund();
+    for (let i = 0; i < 2; i++) await (await lab.open()).pay(4_000_000n);
+    const file = await backUp(lab, 'payee', 'lost');
+    const rows = lab.payeeScheme.desk.channels();
+    await lab.payeeHost.stop();
+    const directory = path('found');
+    expect(await naulon('restore', file, '--dir', directory)).toMatchObject({ code: 0 });
+    const chain = `chain: {rpc: '${bitcoind.rpcUrl}', cookie: '${bitcoind.cookieFile}'}\n`;
+    writeFileSync(path('pay.yaml'), chain);
+    const args = ['channel', 'redeem', '--all', '--dir', directory, '--pay', path('pay.yaml')];
+    const dry = await runNaulon([...args, '--dry-run']);
+    expect(dry).toMatchObject({ code: 0, out: '10,000 sat in 2 channels; nothing was sent\n' });
+    expect(dry.err).toMatch(
+      /contract +earned +fee +vB +sat\/vB +child today +ends +in blocks\n\w{12} +5,000 +372 /,
+    );
+    expect(await bitcoind.rpc('getrawmempool')).toEqual([]);
+    expect(await runNaulon(args)).toMatchObject({ code: 0 });
+    const pool = await bitcoind.rpc<string[]>('getrawmempool');
+    expect(pool.sort()).toEqual(rows.map(({ settlementTxid }) => settlementTxid).sort());
+    await funds.mine(1);
+    const closed = () => lab.payerScheme.desk.channels().filter(({ phase }) => phase === 'closed');
+    expect(await lab.payerHost.until(() => closed().length === 2)).toBe(true);
+    expect(closed().map(({ ending }) => ending?.payeeSat)).toEqual([5_000n, 5_000n]);
+    await lab.payerHost.stop();
+  });
+
   it('let a client whose backup is old pay nothing twice, and believe no more than it has signed', async () => {
     const lab = new ChannelLab(bitcoind, funds, { reusePaidChannels: true });
     await lab.fund();

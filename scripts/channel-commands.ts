@@ -32,7 +32,8 @@ export async function open(
       ? openFromPsbt(money, relay, size, terminal)
       : money.open(relay, size));
     terminal.object(channel);
-    for (const line of channelTable([channel])) terminal.print(line);
+    const { height } = await money.channels();
+    for (const line of channelTable([channel], height)) terminal.print(line);
     return exitCode.ok;
   });
 }
@@ -93,7 +94,7 @@ export async function ls(options: ChosenOptions, terminal: Terminal): Promise<nu
     const { height, channels } = await money.channels();
     const shown = options.all ? channels : channels.filter(isOpen);
     terminal.object({ height, channels: shown });
-    if (shown.length > 0) for (const line of channelTable(shown)) terminal.print(line);
+    if (shown.length > 0) for (const line of channelTable(shown, height)) terminal.print(line);
     const ended = channels.length - channels.filter(isOpen).length;
     const rest = options.all || ended === 0 ? '' : `; ${ended} ended (--all)`;
     terminal.print(`${counted(shown.length, 'channel')}${rest}, height ${height ?? 'not heard of yet'}`);
@@ -103,16 +104,23 @@ export async function ls(options: ChosenOptions, terminal: Terminal): Promise<nu
 
 /** Has relays settle channels. What stands in the way of one does not keep the others open. */
 export async function close(
-  options: ChosenOptions & { now?: boolean },
+  options: ChosenOptions & { now?: boolean; dryRun?: boolean },
   terminal: Terminal,
   names: string[],
 ): Promise<number> {
   return withMoney(options, terminal, async money => {
     const { channels } = await money.channels();
+    const chosen = choose(channels, options, names);
+    if (chosen.length > 0) for (const line of closingTable(chosen)) terminal.say(line);
+    if (options.dryRun) {
+      terminal.object({ channels: chosen, dryRun: true });
+      terminal.print(`${counted(chosen.length, 'channel')} to close; nothing was sent`);
+      return exitCode.ok;
+    }
     const closed: ToldChannel[] = [];
     const failed: (Pick<ToldChannel, 'relay' | 'contractTxid'> & { code: string; message: string })[] = [];
     let answer: number = exitCode.ok;
-    for (const channel of choose(channels, options, names)) {
+    for (const channel of chosen) {
       try {
         closed.push(await closeOne(money, channel, options.now ?? false));
       } catch (error) {
@@ -228,7 +236,21 @@ function choose(
   return open.filter(channel => names.some(name => means(name, channel)));
 }
 
-function channelTable(channels: readonly ToldChannel[]): string[] {
+/** What the settlement of each pays to whom. */
+function closingTable(channels: readonly ToldChannel[]): string[] {
+  const rows = channels.map(({ relay, peer, paidSat, leftSat, capacitySat, contractTxid }) => [
+    relay ?? `${peer.slice(0, 12)}…`,
+    grouped(capacitySat),
+    grouped(paidSat),
+    grouped(leftSat),
+    grouped(capacitySat - paidSat - leftSat),
+    contractTxid.slice(0, 12),
+  ]);
+  return table(['relay', 'capacity', 'to the relay', 'back', 'fee+anchor', 'contract'], rows);
+}
+
+/** @param height of the best chain, from which the blocks until T are counted. */
+function channelTable(channels: readonly ToldChannel[], height: number | null): string[] {
   const rows = channels.map(channel => [
     channel.relay ?? `${channel.peer.slice(0, 12)}…`,
     channel.phase,
@@ -236,9 +258,20 @@ function channelTable(channels: readonly ToldChannel[]): string[] {
     grouped(channel.paidSat),
     grouped(channel.leftSat),
     String(channel.refundHeight),
+    height === null || !isOpen(channel) ? '' : String(Math.max(0, channel.refundHeight - height)),
     String(channel.confirmations),
     channel.contractTxid,
   ]);
-  const headings = ['relay', 'phase', 'capacity', 'paid', 'remaining', 'ends', 'confirmations', 'contract'];
+  const headings = [
+    'relay',
+    'phase',
+    'capacity',
+    'paid',
+    'remaining',
+    'ends',
+    'in blocks',
+    'confirmations',
+    'contract',
+  ];
   return table(headings, rows);
 }

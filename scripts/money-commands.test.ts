@@ -106,7 +106,7 @@ describe('naulon channel', { timeout: 120_000 }, () => {
     expect(await satoshiAt(rpc(), { txid: opened.contractTxid, index: 0 })).toBe(70_000n);
     const table = await naulon('channel', 'ls');
     expect(table.out).toMatch(
-      /^relay +phase +capacity +paid +remaining +ends +confirmations +contract\nguard1 +open +70,000 +0 +69,388 /,
+      /^relay +phase +capacity +paid +remaining +ends +in blocks +confirmations +contract\nguard1 +open +70,000 +0 +69,388 +\d+ +14\d +1 /,
     );
     const url = labUrl(state().lab, { seed: 'money', bytes: 100_000 });
     const got = await naulon('get', url, '--path', 'guard1,middle1,exit1', '-o', join(root, 'got'));

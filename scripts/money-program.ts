@@ -101,6 +101,7 @@ function addChannel(channel: Command, does: Does): void {
       channel
         .command('close')
         .description('have the relay settle what was paid; the rest returns')
+        .option('--dry-run', 'show what is paid, returned and left to the miner; close nothing')
         .option('--now', 'end streams that use it, rather than wait a while for them to end'),
     ).action(does(async () => (await import('./channel-commands.ts')).close)),
     'naulon channel close guard1',
@@ -118,6 +119,18 @@ function addChannel(channel: Command, does: Does): void {
 }
 
 function addTower(channel: Command, does: Does): void {
+  withExamples(
+    channel
+      .command('redeem')
+      .description('settle what a relay has earned that does not run; shows first what it costs')
+      .argument('[channels...]', 'transaction ids of contracts (8 digits or more)')
+      .option('--all', 'every channel with a payment')
+      .requiredOption('--dir <datadir>', "the relay's data directory")
+      .addOption(chainOption())
+      .option('--dry-run', 'show what it costs, send nothing')
+      .action(does(async () => (await import('./redeem-command.ts')).redeem)),
+    'naulon channel redeem --all --dir /var/lib/naulon --pay pay.yaml --dry-run',
+  );
   withExamples(
     channel
       .command('export')

@@ -13,6 +13,7 @@ export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } 
 export { contractName, type LedgerRow } from './ledger-row.ts';
 export { type BitcoinChannelOptions, channelVariant } from './options.ts';
 export { hasWallet, newWallet, watchedScripts } from './owner-wallet.ts';
+export { type Redeemable, redeemable } from './redeemable.ts';
 export { decodeWatchOrders, encodeWatchOrders, type WatchOrder, watchOrders } from './watch-order.ts';
 export { type TowerNews, type WatchRow, Watchtower } from './watchtower.ts';
 
