@@ -23,8 +23,8 @@ import type {
 /** A coin that its payee can be given: already made out to it. */
 export interface ReadyCoin {
   readonly value: Value;
-  /** Durable before the payment is sent. */
-  readonly persist: readonly StoreWrite[];
+  /** Called when it is sent: what must be durable before. */
+  persist(): readonly StoreWrite[];
 }
 
 /** What became of a purchase. */
@@ -85,14 +85,17 @@ interface Job<T, R> {
 export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCoin> implements Payer {
   readonly #host: SchemeHost;
   readonly #trade: CoinTrade<T, C, R>;
+  readonly #ahead: boolean;
   readonly #sessions = new Map<SessionId, Session<T, R>>();
   /** Made out and not taken, by payee. */
   readonly #left = new Map<string, R[]>();
   #outcome: Outcome<Paid> | undefined;
 
-  constructor(host: SchemeHost, trade: CoinTrade<T, C, R>) {
+  /** @param ahead has as much made out again as each payment took, so that the next need not wait. */
+  constructor(host: SchemeHost, trade: CoinTrade<T, C, R>, ahead = false) {
     this.#host = host;
     this.#trade = trade;
+    this.#ahead = ahead;
   }
 
   begin(id: SessionId, payee: PayeeIdentity, _budget: Value): void {
@@ -189,12 +192,23 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   #send(session: Session<T, R>, job: Job<T, R>): Paid {
     session.job = undefined;
     session.sent = job.ready;
+    if (this.#ahead) this.#makeOutAhead(job);
     return {
       kind: 'send',
       payment: this.#trade.payment(job.target, job.ready),
       value: sumOf(job.ready),
-      persist: job.ready.flatMap(coin => coin.persist),
+      persist: job.ready.flatMap(coin => coin.persist()),
     };
+  }
+
+  /** What is held suffices, or the next payment buys. */
+  #makeOutAhead({ target, sum }: Job<T, R>): void {
+    const { coins, missing } = chooseCoins(this.#trade.coins(target), sum);
+    if (missing > 0n) return;
+    for (const coin of coins)
+      this.#trade.makeOut(coin, target, ready => {
+        if (ready !== undefined) this.#putBack(target, [ready]);
+      });
   }
 
   #giveUp(session: Session<T, R>, job: Job<T, R>, fault: PayFault): Paid {

@@ -7,7 +7,7 @@ import { ppay } from './ppay/index.ts';
 import { whopay } from './whopay/index.ts';
 
 /** All payment systems that a broker stands behind. */
-export const brokeredSchemes: readonly BrokeredScheme[] = [payword, ppay, whopay];
+export const brokeredSchemes: readonly BrokeredScheme[] = [payword, ppay, whopay, cpay];
 
 /** Undefined: there is none of that name, or it has no broker. */
 export function brokeredScheme(name: string): BrokeredScheme | undefined {

@@ -58,12 +58,12 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
   makeOut(coin: PPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     if (coin.kind === 'own') {
       const { paid, write } = this.#purse.assign(coin.coin, target.payeeKey);
-      done({ value: coin.value, paid, persist: [write] });
+      done({ value: coin.value, paid, persist: () => [write] });
       return;
     }
     const { paid, write } = this.#purse.hand(coin.paid, target.payeeKey);
     const ready = (path: PaidCoin['path']) =>
-      done({ value: coin.value, paid: { ...paid, path }, persist: [] });
+      done({ value: coin.value, paid: { ...paid, path }, persist: () => [] });
     this.#dealings.store(write, () => {
       const layered = paid.path.layers.length <= layersMax;
       if (this.#setup.layered && layered) ready(paid.path);

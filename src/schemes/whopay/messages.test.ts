@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SigningKey } from '../../crypto/ecdsa.ts';
 import {
   accountMessage,
   binding,
@@ -22,7 +21,6 @@ import {
   targetMessage,
   transfer,
 } from './messages.ts';
-import { holderKeyOf, holderSecretOf } from './steps.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const key = bytes(33);
@@ -129,21 +127,5 @@ describe('each message of WhoPay', () => {
       }),
       { numRuns: 5 },
     );
-  });
-});
-
-describe('the key that holds a coin', () => {
-  it('is one that its payee alone can sign with, and another for each coin and each target', () => {
-    const payee = new SigningKey(new Uint8Array(32).fill(5));
-    const keys = new Set<string>();
-    fc.assert(
-      fc.property(bytes(16), key, (made, coinKey) => {
-        const publicKey = holderKeyOf(payee.publicKey, made, coinKey);
-        expect(holderSecretOf(payee, made, coinKey)?.publicKey).toEqual(publicKey);
-        keys.add(String(publicKey));
-      }),
-      { numRuns: 50 },
-    );
-    expect(keys.size).toBeGreaterThan(40);
   });
 });

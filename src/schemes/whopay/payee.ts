@@ -1,7 +1,6 @@
-import { concatBytes, equalBytes, utf8 } from '../../base/bytes.ts';
-import { SigningKey } from '../../crypto/ecdsa.ts';
-import { hmacSha256 } from '../../crypto/sha.ts';
+import { equalBytes } from '../../base/bytes.ts';
 import { coinsPerPaymentMax } from '../../payment/denominations.ts';
+import { OneTimeKeys } from '../../payment/one-time-keys.ts';
 import type {
   Outcome,
   Payee,
@@ -23,18 +22,15 @@ import {
 } from './messages.ts';
 import { bindingSeconds, expiryMarginSeconds, type HeldCoin, type WhoPayPurse } from './purse.ts';
 import type { WhoPaySetup } from './setup.ts';
-import { holderSecretOf, isBound, nameOf, targetDigest } from './steps.ts';
+import { isBound, nameOf, targetDigest } from './steps.ts';
 
-/**
- * Takes coins that are bound to keys of its own, a fresh one for each. The keys follow from the nonce of a target and one
- * secret, so that nothing need be kept of a target, and a coin made out before a restart is still good after it.
- */
+/** Takes coins that are bound to keys of its own, a fresh one for each. */
 export class WhoPayPayee implements Payee {
   readonly #setup: WhoPaySetup;
   readonly #signer: PayeeSigner;
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
-  readonly #secret: Uint8Array;
+  readonly #keys: OneTimeKeys;
   readonly #targets = new Map<SessionId, Uint8Array>();
 
   constructor(setup: WhoPaySetup, signer: PayeeSigner, purse: WhoPayPurse) {
@@ -42,7 +38,7 @@ export class WhoPayPayee implements Payee {
     this.#signer = signer;
     this.#purse = purse;
     this.#dealings = new WhoPayDealings(setup, purse, 'payee');
-    this.#secret = hmacSha256(setup.account.secret, utf8('naulon whopay payee'));
+    this.#keys = new OneTimeKeys(setup.account, 'whopay');
     this.renew();
   }
 
@@ -103,8 +99,8 @@ export class WhoPayPayee implements Payee {
   }
 
   #renewOne(held: HeldCoin): void {
-    const nonce = this.#freshNonce();
-    const key = this.#holderKey(nonce, held.paid.coin.coinKey);
+    const nonce = this.#keys.freshNonce(this.#setup.host.entropy);
+    const key = this.#keys.holderKey(nonce, held.paid.coin.coinKey);
     if (key === undefined) return;
     const { handed, write } = this.#purse.give(held, 'transfer', key.publicKey, nonce);
     this.#dealings.store(write, () =>
@@ -123,10 +119,10 @@ export class WhoPayPayee implements Payee {
     const held: HeldCoin[] = [];
     for (const paid of coins) {
       const { coin, binding } = paid;
-      if (!equalBytes(binding.nonce, this.#nonceOf(binding.nonce.subarray(0, 8)))) return 'targetOld';
+      if (!this.#keys.isOurs(binding.nonce)) return 'targetOld';
       if (coin.expirySeconds <= soonest || binding.expirySeconds <= soonest) return 'expired';
       if (this.#purse.wasHere(binding)) return 'stale';
-      const key = this.#holderKey(binding.nonce, coin.coinKey);
+      const key = this.#keys.holderKey(binding.nonce, coin.coinKey);
       if (key === undefined) return 'malformed';
       if (!equalBytes(key.publicKey, binding.holder)) return 'badTerms';
       held.push({ paid, secret: key.secret });
@@ -137,29 +133,12 @@ export class WhoPayPayee implements Payee {
 
   #freshTarget(): Uint8Array {
     const { broker } = this.#setup;
-    const nonce = this.#freshNonce();
+    const nonce = this.#keys.freshNonce(this.#setup.host.entropy);
     const relayId = this.#signer.ed25519;
-    const payeeKey = this.#baseKey(nonce).publicKey;
+    const payeeKey = this.#keys.targetKey(nonce).publicKey;
     const body = { ...targetHead, relayId, brokerKey: broker.key, payeeKey, nonce };
     const signature = this.#signer.sign(targetDigest(targetBody.encode(body)));
     return targetMessage.encode({ ...body, signature });
-  }
-
-  /** Eight random bytes, and eight by which we know that they are ours. */
-  #freshNonce(): Uint8Array {
-    return this.#nonceOf(this.#setup.host.entropy.bytes(8));
-  }
-
-  #nonceOf(random: Uint8Array): Uint8Array {
-    return concatBytes(random, hmacSha256(this.#secret, random).subarray(0, 8));
-  }
-
-  #holderKey(nonce: Uint8Array, coinKey: Uint8Array): SigningKey | undefined {
-    return holderSecretOf(this.#baseKey(nonce), nonce, coinKey);
-  }
-
-  #baseKey(nonce: Uint8Array): SigningKey {
-    return new SigningKey(hmacSha256(this.#secret, concatBytes(utf8('holder'), nonce)));
   }
 
   #nowSeconds(): number {

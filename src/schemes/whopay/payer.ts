@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { ed25519Verify } from '../../crypto/ed25519.ts';
 import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coin-payer.ts';
+import { oneTimePublicKey } from '../../payment/one-time-keys.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
@@ -16,7 +17,7 @@ import {
 } from './messages.ts';
 import type { HandedCoin, WhoPayCoin, WhoPayPurse } from './purse.ts';
 import type { WhoPaySetup } from './setup.ts';
-import { holderKeyOf, targetDigest } from './steps.ts';
+import { targetDigest } from './steps.ts';
 
 interface MadeOut extends ReadyCoin {
   readonly paid: PaidCoin;
@@ -66,12 +67,12 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
       return;
     }
     const { coinKey } = coin.kind === 'own' ? coin.bought.coin : coin.held.paid.coin;
-    const holder = holderKeyOf(target.payeeKey, target.nonce, coinKey);
+    const holder = oneTimePublicKey(target.payeeKey, target.nonce, coinKey);
     if (holder === undefined) {
       done(undefined);
     } else if (coin.kind === 'own') {
       const { paid, write } = this.#purse.issue(coin.bought, holder, target.nonce);
-      done({ value: coin.value, paid, persist: [write] });
+      done({ value: coin.value, paid, persist: () => [write] });
     } else {
       const { handed, write } = this.#purse.give(coin.held, 'transfer', holder, target.nonce);
       this.#dealings.store(write, () => this.#carry(handed, target, done));
@@ -98,7 +99,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     const { paid } = handed;
     this.#dealings.carry(handed, carried => {
       if (carried.kind === 'bound')
-        done({ value: paid.coin.value, paid: { ...paid, binding: carried.binding }, persist: [] });
+        done({ value: paid.coin.value, paid: { ...paid, binding: carried.binding }, persist: () => [] });
       else {
         if (carried.kind === 'unanswered') this.#strand(target, handed);
         done(undefined);

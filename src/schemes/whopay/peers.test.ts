@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import { oneTimePublicKey } from '../../payment/one-time-keys.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
 import { type WhoPayNode, whopay } from './index.ts';
@@ -23,7 +24,6 @@ import {
   targetMessage,
   transfer,
 } from './messages.ts';
-import { holderKeyOf } from './steps.ts';
 
 const deskOf = (peer: Peer) => (peer.scheme as WhoPayNode).desk;
 const value = 1_024n;
@@ -59,7 +59,7 @@ function coinSecretOf(owner: Peer, made: Coin): SigningKey {
 /** Where a coin may be bound to that payee, by a target that it hands out now. */
 function placeAt(to: Peer, made: Coin) {
   const { nonce, payeeKey } = targetMessage.decode(to.process.turn(() => to.payee.target(to.at.port)))!;
-  return { nonce, holder: holderKeyOf(payeeKey, nonce, made.coinKey)! };
+  return { nonce, holder: oneTimePublicKey(payeeKey, nonce, made.coinKey)! };
 }
 
 function orderOf(

@@ -1,5 +1,4 @@
 import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
-import { type SigningKey, tweakedPublicKey } from '../../crypto/ecdsa.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import {
   type Binding,
@@ -26,27 +25,6 @@ export function placeOf(bound: Binding): string {
 /** How an account is named in the coins that it bought. */
 export function ownerIdOf(account: Uint8Array): Uint8Array {
   return sha256(utf8('naulon whopay owner\0'), account).subarray(0, 12).slice();
-}
-
-/** The key under which a payee holds just this coin: nobody else can tell that two such keys are one payee's. */
-export function holderKeyOf(
-  payeeKey: Uint8Array,
-  nonce: Uint8Array,
-  coinKey: Uint8Array,
-): Uint8Array | undefined {
-  return tweakedPublicKey(payeeKey, tweakOf(nonce, coinKey));
-}
-
-export function holderSecretOf(
-  payee: SigningKey,
-  nonce: Uint8Array,
-  coinKey: Uint8Array,
-): SigningKey | undefined {
-  return payee.tweaked(tweakOf(nonce, coinKey));
-}
-
-function tweakOf(nonce: Uint8Array, coinKey: Uint8Array): Uint8Array {
-  return sha256(utf8('naulon whopay holder\0'), nonce, coinKey);
 }
 
 /** The coin is the broker's, and who holds it is said by its own key, or by the broker. */

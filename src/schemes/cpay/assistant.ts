@@ -1,0 +1,218 @@
+import { equalBytes } from '../../base/bytes.ts';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
+import { RecordBook } from '../../payment/record-book.ts';
+import type { PaymentStatusName, Served } from '../../payment/scheme.ts';
+import type { Clock, Endpoint, StorePort, StoreWrite } from '../../ports.ts';
+import {
+  type Assistant,
+  type AuthStatement,
+  authoriseRequest,
+  authStatement,
+  clockSkewMs,
+  coin,
+  type Grant,
+  grant,
+  type PaidCoin,
+  type Release,
+  release,
+  releaseRequest,
+  requestOp,
+  type Wish,
+  wish,
+} from './messages.ts';
+import {
+  type BrokerAddress,
+  epochOf,
+  epochsFor,
+  holdingOf,
+  isAuthorised,
+  isSamePayment,
+  type Ring,
+  type Rings,
+} from './ring.ts';
+
+/** Lists of assistants that a coin may have rested through; beyond that its holder deposits it. */
+const listsBackMax = 16;
+
+export interface AssistantHost {
+  readonly store: Pick<StorePort, 'list'>;
+  readonly clock: Clock;
+  readonly key: SigningKey;
+  readonly broker: BrokerAddress;
+  readonly rings: Rings;
+  /** Asks another assistant; absent for one that asks nobody. */
+  readonly ask?: (to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void) => void;
+}
+
+interface Wanted {
+  readonly held: PaidCoin;
+  readonly wish: Wish;
+  readonly timeMs: bigint;
+  readonly done: (served: Served) => void;
+}
+
+/**
+ * Authorises payments of those whom it assists: each holding of a coin once. What it signs is on its disk first, with the
+ * holder's wish and what made it the holder, so that it can always show on what it did.
+ */
+export class AssistantDesk {
+  readonly #host: AssistantHost;
+  readonly #grants: RecordBook<Grant>;
+  readonly #released: RecordBook<Release>;
+
+  constructor(host: AssistantHost) {
+    this.#host = host;
+    this.#grants = new RecordBook(host.store, 'cpay/grant/', grant);
+    this.#released = new RecordBook(host.store, 'cpay/released/', release);
+  }
+
+  /** What it authorised of that holding. */
+  granted(holding: string): Grant | undefined {
+    return this.#grants.get(holding);
+  }
+
+  /** `done` is called once, at once or later. */
+  authorise(request: Uint8Array, done: (served: Served) => void): void {
+    const message = authoriseRequest.decode(request);
+    if (message === undefined) {
+      done(refused('malformed'));
+      return;
+    }
+    const { held, wish: said, timeMs } = message;
+    const { broker, clock, rings } = this.#host;
+    const { guid, payee, timeMs: sinceMs } = held.auth;
+    const fits = equalBytes(said.guid, guid) && equalBytes(said.payer, payee);
+    const latestMs = clock.wallMs() + clockSkewMs;
+    if (!fits || timeMs <= sinceMs || sinceMs > latestMs) done(refused('badTerms'));
+    else if (timeMs > latestMs || timeMs < clock.wallMs() - clockSkewMs) done(refused('expired'));
+    else if (held.coin.expirySeconds * 1_000 <= clock.wallMs()) done(refused('expired'));
+    else if (!wish.isBy(said.payer, said)) done(refused('badSignature'));
+    else {
+      const wanted = { held, wish: said, timeMs, done };
+      rings.fetch([...epochsFor(held.auth, broker.key), epochOf(timeMs)], () => this.#judge(wanted));
+    }
+  }
+
+  /** Leaves a holding to its new assistant: from here on it is never authorised here. */
+  release(request: Uint8Array, done: (served: Served) => void): void {
+    const message = releaseRequest.decode(request);
+    if (message === undefined) {
+      done(refused('malformed'));
+      return;
+    }
+    const { coin: made, payer, sinceMs } = message;
+    const { broker, clock, key, rings } = this.#host;
+    const epoch = epochOf(clock.wallMs());
+    rings.fetch([epoch], () => {
+      const said = { guid: made.guid, payer, sinceMs };
+      const holding = holdingOf(said);
+      const ring = rings.ring(epoch);
+      if (!coin.isBy(broker.key, made)) done(refused('badSignature'));
+      else if (ring === undefined || includes(ring.assistantsOf(payer, made.assistants), key.publicKey))
+        done(refused('busy'));
+      else if (this.#grants.get(holding) !== undefined) done(refused('stale'));
+      else {
+        const signed = release.sign(key, said);
+        done({
+          kind: 'reply',
+          reply: release.encode(signed),
+          persist: [this.#released.put(holding, signed)],
+        });
+      }
+    });
+  }
+
+  #judge(wanted: Wanted): void {
+    const { held, wish: said, timeMs, done } = wanted;
+    const { broker, key, rings } = this.#host;
+    const holding = holdingOf({ guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs });
+    const known = this.#grants.get(holding);
+    if (known !== undefined) {
+      done(isSamePayment(known.auth, said) ? replyOf(known.auth, []) : refused('stale'));
+      return;
+    }
+    const ring = rings.ring(epochOf(timeMs));
+    if (ring === undefined) done(refused('partyUnavailable'));
+    else if (!includes(ring.assistantsOf(said.payer, held.coin.assistants), key.publicKey))
+      done(refused('badTerms'));
+    else if (this.#released.get(holding) !== undefined) done(refused('frozen'));
+    else if (!isAuthorised(held, broker.key, rings)) done(refused('badSignature'));
+    else this.#takeOver(wanted, ring);
+  }
+
+  /** Whoever assisted this holder before must have left the holding to us. */
+  #takeOver(wanted: Wanted, ring: Ring, lists = 0): void {
+    const { held, done } = wanted;
+    if (ring.list.since <= epochOf(held.auth.timeMs)) {
+      this.#grant(wanted);
+      return;
+    }
+    if (lists === listsBackMax) {
+      done(refused('expired'));
+      return;
+    }
+    const { rings } = this.#host;
+    const before = ring.list.since - 1;
+    rings.fetch([before], () => {
+      const earlier = rings.ring(before);
+      if (earlier === undefined) done(refused('partyUnavailable'));
+      else
+        this.#askReleases(wanted, earlier, released =>
+          released ? this.#takeOver(wanted, earlier, lists + 1) : done(refused('partyUnavailable')),
+        );
+    });
+  }
+
+  /** True once all that assist this holder no more have released it: those that still do refuse what they authorised. */
+  #askReleases(wanted: Wanted, earlier: Ring, done: (released: boolean) => void): void {
+    const { held, wish: said, timeMs } = wanted;
+    const { ask, rings } = this.#host;
+    const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(said.payer, held.coin.assistants) ?? [];
+    const present = groupOf(rings.ring(epochOf(timeMs)));
+    const gone = groupOf(earlier).filter(({ key }) => !includes(present, key));
+    const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };
+    const request = { op: requestOp.release, coin: held.coin, payer: said.payer, sinceMs: held.auth.timeMs };
+    let [left, all] = [gone.length, true];
+    if (left === 0 || ask === undefined) {
+      done(left === 0);
+      return;
+    }
+    for (const other of gone) {
+      ask(other.at, releaseRequest.encode(request), reply => {
+        const answer = reply === undefined ? undefined : release.decode(reply);
+        all &&=
+          answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(other.key, answer);
+        left -= 1;
+        if (left === 0) done(all);
+      });
+    }
+  }
+
+  #grant({ held, wish: said, timeMs, done }: Wanted): void {
+    const { guid, payer, payee, nonce } = said;
+    const sinceMs = held.auth.timeMs;
+    const holding = holdingOf({ guid, payer, sinceMs });
+    const known = this.#grants.get(holding);
+    if (known !== undefined && !isSamePayment(known.auth, said)) {
+      // Another wish came while we asked for the release.
+      done(refused('stale'));
+      return;
+    }
+    const auth =
+      known?.auth ?? authStatement.sign(this.#host.key, { guid, payer, payee, sinceMs, timeMs, nonce });
+    const write = this.#grants.put(holding, { held, wish: said, auth });
+    done(replyOf(auth, [write]));
+  }
+}
+
+function replyOf(auth: AuthStatement, persist: readonly StoreWrite[]): Served {
+  return { kind: 'reply', reply: authStatement.encode(auth), persist };
+}
+
+function includes(assistants: readonly Assistant[], key: Uint8Array): boolean {
+  return assistants.some(each => equalBytes(each.key, key));
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

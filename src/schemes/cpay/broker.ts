@@ -1,0 +1,334 @@
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { countedList, fixedBytes, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
+import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
+import { purchaseCoinsMax } from '../../payment/denominations.ts';
+import { RecordBook } from '../../payment/record-book.ts';
+import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import type { StoreWrite } from '../../ports.ts';
+import { AssistantDesk } from './assistant.ts';
+import { BrokerRings } from './broker-rings.ts';
+import { accountNonce } from './dealings.ts';
+import { doubleAuthorisation, unshown, unshownProof } from './fraud.ts';
+import {
+  type Auth,
+  type AuthStatement,
+  accountMessage,
+  accountOp,
+  assistBody,
+  assistReply,
+  auth,
+  authStatement,
+  boughtReply,
+  buyBody,
+  coin,
+  depositRequest,
+  epochList,
+  epochRequest,
+  groupSize,
+  type PaidCoin,
+  requestOp,
+  schemeId,
+  showRequest,
+  wish,
+} from './messages.ts';
+import { holdingOf, isAuthorised, isOrigin, isSamePayment, placeOnRing, signersOf } from './ring.ts';
+
+/** How long a coin lives. */
+const coinSeconds = 90 * 86_400;
+/** An assistant that cannot be reached for so long, and that must show on what it authorised a payment, is convicted. */
+const assistantAnswerSeconds = 7n * 86_400n;
+const casesMax = 64;
+const exponentMax = 50;
+
+/** All that the broker knows of a coin that it sold. */
+const coinRecord = struct({
+  coin,
+  deposited: u8,
+  /** Authorisations that it has seen, and whether their grounds were shown. */
+  seen: countedList(u8, struct({ auth, shown: u8 })),
+  /** When assistants were first asked for grounds, in seconds since 1970; 0: they were not. */
+  askedSeconds: u64,
+  /** Whom it has convicted over this coin. */
+  convicted: countedList(u16, fixedBytes(33)),
+});
+type BrokerCoin = Holds<typeof coinRecord>;
+
+/** Sells coins and takes them back, says who assists whom, and finds out which assistant authorised one twice. */
+export class CPayBroker implements BrokerSide {
+  readonly #host: BrokerHost;
+  readonly #rings: BrokerRings;
+  readonly #coins: RecordBook<BrokerCoin>;
+  readonly #asked = new Set<string>();
+  /** While nobody offers to assist, the broker does. */
+  readonly #desk: AssistantDesk;
+  #outstanding = 0n;
+
+  constructor(host: BrokerHost) {
+    const { clock, key, store } = host;
+    this.#host = host;
+    this.#rings = new BrokerRings(store, clock, key);
+    this.#coins = new RecordBook(store, 'cpay/coin/', coinRecord);
+    const broker = { endpoint: { host: '', port: 0 }, key: key.publicKey };
+    this.#desk = new AssistantDesk({ store, clock, key, broker, rings: this.#rings });
+    for (const [guid, record] of this.#coins.entries()) {
+      if (record.deposited === 0) this.#outstanding += record.coin.value;
+      if (record.askedSeconds > 0n) this.#asked.add(guid);
+    }
+  }
+
+  outstandingMsat(): Value {
+    return this.#outstanding;
+  }
+
+  serve(request: Uint8Array): Served {
+    switch (request[0]) {
+      case requestOp.authorise:
+        return atOnce(done => this.#desk.authorise(request, done));
+      case requestOp.release:
+        return atOnce(done => this.#desk.release(request, done));
+      case requestOp.epoch:
+        return this.#tellEpoch(request);
+      case requestOp.deposit:
+        return this.#serveDeposit(request);
+      case requestOp.show:
+        return this.#serveShow(request);
+      case requestOp.account:
+        return this.#serveAccount(request);
+      default:
+        return refused('malformed');
+    }
+  }
+
+  /** Convicts assistants that have shown nothing for too long. */
+  onTick(): readonly StoreWrite[] {
+    const before = BigInt(this.#nowSeconds()) - assistantAnswerSeconds;
+    return [...this.#asked].flatMap(guid => {
+      const record = this.#coins.get(guid);
+      return record === undefined || record.askedSeconds > before ? [] : this.#convictSilent(record);
+    });
+  }
+
+  #serveAccount(request: Uint8Array): Served {
+    const message = accountMessage.decode(request);
+    if (message === undefined) return refused('malformed');
+    return this.#host.once(message.envelope, (account, body) => {
+      if (body[0] === accountOp.buy) return this.#sell(account, body);
+      if (body[0] === accountOp.assist) return this.#enlist(account, body);
+      return refused('malformed');
+    });
+  }
+
+  #sell(account: Uint8Array, body: Uint8Array): Served {
+    const order = buyBody.decode(body);
+    if (order === undefined || order.coins.length === 0 || order.coins.length > purchaseCoinsMax)
+      return refused('malformed');
+    const { assistants } = order;
+    if (assistants !== 1 && assistants !== groupSize) return refused('badTerms');
+    if (order.coins.some(({ exponent }) => exponent > exponentMax)) return refused('badTerms');
+    const sum = order.coins.reduce((total, { exponent }) => total + (1n << BigInt(exponent)), 0n);
+    const paid = this.#host.accounts.issue(schemeId, account, sum);
+    if (paid === undefined) return refused('overspent');
+    const coins = order.coins.map(({ exponent, holder }) => this.#mint(exponent, holder, assistants));
+    const persist = [...paid, ...coins.map(each => this.#sold(each))];
+    return { kind: 'reply', reply: boughtReply.encode({ coins }), persist };
+  }
+
+  #mint(exponent: number, holder: Uint8Array, assistants: number): PaidCoin {
+    const { clock, entropy, key } = this.#host;
+    const guid = entropy.bytes(16);
+    const [first] = this.#rings.ring(this.#rings.now)?.assistantsOf(holder, 1) ?? [];
+    const made = coin.sign(key, {
+      guid,
+      value: 1n << BigInt(exponent),
+      expirySeconds: this.#nowSeconds() + coinSeconds,
+      firstAssistant: placeOnRing(first?.key ?? key.publicKey)
+        .subarray(0, 3)
+        .slice(),
+      assistants,
+    });
+    const timeMs = BigInt(clock.wallMs());
+    const nonce = new Uint8Array(16);
+    const said = { guid, payer: key.publicKey, payee: holder, sinceMs: 0n, timeMs, nonce };
+    const { signature } = authStatement.sign(key, said);
+    return { coin: made, auth: { ...said, signatures: [{ place: 0, signature }] } };
+  }
+
+  #enlist(account: Uint8Array, body: Uint8Array): Served {
+    const offer = assistBody.decode(body);
+    if (offer === undefined) return refused('malformed');
+    const added = this.#rings.add({ key: account, at: offer.at });
+    const wanted = this.#wantedOf(account);
+    return { kind: 'reply', reply: assistReply.encode({ wanted }), persist: added ?? [] };
+  }
+
+  #tellEpoch(request: Uint8Array): Served {
+    const message = epochRequest.decode(request);
+    const list = message === undefined ? undefined : this.#rings.signed(message.number);
+    if (list === undefined) return refused(message === undefined ? 'malformed' : 'targetOld');
+    return { kind: 'reply', reply: epochList.encode(list), persist: [] };
+  }
+
+  #serveDeposit(request: Uint8Array): Served {
+    const message = depositRequest.decode(request);
+    if (message === undefined) return refused('malformed');
+    const { account, paid } = message;
+    const record = this.#coins.get(toHex(paid.coin.guid));
+    if (record === undefined) return refused('unknownChannel');
+    const { publicKey } = this.#host.key;
+    const ours = equalBytes(paid.auth.payee, publicKey) && equalBytes(paid.auth.nonce, accountNonce(account));
+    if (!ours) return refused('badTerms');
+    if (!isAuthorised({ ...paid, coin: record.coin }, publicKey, this.#rings)) return refused('badSignature');
+    const reply = new Uint8Array(0);
+    if (record.seen.some(({ auth: known }) => isSame(known, paid.auth)))
+      return { kind: 'reply', reply, persist: [] };
+    if (record.deposited === 0) {
+      const credited = this.#host.accounts.deposit(schemeId, account, record.coin.value);
+      const written = this.#put({ ...record, deposited: 1, seen: withAuth(record.seen, paid.auth) });
+      return { kind: 'reply', reply, persist: [written, ...credited] };
+    }
+    return { kind: 'reply', reply, persist: this.#lookInto(withSeen(record, paid.auth)) };
+  }
+
+  /** The grounds of an authorisation lead to the one before it, until two of them contradict each other. */
+  #serveShow(request: Uint8Array): Served {
+    const message = showRequest.decode(request);
+    if (message === undefined) return refused('malformed');
+    const { held, wish: said, auth: given } = message.grant;
+    const record = this.#coins.get(toHex(held.coin.guid));
+    if (record === undefined || record.askedSeconds === 0n) return refused('unknownChannel');
+    const { publicKey } = this.#host.key;
+    const grounded =
+      wish.isBy(said.payer, said) &&
+      equalBytes(said.payer, held.auth.payee) &&
+      equalBytes(said.guid, held.auth.guid) &&
+      equalBytes(given.payer, said.payer) &&
+      isSamePayment(given, said) &&
+      given.sinceMs === held.auth.timeMs &&
+      isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings);
+    if (!grounded) return refused('badSignature');
+    const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
+    if (!seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
+    const persist = this.#lookInto(withSeen({ ...record, seen }, held.auth));
+    return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
+  /** Two authorisations of one holding convict whoever signed both. Else the grounds of all are asked for. */
+  #lookInto(record: BrokerCoin): readonly StoreWrite[] {
+    const proofs = record.seen.flatMap(({ auth: one }, at) =>
+      record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
+    );
+    const askedSeconds = record.askedSeconds || BigInt(this.#nowSeconds());
+    return this.#convict({ ...record, askedSeconds }, proofs);
+  }
+
+  #signedTwice(record: BrokerCoin, one: Auth, other: Auth): readonly Conviction[] {
+    if (holdingOf(one) !== holdingOf(other) || isSamePayment(one, other)) return [];
+    const { publicKey } = this.#host.key;
+    const others = signersOf(other, record.coin, publicKey, this.#rings);
+    return signersOf(one, record.coin, publicKey, this.#rings).flatMap((assistant, at) => {
+      const second = others.findIndex(each => equalBytes(each, assistant));
+      if (second < 0) return [];
+      const proof = doubleAuthorisation(assistant, statementOf(one, at), statementOf(other, second));
+      return proof === undefined ? [] : [{ assistant, proof }];
+    });
+  }
+
+  #convictSilent(record: BrokerCoin): readonly StoreWrite[] {
+    const { key } = this.#host;
+    const silent = record.seen.filter(
+      ({ auth: given, shown }) => shown === 0 && !isOrigin(given, key.publicKey),
+    );
+    const found = silent.flatMap(({ auth: given }) =>
+      signersOf(given, record.coin, key.publicKey, this.#rings).map((assistant, at) => {
+        const word = unshown.sign(key, { assistant, askedSeconds: record.askedSeconds });
+        const proof = unshownProof(assistant, key.publicKey, statementOf(given, at), unshown.encode(word));
+        return { assistant, proof };
+      }),
+    );
+    return this.#convict({ ...record, askedSeconds: 0n }, found);
+  }
+
+  /** Each once for each coin: the proof is filed, the coin's value charged, and it assists no more. */
+  #convict(record: BrokerCoin, found: readonly Conviction[]): readonly StoreWrite[] {
+    const convicted = [...record.convicted];
+    const writes: StoreWrite[] = [];
+    for (const { assistant, proof } of found) {
+      if (convicted.some(each => equalBytes(each, assistant))) continue;
+      convicted.push(assistant);
+      writes.push(...this.#host.file(proof), ...this.#host.accounts.charge(assistant, record.coin.value));
+      writes.push(...this.#rings.remove(assistant));
+    }
+    const askedSeconds = convicted.length > record.convicted.length ? 0n : record.askedSeconds;
+    return [...writes, this.#put({ ...record, convicted, askedSeconds })];
+  }
+
+  /** Authorisations of that assistant whose grounds are asked for. */
+  #wantedOf(assistant: Uint8Array): readonly AuthStatement[] {
+    const { publicKey } = this.#host.key;
+    return [...this.#asked].flatMap(guid => {
+      const record = this.#coins.get(guid);
+      const open =
+        record?.seen.filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey)) ?? [];
+      return open.flatMap(({ auth: given }) => {
+        const signers = record === undefined ? [] : signersOf(given, record.coin, publicKey, this.#rings);
+        const at = signers.findIndex(each => equalBytes(each, assistant));
+        return at < 0 ? [] : [statementOf(given, at)];
+      });
+    });
+  }
+
+  #sold({ coin: made }: PaidCoin): StoreWrite {
+    this.#outstanding += made.value;
+    const record = { coin: made, deposited: 0, seen: [], askedSeconds: 0n, convicted: [] };
+    return this.#coins.put(toHex(made.guid), record);
+  }
+
+  #put(record: BrokerCoin): StoreWrite {
+    const guid = toHex(record.coin.guid);
+    if (this.#coins.get(guid)?.deposited === 0 && record.deposited === 1)
+      this.#outstanding -= record.coin.value;
+    if (record.askedSeconds > 0n) this.#asked.add(guid);
+    else this.#asked.delete(guid);
+    return this.#coins.put(guid, record);
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#host.clock.wallMs() / 1_000);
+  }
+}
+
+interface Conviction {
+  readonly assistant: Uint8Array;
+  readonly proof: ReturnType<typeof unshownProof>;
+}
+
+function isSame(one: Omit<AuthStatement, 'signature'>, other: Omit<AuthStatement, 'signature'>): boolean {
+  return holdingOf(one) === holdingOf(other) && isSamePayment(one, other) && one.timeMs === other.timeMs;
+}
+
+function statementOf({ signatures, ...said }: Auth, at: number): AuthStatement {
+  return { ...said, signature: signatures[at].signature };
+}
+
+function withAuth(seen: BrokerCoin['seen'], given: Auth): BrokerCoin['seen'] {
+  return seen.length >= casesMax || seen.some(({ auth: known }) => isSame(known, given))
+    ? seen
+    : [...seen, { auth: given, shown: 0 }];
+}
+
+function withSeen(record: BrokerCoin, given: Auth): BrokerCoin {
+  return { ...record, seen: withAuth(record.seen, given) };
+}
+
+/** The broker knows all rings, and asks nobody. */
+function atOnce(run: (done: (served: Served) => void) => void): Served {
+  let outcome: Served | undefined;
+  run(served => {
+    outcome = served;
+  });
+  return outcome ?? refused('partyUnavailable');
+}
+
+function refused(code: PaymentStatusName): Served {
+  return { kind: 'refused', fault: { code } };
+}

@@ -1,0 +1,162 @@
+import { equalBytes } from '../../base/bytes.ts';
+import { countedList, fixedBytes, struct, u8 } from '../../base/struct.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { sha256 } from '../../crypto/sha.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import { CoinErrands } from '../../payment/coin-errands.ts';
+import type { Purchase } from '../../payment/coin-payer.ts';
+import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import {
+  type Assistant,
+  type Auth,
+  type AuthStatement,
+  accountMessage,
+  accountOp,
+  authoriseRequest,
+  authStatement,
+  boughtReply,
+  buyBody,
+  depositRequest,
+  type Grant,
+  type PaidCoin,
+  requestOp,
+  schemeId,
+  showRequest,
+} from './messages.ts';
+import { NodeRings } from './node-rings.ts';
+import type { CPayPurse, WishedCoin } from './purse.ts';
+import { epochOf, isAuthorised, isSamePayment, quorumOf, type Rings } from './ring.ts';
+import type { CPaySetup } from './setup.ts';
+
+/** The secrets of the keys that the bought coins are held under. */
+const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
+
+/** By which nonce an authorisation to the broker says whose account the coin is for. */
+export function accountNonce(account: Uint8Array): Uint8Array {
+  return sha256(account).subarray(0, 16).slice();
+}
+
+/** What one side of a node has to do with assistants and the broker. */
+export class CPayDealings {
+  readonly rings: Rings;
+  readonly #setup: CPaySetup;
+  readonly #errands: CoinErrands;
+
+  constructor(setup: CPaySetup, purse: CPayPurse, side: 'payer' | 'payee' | 'assistant') {
+    const { host, broker } = setup;
+    this.#setup = setup;
+    this.#errands = new CoinErrands({
+      host,
+      scheme: schemeId,
+      broker: broker.endpoint,
+      prefix: `cpay/errand/${side}/`,
+      bought: (reply, memo) => {
+        const coins = boughtReply.decode(reply)?.coins ?? [];
+        const secrets = orderMemo.decode(memo)?.secrets ?? [];
+        if (coins.length === 0 || coins.length !== secrets.length) return undefined;
+        const good = coins.every((paid, at) => this.#isOurs(paid, secrets[at]));
+        return good ? coins.map((paid, at) => purse.bought({ paid, secret: secrets[at] })) : undefined;
+      },
+    });
+    this.rings = new NodeRings(broker, (request, done) => this.#errands.ask(broker.endpoint, request, done));
+  }
+
+  onAnswer(answer: Answer): boolean {
+    return this.#errands.onAnswer(answer);
+  }
+
+  store(write: StoreWrite, done: () => void): void {
+    this.#errands.store(write, done);
+  }
+
+  ask(to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
+    this.#errands.ask(to, request, done);
+  }
+
+  buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
+    const { host, account, anonymous, assistants } = this.#setup;
+    const keys = exponents.map(() => (anonymous ? SigningKey.fresh(host.entropy) : account));
+    const coins = keys.map(({ publicKey }, at) => ({ exponent: exponents[at], holder: publicKey }));
+    const body = buyBody.encode({ op: accountOp.buy, assistants, coins });
+    const envelope = makeAccountRequest(account, host.entropy, body);
+    const memo = orderMemo.encode({ secrets: keys.map(({ secret }) => secret) });
+    this.#errands.buy(accountMessage.encode({ op: requestOp.account, envelope }), memo, done);
+  }
+
+  /** Has the holder's assistants authorise a payment; undefined: too few of them did. */
+  authorise(wished: WishedCoin, done: (paid: PaidCoin | undefined) => void): void {
+    const { paid, wish } = wished;
+    const now = BigInt(this.#setup.host.clock.wallMs());
+    const timeMs = now > paid.auth.timeMs ? now : paid.auth.timeMs + 1n;
+    this.rings.fetch([epochOf(timeMs)], () => {
+      const group = this.rings.ring(epochOf(timeMs))?.assistantsOf(wish.payer, paid.coin.assistants) ?? [];
+      const request = authoriseRequest.encode({ op: requestOp.authorise, held: paid, wish, timeMs });
+      const given = new Map<string, Auth>();
+      let [left, over] = [group.length, false];
+      const settle = (authorised: PaidCoin | undefined): void => {
+        if (over || (authorised === undefined && left > 0)) return;
+        over = true;
+        done(authorised);
+      };
+      for (const assistant of group) {
+        this.#errands.ask(assistant.at, request, reply => {
+          const said = reply === undefined ? undefined : authStatement.decode(reply);
+          this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
+            left -= 1;
+            settle(said === undefined ? undefined : this.#gather(wished, assistant, said, given));
+          });
+        });
+      }
+      settle(undefined);
+    });
+  }
+
+  /** Hands in a coin that is authorised to the broker; `handedIn` says so on disk. */
+  deposit(paid: PaidCoin, handedIn: StoreWrite): void {
+    const account = this.#setup.account.publicKey;
+    this.#errands.tell(depositRequest.encode({ op: requestOp.deposit, account, paid }), [handedIn]);
+  }
+
+  /** Shows the broker on what a payment was authorised. */
+  show(given: Grant): void {
+    this.#errands.tell(showRequest.encode({ op: requestOp.show, grant: given }));
+  }
+
+  /** Puts one more signature to those for the same time; the whole once they are enough. */
+  #gather(
+    { paid, wish }: WishedCoin,
+    assistant: Assistant,
+    { signature, ...said }: AuthStatement,
+    given: Map<string, Auth>,
+  ): PaidCoin | undefined {
+    const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(said.payer, paid.coin.assistants) ?? [];
+    const place = group.findIndex(({ key }) => equalBytes(key, assistant.key));
+    const good =
+      place >= 0 && isFor(said, wish, paid) && authStatement.isBy(assistant.key, { ...said, signature });
+    if (!good) return undefined;
+    const key = String(said.timeMs);
+    const before = given.get(key)?.signatures ?? [];
+    const auth = { ...said, signatures: [...before, { place, signature }] };
+    given.set(key, auth);
+    return auth.signatures.length >= quorumOf(group) ? { coin: paid.coin, auth } : undefined;
+  }
+
+  #isOurs(paid: PaidCoin, secret: Uint8Array): boolean {
+    const { broker } = this.#setup;
+    return (
+      equalBytes(paid.auth.payee, new SigningKey(secret).publicKey) &&
+      equalBytes(paid.auth.payer, broker.key) &&
+      isAuthorised(paid, broker.key, this.rings)
+    );
+  }
+}
+
+function isFor(said: Omit<AuthStatement, 'signature'>, wish: WishedCoin['wish'], paid: PaidCoin): boolean {
+  return (
+    equalBytes(said.guid, wish.guid) &&
+    equalBytes(said.payer, wish.payer) &&
+    isSamePayment(said, wish) &&
+    said.sinceMs === paid.auth.timeMs &&
+    said.timeMs > said.sinceMs
+  );
+}

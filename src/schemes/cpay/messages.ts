@@ -1,0 +1,157 @@
+import {
+  countedList,
+  fixedBytes,
+  type Holds,
+  sizedBytes,
+  struct,
+  u8,
+  u16,
+  u32,
+  u64,
+} from '../../base/struct.ts';
+import { endpointField } from '../../payment/endpoint-field.ts';
+import { publicKeyBytes, statement } from '../../payment/statement.ts';
+
+/**
+ * Coins whose every payment a broker assistant authorises. Which peer assists whom follows from a ring of hashes.
+ *
+ *     epoch            the broker's list of assistants for a span of time
+ *     coin             what the broker sells
+ *     wish             holder's key: this coin is to be that payee's
+ *     authorisation    the holder's assistants: it is, as of this time, and what made it the holder's was as of that time.
+ *                      The first of a coin is the broker's own.
+ *     release          an assistant: it has not authorised that holding, and leaves it to its successor in the ring
+ *
+ * A holding is named by coin, holder and the time it began. It is authorised away once; an assistant that does it twice, or
+ * after a release, has cheated.
+ */
+export const schemeId = 6;
+export const schemeName = 'cpay';
+const wireVersion = 1;
+
+export const paymentOp = { coins: 1 } as const;
+const targetOp = { offer: 1 } as const;
+
+/** First byte of a request to an assistant or the broker. */
+export const requestOp = {
+  /** Holder to its assistant: authorise this payment. */
+  authorise: 1,
+  /** Assistant to the one before it: release this holding. */
+  release: 2,
+  /** Anybody to the broker: who assists in that epoch? */
+  epoch: 3,
+  /** Holder to the broker: a coin that is authorised to it. */
+  deposit: 4,
+  /** Assistant to the broker: by whose wish, and on what, it authorised a payment. */
+  show: 5,
+  /** Account holder to the broker, in an account request: buys coins, or offers to assist. */
+  account: 6,
+} as const;
+export const accountOp = { buy: 1, assist: 2 } as const;
+
+/** Wall clock time is cut into epochs of this length; the list of assistants changes between them alone. */
+export const epochMs = 60_000;
+/** What an assistant allows between its clock and a holder's. */
+export const clockSkewMs = 30_000;
+/** Assistants of a coin of Group CPay. */
+export const groupSize = 3;
+export const assistantsMax = 1_000;
+
+const publicKey = fixedBytes(publicKeyBytes);
+const guid = fixedBytes(16);
+const nonce = fixedBytes(16);
+
+export const epochList = statement('cpay epoch', {
+  number: u32,
+  /** The first epoch with this very list. */
+  since: u32,
+  assistants: countedList(u16, struct({ key: publicKey, at: endpointField })),
+});
+export type EpochList = Holds<typeof epochList>;
+export type Assistant = EpochList['assistants'][number];
+
+/** 96 bytes. */
+export const coin = statement('cpay coin', {
+  guid,
+  value: u64,
+  expirySeconds: u32,
+  /** Where in the ring the buyer's assistant was: the first bytes of its place. */
+  firstAssistant: fixedBytes(3),
+  /** How many assistants authorise its payments: 1, or those of a group. */
+  assistants: u8,
+});
+export type Coin = Holds<typeof coin>;
+
+/** 162 bytes. */
+export const wish = statement('cpay wish', { guid, payer: publicKey, payee: publicKey, nonce });
+export type Wish = Holds<typeof wish>;
+
+const authFields = {
+  guid,
+  payer: publicKey,
+  payee: publicKey,
+  /** When the payer's holding began: the time of the authorisation by which it got the coin. */
+  sinceMs: u64,
+  timeMs: u64,
+  nonce,
+};
+/** What each assistant signs: 178 bytes with its signature. */
+export const authStatement = statement('cpay authorisation', authFields);
+export type AuthStatement = Holds<typeof authStatement>;
+/** With the signatures of all that authorised it, each with its place among the payer's assistants. */
+export const auth = struct({
+  ...authFields,
+  signatures: countedList(u8, struct({ place: u8, signature: fixedBytes(64) })),
+});
+export type Auth = Holds<typeof auth>;
+
+export const release = statement('cpay release', { guid, payer: publicKey, sinceMs: u64 });
+export type Release = Holds<typeof release>;
+
+const targetFields = {
+  scheme: u8,
+  op: u8,
+  version: u8,
+  relayId: fixedBytes(32),
+  brokerKey: publicKey,
+  payeeKey: publicKey,
+  /** 1: each coin goes to a key of its own that is derived from payeeKey and nonce. */
+  anonymous: u8,
+  nonce,
+};
+export const targetBody = struct(targetFields);
+export const targetMessage = struct({ ...targetFields, signature: fixedBytes(64) });
+export type Target = Holds<typeof targetMessage>;
+export const targetHead = { scheme: schemeId, op: targetOp.offer, version: wireVersion };
+
+/** 274 bytes, and for each signature its place. */
+export const paidCoin = struct({ coin, auth });
+export type PaidCoin = Holds<typeof paidCoin>;
+export const paymentMessage = struct({ scheme: u8, op: u8, coins: countedList(u8, paidCoin) });
+
+export const authoriseRequest = struct({
+  op: u8,
+  held: paidCoin,
+  wish,
+  /** When the payee is to have it. Proposed by the payer, so that all of a group sign the same. */
+  timeMs: u64,
+});
+export const releaseRequest = struct({ op: u8, coin, payer: publicKey, sinceMs: u64 });
+export const epochRequest = struct({ op: u8, number: u32 });
+export const depositRequest = struct({ op: u8, account: publicKey, paid: paidCoin });
+/** What an assistant authorised, by whose wish, and what made the payer the coin's holder. */
+export const grant = struct({ held: paidCoin, wish, auth: authStatement });
+export type Grant = Holds<typeof grant>;
+export const showRequest = struct({ op: u8, grant });
+
+export const buyBody = struct({
+  op: u8,
+  assistants: u8,
+  coins: countedList(u8, struct({ exponent: u8, holder: publicKey })),
+});
+export const boughtReply = struct({ coins: countedList(u8, paidCoin) });
+/** An assistant says where it is asked. */
+export const assistBody = struct({ op: u8, at: endpointField });
+/** Authorisations of its own that it must show the grounds of. */
+export const assistReply = struct({ wanted: countedList(u16, authStatement) });
+export const accountMessage = struct({ op: u8, envelope: sizedBytes(u16) });
