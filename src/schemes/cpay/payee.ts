@@ -1,6 +1,7 @@
 import { equalBytes } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { coinsPerPaymentMax } from '../../payment/denominations.ts';
+import { IdleDeposit } from '../../payment/idle-deposit.ts';
 import { OneTimeKeys } from '../../payment/one-time-keys.ts';
 import type {
   Outcome,
@@ -30,6 +31,7 @@ import type { CPaySetup } from './setup.ts';
 export class CPayPayee implements Payee {
   readonly #setup: CPaySetup;
   readonly #signer: PayeeSigner;
+  readonly #idle: IdleDeposit;
   readonly #purse: CPayPurse;
   readonly #dealings: CPayDealings;
   readonly #keys: OneTimeKeys;
@@ -40,6 +42,7 @@ export class CPayPayee implements Payee {
     this.#setup = setup;
     this.#signer = signer;
     this.#purse = purse;
+    this.#idle = new IdleDeposit(setup.host.clock, () => this.deposit());
     this.#dealings = new CPayDealings(setup, purse, 'payee');
     this.#keys = new OneTimeKeys(setup.account, 'cpay');
     setup.host.clock.after(0, () => this.#handInLeft());
@@ -81,6 +84,7 @@ export class CPayPayee implements Payee {
 
   ended(session: SessionId): void {
     this.#targets.delete(session);
+    this.#idle.ended(session);
   }
 
   /** Hands all coins in that were earned: a payment to the broker, authorised like any other. */
@@ -130,6 +134,7 @@ export class CPayPayee implements Payee {
     if (!coins.every(paid => isAuthorised(paid, broker.key, rings))) return refused('badSignature');
     const reply = this.#freshTarget();
     this.#targets.set(session, reply);
+    this.#idle.paid(session);
     return {
       kind: 'added',
       value: coins.reduce((sum, { coin }) => sum + coin.value, 0n),

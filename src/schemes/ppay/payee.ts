@@ -1,5 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { coinsPerPaymentMax } from '../../payment/denominations.ts';
+import { IdleDeposit } from '../../payment/idle-deposit.ts';
 import type {
   Outcome,
   Payee,
@@ -28,6 +29,7 @@ import type { PPaySetup } from './setup.ts';
 export class PPayPayee implements Payee {
   readonly #setup: PPaySetup;
   readonly #signer: PayeeSigner;
+  readonly #idle: IdleDeposit;
   readonly #purse: PPayPurse;
   readonly #dealings: Dealings;
   readonly #targets = new Map<SessionId, { readonly nonce: Uint8Array; readonly bytes: Uint8Array }>();
@@ -36,6 +38,7 @@ export class PPayPayee implements Payee {
     this.#setup = setup;
     this.#signer = signer;
     this.#purse = purse;
+    this.#idle = new IdleDeposit(setup.host.clock, () => this.deposit());
     this.#dealings = new Dealings(setup, purse, 'payee');
     for (const { paid } of purse.holdings()) this.#peel(paid);
   }
@@ -62,6 +65,7 @@ export class PPayPayee implements Payee {
     if (target === undefined || !equalBytes(nonce, target.nonce)) return refused('targetOld');
     const fault = this.#faultOf(coins);
     if (fault !== undefined) return refused(fault);
+    this.#idle.paid(session);
     for (const paid of coins) this.#peel(paid);
     return {
       kind: 'added',
@@ -80,6 +84,7 @@ export class PPayPayee implements Payee {
 
   ended(session: SessionId): void {
     this.#targets.delete(session);
+    this.#idle.ended(session);
   }
 
   /** Hands all coins in that are held. */

@@ -1,5 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { coinsPerPaymentMax } from '../../payment/denominations.ts';
+import { IdleDeposit } from '../../payment/idle-deposit.ts';
 import { OneTimeKeys } from '../../payment/one-time-keys.ts';
 import type {
   Outcome,
@@ -28,6 +29,7 @@ import { isBound, nameOf, targetDigest } from './steps.ts';
 export class WhoPayPayee implements Payee {
   readonly #setup: WhoPaySetup;
   readonly #signer: PayeeSigner;
+  readonly #idle: IdleDeposit;
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
   readonly #keys: OneTimeKeys;
@@ -37,6 +39,7 @@ export class WhoPayPayee implements Payee {
     this.#setup = setup;
     this.#signer = signer;
     this.#purse = purse;
+    this.#idle = new IdleDeposit(setup.host.clock, () => this.deposit());
     this.#dealings = new WhoPayDealings(setup, purse, 'payee');
     this.#keys = new OneTimeKeys(setup.account, 'whopay');
     this.renew();
@@ -59,6 +62,7 @@ export class WhoPayPayee implements Payee {
     if (typeof held === 'string') return refused(held);
     const reply = this.#freshTarget();
     this.#targets.set(session, reply);
+    this.#idle.paid(session);
     return {
       kind: 'added',
       value: coins.reduce((sum, { coin }) => sum + coin.value, 0n),
@@ -76,6 +80,7 @@ export class WhoPayPayee implements Payee {
 
   ended(session: SessionId): void {
     this.#targets.delete(session);
+    this.#idle.ended(session);
     this.renew();
   }
 
