@@ -2,6 +2,7 @@ import { OperatorError } from '../base/fault.ts';
 import type { BrokeredOptions, BrokeredScheme } from '../payment/brokered.ts';
 import type { PaymentScheme } from '../payment/scheme.ts';
 import type { Endpoint } from '../ports.ts';
+import { cpay } from './cpay/index.ts';
 import { payword } from './payword/index.ts';
 import { ppay } from './ppay/index.ts';
 import { whopay } from './whopay/index.ts';
