@@ -4,6 +4,7 @@ import { ECPairFactory } from 'ecpair';
 import * as ecc from 'tiny-secp256k1';
 import { assert } from '../base/assert.ts';
 import { ByteWriter, utf8 } from '../base/bytes.ts';
+import { SigningKey } from '../crypto/ecdsa.ts';
 import { base58Check } from './base58.ts';
 
 const ecPair = ECPairFactory(ecc);
@@ -14,8 +15,10 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
+/** @throws for a secret that is not within the order of the curve. */
 export function keyPairFromSecret(secret: Uint8Array): KeyPair {
-  return { secret, publicKey: ecPair.fromPrivateKey(secret, { network: networks.regtest }).publicKey };
+  const { publicKey } = new SigningKey(secret);
+  return { secret, publicKey };
 }
 
 /** In wallet import format, for `importdescriptors` and other wallets. */
@@ -31,6 +34,8 @@ export class HdKey {
   readonly #chainCode: Uint8Array;
   /** Absent for the root of a tree. */
   readonly #born: { readonly parent: HdKey; readonly index: number } | undefined;
+  /** Made once: each child that is not hardened asks for it. */
+  #pair: KeyPair | undefined;
 
   private constructor(extended: Extended, born?: { readonly parent: HdKey; readonly index: number }) {
     this.secret = extended.secret;
@@ -74,7 +79,8 @@ export class HdKey {
   }
 
   keyPair(): KeyPair {
-    return keyPairFromSecret(this.secret);
+    this.#pair ??= keyPairFromSecret(this.secret);
+    return this.#pair;
   }
 
   /** Four bytes by which wallets name a key. spec: bip-0032 (key identifiers) */
