@@ -107,6 +107,8 @@ const usersAddress = '81.1.1.1';
 /** A name of the simulated internet that a BulkServer stands behind. */
 const bulkHost = 'bulk.example';
 const bulkPort = 80;
+/** A node whose disk has broken ends, and begins again after so long. */
+const brokenDownMs = 500;
 
 /** An authority, relays, clients, and programs that use them, in one process and in virtual time. */
 export class PaidNetwork {
@@ -215,6 +217,13 @@ export class PaidNetwork {
     return new Machine(host, this.chain, this.parties, new SimStore(host.node, faults.store), skewMs);
   }
 
+  /** An authority lives as long as its world: nothing breaks its disk. */
+  #authorityMachine(): Machine {
+    const machine = this.#machine('authority', authorityAddress);
+    machine.store.mend();
+    return machine;
+  }
+
   #startWeb(): BulkServer {
     const host = this.network.host('web', { ip: webAddress });
     const server = new BulkServer(host.streams);
@@ -225,7 +234,7 @@ export class PaidNetwork {
   }
 
   #startAuthority(): AuthorityCore {
-    const machine = this.#machine('authority', authorityAddress);
+    const machine = this.#authorityMachine();
     const { host, ports } = machine;
     return host.node.turn(() => {
       const node = simNodeKeys(ports.entropy, 0);
@@ -246,6 +255,7 @@ export class PaidNetwork {
 
   #newRelay(index: number): SimRelay {
     const machine = this.#machine(`relay${index}`, `${11 + index}.1.0.1`);
+    machine.store.onBroken = () => this.restartRelay(index, brokenDownMs);
     return this.#startRelay(index, simNodeKeys(machine.ports.entropy, index + 1), machine);
   }
 
@@ -286,7 +296,9 @@ export class PaidNetwork {
   }
 
   #newClient(index: number): SimClient {
-    return this.#startClient(index, this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`));
+    const machine = this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`);
+    machine.store.onBroken = () => this.restartClient(index, brokenDownMs);
+    return this.#startClient(index, machine);
   }
 
   #startClient(index: number, machine: Machine): SimClient {

@@ -47,8 +47,12 @@ export function drawFaults(entropy: SeededEntropy): Faults {
       segmentBytesMax: armed(() => entropy.between(64, 2_048), calmNetwork.segmentBytesMax),
       splitChance: armed(() => 0.5, calmNetwork.splitChance),
       refuseChance: armed(() => entropy.between(1, 10) / 100, 0),
+      silentDeathChance: armed(() => entropy.between(1, 10) / 10, 0),
     },
-    store: { commitMsMax: armed(() => entropy.between(10, 300), 3) },
+    store: {
+      commitMsMax: armed(() => entropy.between(10, 300), 3),
+      syncFailChance: armed(() => entropy.between(1, 20) / 1_000, 0),
+    },
     resetsPerSecond: armed(() => entropy.between(1, 20) / 10, 0),
     stallsPerSecond: armed(() => entropy.between(1, 20) / 10, 0),
     stallMsMax: 2_000,

@@ -35,6 +35,8 @@ export const poisonByte = 0xdb;
 /** Bytes in front of those delivered, so that a core which takes `.buffer` for the bytes themselves is caught. */
 const leadBytes = 8;
 const nothing = new Uint8Array(0);
+/** What is written and never acknowledged ends a connection after so long. */
+const giveUpUs = 20_000_000;
 
 /**
  * One end of a simulated TCP or TLS connection. Bytes, not messages: what is written in a turn leaves merged, split as
@@ -119,12 +121,17 @@ export class ConnectionEnd {
     }
   }
 
-  /** The process at this end died: its kernel resets the peer. */
-  vanish(): void {
+  /**
+   * The process at this end died: its kernel resets the peer. When the machine died with it (`silently`), nobody tells the
+   * peer, which writes to nowhere until its own kernel gives up.
+   */
+  vanish(silently: boolean): void {
     if (!this.open) return;
     this.#shut();
     this.#outgoing.clear();
-    if (this.#peer?.open) this.#peer.#inbox.replaceWith({ kind: 'closed', why: 'reset' }, this.#latencyUs());
+    if (!this.#peer?.open) return;
+    if (silently) this.#peer.#inbox.replaceWith({ kind: 'closed', why: 'timeout' }, giveUpUs);
+    else this.#peer.#inbox.replaceWith({ kind: 'closed', why: 'reset' }, this.#latencyUs());
   }
 
   /** Nothing leaves here for `ms`. */

@@ -13,6 +13,8 @@ export interface Wire {
   readonly resolveUs: number;
   segmentBytes(): number;
   jitterUs(): number;
+  /** Whether a machine that dies leaves its peers with half-open connections. */
+  diesSilently(): boolean;
   connect(from: SimHost, end: ConnectionEnd, to: Endpoint, roundTrips: number): void;
   lookUp(name: string): readonly ResolvedAddress[];
 }
@@ -122,7 +124,8 @@ export class SimHost implements Machine {
   /** The process dies: peers see their connections reset, listeners are gone, nothing is told to the dead. */
   crash(): void {
     this.node.die();
-    for (const end of [...this.#ends]) end.vanish();
+    const silently = this.#wire.diesSilently();
+    for (const end of [...this.#ends]) end.vanish(silently);
     this.#listeners.clear();
     this.links.forget();
     this.streams.forget();

@@ -19,6 +19,8 @@ export interface NetworkOptions {
   readonly splitChance: number;
   /** Share of connection attempts that are refused. */
   readonly refuseChance: number;
+  /** Share of deaths of which peers hear nothing: their connections are half-open. */
+  readonly silentDeathChance: number;
 }
 
 export const calmNetwork: NetworkOptions = {
@@ -30,6 +32,7 @@ export const calmNetwork: NetworkOptions = {
   segmentBytesMax: 16_384,
   splitChance: 0.05,
   refuseChance: 0,
+  silentDeathChance: 0,
 };
 
 const connectTimeoutUs = 20_000_000;
@@ -104,6 +107,11 @@ export class SimNetwork implements Wire {
   jitterUs(): number {
     const mostUs = Math.round(this.#options.jitterMs * 1_000);
     return mostUs === 0 ? 0 : this.#entropy.below(mostUs + 1);
+  }
+
+  diesSilently(): boolean {
+    const { silentDeathChance } = this.#options;
+    return silentDeathChance > 0 && this.#entropy.chance(silentDeathChance);
   }
 
   segmentBytes(): number {

@@ -55,15 +55,54 @@ describe('the simulated store', () => {
     expect([...survived].sort()).toEqual(['first1', 'first1 x2 y2', 'first1 x3 y2 z3']);
   });
 
-  it('can be told to tear a commit, which shows that a check for whole commits would see it', () => {
-    let torn = 0;
+  it('keeps a commit of many sectors whole or not at all', () => {
+    const sizes = new Set<number>();
     for (let seed = 0; seed < 60; seed++) {
-      const { node, store, put } = storing({ tornCommits: true }, seed);
-      put(1, 'x', 'y');
+      const { node, store } = storing({}, seed);
+      const writes = ['x', 'y', 'z'].map(key => ({ key, value: new Uint8Array(700).fill(7) }));
+      node.turn(() => store.commit(writes, 1));
       node.die();
       store.crash();
-      if (store.durable().size === 1) torn += 1;
+      const durable = [...store.durable().values()];
+      expect(durable.every(value => value.length === 700 && value.every(byte => byte === 7))).toBe(true);
+      sizes.add(durable.length);
     }
-    expect(torn).toBeGreaterThan(0);
+    expect([...sizes].sort()).toEqual([0, 3]);
+  });
+
+  it('breaks when a sync fails or no room is left, answers nothing then, and goes on after a restart', () => {
+    for (const full of [true, false]) {
+      const { world, node, store, answers, put } = storing({ syncFailChance: full ? 0 : 1 });
+      let broken = 0;
+      store.onBroken = () => {
+        broken += 1;
+        node.die();
+        store.crash();
+        store.mend();
+      };
+      if (full) store.fill();
+      put(1, 'a');
+      put(2, 'b');
+      world.runUntilIdle();
+      expect([broken, answers.length]).toEqual([1, 0]);
+      store.attach({ onAnswer: answer => answers.push(answer), onChain: () => {} });
+      put(3, 'c');
+      world.runUntilIdle();
+      expect(answers).toEqual([{ kind: 'stored', ask: 3 }]);
+    }
+  });
+
+  it('does not take what an earlier commit left on the disk for one that was interrupted', () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const { world, node, store, put } = storing({}, seed);
+      for (let ask = 1; ask <= 4; ask++) {
+        put(ask, 'a', 'b');
+        world.runUntilIdle();
+      }
+      put(5, 'a', 'b');
+      node.die();
+      store.crash();
+      expect(['44', '55']).toContain([...store.durable().values()].map(([value]) => value).join(''));
+    }
   });
 });

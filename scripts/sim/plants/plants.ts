@@ -276,4 +276,56 @@ export const plants: readonly Plant[] = [
     replace: 'transaction.locktime = this.terms.refundHeight + 1;',
     breaks: ['I1', 'live'],
   },
+  // Disks
+  {
+    name: 'torn commit taken for a whole one',
+    file: 'src/sim/commit-log.ts',
+    find: 'return equalBytes(head.bytes(checksumBytes), checksum(number, payload)) ? payload : undefined;',
+    replace: 'return payload;',
+    breaks: ['I3', 'I4', 'I5', 'I6', 'I7', 'honest', 'live'],
+  },
+  {
+    name: 'failed sync, or full disk, taken for success',
+    file: 'src/sim/sim-store.ts',
+    find: 'if (this.#full || this.#syncFails()) {',
+    replace:
+      "if (this.#full || this.#syncFails()) { this.#underWay.shift(); this.#handler.onAnswer({ kind: 'stored', ask: commit.ask }); return; } if (this.#broken) {",
+    breaks: ['I3', 'I4', 'I5', 'I6', 'I7', 'honest'],
+  },
+  // Whoever does not keep the rules
+  {
+    name: 'RECEIPTs not held against the own count',
+    file: 'src/payment/payer-session.ts',
+    find: 'if (receipt.balance < own || receipt.balance > own + inFlight)',
+    replace: 'if (receipt.balance < 0n)',
+    breaks: ['I12'],
+  },
+  {
+    name: 'offer taken whoever signed it',
+    file: 'src/schemes/bitcoin-channel/offer-check.ts',
+    find: 'if (!ed25519Verify(wishes.payee, offerDigest(offer), offer.signature))',
+    replace: 'if (offer.signature.length === 0)',
+    breaks: ['I12'],
+  },
+  {
+    name: 'payee that went back paid on',
+    file: 'src/schemes/bitcoin-channel/payer.ts',
+    find: 'if (status.paidSat < channel.acknowledgedSat)',
+    replace: 'if (status.paidSat < 0n)',
+    breaks: ['I12'],
+  },
+  {
+    name: 'payments taken while the channel is frozen',
+    file: 'src/schemes/bitcoin-channel/payee.ts',
+    find: "if (phase === 'frozen')",
+    replace: "if (phase === 'frozen') return undefined; if (phase === 'none')",
+    breaks: ['I10'],
+  },
+  {
+    name: 'contract believed after a reorganisation took it away',
+    file: 'src/bitcoin/channel-machine.ts',
+    find: 'contractHeight: below(state.contractHeight, event.height),',
+    replace: 'contractHeight: state.contractHeight,',
+    breaks: ['I10'],
+  },
 ];

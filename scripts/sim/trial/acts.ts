@@ -13,6 +13,7 @@ export interface DoneAct {
 
 const downMsMax = 3_000;
 const chainDownMsMax = 4_000;
+const diskFullMsMax = 3_000;
 /** Calls at which a node dies: each is a point between two effects of one turn. */
 const cutPoints = ['store write', 'link write', 'chain broadcast', 'chain output', 'stream write', 'after'];
 
@@ -135,6 +136,19 @@ export class Acts {
       node.machine.clock.jumpWall(ms);
       return `${node.machine.host.node.name} by ${ms} ms`;
     },
+    fullDisk: draw => {
+      const node = draw.pick([...this.#network.relays, ...this.#network.clients]);
+      const ms = draw.between(1, diskFullMsMax);
+      this.#network.fillDisk(node, ms);
+      return `that of ${node.machine.host.node.name} for ${ms} ms`;
+    },
+    oldDisk: draw => {
+      const node = draw.pick([...this.#network.relays, ...this.#network.clients]);
+      const { name } = node.machine.host.node;
+      if (this.#network.isDown(node)) return `${name} is down`;
+      return this.#network.putBackDisk(node) ? `${name} gets its old one back` : `a copy of that of ${name}`;
+    },
+    doubleSpend: draw => (this.#network.doubleSpend(draw) ? 'a contract is undone' : 'nobody can'),
   };
 
   #cutPower(draw: SeededEntropy): string {

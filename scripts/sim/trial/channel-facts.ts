@@ -32,6 +32,8 @@ export interface ChannelFacts {
   creditedMsat: bigint;
   /** A block of the best chain has held its contract. */
   confirmed: boolean;
+  /** Its payee, or its payer, was put back to an older state, and lost what came later. */
+  readonly putBack: Set<Role>;
 }
 
 /** All channels of a world, known from what became durable at either end. */
@@ -101,6 +103,7 @@ export class ChannelRegister {
       redeemedMsat: 0n,
       creditedMsat: 0n,
       confirmed: false,
+      putBack: new Set(),
     };
     this.#byId.set(id, facts);
     this.#byOutpoint.set(outpointKey(terms.outpoint), facts);

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../../src/base/bytes.ts';
 import type { Paid, Payee, Payer, PaymentScheme, Redeemed, SessionId } from '../../../src/payment/scheme.ts';
-import type { StoreWrite } from '../../../src/ports.ts';
+import type { ChainEvent, StoreWrite } from '../../../src/ports.ts';
 import type { Role } from '../../../src/schemes/bitcoin-channel/channel-record.ts';
 import {
   payMessage,
@@ -14,9 +14,11 @@ import { type ChannelFacts, ChannelRegister, channelIn, endingOf, nameOf } from 
 import type { RuleBook } from './rule-book.ts';
 import { SecretRules } from './secret-rules.ts';
 
-/** Who took part in a refund race with a handicap: a loss there is a fault of the weather, not of the program. */
+/** What of a trial excuses whom. */
 export interface Weather {
-  /** True when anything hindered that relay, or the chain, at one of these heights. */
+  /** True for a relay whose word means nothing. */
+  lies(relay: number): boolean;
+  /** A loss in a refund race is a fault of the weather, not of the program, when anything hindered that relay, or the chain, at one of these heights. */
   hindered(relay: number, fromHeight: number, toHeight: number): boolean;
 }
 
@@ -29,6 +31,8 @@ export class MoneyRules implements ChainListener {
   readonly #weather: Weather;
   /** Which channel a session at a relay last took a payment of. */
   readonly #carrying = new Map<string, ChannelFacts>();
+  /** Contracts that a relay was told are in a block, by its life and the channel's id: in which. */
+  readonly #heard = new Map<string, { readonly life: string; readonly height: number }>();
 
   constructor(book: RuleBook, chain: () => SimChain, weather: Weather) {
     this.#book = book;
@@ -65,6 +69,14 @@ export class MoneyRules implements ChainListener {
     }
   }
 
+  /** That node's disk holds what it held before: what it has promised since it does not know. */
+  putBack(role: Role, index: number, records: ReadonlyMap<string, Uint8Array>): void {
+    for (const facts of this.channels.all) {
+      if ((role === 'payer' ? facts.payer : facts.payee) === index) facts.putBack.add(role);
+    }
+    this.secrets.stored([...records].map(([key, value]) => ({ key, value })));
+  }
+
   /** A relay adds value to the balance of a circuit. */
   credited(life: string, session: SessionId, msat: bigint): void {
     if (msat === 0n) return;
@@ -78,6 +90,7 @@ export class MoneyRules implements ChainListener {
     }
     facts.creditedMsat += msat;
     const { creditedMsat, payeeDurableSat, redeemedMsat } = facts;
+    if (facts.putBack.size > 0) return;
     this.#book.hold(
       creditedMsat <= redeemedMsat,
       'I7',
@@ -147,13 +160,13 @@ export class MoneyRules implements ChainListener {
       'I1',
       () => `${nameOf(facts)}: ${terms.capacitySat} sat ended as ${payeeSat} + ${payerSat}`,
     );
+    // Who was put back cannot know what it is owed.
+    if (facts.putBack.size > 0) return;
     const owedSat = payments.shares(payeeDurableSat).payeeSat;
     if (how === 'refund') {
-      const { settled } = {
-        settled: this.#weather.hindered(facts.payee ?? 0, terms.refundHeight - 8, height),
-      };
+      const hindered = this.#weather.hindered(facts.payee ?? 0, terms.refundHeight - 8, height);
       this.#book.hold(
-        payeeDurableSat === 0n || settled,
+        payeeDurableSat === 0n || hindered,
         'I6',
         () => `${nameOf(facts)}: refunded with ${payeeDurableSat} sat paid`,
       );
@@ -190,6 +203,13 @@ export class MoneyRules implements ChainListener {
       this.#carrying.set(`${life}/${session}`, facts);
       const paidSat = payMessage.decode(payment)?.paidSat ?? 0n;
       this.#book.hold(
+        this.#heard.has(`${life}/${facts.id}`),
+        'I10',
+        () =>
+          `${nameOf(facts)}: value for a payment on a contract that no block holds, as its payee was told`,
+      );
+      if (facts.putBack.size > 0) return;
+      this.#book.hold(
         facts.payerDurableSat >= paidSat,
         'I4',
         () =>
@@ -212,9 +232,22 @@ export class MoneyRules implements ChainListener {
         return redeemed;
       },
       onAnswer: answer => payee.onAnswer(answer),
-      onChain: event => payee.onChain(event),
+      onChain: event => {
+        this.#hear(life, event);
+        payee.onChain(event);
+      },
       ended: session => payee.ended(session),
     };
+  }
+
+  #hear(life: string, event: ChainEvent): void {
+    if (event.kind === 'paid') {
+      const facts = this.channels.at(event.outpoint);
+      if (facts !== undefined) this.#heard.set(`${life}/${facts.id}`, { life, height: event.height });
+    }
+    if (event.kind !== 'reorg') return;
+    for (const [key, heard] of this.#heard)
+      if (heard.life === life && heard.height > event.height) this.#heard.delete(key);
   }
 
   #payer(payer: Payer): Payer {
@@ -255,7 +288,7 @@ export class MoneyRules implements ChainListener {
     if (target[1] !== targetOp.status) return;
     const status = statusMessage.decode(target);
     const facts = status && this.channels.get(channelIn(target));
-    if (status === undefined || facts === undefined) return;
+    if (status === undefined || facts === undefined || this.#weather.lies(facts.payee ?? 0)) return;
     this.#book.hold(
       facts.payeeDurableSat >= status.paidSat,
       'I3',

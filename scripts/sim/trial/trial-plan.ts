@@ -4,10 +4,14 @@ import { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 
 /**
  * A client that breaks rules: `rider` pays once and goes on, `beggar` does not even wait for that, `forger` sends
- * payments that are worth nothing.
+ * payments that are worth nothing, `spender` spends the coins of its contracts once more.
  */
-const hostileKinds = ['rider', 'beggar', 'forger'] as const;
+const hostileKinds = ['rider', 'beggar', 'forger', 'spender'] as const;
 export type ClientKind = 'honest' | (typeof hostileKinds)[number];
+
+/** A relay that breaks rules until faults stop: it charges each cell twice, or shows targets that are none. */
+const rogueKinds = ['overcharger', 'liar'] as const;
+export type RelayKind = 'honest' | (typeof rogueKinds)[number];
 
 /** What happens in a trial besides the weather, at random times. */
 export const actKinds = [
@@ -24,6 +28,9 @@ export const actKinds = [
   'chainDown',
   'swizzle',
   'clockJump',
+  'fullDisk',
+  'oldDisk',
+  'doubleSpend',
 ] as const;
 export type ActKind = (typeof actKinds)[number];
 
@@ -37,6 +44,8 @@ export interface TrialPlan {
   readonly clients: number;
   /** Of the clients, from the last one on. */
   readonly hostile: readonly ClientKind[];
+  /** Of the relays, from the first one on. */
+  readonly rogues: readonly RelayKind[];
   readonly variant: ContractVariant;
   readonly priceMsatPer2Pow20: bigint;
   readonly window: number;
@@ -72,6 +81,7 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     exits: 2,
     clients,
     hostile: hostileOf(draw, clients),
+    rogues: roguesOf(draw.fork('rogues')),
     variant: draw.pick(['spillman', 'cltv'] as const),
     priceMsatPer2Pow20,
     window: draw.pick([64, 256, 512, 2_048]),
@@ -94,9 +104,18 @@ function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {
   return Array.from({ length: draw.between(1, clients) }, () => draw.pick(hostileKinds));
 }
 
+/** At most one of those that make up a path can be avoided by a client that has few relays to choose from. */
+function roguesOf(draw: SeededEntropy): RelayKind[] {
+  return draw.chance(0.25) ? [draw.pick(rogueKinds)] : [];
+}
+
 /** Segments are small, so that cells come in pieces and more happens between two of them. */
 function frayed(faults: Faults, segmentBytesMax: number): Faults {
   return { ...faults, network: { ...faults.network, segmentBytesMax } };
+}
+
+export function relayKindOf(plan: TrialPlan, relay: number): RelayKind {
+  return plan.rogues[relay] ?? 'honest';
 }
 
 export function kindOf(plan: TrialPlan, client: number): ClientKind {
