@@ -1,4 +1,5 @@
 import { equalBytes } from '../../../src/base/bytes.ts';
+import { pendingRedeemsMax } from '../../../src/base/limits.ts';
 import { ed25519Verify } from '../../../src/crypto/ed25519.ts';
 import type { Paid, PayeeIdentity, Payer } from '../../../src/payment/scheme.ts';
 import {
@@ -11,8 +12,8 @@ import {
 import { channelIn } from './channel-facts.ts';
 import type { RuleBook } from './rule-book.ts';
 
-/** Payments that may follow one that was charged too much: those whose RECEIPT was under way. */
-const paymentsAfterMax = 3;
+/** Payments that may follow what was charged too much: the one whose RECEIPT shows it, and those under way by then. */
+const paymentsAfterMax = 1 + pendingRedeemsMax;
 
 /** Rule I12: whom a payer pays, and whom no longer. */
 export class TrustRules {
