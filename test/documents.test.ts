@@ -6,6 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { relayConfig } from '../relay/config.ts';
 import { buildProgram } from '../scripts/cli-program.ts';
 import { parseNetFile, relaysOf } from '../scripts/net-file.ts';
+import { plants } from '../scripts/sim/plants/plants.ts';
+import { rules } from '../scripts/sim/trial/rule-book.ts';
+import { actKinds } from '../scripts/sim/trial/trial-plan.ts';
 import { exitCode } from '../src/base/fault.ts';
 import { parsePayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc } from '../src/config/torrc.ts';
@@ -95,6 +98,38 @@ describe('README', () => {
     expect(relay.unused).toEqual([]);
     expect(relay.settings).toMatchObject({ nickname: 'alice', priceMsatPer2Pow20: 50_000_000n });
     expect(relay.settings.exitPolicy.exits).toBe(true);
+  });
+});
+
+describe('SECURITY', () => {
+  const security = read('SECURITY.md');
+  const rows = [...security.matchAll(/^\| (\d+) \| .* \| (.*) \|$/gm)].map(([, number, proof]) => ({
+    number: Number(number),
+    proof,
+  }));
+
+  it('says of each of 36 threats what proves that it is met, or that it is not done', () => {
+    expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 36 }, (_, at) => at + 1));
+    const proven = /`[^`]+`|rule I\d+|\*\*not done\*\*/;
+    expect(rows.filter(({ proof }) => !proven.test(proof))).toEqual([]);
+  });
+
+  it('names commands, tests, rules, acts and planted bugs that there are', () => {
+    const names = new Set(buildProgram(() => {}).commands.map(each => each.name()));
+    const commands = [...security.matchAll(/`naulon ([a-z-]+)/g)].map(([, name]) => name);
+    expect(commands.length).toBeGreaterThan(10);
+    expect(commands.filter(name => !names.has(name))).toEqual([]);
+    const files = [...security.matchAll(/`((?:src|relay|client|scripts|test)\/[\w./-]+\.ts)`/g)];
+    expect(files.map(([, file]) => file).filter(file => !existsSync(join(root, file)))).toEqual([]);
+    const named = (pattern: RegExp) => [...security.matchAll(pattern)].map(([, name]) => name);
+    const planted = new Set(plants.map(({ name }) => name));
+    const quoted = rows.flatMap(({ proof }) => [...proof.matchAll(/"([^"]+)"/g)].map(([, name]) => name));
+    expect(quoted.length).toBeGreaterThan(8);
+    expect(quoted.filter(name => !planted.has(name))).toEqual([]);
+    expect(named(/rule (I\d+)/g).filter(name => !(name in rules))).toEqual([]);
+    expect(named(/acts? `(\w+)`/g).filter(name => !(actKinds as readonly string[]).includes(name))).toEqual(
+      [],
+    );
   });
 });
 
