@@ -9,6 +9,9 @@ import type { CPayPurse } from './purse.ts';
 import { epochOf, holdingOf } from './ring.ts';
 import type { CPaySetup } from './setup.ts';
 
+/** How often an assistant at rest asks whether it must show the grounds of something. */
+const askEveryMs = 6 * 3_600_000;
+
 /** A node that takes payments offers the broker to assist, anew in each epoch in which it does, and then assists. */
 export class CPayAssisting implements Party {
   readonly #setup: CPaySetup;
@@ -31,7 +34,7 @@ export class CPayAssisting implements Party {
       rings: this.#dealings.rings,
       ask: (to, request, done) => this.#dealings.ask(to, request, done),
     });
-    host.clock.after(0, () => this.#offer());
+    host.clock.after(0, () => this.#offerForEver());
   }
 
   serve(request: Uint8Array): Served {
@@ -56,6 +59,11 @@ export class CPayAssisting implements Party {
     if (first === undefined) return undefined;
     this.#outcomes.delete(first[0]);
     return { ask: first[0], served: first[1] };
+  }
+
+  #offerForEver(): void {
+    this.#offer();
+    this.#setup.host.clock.after(askEveryMs, () => this.#offerForEver());
   }
 
   #offer(): void {

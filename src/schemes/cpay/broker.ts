@@ -217,7 +217,10 @@ export class CPayBroker implements BrokerSide {
     const proofs = record.seen.flatMap(({ auth: one }, at) =>
       record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
     );
-    const askedSeconds = record.askedSeconds || BigInt(this.#nowSeconds());
+    const before = this.#coins.get(toHex(record.coin.guid));
+    // Whoever signed what is new to us has all the time to answer.
+    const isNews = before === undefined || record.seen.length > before.seen.length;
+    const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
     return this.#convict({ ...record, askedSeconds }, proofs);
   }
 

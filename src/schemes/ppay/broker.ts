@@ -174,7 +174,12 @@ export class PPayBroker implements BrokerSide {
     const reply =
       other === undefined ? undefined : contradictedAnswer.encode({ op: answerOp.contradicted, path: other });
     const claims = withClaim(record, path);
-    const asked = { ...record, claims, askedSeconds: record.askedSeconds || BigInt(this.#nowSeconds()) };
+    const isNews = claims.length > record.claims.length;
+    const asked = {
+      ...record,
+      claims,
+      askedSeconds: isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds,
+    };
     const persist =
       found === undefined
         ? [this.#books.put(serialOf(path), asked)]

@@ -36,6 +36,9 @@ import {
 import type { PPayPurse } from './purse.ts';
 import type { PPaySetup } from './setup.ts';
 
+/** How often an owner at rest asks whether it must say what became of a coin. */
+const askEveryMs = 6 * 3_600_000;
+
 const syncRecord = struct({ last: u64 });
 
 /**
@@ -63,6 +66,7 @@ export class PPayOwner implements Party {
     for (const [, path] of this.#told.entries()) this.#learn(path);
     this.#errands = new Errands(setup.host, 'ppay/errand/sync/', (_errand, news) => this.#onSync(news));
     if (this.#errands.size === 0) this.#sync();
+    this.#askLater();
   }
 
   serve(request: Uint8Array): Served {
@@ -103,9 +107,21 @@ export class PPayOwner implements Party {
     return { kind: 'reply', reply, persist: [] };
   }
 
+  #askLater(): void {
+    this.#setup.host.clock.after(askEveryMs, () => {
+      this.#ask();
+      this.#askLater();
+    });
+  }
+
+  /** Nothing is answered before the broker has told what it did. */
   #sync(): void {
-    if (this.#errands.size > 0) return;
     this.#synced = false;
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#errands.size > 0) return;
     const { host, account, broker } = this.#setup;
     const body = syncBody.encode({ op: accountOp.sync, after: this.#cursor.get('cursor')?.last ?? 0n });
     const envelope = makeAccountRequest(account, host.entropy, body);
@@ -128,7 +144,7 @@ export class PPayOwner implements Party {
     }
     writes.push(this.#cursor.put('cursor', { last: reply.last }));
     if (reply.paths.length === 0) this.#synced = true;
-    else this.#setup.host.clock.after(0, () => this.#sync());
+    else this.#setup.host.clock.after(0, () => this.#ask());
     return writes;
   }
 

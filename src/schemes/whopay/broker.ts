@@ -170,7 +170,8 @@ export class WhoPayBroker implements BrokerSide {
       const reply = contradictedAnswer.encode({ op: answerOp.contradicted, step: found.known });
       return { kind: 'reply', reply, persist: this.#convict({ ...record, claims }, found.fraud) };
     }
-    const askedSeconds = record.askedSeconds || BigInt(this.#nowSeconds());
+    const isNews = claims.length > record.claims.length;
+    const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
     const persist = [this.#books.put({ ...record, claims, askedSeconds })];
     return { kind: 'reply', reply: Uint8Array.of(answerOp.undecided), persist };
   }

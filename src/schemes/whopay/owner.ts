@@ -28,6 +28,9 @@ import type { OwnedCoin, WhoPayPurse } from './purse.ts';
 import type { WhoPaySetup } from './setup.ts';
 import { isGenuine, isSameOrder, nameOf, placeOf } from './steps.ts';
 
+/** How often an owner at rest asks whether it must say what became of a coin. */
+const askEveryMs = 6 * 3_600_000;
+
 const syncRecord = struct({ last: u64 });
 
 /**
@@ -55,6 +58,7 @@ export class WhoPayOwner implements Party {
     for (const [, told] of this.#told.entries()) this.#learn(told);
     this.#errands = new Errands(setup.host, 'whopay/errand/sync/', (_errand, told) => this.#onSync(told));
     if (this.#errands.size === 0) this.#sync();
+    this.#askLater();
   }
 
   serve(request: Uint8Array): Served {
@@ -102,9 +106,21 @@ export class WhoPayOwner implements Party {
     return { kind: 'reply', reply, persist: [] };
   }
 
+  #askLater(): void {
+    this.#setup.host.clock.after(askEveryMs, () => {
+      this.#ask();
+      this.#askLater();
+    });
+  }
+
+  /** Nothing is answered before the broker has told what it did. */
   #sync(): void {
-    if (this.#errands.size > 0) return;
     this.#synced = false;
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#errands.size > 0) return;
     const { host, account, broker } = this.#setup;
     const body = syncBody.encode({ op: accountOp.sync, after: this.#cursor.get('cursor')?.last ?? 0n });
     const envelope = makeAccountRequest(account, host.entropy, body);
@@ -126,7 +142,7 @@ export class WhoPayOwner implements Party {
     }
     writes.push(this.#cursor.put('cursor', { last: reply.last }));
     if (reply.news.length === 0) this.#synced = true;
-    else this.#setup.host.clock.after(0, () => this.#sync());
+    else this.#setup.host.clock.after(0, () => this.#ask());
     return writes;
   }
 

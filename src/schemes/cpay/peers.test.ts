@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
+import type { BrokeredNode } from '../../payment/brokered.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { accountNonce } from './dealings.ts';
+import { judge } from './fraud.ts';
+import { cpay } from './index.ts';
+import {
+  type Auth,
+  authoriseRequest,
+  authStatement,
+  depositRequest,
+  epochMs,
+  type PaidCoin,
+  paidCoin,
+  paymentMessage,
+  paymentOp,
+  requestOp,
+  schemeId,
+  targetMessage,
+  wish,
+} from './messages.ts';
+
+const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
+const value = 1_024n;
+const start = 10n ** 9n;
+
+/** Peers that have offered to assist, in an epoch in which they do. */
+function peersOf(seed: string, variant?: string) {
+  const coins = new CoinWorld(cpay, seed);
+  const peers = ['first', 'second', 'third', 'fourth', 'fifth'].map(name => coins.peer(name, variant));
+  coins.world.runFor(epochMs);
+  return { coins, peers };
+}
+
+/** The coins that a peer's disk says it was paid. */
+function heldBy(peer: Peer): readonly PaidCoin[] {
+  return [...peer.process.store.durable()]
+    .filter(([key]) => key.startsWith('cpay/held/'))
+    .map(([, bytes]) => paidCoin.decode(bytes.subarray(0, -32))!);
+}
+
+const targetOf = (peer: Peer) =>
+  targetMessage.decode(peer.process.turn(() => peer.payee.target(peer.at.port)))!;
+
+/** What a holder asks of its assistant: that the coin be that peer's. */
+function request(held: PaidCoin, from: SigningKey, to: Peer, timeMs: bigint): Uint8Array {
+  const { payeeKey, nonce } = targetOf(to);
+  const { guid, payee: payer } = held.auth;
+  const said = wish.sign(from, { guid, payer, payee: payeeKey, nonce });
+  return authoriseRequest.encode({ op: requestOp.authorise, held, wish: said, timeMs });
+}
+
+function nowOf({ world }: CoinWorld): bigint {
+  return BigInt(world.wallStartMs + Math.floor(world.nowUs / 1_000));
+}
+
+/** Who of the peers assists this one now: the one that looks into the coin, which is none. */
+function assistantOf(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, from: Peer): Peer {
+  const worthless = { ...held, coin: { ...held.coin, signature: new Uint8Array(64) } };
+  const asked = (peer: Peer) => from.ask(peer.at, request(worthless, from.account, from, nowOf(coins)));
+  const found = peers.find(peer => asked(peer) === 'badSignature');
+  expect(found).toBeDefined();
+  return found!;
+}
+
+/** An authorisation that its assistant has no business to give. */
+function authBy(assistant: Peer, said: Omit<Auth, 'signatures'>): Auth {
+  const { signature } = authStatement.sign(assistant.account, said);
+  return { ...said, signatures: [{ place: 0, signature }] };
+}
+
+function payWith(to: Peer, paid: PaidCoin): string {
+  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: [paid] });
+  const redeemed = to.take(to.at.port, bytes);
+  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
+}
+
+function convicted(coins: CoinWorld): readonly string[] {
+  return coins.broker.proofs.map(proof => toHex(judge(proof).guilty ?? new Uint8Array(0)));
+}
+
+const keyOf = (peer: { readonly account: SigningKey }) => toHex(peer.account.publicKey);
+
+describe('a coin of CPay goes from peer to peer', () => {
+  it.each(cpay.variants)('without the broker, and is then handed in (%s)', variant => {
+    const { coins, peers } = peersOf(`online ${variant}`, variant);
+    const [payer, relay, other] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    expect(heldBy(relay)[0].auth.signatures).toHaveLength(variant === 'group' ? 2 : 1);
+    const seen = coins.watch();
+    expect(relay.pay(other, value)).toBe(value);
+    expect(deskOf(other).receivedMsat).toBe(value);
+    const payments = seen.filter(pair => !pair.endsWith('> broker'));
+    expect(payments.length).toBeGreaterThan(0);
+    other.do(() => deskOf(other).deposit());
+    expect(coins.broker.balanceOf(other)).toBe(start + value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('through restarts of everybody', () => {
+    const { coins, peers } = peersOf('restarts');
+    const [payer, relay, other, third] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    for (const node of [...peers, coins.broker]) node.restart();
+    coins.settle();
+    expect(relay.pay(other, value)).toBe(value);
+    for (const node of [...peers, coins.broker]) node.restart();
+    coins.settle();
+    expect(other.pay(third, value)).toBe(value);
+    expect(deskOf(third).receivedMsat).toBe(value);
+  });
+
+  it('over a change of assistants, once those before have released it', () => {
+    const { coins, peers } = peersOf('hand-over');
+    const [payer, relay, other] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    for (let more = 0; more < 12; more++) coins.peer(`newcomer ${more}`);
+    coins.world.runFor(2 * epochMs);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('not while its assistant is away, and to the same payee when it is back', () => {
+    const { coins, peers } = peersOf('away');
+    const [payer, relay, other] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    coins.broker.books.set(keyOf(relay), 0n);
+    for (const peer of peers) coins.trouble(peer.at, 'absent');
+    expect(relay.pay(other, value)).toBeTypeOf('string');
+    for (const peer of peers) coins.trouble(peer.at, undefined);
+    coins.world.runFor(epochMs);
+    expect(relay.pay(other, value)).toBe(value);
+  });
+
+  it('in a group while one of its three assistants is away', () => {
+    const { coins, peers } = peersOf('group fault', 'group');
+    const [payer, relay, other] = peers;
+    for (const away of peers.slice(2)) {
+      coins.trouble(away.at, 'absent');
+      expect(payer.pay(relay, value)).toBe(value);
+      expect(relay.pay(other, value)).toBe(value);
+      coins.trouble(away.at, undefined);
+    }
+  });
+
+  it('and in Anonymous CPay shows no assistant who pays or is paid', () => {
+    const { coins, peers } = peersOf('names', 'anonymous');
+    const [payer, relay, other] = peers;
+    payer.pay(relay, value);
+    const said: string[] = [];
+    coins.parties.tap = ({ to, request: asked }) => {
+      if (to !== 'broker') said.push(toHex(asked));
+    };
+    expect(relay.pay(other, value)).toBe(value);
+    expect(said.length).toBeGreaterThan(0);
+    for (const peer of [payer, relay, other]) expect(said.join()).not.toContain(keyOf(peer));
+  });
+});
+
+describe('whoever cheats with coins of CPay', () => {
+  it('as holder that spends one twice, is refused at once', () => {
+    const { coins, peers } = peersOf('double spend');
+    const [payer, relay, other, third] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    expect(relay.ask(assistant.at, request(held, relay.account, other, nowOf(coins)))).not.toBeTypeOf(
+      'string',
+    );
+    expect(relay.ask(assistant.at, request(held, relay.account, third, nowOf(coins)))).toBe('stale');
+    expect(relay.ask(assistant.at, request(held, other.account, third, nowOf(coins)))).toBe('badSignature');
+    for (const peer of peers.filter(each => each !== assistant))
+      expect(relay.ask(peer.at, request(held, relay.account, third, nowOf(coins)))).toBe('badTerms');
+  });
+
+  it('as assistant that authorises one holding to two, is convicted when both hand it in, and assists no more', () => {
+    const { coins, peers } = peersOf('double authorisation');
+    const [payer, relay, other, third] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const auths = [other, third].map(to => {
+      const { payeeKey, nonce } = targetOf(to);
+      const { guid, payee: payer, timeMs } = held.auth;
+      return authBy(assistant, {
+        guid,
+        payer,
+        payee: payeeKey,
+        sinceMs: timeMs,
+        timeMs: nowOf(coins),
+        nonce,
+      });
+    });
+    expect(payWith(other, { coin: held.coin, auth: auths[0] })).toBe('added');
+    expect(payWith(third, { coin: held.coin, auth: auths[1] })).toBe('added');
+    for (const peer of [other, third]) peer.do(() => deskOf(peer).deposit());
+    coins.world.runFor(epochMs);
+    for (const peer of peers) peer.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    expect(
+      [other, third].map(peer => coins.broker.balanceOf(peer) - start).filter(gain => gain === value),
+    ).toHaveLength([other, third].includes(assistant) ? 0 : 1);
+  });
+
+  it('as assistant that authorises what nobody wished, is convicted when it has no grounds to show', () => {
+    const { coins, peers } = peersOf('no grounds');
+    const [payer, relay, other] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const { payeeKey, nonce } = targetOf(other);
+    const { guid, payee, timeMs } = held.auth;
+    // As if the holder had held it since another time.
+    const said = { guid, payer: payee, payee: payeeKey, sinceMs: timeMs + 1n, timeMs: nowOf(coins), nonce };
+    expect(payWith(other, { coin: held.coin, auth: authBy(assistant, said) })).toBe('added');
+    for (const peer of [other, relay]) peer.do(() => deskOf(peer).deposit());
+    coins.broker.tick();
+    for (const peer of peers) peer.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual([]);
+    coins.world.runFor(8 * 86_400_000);
+    coins.broker.tick();
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+  });
+
+  it('by an authorisation of a stranger, or of an assistant of somebody else, is refused', () => {
+    const { coins, peers } = peersOf('wrong assistant');
+    const [payer, relay, other] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const { payeeKey, nonce } = targetOf(other);
+    const { guid, payee, timeMs } = held.auth;
+    const said = { guid, payer: payee, payee: payeeKey, sinceMs: timeMs, timeMs: nowOf(coins), nonce };
+    for (const wrong of peers.filter(peer => peer !== assistant))
+      expect(payWith(other, { coin: held.coin, auth: authBy(wrong, said) })).toBe('badSignature');
+    const dear = { ...held.coin, value: held.coin.value * 2n };
+    expect(payWith(other, { coin: dear, auth: authBy(assistant, said) })).toBe('badSignature');
+    expect(payWith(other, held)).not.toBe('added');
+    const ahead = { ...said, timeMs: nowOf(coins) + 3_600_000n };
+    expect(payWith(other, { coin: held.coin, auth: authBy(assistant, ahead) })).toBe('badTerms');
+  });
+
+  it('by more than is in its account, or by a coin handed in twice, gains nothing', () => {
+    const { coins, peers } = peersOf('overspent');
+    const [payer, relay, other] = peers;
+    expect(payer.pay(relay, start + 1n)).toBe('PAY_NO_FUNDS');
+    expect(payer.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const asThief = depositRequest.encode({
+      op: requestOp.deposit,
+      account: other.account.publicKey,
+      paid: held,
+    });
+    expect(other.ask(coins.broker.at, asThief)).toBe('badTerms');
+    for (let time = 0; time < 3; time++) relay.do(() => deskOf(relay).deposit());
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    expect(accountNonce(relay.account.publicKey)).toHaveLength(16);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('with noise, gets no more than a word', () => {
+    const { coins, peers } = peersOf('noise');
+    const requests = [
+      new Uint8Array(0),
+      ...[1, 2, 3, 4, 5, 6, 9].map(op => Uint8Array.of(op, ...coins.world.entropy.bytes(600))),
+    ];
+    for (const at of [peers[1].at, coins.broker.at])
+      for (const bytes of requests) expect(peers[0].ask(at, bytes)).toBeTypeOf('string');
+  });
+});
