@@ -83,7 +83,7 @@ function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly strin
     type: 'ordinal' as const,
     sort: null,
     title: alongTitle ?? null,
-    axis: { labelAngle: 0, labelLimit: 0 },
+    axis: { labelAngle: crowded(rows) ? -35 : 0, labelLimit: 0 },
   };
   const xOffset = { field: 'by', sort: subjects.filter(subject => present.has(subject)) };
   const y = { type: 'quantitative' as const, title: unit };
@@ -113,4 +113,10 @@ function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly strin
       },
     ],
   };
+}
+
+/** Names that would lie over each other. */
+function crowded(rows: readonly Row[]): boolean {
+  const names = new Set(rows.map(({ along }) => String(along)));
+  return [...names].reduce((length, name) => length + name.length, 0) > 55;
 }

@@ -1,4 +1,5 @@
 import type { Terminal } from '../scripts/terminal.ts';
+import { exitCode } from '../src/base/fault.ts';
 import { barPlot } from './bar-plot.ts';
 import { operationTrial, timeMeasure } from './micro-trials.ts';
 import { PaidRelay } from './paid-relay.ts';
@@ -6,6 +7,7 @@ import { paymentOperations, rawSubject, schemeSubject } from './payment-operatio
 import { redeemAll } from './redeem-load.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
+import { benchSchemes } from './schemes.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
 import { type Measure, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
 
@@ -18,8 +20,14 @@ const measures: Readonly<Record<string, Measure>> = {
   'event loop p99': { unit: 'ms', better: 'less' },
 };
 
+/** Payments over a channel, then every other payment system beside each other; a file of results for each. */
+export async function benchPay(options: BenchOptions, terminal: Terminal): Promise<number> {
+  const code = await benchChannel(options, terminal);
+  return code === exitCode.ok ? benchSchemes(options, terminal) : code;
+}
+
 /** Pay and Redeem against native sign and verify; and how many payments a relay makes durable in a second. */
-export function benchPay(options: BenchOptions, terminal: Terminal): Promise<number> {
+function benchChannel(options: BenchOptions, terminal: Terminal): Promise<number> {
   return runBench('pay', options, terminal, async stage => {
     const { quick = false, repeat } = options;
     const ms = quick ? 100 : 300;

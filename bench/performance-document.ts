@@ -34,6 +34,11 @@ export const sections: readonly { readonly bench: string; readonly title: string
       what: 'What the scheme makes of a signature and its verification, and how many REDEEMs one relay makes durable when many circuits pay at once.',
     },
     {
+      bench: 'schemes',
+      title: 'Payment systems compared',
+      what: 'Every payment system, between peers in virtual time: what a payment costs whom, how the part of the broker grows, when a double spend is found, and who learns what. [SCHEMES.md](SCHEMES.md) holds it against what the paper says.',
+    },
+    {
       bench: 'circuit',
       title: 'Circuits',
       what: 'CREATE2 handshakes at one relay, against the key exchanges that each needs, and what an idle circuit holds.',

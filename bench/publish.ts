@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { GlobalOptions } from '../scripts/global-options.ts';
 import type { Terminal } from '../scripts/terminal.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { schemesDocument } from './market/document.ts';
 import { performanceDocument, sections } from './performance-document.ts';
 import { readResults } from './results-file.ts';
 
@@ -35,6 +36,8 @@ export async function benchReport(
       copyFileSync(join(out, `${bench}.${ending}`), join(docs, folder, `${bench}.${ending}`));
   const file = join(docs, 'PERFORMANCE.md');
   writeFileSync(file, performanceDocument(results, folder));
+  const schemes = results.find(({ bench }) => bench === 'schemes');
+  if (schemes !== undefined) writeFileSync(join(docs, 'SCHEMES.md'), schemesDocument(schemes, folder));
   const missing = sections.filter(section => !found.includes(section)).map(({ bench }) => bench);
   terminal.object({ file, benchmarks: found.map(({ bench }) => bench), missing });
   if (missing.length > 0) terminal.print(`not measured: ${missing.join(', ')}`);

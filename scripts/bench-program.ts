@@ -32,9 +32,10 @@ export function addBench(program: Command, does: Does): void {
     .option('--size <bytes>', 'how much each transfer streams in all', wholeNumber(100_000, 1_000_000_000))
     .addOption(bitcoindOption())
     .action(does(async () => (await import('../bench/tor.ts')).benchTor));
-  measured('pay', 'Pay and Redeem against native sign and verify, durable REDEEMs a second').action(
-    does(async () => (await import('../bench/pay.ts')).benchPay),
-  );
+  measured(
+    'pay',
+    'Pay and Redeem against native sign and verify, durable REDEEMs a second; all payment systems compared',
+  ).action(does(async () => (await import('../bench/pay.ts')).benchPay));
   measured(
     'circuit',
     'CREATE2 handshakes a second, and the memory of idle circuits, at a free and a paid relay',

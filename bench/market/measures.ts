@@ -1,0 +1,38 @@
+import type { Measure } from '../trials.ts';
+import { lessons } from './learned.ts';
+
+const a = (unit: string): Measure => ({ unit, better: 'less' });
+const messages = a('a payment');
+const bytes = a('B a payment');
+const operations = a('a payment');
+const cpu = a('us a payment');
+
+/** What `bench schemes` measures, by name. */
+export const schemeMeasures: Readonly<Record<string, Measure>> = {
+  'payment messages': messages,
+  'payment bytes': bytes,
+  'payment cells': messages,
+  'signatures, payer': operations,
+  'signatures, payee': operations,
+  'signatures, broker': operations,
+  'verifications, payer': operations,
+  'verifications, payee': operations,
+  'verifications, broker': operations,
+  'hashes, payer': operations,
+  'hashes, payee': operations,
+  'hashes, broker': operations,
+  'CPU, payer': cpu,
+  'CPU, payee': cpu,
+  'CPU, broker': cpu,
+  'requests to the broker': messages,
+  'bytes at the broker': bytes,
+  'requests to peers': messages,
+  'requests to the busiest peer': messages,
+  'payments made': { unit: '%', better: 'more' },
+  'caught at once': { unit: '1: yes' },
+  'caught when handed in': { unit: '1: yes' },
+  'double spend caught after': a('s'),
+  'lost to a double spend': a('sat'),
+  'double spend proved': { unit: '1: yes' },
+  ...Object.fromEntries(lessons.map(lesson => [lesson, { unit: '1: learned' }])),
+};
