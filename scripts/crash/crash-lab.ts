@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import type { CircuitReport } from '../../client/circuit-report.ts';
 import { openControl } from '../../client/control-client.ts';
 import { connectThrough } from '../../client/socks-connect.ts';
 import { findBitcoind } from '../../regtest/find-bitcoind.ts';
+import { RunCount } from '../../src/node-io/run-count.ts';
 import { type ClientControl, controlOf } from '../client-control.ts';
 import { download } from '../download.ts';
 import { type LabServer, labUrl, startLabServer } from '../lab-server.ts';
@@ -180,6 +181,7 @@ export class CrashLab {
     mkdirSync(former, { mode: 0o700 });
     writeFileSync(join(former, 'party'), party);
     renameSync(join(dataDir, 'store'), join(former, 'store'));
+    rmSync(new RunCount(dataDir).file, { force: true });
   }
 
   /** Sees to it that the client has coins in blocks for some contracts. */

@@ -1,6 +1,7 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { RunCount } from '../../src/node-io/run-count.ts';
 import { countedTrial } from './counted-trial.ts';
 import type { CrashLab } from './crash-lab.ts';
 import type { Party } from './crash-points.ts';
@@ -59,7 +60,7 @@ const expected: Readonly<Record<Party, RegExp>> = {
   client: /: (\d+ sat were settled, \d+ were paid|the payee has a payment that the payer has not made)$/,
 };
 
-/** A party dies and is given its records of some time ago. */
+/** A party dies and is given its records of some time ago: it refuses them, and loses no more than they lack when it must take them. */
 export async function staleBackup(lab: CrashLab, party: Party, since: Staleness): Problems {
   const node = lab.node(party);
   const store = join(node.dataDir, 'store');
@@ -75,12 +76,21 @@ export async function staleBackup(lab: CrashLab, party: Party, since: Staleness)
     }
     const known = since === 'channel' ? before : lab.receiptedMsat();
     await tryStream(lab, channel);
+    // It runs once more, so that it has seen newer records than those that are put back.
+    await node.kill();
+    await node.start();
     await node.kill();
     rmSync(store, { recursive: true });
     cpSync(backup, store, { recursive: true });
+    const refused = await node.start().then(
+      () => false,
+      error => /is an old copy/.test(String(error)),
+    );
+    // Its owner insists.
+    rmSync(new RunCount(node.dataDir).file);
     // A relay can prove no more than its backup: by so much its owner loses.
     if (party === 'relay') lab.forgetReceipts(known);
-    return [];
+    return refused ? [] : ['it went on with an old copy of its records'];
   }).finally(() => rmSync(backup, { recursive: true, force: true }));
   return problems.filter(problem => !expected[party].test(problem));
 }
