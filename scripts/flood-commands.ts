@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describeEnvironment } from '../bench/environment.ts';
@@ -67,7 +67,7 @@ async function runAll(
     bootstrapSeconds: wanted.includes('slow') ? await lab.bootstrapSeconds() : 0,
   };
   terminal.say(
-    `undisturbed: ${megabytes(quiet.bytesPerSecond)}/s, event loop of guard1 p99 ${quiet.loop.guard1.p99Ms.toFixed(1)} ms`,
+    `undisturbed: ${megabytes(quiet.bytesPerSecond)}/s, event loop of guard1 p99 ${quiet.loop.guard1.p99Ms.toFixed(1)} ms, ${(100 * quiet.cpu.guard1).toFixed(0)} % of a core; ${loadavg()[0].toFixed(1)} processes want this machine's ${stage.environment.cores} cores`,
   );
   const results: FloodResult[] = [];
   for (const name of wanted) {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { residentBytesOf } from '../../bench/process-usage.ts';
+import { cpuSecondsOf, residentBytesOf } from '../../bench/process-usage.ts';
 import type { Stage } from '../../bench/run-bench.ts';
 import type { Endpoint } from '../../src/ports.ts';
 import { type ClientControl, controlOf } from '../client-control.ts';
@@ -41,6 +41,8 @@ export interface Watched {
   /** Most bytes that each node had resident, and what it had before. */
   readonly rssMost: Readonly<Record<string, number>>;
   readonly rssBefore: Readonly<Record<string, number>>;
+  /** Seconds of CPU that each node used in a second. */
+  readonly cpu: Readonly<Record<string, number>>;
 }
 
 /** A paid network with honest clients who go on, whatever is done to it. */
@@ -154,6 +156,8 @@ export class FloodLab {
       const now = rssNow();
       for (const name of nodes) rssMost[name] = Math.max(rssMost[name], now[name]);
     }, rssEveryMs);
+    const cpuNow = () => watched.map(({ process }) => cpuSecondsOf(process.pid));
+    const cpuBefore = cpuNow();
     const began = performance.now();
     const before = this.#honestBytes();
     try {
@@ -163,10 +167,11 @@ export class FloodLab {
     }
     const seconds = (performance.now() - began) / 1_000;
     const bytesPerSecond = (this.#honestBytes() - before) / seconds;
+    const cpu = Object.fromEntries(cpuNow().map((used, at) => [nodes[at], (used - cpuBefore[at]) / seconds]));
     const delays = await Promise.all(
       watched.map(async node => [node.name, await loopDelayOf(node)] as const),
     );
-    return { seconds, bytesPerSecond, loop: Object.fromEntries(delays), rssMost, rssBefore };
+    return { seconds, bytesPerSecond, loop: Object.fromEntries(delays), rssMost, rssBefore, cpu };
   }
 
   /** Seconds that a new client takes until it has built a circuit. */

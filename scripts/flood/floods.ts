@@ -244,7 +244,7 @@ function honest({ bytesPerSecond }: Watched, undisturbed: Undisturbed, lost: num
   ];
 }
 
-function ofVictim({ loop, rssMost, rssBefore }: Watched, victim: string): Figure[] {
+function ofVictim({ loop, rssMost, rssBefore, cpu }: Watched, victim: string): Figure[] {
   const grown = rssMost[victim] - rssBefore[victim];
   const most = (queueCapBytes + rssSlackBytes) / 2 ** 20;
   return [
@@ -254,6 +254,7 @@ function ofVictim({ loop, rssMost, rssBefore }: Watched, victim: string): Figure
       goal: `< ${loopP99MsMax} ms`,
       met: loop[victim].p99Ms < loopP99MsMax,
     },
+    told(`${victim}: of a core`, `${(100 * cpu[victim]).toFixed(0)} %`),
     told(`${victim}: event loop, longest`, `${loop[victim].maxMs.toFixed(0)} ms`),
     {
       what: `${victim}: memory grown by`,
