@@ -45,7 +45,7 @@ export class SocksService {
   }
 
   onAccepted(stream: StreamId, from: Endpoint): void {
-    if (this.#connections.size >= socksConnectionsMax) {
+    if (this.#connections.size >= socksConnectionsMax && !this.#makeRoom()) {
       this.#ports.observer.count('naulon_socks_refused_total');
       this.#ports.streams.close(stream);
       return;
@@ -54,6 +54,16 @@ export class SocksService {
       this.#connections.delete(stream);
     };
     this.#connections.set(stream, new SocksConnection(stream, from, this.#host, this.#ports, forget));
+  }
+
+  /** Whoever has taken longest to say what it wants gives way; false: all have said it. */
+  #makeRoom(): boolean {
+    for (const connection of this.#connections.values()) {
+      if (connection.asked) continue;
+      connection.giveWay();
+      return true;
+    }
+    return false;
   }
 
   onBytes(stream: StreamId, bytes: Uint8Array): void {
@@ -93,6 +103,15 @@ class SocksConnection implements RequestUser {
     this.#ports = ports;
     this.#forget = forget;
     this.#timer = ports.clock.after(socksHandshakeMsMax, () => this.#close());
+  }
+
+  /** It has said what it wants. */
+  get asked(): boolean {
+    return this.#kind !== undefined;
+  }
+
+  giveWay(): void {
+    this.#close();
   }
 
   // From the program

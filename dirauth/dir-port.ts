@@ -41,7 +41,10 @@ export class DirPort {
 
   onAccepted(stream: StreamId, from: Endpoint): void {
     const count = this.#perAddress.get(from.host) ?? 0;
-    if (count >= connectionsPerAddressMax || this.#connections.size >= connectionsMax) {
+    if (
+      count >= connectionsPerAddressMax ||
+      (this.#connections.size >= connectionsMax && !this.#makeRoom())
+    ) {
       this.#port.close(stream);
       return;
     }
@@ -49,6 +52,16 @@ export class DirPort {
     const cancel = this.#clock.after(directoryRequestMsMax, () => this.#close(stream));
     const request = new HttpRequestReader(this.#uploadBytesMax(from.host));
     this.#connections.set(stream, { from: from.host, request, answer: undefined, cancel });
+  }
+
+  /** Whoever has taken longest to ask gives way; false: all are being answered. */
+  #makeRoom(): boolean {
+    for (const [stream, { answer }] of this.#connections) {
+      if (answer !== undefined) continue;
+      this.#close(stream);
+      return true;
+    }
+    return false;
   }
 
   onBytes(stream: StreamId, bytes: Uint8Array): void {

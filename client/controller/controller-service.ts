@@ -106,9 +106,19 @@ export class ControllerService implements StreamService, ControlHost {
     return this.#connections.has(stream);
   }
 
+  /** Whoever has taken longest to authenticate gives way; false: all have. */
+  #makeRoom(): boolean {
+    for (const connection of this.#connections.values()) {
+      if (connection.authenticated) continue;
+      connection.close();
+      return true;
+    }
+    return false;
+  }
+
   onAccepted(stream: StreamId): void {
     const { streams, clock, entropy } = this.#ports;
-    if (this.#connections.size >= controlConnectionsMax) {
+    if (this.#connections.size >= controlConnectionsMax && !this.#makeRoom()) {
       streams.close(stream);
       return;
     }

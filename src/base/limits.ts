@@ -61,7 +61,7 @@ export const wasteCellsPerSecond = 1_000;
 export const wasteCellsBurst = 10_000;
 export const relayWasteFactor = 20;
 /** A CREATE that is refused counts as so many of them. */
-export const refusedCreateWaste = 200;
+export const refusedCreateWaste = 500;
 /** Links whose handshake is not done: a new one takes the place of the one that has taken longest. */
 export const linksUnreadyMax = 1_000;
 /** CREATE cells that wait for their handshakes, over all links: 10 MB. */
@@ -189,7 +189,7 @@ export const directoryStreamsPerMinuteMax = 600;
 
 // SOCKS
 export const socksConnectionsMax = 1_000;
-export const socksHandshakeMsMax = 30_000;
+export const socksHandshakeMsMax = 15_000;
 /**
  * How long a stream whose program sends no more waits for the far side, from the last byte it received. Tor's END closes
  * both directions, so it is sent only when nothing more is expected.

@@ -125,7 +125,8 @@ export class TcpStreams implements StreamPort {
 
   #newServer(accept: (socket: Socket, from: Endpoint) => void): Server {
     const server = createServer({ allowHalfOpen: true });
-    server.maxConnections = socksConnectionsMax;
+    // Who listens keeps to a cap of its own; those that gave way linger for a moment.
+    server.maxConnections = 2 * socksConnectionsMax;
     server.on('connection', socket =>
       accept(socket, { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }),
     );
