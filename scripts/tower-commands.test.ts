@@ -5,18 +5,21 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
+import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { ChannelLab } from '../test/channel-lab.fixture.ts';
+import { fillMempool, smallMempool } from '../test/full-mempool.fixture.ts';
 import { storeRecords } from '../test/stored-records.fixture.ts';
 import { runNaulon } from './naulon.fixture.ts';
 import { naulonFile } from './node-process.ts';
+import { settlementOf } from './settlement.ts';
 
 let root: string;
 let bitcoind: Bitcoind;
 let funds: Funds;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'naulon-tower-test-'));
-  bitcoind = await startBitcoind();
+  bitcoind = await startBitcoind({ args: smallMempool });
   funds = await openFunds(bitcoind);
   writeFileSync(join(root, 'pass'), 'correct horse\n');
   const chain = `chain: {rpc: '${bitcoind.rpcUrl}', cookie: '${bitcoind.cookieFile}'}\n`;
@@ -82,33 +85,6 @@ async function exported(directory: string): Promise<string> {
 }
 
 describe('naulon channel watch', { timeout: 120_000 }, () => {
-  it('settles what a relay earned that never comes back', async () => {
-    const lab = new ChannelLab(bitcoind, funds, {});
-    await lab.fund();
-    const talk = await lab.open();
-    await talk.pay(5_000_000n);
-    const row = lab.row('payee');
-    const relay = await exported(await directoryOf(lab, 'payee'));
-    // The relay is gone for good; its payer would take all back at T.
-    await lab.payeeHost.stop();
-    const tower = new Tower(relay);
-    const { channels } = await tower.until('watching');
-    expect(channels).toMatchObject([{ how: 'payment', paidSat: '6000', actHeight: row.refundHeight - 3 }]);
-    const height = await bitcoind.rpc<number>('getblockcount');
-    await funds.mine(row.refundHeight - 4 - height);
-    expect(await bitcoind.rpc('getrawmempool')).toEqual([]);
-    await funds.mine(1);
-    await tower.until('offered', { txid: row.settlementTxid });
-    await funds.mine(1);
-    await tower.until('spent', { txid: row.settlementTxid });
-    await lab.phase('payer', 'closed');
-    expect(lab.row('payer').ending).toMatchObject({ txid: row.settlementTxid, payeeSat: 6_000n });
-    await funds.mine(5);
-    await tower.until('over');
-    await tower.stop();
-    await lab.payerHost.stop();
-  });
-
   it('is given no key, and opens nothing without the passphrase', async () => {
     const lab = new ChannelLab(bitcoind, funds, {});
     await lab.fund();
@@ -142,5 +118,44 @@ describe('naulon channel watch', { timeout: 120_000 }, () => {
     await funds.mine(1);
     await tower.until('spent', { txid: refundTxid });
     await tower.stop();
+  });
+
+  it('settles what a relay earned that never comes back, and pays from its own wallet where fees are high', async () => {
+    const lab = new ChannelLab(bitcoind, funds, {});
+    await bitcoind.rpc('createwallet', 'tower');
+    const wallet = bitcoind.walletRpc('tower');
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 100_000n);
+    await lab.fund(200_000n);
+    const talk = await lab.open(1_000_000n, 100_000_000n);
+    await talk.pay(59_000_000n);
+    const row = lab.row('payee');
+    const relay = await exported(await directoryOf(lab, 'payee'));
+    // The relay is gone for good; its payer would take all back at T.
+    await lab.payeeHost.stop();
+    const tower = new Tower(relay, '--wallet', 'tower', '--max-fees', '50000');
+    const { channels } = await tower.until('watching');
+    expect(channels).toMatchObject([{ how: 'payment', paidSat: '60000', actHeight: row.refundHeight - 3 }]);
+    const height = await bitcoind.rpc<number>('getblockcount');
+    await funds.mine(row.refundHeight - 5 - height);
+    await fillMempool(bitcoind, funds, 100n);
+    expect(await bitcoind.rpc<number>('getblockcount')).toBe(row.refundHeight - 4);
+    const mine = async (transactions: string[]) =>
+      bitcoind.rpc('generateblock', await funds.address(), transactions);
+    await mine([]);
+    const { feeSat } = await tower.until('raised', { contract: `${row.contractTxid}:0` });
+    const child = await settlementOf(bitcoind.rpc, { txid: row.settlementTxid, index: 2 });
+    expect(child).toMatchObject({ confirmations: 0, feeSat: BigInt(String(feeSat)) });
+    expect(child!.feeSat).toBeGreaterThan(30_000n);
+    await mine([row.settlementTxid, child!.txid]);
+    await tower.until('spent', { txid: row.settlementTxid });
+    await lab.phase('payer', 'closed');
+    expect(lab.row('payer').ending).toMatchObject({ txid: row.settlementTxid, payeeSat: 60_000n });
+    // The child has no other output than the wallet's change, the anchor's 240 sat in it.
+    const left = satoshiOf(await wallet<number>('getbalance'));
+    expect(left).toBe(100_000n + 240n - child!.feeSat);
+    for (let i = 0; i < 5; i++) await mine([]);
+    await tower.until('over');
+    await tower.stop();
+    await lab.payerHost.stop();
   });
 });
