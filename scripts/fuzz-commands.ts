@@ -134,7 +134,7 @@ function writeFailure(failure: FailureFile, folder: string): string {
 
 function replayFile(file: string, terminal: Terminal): number {
   const { target, inputs, seed } = readFailure(file);
-  const failure = replay(targetNamed(target), inputs, seed);
+  const failure = replay(targetNamed(target), inputs, { seed, timed: true });
   terminal.object({ target, inputs: inputs.length, failure: failure ?? null });
   if (failure === undefined) {
     terminal.print(`${target}: all of it is taken well`);

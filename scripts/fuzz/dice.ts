@@ -44,6 +44,15 @@ export class Dice {
     return items[this.below(items.length)];
   }
 
+  shuffled<T>(items: readonly T[]): T[] {
+    const mixed = [...items];
+    for (let at = mixed.length - 1; at > 0; at--) {
+      const other = this.below(at + 1);
+      [mixed[at], mixed[other]] = [mixed[other], mixed[at]];
+    }
+    return mixed;
+  }
+
   bytes(length: number): Uint8Array {
     const drawn = new Uint8Array(length);
     for (let at = 0; at < length; at += 4) {

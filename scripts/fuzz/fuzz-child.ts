@@ -22,6 +22,7 @@ const tell = (news: HuntNews): void => void process.send?.(news);
 
 const result = await hunt(targetNamed(order.target), {
   ...order,
+  timed: true,
   onInput: input => {
     new DataView(head.buffer).setUint32(0, input.length);
     writeSync(journal, head, 0, head.length, 0);

@@ -38,6 +38,8 @@ export interface HuntOptions {
   readonly cases: number;
   /** Whether coverage is counted at the beginning, to choose by it. */
   readonly guided: boolean;
+  /** Whether an input that takes long is a failure: not where nothing may depend on time. */
+  readonly timed: boolean;
   /** Told of each input before it is taken, for whoever may have to end a run that hangs. */
   readonly onInput?: (input: Uint8Array) => void;
   /** Told once in a while of the cases so far. */
@@ -65,8 +67,12 @@ export function hunt(target: FuzzTarget, options: HuntOptions): Promise<HuntResu
 }
 
 /** Takes inputs in order, on a subject that is new. What they bring about, if anything. */
-export function replay(target: FuzzTarget, inputs: readonly Uint8Array[], seed: string): Failure | undefined {
-  const run = new Hunt(target, { seed, cases: Number.POSITIVE_INFINITY, guided: false });
+export function replay(
+  target: FuzzTarget,
+  inputs: readonly Uint8Array[],
+  { seed, timed }: Pick<HuntOptions, 'seed' | 'timed'>,
+): Failure | undefined {
+  const run = new Hunt(target, { seed, timed, cases: Number.POSITIVE_INFINITY, guided: false });
   return run.takeAll(inputs);
 }
 
@@ -100,7 +106,7 @@ class Hunt {
   async run(): Promise<HuntResult> {
     const { cases, onProgress } = this.#options;
     const began = process.cpuUsage();
-    for (const seed of this.#subject.seeds) this.#try(seed);
+    for (const seed of this.#dice.shuffled(this.#subject.seeds)) if (!this.#isDone) this.#try(seed);
     for (let batch = 0; !this.#isDone; batch++) {
       if (batch === guidedBatches) this.#endGuidance();
       this.#runBatch();
@@ -159,7 +165,7 @@ class Hunt {
     const thrown = this.#take(input);
     const ms = performance.now() - began;
     if (thrown !== undefined) this.#blame('crash', thrown, input);
-    else if (ms > this.#worstMs) this.#measure(input);
+    else if (this.#options.timed && ms > this.#worstMs) this.#measure(input);
     if (this.#news) this.#pool.keep(input);
     this.#news = false;
   }
@@ -229,9 +235,10 @@ class Hunt {
 
   /** One input did it; or, when a new subject takes it well, it and those before it. */
   #blame(kind: FailureKind, detail: string, input: Uint8Array): void {
-    const { seed, cases } = this.#options;
+    const { cases } = this.#options;
     // Not in a replay, which would never end.
-    const alone = cases === Number.POSITIVE_INFINITY || replay(this.#target, [input], seed) !== undefined;
+    const alone =
+      cases === Number.POSITIVE_INFINITY || replay(this.#target, [input], this.#options) !== undefined;
     this.#fail(kind, detail, alone ? [input] : this.#history);
   }
 
