@@ -2,7 +2,10 @@
 import { register } from 'node:module';
 import { hookData, type PlantedFault } from './planted-faults.ts';
 
-const [fault, cases] = JSON.parse(process.argv[2]) as [PlantedFault, number];
+/** What to break, and how many cases may pass until that is found. */
+export type PlantOrder = readonly [fault: PlantedFault, cases: number];
+
+const [fault, cases] = JSON.parse(process.argv[2]) as PlantOrder;
 register('../sim/plants/plant-hooks.js', import.meta.url, { data: hookData(fault) });
 
 // After the hooks, so that they see what it imports.

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Failure } from './hunt.ts';
+import type { PlantOrder } from './plant-child.ts';
 import { type PlantedFault, plantedFaults } from './planted-faults.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -11,7 +12,8 @@ const casesMax = 15_000;
 
 async function huntFor(fault: PlantedFault): Promise<Failure | null> {
   const child = `${root}dist/scripts/fuzz/plant-child.js`;
-  const { stdout } = await promisify(execFile)(process.execPath, [child, JSON.stringify([fault, casesMax])], {
+  const order: PlantOrder = [fault, casesMax];
+  const { stdout } = await promisify(execFile)(process.execPath, [child, JSON.stringify(order)], {
     maxBuffer: 64 * 1024 * 1024,
   });
   return JSON.parse(stdout) as Failure | null;
