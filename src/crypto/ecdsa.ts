@@ -75,3 +75,8 @@ export function verifyDigest(publicKey: Uint8Array, digest: Uint8Array, signatur
     return false;
   }
 }
+
+/** 32 bytes that the holders of two keys both come to, and nobody else. @param publicKey 33 bytes that spell a point. */
+export function sharedSecret(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  return secp256k1.ecdh(publicKey, secret);
+}

@@ -89,7 +89,7 @@ export async function brokeredWorld(
     },
     mine: async () => broker.mine(),
     firstMsat: 1_000n,
-    budgetMsat: 20_000_000n,
+    budgetMsat: 2_000_000n,
     beyondMsat: accountSat * 1_000n + 1n,
     held: () => held(payee.process.store.durable()),
     parted: () => parted(payer.process.store.durable()),

@@ -3,12 +3,13 @@ import type { BrokeredOptions, BrokeredScheme } from '../payment/brokered.ts';
 import type { PaymentScheme } from '../payment/scheme.ts';
 import type { Endpoint } from '../ports.ts';
 import { cpay } from './cpay/index.ts';
+import { p2pNetpay } from './p2p-netpay/index.ts';
 import { payword } from './payword/index.ts';
 import { ppay } from './ppay/index.ts';
 import { whopay } from './whopay/index.ts';
 
 /** All payment systems that a broker stands behind. */
-export const brokeredSchemes: readonly BrokeredScheme[] = [payword, ppay, whopay, cpay];
+export const brokeredSchemes: readonly BrokeredScheme[] = [payword, p2pNetpay, ppay, whopay, cpay];
 
 /** Undefined: there is none of that name, or it has no broker. */
 export function brokeredScheme(name: string): BrokeredScheme | undefined {

@@ -1,0 +1,184 @@
+import { equalBytes, utf8 } from '../../base/bytes.ts';
+import { sha256 } from '../../crypto/sha.ts';
+import type { BrokeredOptions } from '../../payment/brokered.ts';
+import { leadsTo } from '../../payment/hash-chain.ts';
+import type {
+  Outcome,
+  Payee,
+  PayeeSigner,
+  PaymentStatusName,
+  Redeemed,
+  SchemeHost,
+  SessionId,
+  Value,
+} from '../../payment/scheme.ts';
+import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
+import {
+  handOverReply,
+  handOverRequest,
+  operation,
+  payMessage,
+  schemeId,
+  targetBody,
+  targetMessage,
+  targetTag,
+  visitMessage,
+} from './messages.ts';
+import { isGenuine, isVisit, leadsHere, marginSeconds, secondsOf, stepId } from './terms.ts';
+import type { VendorBooks } from './vendor-books.ts';
+
+type VisitMessage = NonNullable<ReturnType<typeof visitMessage.decode>>;
+
+interface Seat {
+  readonly nonce: Uint8Array;
+  /** The chain that is spent in this session. */
+  at: { readonly id: string; readonly chain: Uint8Array } | undefined;
+}
+
+const noChain = new Uint8Array(16);
+
+/**
+ * The vendor's side: a chain that was spent elsewhere before is taken only with the Index of the vendor that it comes
+ * from, and from there on; that vendor is asked while the payer waits.
+ */
+export class NetpayPayee implements Payee {
+  readonly #host: SchemeHost;
+  readonly #signer: PayeeSigner;
+  readonly #options: BrokeredOptions;
+  readonly #books: VendorBooks;
+  readonly #seats = new Map<SessionId, Seat>();
+  readonly #asked = new Map<AskId, { readonly session: SessionId; readonly message: VisitMessage }>();
+
+  constructor(host: SchemeHost, signer: PayeeSigner, options: BrokeredOptions, books: VendorBooks) {
+    this.#host = host;
+    this.#signer = signer;
+    this.#options = options;
+    this.#books = books;
+  }
+
+  target(session: SessionId): Uint8Array {
+    const { nonce, at } = this.#seat(session);
+    const { account, self, broker } = this.#options;
+    const body = {
+      scheme: schemeId,
+      vendor: account.publicKey,
+      at: self,
+      broker: broker.key,
+      nonce,
+      chain: at?.chain ?? noChain,
+      index: at === undefined ? 0 : (this.#books.indexOf(at.id) ?? 0),
+    };
+    const signature = this.#signer.sign(sha256(utf8(targetTag), targetBody.encode(body)));
+    return targetMessage.encode({ ...body, signature });
+  }
+
+  redeem(session: SessionId, payment: Uint8Array): Redeemed {
+    if (payment[0] !== schemeId) return refused('malformed');
+    if (payment[1] === operation.visit) return this.#visit(session, payment);
+    if (payment[1] !== operation.pay) return refused('malformed');
+    const message = payMessage.decode(payment);
+    if (message === undefined) return refused('malformed');
+    const { at } = this.#seat(session);
+    return at === undefined ? refused('unknownChannel') : this.#advance(session, at.id, message, []);
+  }
+
+  onAnswer(answer: Answer): Outcome<Redeemed> | undefined {
+    if (this.#books.errands.onAnswer(answer) || answer.kind !== 'party') return undefined;
+    const asked = this.#asked.get(answer.ask);
+    if (asked === undefined) return undefined;
+    this.#asked.delete(answer.ask);
+    const { session, message } = asked;
+    if (!this.#seats.has(session)) return undefined;
+    return { session, result: this.#onIndex(session, message, answer.reply) };
+  }
+
+  onChain(_event: ChainEvent): void {}
+
+  /** What was spent here is redeemed, whether or not the chain goes on to somebody else. */
+  ended(session: SessionId): void {
+    const at = this.#seats.get(session)?.at;
+    this.#seats.delete(session);
+    if (at !== undefined) this.#books.redeem(at.id);
+  }
+
+  #seat(session: SessionId): Seat {
+    let seat = this.#seats.get(session);
+    if (seat === undefined) {
+      seat = { nonce: this.#host.entropy.bytes(16), at: undefined };
+      this.#seats.set(session, seat);
+    }
+    return seat;
+  }
+
+  #visit(session: SessionId, payment: Uint8Array): Redeemed {
+    const message = visitMessage.decode(payment);
+    if (message === undefined) return refused('malformed');
+    const fault = this.#judge(session, message);
+    if (fault !== undefined) return refused(fault);
+    const { visit: here, touchstone: stone } = message;
+    const id = stepId(here.chain, here.step);
+    if (this.#books.wasHanded(id)) return refused('unknownChannel');
+    if (this.#books.has(id)) return this.#settleIn(session, message, []);
+    if (here.step === 0) {
+      // The first payment and the stay are one record: a chain that paid nothing is not worth one.
+      if (message.index > 0 && !leadsTo(stone.chain, stone.root, message.word, message.index))
+        return refused('badSignature');
+      return this.#settleIn(session, message, this.#books.enter(stone, here));
+    }
+    const ask = this.#host.newAsk();
+    this.#asked.set(ask, { session, message });
+    const request = handOverRequest.encode(handOverRequest.sign(this.#options.account, { visit: here }));
+    this.#host.parties.ask(message.previous, schemeId, request, ask);
+    return { kind: 'pending', ask };
+  }
+
+  #judge(
+    session: SessionId,
+    { touchstone: stone, visit: here, index }: VisitMessage,
+  ): PaymentStatusName | undefined {
+    if (!equalBytes(here.vendor, this.#options.account.publicKey)) return 'badTerms';
+    if (!equalBytes(here.nonce, this.#seat(session).nonce)) return 'targetOld';
+    if (!isGenuine(stone, this.#options.broker.key) || !isVisit(here, stone)) return 'badSignature';
+    if (secondsOf(this.#host.clock.wallMs()) > stone.expiry - marginSeconds) return 'expired';
+    return index > stone.count ? 'overspent' : undefined;
+  }
+
+  #onIndex(session: SessionId, message: VisitMessage, reply: Uint8Array | undefined): Redeemed {
+    const given = reply === undefined ? undefined : handOverReply.decode(reply);
+    const { touchstone: stone, visit: here } = message;
+    if (given === undefined || !leadsHere(given.index, here)) return refused('partyUnavailable');
+    const { index, word } = given.index;
+    if (index > stone.count || !leadsTo(stone.chain, stone.root, word, index))
+      return refused('partyUnavailable');
+    return this.#settleIn(session, message, this.#books.enter(stone, here, given.index));
+  }
+
+  /** The chain is here: it is the session's, and pays if the message has a word. */
+  #settleIn(session: SessionId, message: VisitMessage, entered: readonly StoreWrite[]): Redeemed {
+    const { chain, step } = message.visit;
+    const seat = this.#seat(session);
+    const id = stepId(chain, step);
+    seat.at = { id, chain };
+    if (message.index > 0) return this.#advance(session, id, message, entered);
+    return added(0n, entered, this.target(session));
+  }
+
+  #advance(
+    session: SessionId,
+    id: string,
+    { index, word }: { readonly index: number; readonly word: Uint8Array },
+    entered: readonly StoreWrite[],
+  ): Redeemed {
+    const advanced = this.#books.advance(id, index, word);
+    if ('fault' in advanced) return refused(advanced.fault);
+    return added(advanced.value, [...entered, ...advanced.persist], this.target(session));
+  }
+}
+
+function added(value: Value, persist: readonly StoreWrite[], reply: Uint8Array): Redeemed {
+  return { kind: 'added', value, persist, reply };
+}
+
+function refused(code: PaymentStatusName): Redeemed {
+  return { kind: 'refused', fault: { code } };
+}

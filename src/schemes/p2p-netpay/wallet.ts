@@ -1,0 +1,185 @@
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { fixedBytes, struct, u8, u32, u64 } from '../../base/struct.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { unseal } from '../../crypto/sealed-to-key.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import type { BrokeredOptions } from '../../payment/brokered.ts';
+import { endpointField } from '../../payment/endpoint-field.ts';
+import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
+import { HashChain } from '../../payment/hash-chain.ts';
+import { RecordBook } from '../../payment/record-book.ts';
+import type { SchemeHost } from '../../payment/scheme.ts';
+import type { Endpoint, StoreWrite } from '../../ports.ts';
+import { boughtReply, brokerOperation, buyBody, schemeId, type Touchstone, touchstone } from './messages.ts';
+import { isGenuine, marginSeconds, nobody, secondsOf } from './terms.ts';
+
+const chainRecord = struct({
+  touchstone,
+  secret: fixedBytes(32),
+  seed: fixedBytes(32),
+  /** 0: it was nowhere yet; 1: it is at `vendor`. */
+  out: u8,
+  step: u32,
+  vendor: fixedBytes(33),
+  at: endpointField,
+  /** Where it was in the step before; zeros at step 0. */
+  from: fixedBytes(33),
+  fromAt: endpointField,
+});
+const sentRecord = struct({ index: u32, unitMsat: u64 });
+const memoRecord = struct({ secret: fixedBytes(32), count: u32, unitMsat: u64 });
+
+/** A chain that was bought, and where it is. */
+export interface OwnChain {
+  readonly touchstone: Touchstone;
+  readonly secret: Uint8Array;
+  readonly seed: Uint8Array;
+  readonly out: number;
+  readonly step: number;
+  readonly vendor: Uint8Array;
+  readonly at: Endpoint;
+  readonly from: Uint8Array;
+  readonly fromAt: Endpoint;
+}
+
+/** Who waits for a purchase: told once, with the chain or with why there is none. */
+export type Waiting = (chain: string | undefined, fault: string | undefined) => void;
+
+/** The e-wallet: chains, how far each was spent and where it is; purchases that survive a crash. */
+export class NetpayWallet {
+  readonly #host: SchemeHost;
+  readonly #options: BrokeredOptions;
+  readonly #chains: RecordBook<OwnChain>;
+  readonly #sent: RecordBook<{ readonly index: number; readonly unitMsat: bigint }>;
+  readonly #words = new Map<string, HashChain>();
+  readonly errands: Errands;
+  /** By hex of the secret of the chain to come. */
+  readonly #waiting = new Map<string, Waiting>();
+  /** In a session. */
+  readonly #used = new Set<string>();
+  /** At a vendor that does not let it go, or that does not take it. */
+  readonly #stuck = new Set<string>();
+
+  constructor(host: SchemeHost, options: BrokeredOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#chains = new RecordBook(host.store, 'p2p-netpay/payer/chain/', chainRecord);
+    this.#sent = new RecordBook(host.store, 'p2p-netpay/payer/sent/', sentRecord);
+    this.errands = new Errands(host, 'p2p-netpay/payer/errand/', (errand, news) => this.#done(errand, news));
+  }
+
+  get(id: string): OwnChain | undefined {
+    return this.#chains.get(id);
+  }
+
+  sentOf(id: string): number {
+    return this.#sent.get(id)?.index ?? 0;
+  }
+
+  wordsOf(id: string): HashChain {
+    const chain = this.#chains.get(id) as OwnChain;
+    const { chain: name, count } = chain.touchstone;
+    const words = this.#words.get(id) ?? new HashChain(name, chain.seed, count);
+    this.#words.set(id, words);
+    return words;
+  }
+
+  /** A free chain that is good for so much more, the one that is at that vendor already first. */
+  choose(vendor: Uint8Array, msat: bigint, jump: number): string | undefined {
+    const now = secondsOf(this.#host.clock.wallMs());
+    const fit = [...this.#chains.entries()].filter(([id, { touchstone: stone }]) => {
+      if (this.#used.has(id) || this.#stuck.has(id)) return false;
+      if (now > stone.expiry - 2 * marginSeconds || msat > stone.unitMsat * BigInt(jump)) return false;
+      return stone.unitMsat * BigInt(stone.count - this.sentOf(id)) >= msat;
+    });
+    const here = fit.find(([, chain]) => chain.out === 1 && equalBytes(chain.vendor, vendor));
+    return (here ?? fit[0])?.[0];
+  }
+
+  /** Takes a chain out of the wallet for a session. */
+  use(id: string): void {
+    this.#used.add(id);
+  }
+
+  release(id: string): void {
+    this.#used.delete(id);
+    this.#words.delete(id);
+  }
+
+  /** It is good for nothing now: what is left of it comes back when it has expired. */
+  giveUp(id: string): void {
+    this.#stuck.add(id);
+    this.release(id);
+  }
+
+  /** The chain goes to that vendor; durable before it is told to. */
+  moveTo(id: string, vendor: Uint8Array, at: Endpoint): StoreWrite {
+    const chain = this.#chains.get(id) as OwnChain;
+    const same = chain.out === 1 && equalBytes(chain.vendor, vendor);
+    if (chain.out === 0 || same) return this.#chains.put(id, { ...chain, out: 1, vendor, at });
+    const { step, vendor: from, at: fromAt } = chain;
+    return this.#chains.put(id, { ...chain, step: step + 1, vendor, at, from, fromAt });
+  }
+
+  spend(id: string, index: number): readonly StoreWrite[] {
+    const { unitMsat } = (this.#chains.get(id) as OwnChain).touchstone;
+    return index > this.sentOf(id) ? [this.#sent.put(id, { index, unitMsat })] : [];
+  }
+
+  /** Asks the broker for a chain, unless one is on its way that nobody waits for. */
+  buy(count: number, unitMsat: bigint, waiting: Waiting): void {
+    for (const { memo } of this.errands.underWay) {
+      const asked = memoRecord.decode(memo);
+      if (asked === undefined || asked.count < count || asked.unitMsat !== unitMsat) continue;
+      if (this.#waiting.has(toHex(asked.secret))) continue;
+      this.#waiting.set(toHex(asked.secret), waiting);
+      return;
+    }
+    const { entropy } = this.#host;
+    const key = SigningKey.fresh(entropy);
+    const body = buyBody.encode({ operation: brokerOperation.buy, user: key.publicKey, count, unitMsat });
+    const request = makeAccountRequest(this.#options.account, entropy, body);
+    this.#waiting.set(toHex(key.secret), waiting);
+    const memo = memoRecord.encode({ secret: key.secret, count, unitMsat });
+    this.errands.send({ to: this.#options.broker.endpoint, scheme: schemeId, request, memo });
+  }
+
+  #done({ memo }: Errand, news: ErrandNews): ErrandEnd {
+    const asked = memoRecord.decode(memo);
+    if (asked === undefined) return [];
+    const name = toHex(asked.secret);
+    const waiting = this.#waiting.get(name);
+    this.#waiting.delete(name);
+    if ('fault' in news) {
+      waiting?.(undefined, news.fault);
+      return news.fault === 'overspent' ? [] : 'again';
+    }
+    const chain = this.#open(asked, news.reply);
+    if (chain === undefined) {
+      waiting?.(undefined, 'malformed');
+      return 'again';
+    }
+    const id = toHex(chain.touchstone.chain);
+    const write = this.#chains.put(id, chain);
+    waiting?.(id, undefined);
+    return [write];
+  }
+
+  /** The chain that was asked for; undefined when this is none, or another. */
+  #open(
+    asked: { readonly secret: Uint8Array; readonly count: number },
+    reply: Uint8Array,
+  ): OwnChain | undefined {
+    const bought = boughtReply.decode(reply);
+    if (bought === undefined) return undefined;
+    const { touchstone: stone } = bought;
+    const key = new SigningKey(asked.secret);
+    const seed = unseal(key, bought.seed);
+    if (seed?.length !== 32 || !isGenuine(stone, this.#options.broker.key)) return undefined;
+    if (!equalBytes(stone.user, key.publicKey) || stone.count !== asked.count) return undefined;
+    if (!equalBytes(new HashChain(stone.chain, seed, stone.count).root, stone.root)) return undefined;
+    const at = { host: '0.0.0.0', port: 0 };
+    const nowhere = { out: 0, step: 0, vendor: nobody, at, from: nobody, fromAt: at };
+    return { touchstone: stone, secret: asked.secret, seed, ...nowhere };
+  }
+}
