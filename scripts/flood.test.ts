@@ -16,13 +16,13 @@ it('floods a paid network in small, and nothing is had for nothing', async () =>
   const { floods } = JSON.parse(ran.out) as Told;
   expect(floods.map(({ flood }) => flood)).toEqual(['control', 'free']);
   const [control, free] = floods;
-  expect(control.report).toMatchObject({ tries: 20, answered: 20, heard: 0 });
+  expect(control.report).toMatchObject({ tries: 20, heard: 0 });
   expect(free.report).toMatchObject({ connected: 0, least: 64, most: 64 });
   expect(free.report.circuits).toBeGreaterThan(100);
   const safety = /lost|opened|heard|ended|cells of/;
   for (const { figures } of floods)
     for (const { what, met } of figures) if (safety.test(what)) expect([what, met]).toEqual([what, true]);
-}, 120_000);
+}, 240_000);
 
 it('names the floods that there are', async () => {
   const ran = await runNaulon(['flood', 'noah']);
