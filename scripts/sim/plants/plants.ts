@@ -301,20 +301,6 @@ export const plants: readonly Plant[] = [
     breaks: ['I12'],
   },
   {
-    name: 'offer taken whoever signed it',
-    file: 'src/schemes/bitcoin-channel/offer-check.ts',
-    find: 'if (!ed25519Verify(wishes.payee, offerDigest(offer), offer.signature))',
-    replace: 'if (offer.signature.length === 0)',
-    breaks: ['I12'],
-  },
-  {
-    name: 'payee that went back paid on',
-    file: 'src/schemes/bitcoin-channel/payer.ts',
-    find: 'if (status.paidSat < channel.acknowledgedSat)',
-    replace: 'if (status.paidSat < 0n)',
-    breaks: ['I12'],
-  },
-  {
     name: 'payments taken while the channel is frozen',
     file: 'src/schemes/bitcoin-channel/payee.ts',
     find: "if (phase === 'frozen')",
