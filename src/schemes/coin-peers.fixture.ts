@@ -319,15 +319,16 @@ export async function coinKitWorld(scheme: BrokeredScheme, variant?: string): Pr
   const coins = new CoinWorld(scheme, `kit of ${scheme.name}`);
   const identity = new Ed25519Key(new Uint8Array(32).fill(7));
   const made = new Map<string, CoinScheme>();
-  const start = (name: string) => SimProcess.start(coins.world, name, coins.chain, coins.parties);
+  const start = (name: string, port: number) =>
+    SimProcess.start(coins.world, name, coins.chain, coins.parties, { host: '127.0.0.1', port });
   const accounts = {
     payer: new SigningKey(new Uint8Array(32).fill(8)),
     payee: new SigningKey(new Uint8Array(32).fill(9)),
   };
   coins.broker.books.set(toHex(accounts.payer.publicKey), startMsat);
   return {
-    payer: start('payer'),
-    payee: start('payee'),
+    payer: start('payer', 8),
+    payee: start('payee', 9),
     signer: { ed25519: identity.publicKey, sign: message => identity.sign(message) },
     scheme: side => {
       const node = scheme.node({
@@ -346,5 +347,8 @@ export async function coinKitWorld(scheme: BrokeredScheme, variant?: string): Pr
     beyondMsat: startMsat + 1n,
     held: () => made.get('payee')?.desk.receivedMsat ?? 0n,
     parted: () => made.get('payer')?.desk.partedMsat ?? 0n,
+    breakParties: how => {
+      coins.parties.trouble = () => how;
+    },
   };
 }
