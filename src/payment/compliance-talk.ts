@@ -207,6 +207,11 @@ export class Lab {
     return new Talk(this, this.#lastSession, budget);
   }
 
+  /** Several conversations of one payer must not share a session's number. */
+  skipTo(session: SessionId): void {
+    this.#lastSession = session - 1;
+  }
+
   restart(side: SideName): void {
     if (side === 'payer') this.payer = new Side('payer', this.world, this.payer.process.restart());
     else this.payee = new Side('payee', this.world, this.payee.process.restart());
