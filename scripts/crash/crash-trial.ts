@@ -51,9 +51,12 @@ async function startToDie(
 ): Promise<void> {
   await dying.kill();
   if (at.what === 'seed') lab.renewPurse(dying);
-  // A first payment is large, the others follow fast.
-  const paying = /^(payment|REDEEM|RECEIPT)$/.test(at.what);
-  await dying.start({ at, nth: paying ? random.between(1, 12) : 1 });
+  await dying.start({ at, nth: isPayment(at) ? random.between(1, 12) : 1 });
+}
+
+/** A channel gets there many times; the first payment is large, the others follow fast. */
+function isPayment(at: CrashPoint | undefined): boolean {
+  return at !== undefined && /^(payment|REDEEM|RECEIPT)$/.test(at.what);
 }
 
 /** A channel's life while it lasts; whatever fails in it is what a crash does to a life. */
@@ -97,7 +100,8 @@ async function lifeOf(
     return;
   }
   const { circuit, user } = await lab.openCircuit();
-  for (let stream = 0; stream < streams && !isOver(); stream++) await lab.stream(user, streamBytes);
+  for (let stream = 0; !isOver() && (stream < streams || isPayment(at)); stream++)
+    await lab.stream(user, streamBytes);
   const close = async () => void (await (await lab.control()).closeCircuit(circuit.id));
   if (at?.what !== 'settlement with child') {
     await close();
