@@ -42,7 +42,10 @@ export async function flood(options: FloodFlags, terminal: Terminal, names: stri
     defer: stop => void stops.push(stop),
   };
   try {
-    return report(await runAll(wanted, options, stage), terminal);
+    const interrupted = stopping.requested.then((): never => {
+      throw new Error('interrupted');
+    });
+    return report(await Promise.race([runAll(wanted, options, stage), interrupted]), terminal);
   } catch (error) {
     if (signal.aborted) return exitCode.interrupted;
     throw error;

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { AttackNews, AttackOrder, AttackReport } from './attack.ts';
 
+/** An attack that was told to stop and does not is killed. */
+const stopMsMax = 20_000;
+
 /** An attack that goes on in a process of its own, which ends with this one. */
 export interface RunningAttack {
   /** Resolves when it does so in earnest: its connections are open. */
@@ -13,10 +16,14 @@ export interface RunningAttack {
   stop(): Promise<AttackReport>;
 }
 
-export function startAttack(order: AttackOrder): RunningAttack {
+/** @param signal ends it at once, whatever it does. */
+export function startAttack(order: AttackOrder, signal: AbortSignal): RunningAttack {
   const file = fileURLToPath(new URL('./attacker.js', import.meta.url));
   const child = fork(file, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
   const ended = once(child, 'exit');
+  const kill = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  void ended.then(() => signal.removeEventListener('abort', kill));
   let onBegun = (): void => {};
   const done = new Promise<AttackReport>((report, failed) => {
     child.on('message', (news: AttackNews) => {
@@ -35,11 +42,13 @@ export function startAttack(order: AttackOrder): RunningAttack {
     done,
     stop: async () => {
       if (child.connected) child.send('stop');
+      const tooLate = setTimeout(kill, stopMsMax);
       try {
         return await done;
       } finally {
         if (child.connected) child.disconnect();
         await ended;
+        clearTimeout(tooLate);
       }
     },
   };

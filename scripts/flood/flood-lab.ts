@@ -107,6 +107,11 @@ export class FloodLab {
     return lab;
   }
 
+  /** Aborted when somebody wants the floods to end. */
+  get signal(): AbortSignal {
+    return this.#stage.signal;
+  }
+
   node(name: string): NodeState {
     const found = this.#state.nodes.find(node => node.name === name);
     if (found === undefined) throw new Error(`no node is called ${name}`);
@@ -153,6 +158,7 @@ export class FloodLab {
     const rssBefore = rssNow();
     const rssMost = { ...rssBefore };
     const look = setInterval(() => {
+      if (this.signal.aborted || this.ended.length > 0) return;
       const now = rssNow();
       for (const name of nodes) rssMost[name] = Math.max(rssMost[name], now[name]);
     }, rssEveryMs);

@@ -205,7 +205,7 @@ export async function runFlood(
   }: { readonly ms: number; readonly scale: number; readonly undisturbed: Undisturbed },
 ): Promise<FloodResult> {
   const flood = floods[name];
-  const attack = startAttack({ attack: flood.attack, aim: lab.aim(scale) });
+  const attack = startAttack({ attack: flood.attack, aim: lab.aim(scale) }, lab.signal);
   let besides: Readonly<Record<string, number>> = {};
   const besidesOf = async (): Promise<void> => {
     besides = (await flood.besides?.(lab)) ?? {};
