@@ -81,7 +81,7 @@ export class LoosePorts {
       commit: (_writes, ask) => this.#answer(() => this.core.onAnswer({ kind: 'stored', ask })),
     };
     const down = (kind: 'broadcast' | 'output' | 'feerate', ask: AskId): void =>
-      this.#answer(() => this.core.onAnswer({ kind, ask, fault: 'CHAIN_UNAVAILABLE' }));
+      this.#answer(() => this.core.onAnswer({ kind, ask, fault: 'the chain is not there' }));
     this.chain = {
       broadcast: (_transactions, ask) => down('broadcast', ask),
       output: (_outpoint, ask) => down('output', ask),
