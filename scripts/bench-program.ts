@@ -60,7 +60,7 @@ export function addBench(program: Command, does: Does): void {
     .action(does(async () => (await import('../bench/all.ts')).benchAll));
   bench
     .command('report')
-    .description('write docs/PERFORMANCE.md from the results, and keep these beside it')
+    .description('write docs/PERFORMANCE.md and docs/SCHEMES.md from the results, and keep these beside it')
     .option('--out <dir>', 'where the results are', 'results')
     .addOption(docsOption())
     .action(does(async () => (await import('../bench/publish.ts')).benchReport));
