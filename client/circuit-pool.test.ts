@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { ClientLab, type ClientLabOptions } from '../test/client-lab.fixture.ts';
+import type { PayeeIdentity, PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
+import { ClientLab, type ClientLabOptions, credit } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest, type Talk } from '../test/talker.fixture.ts';
 import type { CircuitReport } from './circuit-report.ts';
 
@@ -68,6 +69,43 @@ describe('a circuit', () => {
     early.program.close();
     lab.world.runFor(5_000);
     expect(idsOf(lab)).toContain(early.circuit);
+    late.program.close();
+    lab.world.runFor(5_000);
+    expect(idsOf(lab)).not.toContain(early.circuit);
+    expect(next.program.over).toBe(false);
+  });
+
+  it('takes no new streams when one of its hops cannot be paid for long, and ends with its last', () => {
+    const begun: SessionId[] = [];
+    const ending = new Set<SessionId>();
+    const scheme: PaymentScheme = {
+      ...credit(),
+      payer: host => {
+        const payer = credit().payer(host);
+        const begin = payer.begin.bind(payer);
+        return Object.assign(payer, {
+          begin: (session: SessionId, payee: PayeeIdentity, budget: Value) => {
+            begun.push(session);
+            begin(session, payee, budget);
+          },
+          endsSoon: (session: SessionId) => ending.has(session),
+        });
+      },
+    };
+    const { lab } = startLab({ priceMsatPer2Pow20: 50_000_000n, scheme });
+    const early = open(lab);
+    lab.until(
+      () => circuits(lab).filter(({ state }) => state === 'open').length === 2,
+      'another is built before it is needed',
+    );
+    const late = open(lab);
+    expect([late.circuit, begun.length]).toEqual([early.circuit, 3]);
+    ending.add(begun[1]);
+    const next = open(lab);
+    expect([next.circuit === early.circuit, begun.length]).toEqual([false, 6]);
+    lab.world.runFor(5_000);
+    expect([early.program.over, late.program.over, next.program.over]).toEqual([false, false, false]);
+    early.program.close();
     late.program.close();
     lab.world.runFor(5_000);
     expect(idsOf(lab)).not.toContain(early.circuit);

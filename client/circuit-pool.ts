@@ -213,9 +213,11 @@ export class CircuitPool {
     return exit !== undefined && exitAllows(exit, to) && !notExits.has(toHex(exit.rsaId));
   }
 
+  /** Used for long, given up, or soon without money for a hop: what begins on it now would end with it. */
   #isTooDirty(circuit: ManagedCircuit): boolean {
-    const { dirtySinceMs, retired } = circuit;
-    if (retired || dirtySinceMs === undefined) return retired;
+    const { dirtySinceMs, payments, retired } = circuit;
+    if (retired || payments?.endsSoon) return true;
+    if (dirtySinceMs === undefined) return false;
     return this.#ports.clock.monotonicMs() - dirtySinceMs >= this.#settings.dirtinessMsMax;
   }
 

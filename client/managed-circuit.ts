@@ -48,6 +48,8 @@ export interface CircuitPayments {
   hops(): readonly HopMoney[];
   /** True when every hop is free or has been paid. */
   readonly ready: boolean;
+  /** True when a hop cannot be paid for long any more. */
+  readonly endsSoon: boolean;
 }
 
 /** What one hop has cost, as the client counts. */

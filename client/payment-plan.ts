@@ -129,6 +129,10 @@ class SessionPayments implements CircuitPayments {
     return this.#sessions.every(session => session === undefined || session.payments > 0);
   }
 
+  get endsSoon(): boolean {
+    return this.#sessions.some(session => session?.endsSoon);
+  }
+
   hops(): readonly HopMoney[] {
     return this.#sessions.map((session, hop) => {
       if (session === undefined) return freeHop;

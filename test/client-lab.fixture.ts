@@ -24,6 +24,8 @@ const controlPort = 9_051;
 export interface ClientLabOptions extends Partial<PaidNetworkOptions> {
   readonly pool?: Partial<ClientSettings['pool']>;
   readonly payment?: Partial<ClientSettings['payment']>;
+  /** What the client pays by. */
+  readonly scheme?: PaymentScheme;
   readonly guards?: number;
   readonly distinctSubnets?: boolean;
 }
@@ -144,10 +146,9 @@ export class ClientLab {
   }
 
   #start(): ClientCore {
-    const { pool, payment, guards, distinctSubnets } = this.#options;
+    const { pool, payment, scheme = credit(), guards, distinctSubnets } = this.#options;
     const { host, ports } = this.#machine;
     return host.node.turn(() => {
-      const scheme = credit();
       const settings: ClientSettings = {
         ...defaultClientSettings,
         authorities: [this.network.authority.self],
@@ -183,7 +184,7 @@ export function linesOf(command: Talk): Record<string, unknown>[] {
 }
 
 /** A scheme whose payers own 10 million satoshi each. */
-function credit(): PaymentScheme {
+export function credit(): PaymentScheme {
   return memoryCredit({ purseMsat: 10_000_000_000n, limitMsat: 10_000_000_000n });
 }
 

@@ -99,6 +99,7 @@ function auditedPayer(payer: Payer, audit: Audit): Payer {
     },
     onAnswer: answer => noted(payer.onAnswer(answer), ({ session, result }) => note(session, result)),
     onChain: event => payer.onChain(event),
+    endsSoon: session => payer.endsSoon?.(session) ?? false,
     onRefused: (session, fault) => payer.onRefused(session, fault),
     finish: session => {
       const paid = payer.finish(session);

@@ -144,6 +144,12 @@ export class PayerSession {
     return this.#receiptedMsat;
   }
 
+  /** Nothing new should count on this session: it cannot pay for long any more. */
+  get endsSoon(): boolean {
+    const { payer, id } = this.#options;
+    return payer.endsSoon?.(id) ?? false;
+  }
+
   /** Asks for the first target and pays. */
   start(): void {
     this.#transmit(new Uint8Array(0), { value: 0n, messageId: 0, cellsAfter: 0, sentMs: 0 });

@@ -148,6 +148,8 @@ export interface Payer {
   pay(session: SessionId, target: Uint8Array, value: Value, most?: Value): Paid;
   onAnswer(answer: Answer): Outcome<Paid> | undefined;
   onChain(event: ChainEvent): void;
+  /** True: the session cannot pay for long any more, so that nothing new should count on it. Absent: as long as there is money. */
+  endsSoon?(session: SessionId): boolean;
   /** The payee refused the last payment. */
   onRefused(session: SessionId, fault: PaymentFault): void;
   /** The last message of a session that ends in order (CLOSE), if the scheme has one. */

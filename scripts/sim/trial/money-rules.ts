@@ -273,6 +273,7 @@ export class MoneyRules implements ChainListener {
         return outcome;
       },
       onChain: event => payer.onChain(event),
+      endsSoon: session => payer.endsSoon?.(session) ?? false,
       onRefused: (session, fault) => payer.onRefused(session, fault),
       finish: session => {
         const paid = payer.finish(session);

@@ -58,6 +58,7 @@ export class TrustRules {
         return outcome;
       },
       onChain: event => payer.onChain(event),
+      endsSoon: session => payer.endsSoon?.(session) ?? false,
       onRefused: (session, fault) => payer.onRefused(session, fault),
       finish: session => payer.finish(session),
       ended: session => payer.ended(session),

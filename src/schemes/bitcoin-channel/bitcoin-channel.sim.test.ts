@@ -276,6 +276,18 @@ describe('bitcoin-channel', () => {
     expect(capacities()).toHaveLength(2);
   });
 
+  it('says that a session ends soon while its payee still takes payments', async () => {
+    const lab = new Lab();
+    const talk = await lab.open();
+    const endsSoon = () => lab.payer.side.endsSoon?.(talk.session);
+    lab.mine(lab.row('payer').refundHeight - 25 - lab.chain.height);
+    expect(endsSoon()).toBe(false);
+    lab.mine(1);
+    expect(endsSoon()).toBe(true);
+    lab.mine(11);
+    expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited' });
+  });
+
   it('settles by itself before T', async () => {
     const lab = new Lab();
     const talk = await lab.open();

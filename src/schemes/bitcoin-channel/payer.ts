@@ -42,7 +42,13 @@ import {
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
 import { refundOf } from './own-transactions.ts';
-import { newSession, type OpenWish, refused, type PayingSession as Session } from './paying-session.ts';
+import {
+  endsSoon,
+  newSession,
+  type OpenWish,
+  refused,
+  type PayingSession as Session,
+} from './paying-session.ts';
 import { RefundFees } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
 
@@ -104,6 +110,10 @@ export class ChannelPayer implements Payer {
       default:
         return refused('PAY_BAD_TARGET', 'unknown message');
     }
+  }
+
+  endsSoon(id: SessionId): boolean {
+    return endsSoon(this.#sessions.get(id), this.book.tip);
   }
 
   onAnswer(answer: Answer): Outcome<Paid> | undefined {
@@ -217,6 +227,8 @@ export class ChannelPayer implements Payer {
       refundBlocks: this.#setup.rules.refundBlocks,
     });
     if (fault !== undefined) return refused('PAY_BAD_TARGET', fault);
+    // What a payee wants of a new channel; half of what it is given, lest one that wants much gets one for each stream.
+    session.lateBlocks = Math.min(offer.refundBlocksMin, this.#setup.rules.refundBlocks / 2);
     if (session.channel !== undefined) {
       // The payee has lost the channel, or never had it; what was locked in it comes back at T.
       session.channel.disowned = true;

@@ -35,6 +35,8 @@ export interface PayingSession {
   /** The payee refused; what was signed last was not credited. */
   refused: boolean;
   opened: number;
+  /** So few blocks before T nothing new begins. */
+  lateBlocks: number;
 }
 
 export function newSession(id: SessionId, payee: PayeeIdentity, budget: Value): PayingSession {
@@ -53,7 +55,15 @@ export function newSession(id: SessionId, payee: PayeeIdentity, budget: Value): 
     fundedFromHeight: 0,
     refused: false,
     opened: 0,
+    lateBlocks: 0,
   };
+}
+
+/** True when T is too near for anything new. */
+export function endsSoon(session: PayingSession | undefined, tip: number | undefined): boolean {
+  const channel = session?.channel;
+  if (session === undefined || channel === undefined || tip === undefined) return false;
+  return channel.state.refundHeight - tip <= session.lateBlocks;
 }
 
 export function refused(code: PayFault['code'], detail?: string): Paid {
