@@ -35,7 +35,7 @@ import {
 import {
   type Commitment,
   chainId,
-  chunkWords,
+  chunkMsat,
   countMax,
   hashOf,
   holdSeconds,
@@ -100,14 +100,16 @@ export class PaywordPayer implements Payer {
     const offer = state === undefined ? undefined : this.#offerOf(target, state.payee);
     if (state === undefined || offer === undefined) return refused('PAY_BAD_TARGET');
     if (value === 0n) return { kind: 'ready' };
-    const words = Number((value + unitMsat - 1n) / unitMsat);
-    if (words > jumpMax) return refused('PAY_CHANNEL_SIZE');
     const { chain } = state;
-    if (chain !== undefined && chain.sent + words <= chain.said.count && !this.#ends(chain.said))
-      return this.#send(chain, words);
-    state.asked ??= this.#commit(state, offer, words);
+    if (chain !== undefined && !this.#ends(chain.said)) {
+      const words = wordsFor(value, chain.said.unitMsat);
+      if (words <= jumpMax && chain.sent + words <= chain.said.count) return this.#send(chain, words);
+    }
+    const unit = unitFor(value);
+    const words = wordsFor(value, unit);
     // Whoever asked for less before, and got no answer, may need more now.
-    if (state.asked.said.count < words) state.asked = this.#commit(state, offer, words);
+    const fits = state.asked !== undefined && worthMsat(state.asked.said) >= unit * BigInt(words);
+    if (!fits || state.asked?.said.unitMsat !== unit) state.asked = this.#commit(state, offer, words, unit);
     if (this.#credit !== undefined) {
       const granted = this.#credit.certificateFor(worthMsat(state.asked.said));
       if (granted !== undefined) return this.#open(state, granted, words);
@@ -135,7 +137,8 @@ export class PaywordPayer implements Payer {
 
   ended(session: SessionId): void {
     const chain = this.#sessions.get(session)?.chain;
-    if (chain !== undefined) this.#credit?.release(worthMsat(chain.said) - unitMsat * BigInt(chain.sent));
+    if (chain !== undefined)
+      this.#credit?.release(worthMsat(chain.said) - chain.said.unitMsat * BigInt(chain.sent));
     this.#sessions.delete(session);
   }
 
@@ -156,10 +159,11 @@ export class PaywordPayer implements Payer {
     { budget }: Session,
     offer: { readonly payee: Uint8Array; readonly name: Uint8Array },
     least: number,
+    unit: Value,
   ): NonNullable<Session['asked']> {
     const { entropy, clock } = this.#host;
-    const fits = Number(budget / unitMsat < BigInt(chunkWords) ? budget / unitMsat : BigInt(chunkWords));
-    const count = Math.min(Math.max(fits, least), countMax);
+    const chunk = budget < chunkMsat ? budget : chunkMsat;
+    const count = Math.min(Math.max(Number(chunk / unit), least), countMax);
     const words = new HashChain(offer.name, entropy.bytes(32), count);
     const expiry = secondsOf(clock.wallMs()) + holdSeconds;
     const certified = this.#credit?.backing;
@@ -168,7 +172,7 @@ export class PaywordPayer implements Payer {
       payee: offer.payee,
       name: offer.name,
       root: words.root,
-      unitMsat,
+      unitMsat: unit,
       count,
       expiry: this.#credit === undefined ? expiry : (this.#credit.expiry ?? expiry),
       backing: certified === undefined ? noBacking : hashOf(certified),
@@ -199,13 +203,15 @@ export class PaywordPayer implements Payer {
     if (fault !== undefined || reply === undefined) return refused('PAY_PARTY_UNAVAILABLE', fault);
     if (this.#credit !== undefined) {
       if (!this.#credit.take(reply)) return refused('PAY_PARTY_UNAVAILABLE', 'malformed');
+      if (this.#credit.certificateFor(worthMsat(asked.said)) === undefined)
+        return refused('PAY_NO_FUNDS', 'no more credit');
       // The commitment names the certificate, so it is made anew.
       state.asked = undefined;
       return this.pay(session, waiting.target, waiting.value);
     }
     if (!isBacked(asked.said, true, reply, this.#broker.key))
       return refused('PAY_PARTY_UNAVAILABLE', 'malformed');
-    return this.#open(state, reply, Number((waiting.value + unitMsat - 1n) / unitMsat));
+    return this.#open(state, reply, wordsFor(waiting.value, asked.said.unitMsat));
   }
 
   /** The first payment with a chain, which the broker stands behind now. */
@@ -235,6 +241,17 @@ export class PaywordPayer implements Payer {
     const credit = first ? (this.#credit?.commit(worthMsat(said)) ?? []) : [];
     return { kind: 'send', payment, value: said.unitMsat * BigInt(words), persist: [sent, ...credit] };
   }
+}
+
+/** Value of a word of a new chain: a satoshi, or so many that a payment like this one is no long walk for its payee. */
+function unitFor(value: Value): Value {
+  let unit = unitMsat;
+  while (value > unit * BigInt(jumpMax / 2)) unit *= 2n;
+  return unit;
+}
+
+function wordsFor(value: Value, unit: Value): number {
+  return Number((value + unit - 1n) / unit);
 }
 
 function refused(code: PayFault['code'], detail?: string): Paid {

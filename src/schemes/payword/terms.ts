@@ -7,13 +7,13 @@ import { certificate, commitment, escrow } from './messages.ts';
 export type Commitment = Holds<typeof commitment>;
 export type Certificate = Holds<typeof certificate>;
 
-/** Value of one word: a satoshi, the least that can ever be paid out. */
+/** Least value of one word: a satoshi, the least that can ever be paid out. */
 export const unitMsat = 1_000n;
 /** Words of one chain, and the furthest that one payment may go: a payee hashes so often for whoever sends it bytes. */
 export const countMax = 65_536;
 export const jumpMax = 8_192;
 /** What a chain is good for where the circuit's budget is larger; another follows it. */
-export const chunkWords = 8_192;
+export const chunkMsat = 8_192_000n;
 /** How long commitments, certificates and escrows hold, and how long before their end a payee takes no more. */
 export const holdSeconds = 86_400;
 export const marginSeconds = 3_600;
