@@ -38,6 +38,7 @@ export interface BrokerPorts {
   readonly observer: Observer;
 }
 
+/** What a broker is, whatever it runs on. */
 export interface BrokerSettings {
   /** Signs what is issued; its account is the broker's own. */
   readonly key: SigningKey;

@@ -35,6 +35,7 @@ export function formatProof({ scheme, cheat, parts }: CheatProof): string {
   return `${JSON.stringify({ format, scheme, cheat, parts: parts.map(toHex) }, undefined, 2)}\n`;
 }
 
+/** A file that formatProof wrote; PROOF_MALFORMED for any other. What it proves is the scheme's to say. */
 export function parseProof(text: string): Result<CheatProof> {
   let read: unknown;
   try {

@@ -6,6 +6,7 @@ import { sha256 } from '../crypto/sha.ts';
 export const publicKeyBytes = 33;
 const signatureBytes = 64;
 
+/** What somebody has said, with the 64 bytes by which it is held to that. */
 export type Signed<T> = T & { readonly signature: Uint8Array };
 
 /** Fields and a signature over them, which can be taken for no other kind of statement. */
@@ -18,7 +19,10 @@ export interface Statement<T> extends Struct<Signed<T>> {
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = { readonly [K in keyof F]: Holds<F[K]> };
 
-/** @param kind names the scheme and what is said in it: 'ppay assignment'. The signature is the last 64 bytes. */
+/**
+ * A kind of signed message, ready to be encoded, signed and verified.
+ * @param kind names the scheme and what is said in it: 'ppay assignment'. The signature is the last 64 bytes.
+ */
 export function statement<F extends Fields>(kind: string, fields: F): Statement<Values<F>> {
   type T = Values<F>;
   const domain = utf8(`naulon regtest ${kind} v1\0`);
