@@ -1,23 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-// Through package.json's exports, as built.
-import './scheme-author.fixture.ts';
 
 /** The compiler reads hundreds of files, on a machine that other tests keep busy. */
 const compileMsMax = 120_000;
+const kitMsMax = 120_000;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
@@ -42,14 +34,15 @@ describe('the public API', () => {
 
 describe('the packed package', () => {
   let folder: string;
+  let packed: string;
   let unpacked: string;
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'naulon-package-'));
     const packing = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
     execFileSync('npm', packing, { cwd: root });
-    const [tarball] = readdirSync(folder);
-    execFileSync('tar', ['-xf', tarball], { cwd: folder });
+    [packed] = readdirSync(folder);
+    execFileSync('tar', ['-xf', packed], { cwd: folder });
     unpacked = join(folder, 'package');
     symlinkSync(join(root, 'node_modules'), join(unpacked, 'node_modules'));
   });
@@ -74,25 +67,50 @@ describe('the packed package', () => {
     expect(JSON.parse(run('version', '--json'))).toMatchObject({ naulon: manifest.version });
   });
 
-  it('has types that an author elsewhere can compile against', { timeout: compileMsMax }, () => {
-    const author = join(folder, 'author');
-    mkdirSync(join(author, 'node_modules'), { recursive: true });
-    symlinkSync(unpacked, join(author, 'node_modules', 'naulon'));
-    symlinkSync(join(root, 'node_modules', 'vitest'), join(author, 'node_modules', 'vitest'));
-    const source = join(author, 'scheme.test.mts');
-    copyFileSync(join(root, 'test', 'scheme-author.fixture.ts'), source);
-    const program = ts.createProgram([source], {
-      ...compilerOptions(),
-      rootDir: undefined,
-      outDir: undefined,
-      skipLibCheck: false,
+  describe('in the hands of an author elsewhere', () => {
+    let author: string;
+
+    beforeAll(() => {
+      author = installedExample(join(folder, 'author'), packed, unpacked);
     });
-    const complaints = ts
-      .getPreEmitDiagnostics(program)
-      .map(({ file, messageText }) => [file?.fileName, messageText]);
-    expect(complaints).toEqual([]);
+
+    it('has types that a scheme compiles against', { timeout: compileMsMax }, () => {
+      const { config } = ts.readConfigFile(join(author, 'tsconfig.json'), ts.sys.readFile);
+      const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, author);
+      expect(fileNames).toContain(join(author, 'index.ts'));
+      const complaints = ts
+        .getPreEmitDiagnostics(ts.createProgram(fileNames, options))
+        .map(({ file, messageText }) => [file?.fileName, messageText]);
+      expect(complaints).toEqual([]);
+    });
+
+    it('judges a scheme by the kit, and pays with it for circuits', { timeout: kitMsMax }, async () => {
+      const vitest = join(author, 'node_modules', 'vitest', 'vitest.mjs');
+      const run = promisify(execFile)(process.execPath, [vitest, 'run', '--reporter=json'], { cwd: author });
+      const { success, numPassedTests, numTotalTests } = JSON.parse((await run).stdout);
+      expect({ success, numPassedTests }).toEqual({ success: true, numPassedTests: numTotalTests });
+      expect(numTotalTests).toBeGreaterThan(15);
+    });
   });
 });
+
+/** The example as `npm install` leaves it, with the packed package in place of its tarball. */
+function installedExample(folder: string, packed: string, unpacked: string): string {
+  cpSync(join(root, 'examples', 'tally-scheme'), folder, {
+    recursive: true,
+    filter: file => !file.includes('node_modules'),
+  });
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  expect(dependencies).toEqual({ naulon: `file:../../${packed}` });
+  const modules = join(folder, 'node_modules');
+  mkdirSync(join(modules, '@types'), { recursive: true });
+  symlinkSync(unpacked, join(modules, 'naulon'));
+  for (const [name, version] of Object.entries(devDependencies)) {
+    expect([name, version]).toEqual([name, manifest.devDependencies[name]]);
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  }
+  return folder;
+}
 
 /** The project's own, as TypeScript takes them. */
 function compilerOptions(): ts.CompilerOptions {

@@ -1,0 +1,4 @@
+import { defineConfig } from 'vitest/config';
+
+/** Its own, not that of the repository around it. */
+export default defineConfig({});
