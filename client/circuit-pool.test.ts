@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { receiptMsMax } from '../src/base/limits.ts';
 import type { PayeeIdentity, PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
 import { ClientLab, type ClientLabOptions, credit } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest, type Talk } from '../test/talker.fixture.ts';
@@ -110,6 +111,22 @@ describe('a circuit', () => {
     lab.world.runFor(5_000);
     expect(idsOf(lab)).not.toContain(early.circuit);
     expect(next.program.over).toBe(false);
+  });
+
+  it('ends with the hop named when a hop gives no RECEIPT for long', () => {
+    const schemeFor: ClientLabOptions['schemeFor'] = (_role, index) => ({
+      ...credit(),
+      payee: (host, signer) => {
+        const payee = credit().payee(host, signer);
+        return index < 4 ? payee : Object.assign(payee, { redeem: () => ({ kind: 'pending', ask: 0 }) });
+      },
+    });
+    const { lab } = startLab({ priceMsatPer2Pow20: 50_000_000n, schemeFor });
+    connect(lab);
+    const blames = () =>
+      lab.log.filter(({ fields }) => fields.code === 'CIRCUIT_CHEATED').map(({ fields }) => fields.detail);
+    lab.until(() => blames().length > 0, 'somebody is blamed', 2 * receiptMsMax);
+    expect(blames()[0]).toMatch(/^relay[45]: RECEIPT_LATE$/);
   });
 
   it('that nobody uses is replaced after a while', () => {

@@ -147,6 +147,13 @@ export const paymentAssemblyMsMax = 30_000;
 export const badPaymentsMax = 3;
 /** REDEEMs a circuit may have waiting for the store or the chain; its payer has no more under way. */
 export const pendingRedeemsMax = 8;
+/**
+ * How long a hop may take to answer its payer's oldest REDEEM: far more than a disk, a bitcoind that is given 30 s, or some
+ * parties that are asked one after the other need. Streams stand still meanwhile.
+ */
+export const receiptMsMax = 120_000;
+/** The same for a set-up step: the hop may have to see another block first. One in 160,000 comes after more than two hours. */
+export const setUpReceiptMsMax = 7_200_000;
 /** Refusals in a row after which a payer gives a hop up. */
 export const refusalsMax = 4;
 /** Least window that is chosen from the measured rate: 2 MiB. */

@@ -1,6 +1,12 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { freeCells, pendingRedeemsMax, refusalsMax } from '../base/limits.ts';
+import {
+  freeCells,
+  pendingRedeemsMax,
+  receiptMsMax,
+  refusalsMax,
+  setUpReceiptMsMax,
+} from '../base/limits.ts';
 import { Ring } from '../base/ring.ts';
 import {
   decodeReceipt,
@@ -9,7 +15,7 @@ import {
   fragmentsOf,
   type Receipt,
 } from '../cell/payment-messages.ts';
-import type { Clock } from '../ports.ts';
+import type { Cancel, Clock } from '../ports.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { cellsFor, msatFor, type Price } from './price.ts';
 import {
@@ -39,6 +45,8 @@ export interface PayerSessionHost {
 export type ReceiptFault = Fault<
   | 'RECEIPT_MALFORMED'
   | 'RECEIPT_UNEXPECTED'
+  /** What was sent is not answered. */
+  | 'RECEIPT_LATE'
   /** Another price than the one agreed on. */
   | 'RECEIPT_PRICE'
   /** Cells are missing, or too many, beyond those in flight. */
@@ -72,6 +80,8 @@ interface Sent {
   /** Cells that had passed when its last cell was sent: the hop has counted all of them before it answers. */
   cellsAfter: number;
   sentMs: number;
+  /** How long the hop may take for it. */
+  waitMsMax: number;
 }
 
 /**
@@ -89,6 +99,8 @@ export class PayerSession {
   readonly #sent = new Ring<Sent>(pendingRedeemsMax);
   /** Value of these. */
   #sentMsat = 0n;
+  /** The oldest of these has waited too long. */
+  #late: Cancel | undefined;
   /** What is under way is answered before anything else is sent. */
   #alone = false;
   /** The payment that is being made durable before it is sent. */
@@ -152,7 +164,7 @@ export class PayerSession {
 
   /** Asks for the first target and pays. */
   start(): void {
-    this.#transmit(new Uint8Array(0), { value: 0n, messageId: 0, cellsAfter: 0, sentMs: 0 });
+    this.#transmit(new Uint8Array(0), unsent(0n, receiptMsMax));
   }
 
   /** In place of `start`: takes the scheme's set-up steps, as opening a channel, pays nothing, then calls `done`. */
@@ -183,6 +195,7 @@ export class PayerSession {
     const sent = this.#sent.shift();
     if (sent === undefined || receipt.messageId !== sent.messageId)
       return this.#blame({ code: 'RECEIPT_UNEXPECTED' });
+    this.#awaitOldest();
     const accepted = receipt.status === paymentStatus.ok;
     if (accepted) this.#credit(sent.value);
     const fault = this.#faultOf(receipt, sent, fragmentsOf(added.value.bytes.length));
@@ -218,6 +231,7 @@ export class PayerSession {
   ended(): void {
     if (!this.#alive) return;
     this.#alive = false;
+    this.#late?.();
     this.#options.payer.ended(this.#options.id);
     this.#options.onEnded();
   }
@@ -280,7 +294,7 @@ export class PayerSession {
     }
     const { spending, relay, allowance, commits } = this.#options;
     const { payment, persist, value } = paid;
-    const sent: Sent = { value, messageId: 0, cellsAfter: 0, sentMs: 0 };
+    const sent = unsent(value, value > 0n ? receiptMsMax : setUpReceiptMsMax);
     this.#storing = sent;
     this.#sentMsat += value;
     const writes = [...persist, ...spending.take(relay, allowance, value)];
@@ -306,11 +320,20 @@ export class PayerSession {
     sent.sentMs = clock.monotonicMs();
     this.#alone ||= payer.cumulative !== true || sent.value === 0n;
     assert(this.#sent.push(sent), 'there is room for what is sent');
+    if (this.#sent.length === 1) this.#awaitOldest();
     this.#countBought();
     for (const body of fragment(sent.messageId, payment)) host.sendRedeem(body);
     sent.cellsAfter = this.#cells;
     this.#storing = undefined;
     this.#advance();
+  }
+
+  /** A hop answers one after the other: each has its time from when it is the oldest. */
+  #awaitOldest(): void {
+    this.#late?.();
+    const oldest = this.#sent.peek();
+    this.#late =
+      oldest && this.#options.clock.after(oldest.waitMsMax, () => this.#fail({ code: 'RECEIPT_LATE' }));
   }
 
   /** `spendable` once what is under way is receipted. */
@@ -349,8 +372,7 @@ export class PayerSession {
    */
   #faultOf(receipt: Receipt, sent: Sent, receiptCells: number): ReceiptFault | undefined {
     if (receipt.price !== this.#options.price) return { code: 'RECEIPT_PRICE' };
-    if (receipt.creditedMsat !== this.#receiptedMsat)
-      if (receipt.creditedMsat !== this.#receiptedMsat) return { code: 'RECEIPT_VALUE' };
+    if (receipt.creditedMsat !== this.#receiptedMsat) return { code: 'RECEIPT_VALUE' };
     const own = BigInt(this.spendable + receiptCells);
     const inFlight = BigInt(this.#cells - sent.cellsAfter - receiptCells);
     if (receipt.balance < own || receipt.balance > own + inFlight) return { code: 'RECEIPT_BALANCE' };
@@ -390,6 +412,10 @@ export class PayerSession {
       if (this.#alive) this.#options.host.onFailed(fault);
     });
   }
+}
+
+function unsent(value: Value, waitMsMax: number): Sent {
+  return { value, messageId: 0, cellsAfter: 0, sentMs: 0, waitMsMax };
 }
 
 function least(wanted: Value, left: Value | undefined): Value {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { freeCells, pendingRedeemsMax } from '../base/limits.ts';
+import { freeCells, pendingRedeemsMax, receiptMsMax, setUpReceiptMsMax } from '../base/limits.ts';
 import { fragment } from '../cell/payment-messages.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
 import { noParties } from '../node-io/no-parties.ts';
@@ -400,6 +400,67 @@ test('a hop that takes cells from the balance, or counts value it was not paid, 
   expect(receipts()).toEqual([false]);
   thief.advance(0);
   expect(thief.failed?.code).toBe('RECEIPT_BALANCE');
+});
+
+describe('a hop that withholds its RECEIPT', () => {
+  /** Nothing is blamed until `ms` have passed. */
+  function expectBlame(world: PaidHopWorld, ms: number) {
+    world.advance(ms - 1);
+    world.advance(0);
+    expect(world.failed).toBeUndefined();
+    world.advance(1);
+    world.advance(0);
+    expect(world.failed?.code).toBe('RECEIPT_LATE');
+  }
+
+  test('is blamed for the first question', () => {
+    const world = new PaidHopWorld(1024);
+    world.payer.start();
+    expectBlame(world, receiptMsMax);
+  });
+
+  test('is blamed for the oldest of several payments, and for none that it answers', () => {
+    const world = new PaidHopWorld(16, { scheme: tallyScheme() });
+    world.payer.needs(300);
+    world.payer.start();
+    world.settle();
+    world.advance(10 * setUpReceiptMsMax);
+    for (let i = 0; i < 300; i++) {
+      world.send();
+      world.stepStore();
+    }
+    const { payments } = world.payer;
+    world.advance(receiptMsMax - 1);
+    while (world.payer.payments === payments) {
+      world.stepStore();
+      world.stepToPayee();
+      world.stepToPayer();
+    }
+    expectBlame(world, receiptMsMax);
+  });
+
+  test('has longer for a set-up step, which may wait for the chain', () => {
+    const tally = tallyScheme();
+    const payment = Uint8Array.of(tally.id, 1);
+    const payer: typeof tally.payer = host =>
+      Object.assign(tally.payer(host), { pay: () => ({ kind: 'send', payment, value: 0n, persist: [] }) });
+    const world = new PaidHopWorld(1024, { scheme: { ...tally, payer } });
+    world.payer.start();
+    world.stepToPayee();
+    world.stepToPayer();
+    world.stepStore();
+    expect(world.toPayee.length).toBe(1);
+    expectBlame(world, setUpReceiptMsMax);
+  });
+
+  test('is not blamed once the circuit is gone', () => {
+    const world = new PaidHopWorld(1024);
+    world.payer.start();
+    world.payer.ended();
+    world.advance(receiptMsMax);
+    world.advance(0);
+    expect(world.failed).toBeUndefined();
+  });
 });
 
 test('a payee refuses what is no payment, and ends a circuit that goes on so', () => {
