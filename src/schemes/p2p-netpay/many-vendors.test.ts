@@ -73,6 +73,23 @@ it('spends one chain at many vendors and back again, and each is paid for its ow
   expect(earned).toEqual([72_000n, 25_000n, 35_000n]);
 });
 
+it('is paid for every chain that one session is paid by', async () => {
+  const street = new Street();
+  const lab = street.at(0);
+  lab.skipTo(1);
+  const talk = lab.talk();
+  expect(await talk.pay(10_000n)).toMatchObject({ kind: 'credited', value: 10_000n });
+  // More than the words of that chain are good for.
+  const end = await talk.pay(8_500_000n);
+  expect(end).toMatchObject({ kind: 'credited' });
+  const { value } = end as { readonly value: bigint };
+  expect(value).toBeGreaterThanOrEqual(8_500_000n);
+  talk.lose();
+  street.settle();
+  const account = Buffer.from(street.vendors[0].account.publicKey).toString('hex');
+  expect(street.lab.broker.core.books.balancesMsat.get(account)).toBe(value + 10_000n);
+});
+
 it('pays with another chain where the vendor before is gone', async () => {
   const street = new Street();
   const first = street.at(0);

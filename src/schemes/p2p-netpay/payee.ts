@@ -158,6 +158,8 @@ export class NetpayPayee implements Payee {
     const { chain, step } = message.visit;
     const seat = this.#seat(session);
     const id = stepId(chain, step);
+    // The one before is spent, or too small for what is to come: what it paid is redeemed now, since nothing else ends its stay.
+    if (seat.at !== undefined && seat.at.id !== id) this.#books.redeem(seat.at.id);
     seat.at = { id, chain };
     if (message.index > 0) return this.#advance(session, id, message, entered);
     return added(0n, entered, this.target(session));
