@@ -4,36 +4,53 @@ import { BlockFollower } from './block-follower.ts';
 
 const script = Uint8Array.of(0x51);
 const hashAt = (height: number) => height.toString(16).padStart(64, '0');
+const heightOf = (hash: unknown) => Number.parseInt(hash as string, 16);
+const tipAtStart = 9;
 
-/** A chain whose block 1 pays the script, and that grows when a follower has read its tip. */
-function growingChain() {
-  let tip = 3;
-  const answers: Record<string, (parameter: unknown) => unknown> = {
-    getbestblockhash: () => hashAt(tip),
-    getblockhash: height => hashAt(height as number),
-    getblockheader: hash => {
-      const height = Number.parseInt(hash as string, 16);
-      return { height, previousblockhash: hashAt(height - 1) };
-    },
-    getblock: hash => {
-      const value = Number.parseInt(hash as string, 16) === 1 ? 0.5 : 0;
-      const vout = value === 0 ? [] : [{ value, scriptPubKey: { hex: '51' } }];
-      return { tx: [{ txid: hash, hex: '', vin: [], vout }] };
-    },
+/** A chain whose block 1 pays the script, whose block 8 spends that, and that grows when a follower has read its tip. */
+class GrowingChain {
+  questions = 0;
+  #tip = tipAtStart;
+
+  readonly call = async <T>(method: string, [parameter]: readonly unknown[]): Promise<T> => {
+    this.questions += 1;
+    const answer = this.#answer(method, parameter);
+    if (method === 'getbestblockhash') this.#tip = tipAtStart + 1;
+    return answer as T;
   };
-  const call = async <T>(method: string, [parameter]: readonly unknown[]): Promise<T> => {
-    const answer = answers[method](parameter) as T;
-    if (method === 'getbestblockhash' && tip === 3) tip = 4;
-    return answer;
+
+  #answer(method: string, parameter: unknown): unknown {
+    if (method === 'getbestblockhash') return hashAt(this.#tip);
+    if (method === 'getblockhash') return hashAt(parameter as number);
+    const height = heightOf(parameter);
+    if (method === 'getblockheader') return { height, previousblockhash: hashAt(height - 1) };
+    const vin = height === 8 ? [{ txid: hashAt(1), vout: 0 }] : [];
+    const vout = height === 1 ? [{ value: 0.5, scriptPubKey: { hex: '51' } }] : [];
+    return { tx: [{ txid: hashAt(height), hex: '', vin, vout }] };
+  }
+}
+
+/** All that a follower tells of that chain in its first round, and after how many questions it told it. */
+async function firstRound(): Promise<readonly { readonly event: string; readonly after: number }[]> {
+  const chain = new GrowingChain();
+  const told: { event: string; after: number }[] = [];
+  const tell = ({ kind, height }: ChainEvent) => {
+    told.push({ event: `${kind} ${height}`, after: chain.questions });
   };
-  return call;
+  const poll = async <T>(): Promise<T> => undefined as T;
+  const follower = new BlockFollower(chain.call, poll, tell);
+  follower.watch(script, 0);
+  await follower.next();
+  return told;
 }
 
 it('tells what past blocks hold before it tells of a block that came while it started', async () => {
-  const told: ChainEvent[] = [];
-  const poll = async <T>(): Promise<T> => undefined as T;
-  const follower = new BlockFollower(growingChain(), poll, event => told.push(event));
-  follower.watch(script, 0);
-  await follower.next();
-  expect(told.map(({ kind, height }) => `${kind} ${height}`)).toEqual(['block 3', 'paid 1', 'block 4']);
+  const told = await firstRound();
+  expect(told.map(({ event }) => event)).toEqual(['block 9', 'paid 1', 'spent 8', 'block 10']);
+});
+
+it('tells of a coin in past blocks only when it knows whether a later one has spent it', async () => {
+  const told = await firstRound();
+  const after = (wanted: string) => told.find(({ event }) => event === wanted)?.after;
+  expect(after('paid 1')).toBe(after('spent 8'));
 });

@@ -103,7 +103,7 @@ export class BlockFollower {
       this.#hashes.delete(tip.height - hashesKept);
       this.#tip = tip;
       this.#tell({ kind: 'block', height: tip.height, hash: hashBytes(tip.hash) });
-      this.#tellMoney(block, tip.height, () => true);
+      this.#moneyIn(block, tip.height, () => true, this.#tell);
     }
   }
 
@@ -123,18 +123,23 @@ export class BlockFollower {
     return (await this.#call<Header>('getblockheader', [hash])).height;
   }
 
-  /** Looks through past blocks for scripts that are new; all that wait are looked for together. */
+  /**
+   * Looks through past blocks for scripts that are new; all that wait are looked for together. What was found is told when
+   * all is known: a coin that a later block has spent would else seem to be there meanwhile, for as long as blocks are read.
+   */
   async #scan(upTo: number): Promise<void> {
     if (this.#toScan.size === 0) return;
     const wanted = this.#toScan;
     this.#toScan = new Map();
+    const found: ChainEvent[] = [];
     try {
       const from = Math.max(0, Math.min(...wanted.values()));
       for (let at = from; at <= upTo; at += parallelBlocks) {
         const heights = Array.from({ length: Math.min(parallelBlocks, upTo - at + 1) }, (_, i) => at + i);
         const blocks = await Promise.all(heights.map(height => this.#readBlock(height)));
         blocks.forEach((block, i) => {
-          this.#tellMoney(block, heights[i], script => wanted.has(script));
+          const find = (event: ChainEvent) => void found.push(event);
+          this.#moneyIn(block, heights[i], script => wanted.has(script), find);
         });
       }
     } catch (error) {
@@ -143,6 +148,7 @@ export class BlockFollower {
       }
       throw error;
     }
+    for (const event of found) this.#tell(event);
   }
 
   async #readBlock(height: number): Promise<Block> {
@@ -150,19 +156,25 @@ export class BlockFollower {
     return this.#call<Block>('getblock', [hash, 2]);
   }
 
-  #tellMoney(block: Block, height: number, wanted: (script: string) => boolean): void {
+  /** What a block pays to wanted scripts, and spends of all that is watched. */
+  #moneyIn(
+    block: Block,
+    height: number,
+    wanted: (script: string) => boolean,
+    tell: (event: ChainEvent) => void,
+  ): void {
     for (const transaction of block.tx) {
       for (const { txid, vout } of transaction.vin) {
         const spent = this.#outputs.get(`${txid}:${vout}`);
         if (spent === undefined) continue;
-        this.#tell({ kind: 'spent', outpoint: spent, transaction: hexBytes(transaction.hex), height });
+        tell({ kind: 'spent', outpoint: spent, transaction: hexBytes(transaction.hex), height });
       }
       transaction.vout.forEach(({ value, scriptPubKey }, index) => {
         const script = this.#watched.get(scriptPubKey.hex);
         if (script === undefined || !wanted(scriptPubKey.hex)) return;
         const outpoint = { txid: hashBytes(transaction.txid), index };
         this.#outputs.set(`${transaction.txid}:${index}`, outpoint);
-        this.#tell({ kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height });
+        tell({ kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height });
       });
     }
   }
