@@ -57,9 +57,14 @@ module.exports = {
     forbid('cores-do-no-io', '^(relay|client|dirauth|broker)/[^/]*-core\\.ts$', {
       path: '^src/(node-io|sim|schemes)/',
     }),
-    forbid('programs-stand-alone', '^(relay|client|dirauth|broker)/', {
-      path: '^(relay|client|dirauth|broker)/',
-      pathNot: '^$1/',
+    forbid(
+      'programs-stand-alone',
+      '^(relay|client|dirauth|broker)/',
+      { path: '^(relay|client|dirauth|broker)/', pathNot: '^$1/' },
+      { pathNot: `${tests}|^dirauth/broker-service\\.ts$` },
+    ),
+    forbid('an-authority-mounts-a-broker-alone', '^dirauth/broker-service\\.ts$', {
+      path: '^(relay/|client/|broker/main\\.ts)',
     }),
     forbid('programs-import-no-harness', '^(relay|client|dirauth|broker)/', {
       path: '^(src/sim|regtest|scripts|bench)/',

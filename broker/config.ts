@@ -26,6 +26,9 @@ const schema = z.strictObject({
   schemes: z.array(z.string()).nonempty().optional(),
 });
 
+/** pay.yaml of an authority: what a broker of its own would have in broker.yaml. */
+const mountedSchema = z.strictObject({ broker: schema });
+
 export interface BrokerConfig {
   readonly dataDirectory: string;
   readonly listen: { readonly host: string; readonly port: number };
@@ -36,13 +39,18 @@ export interface BrokerConfig {
 
 /** Throws OperatorError (exit code 2) naming file and option. */
 export function readBrokerConfig(file: string): BrokerConfig {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
-  }
-  const { data_directory, listen, chain, min_confirmations, schemes } = read(file, text);
+  return configOf(file, read(file, schema));
+}
+
+/** The broker that an authority's pay.yaml asks for. Throws as readBrokerConfig does. */
+export function readMountedBroker(file: string): BrokerConfig {
+  return configOf(file, read(file, mountedSchema).broker);
+}
+
+function configOf(
+  file: string,
+  { data_directory, listen, chain, min_confirmations, schemes }: z.output<typeof schema>,
+): BrokerConfig {
   const [host, port] = listen.split(':');
   const unknown = schemes?.find(name => brokeredScheme(name) === undefined);
   if (unknown !== undefined)
@@ -56,7 +64,13 @@ export function readBrokerConfig(file: string): BrokerConfig {
   };
 }
 
-function read(file: string, text: string): z.output<typeof schema> {
+function read<S extends z.ZodType>(file: string, schema: S): z.output<S> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
+  }
   let plain: unknown;
   try {
     plain = parse(text, { maxAliasCount: 100 });
@@ -67,6 +81,10 @@ function read(file: string, text: string): z.output<typeof schema> {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue.code === 'unrecognized_keys')
-    throw new OperatorError('CONFIG_UNKNOWN_OPTION', `${file}: there is no option ${issue.keys[0]}`, 2);
+    throw new OperatorError(
+      'CONFIG_UNKNOWN_OPTION',
+      `${file}: there is no option ${[...issue.path, issue.keys[0]].join('.')}`,
+      2,
+    );
   throw new OperatorError('CONFIG_BAD_VALUE', `${file}: ${issue.path.join('.')}: ${issue.message}`, 2);
 }

@@ -5,11 +5,10 @@ import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
-import { openJsonLog } from '../src/node-io/json-log.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
-import type { Endpoint } from '../src/ports.ts';
+import type { Endpoint, Observer } from '../src/ports.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import type { BrokerConfig } from './config.ts';
 
@@ -26,10 +25,9 @@ export interface RunningBroker {
 export const brokerKeyFile = 'broker.key';
 export const walletSeedFile = 'wallet.key';
 
-/** Wires a broker's core to sockets, disk and chain. Throws OperatorError for what a person can mend. */
-export async function startBroker(config: BrokerConfig): Promise<RunningBroker> {
+/** Wires a broker's core to sockets, disk and chain, whatever program it runs in. Throws OperatorError for what a person can mend. */
+export async function startBroker(config: BrokerConfig, observer: Observer): Promise<RunningBroker> {
   const directory = openDataDirectory(config.dataDirectory);
-  const log = openJsonLog({ name: 'broker', level: 'info', file: undefined });
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
   const key = accountKeyIn(directory, entropy, brokerKeyFile);
@@ -38,13 +36,13 @@ export async function startBroker(config: BrokerConfig): Promise<RunningBroker> 
   const chain = new BitcoindChain({
     url: config.chain.rpc,
     cookieFile: config.chain.cookie,
-    observer: log,
+    observer,
   });
   const parties = new HttpParties();
   const schemes = brokeredSchemes.filter(({ name }) => config.schemes.includes(name));
   const core: BrokerCore = new BrokerCore(
     { key, walletSeed, minConfirmations: config.minConfirmations },
-    { clock, entropy, store, chain, parties, observer: log },
+    { clock, entropy, store, chain, parties, observer },
     schemes,
   );
   store.attach(core);
@@ -53,7 +51,6 @@ export async function startBroker(config: BrokerConfig): Promise<RunningBroker> 
     await Promise.all([parties.stop(), chain.stop()]);
     clock.stop();
     await store.close();
-    log.close();
   };
   try {
     const at = await parties.listen(config.listen);

@@ -3,31 +3,40 @@ import { join } from 'node:path';
 import { OperatorError } from '../src/base/fault.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import { type JsonLogOptions, levelOfTorName, openJsonLog } from '../src/node-io/json-log.ts';
+import { type MountedBroker, mountBroker } from './broker-service.ts';
 import { authorityConfig } from './config.ts';
-import { startAuthority } from './start-authority.ts';
+import { type RunningAuthority, startAuthority } from './start-authority.ts';
 
 /**
  * Runs an authority in the foreground until it is told to stop. Prints one line of JSON on standard output once it serves.
  * Throws OperatorError for what a person can mend.
  */
-export async function dirauthMain(file: string): Promise<void> {
+export async function dirauthMain(file: string, payFile?: string): Promise<void> {
   const torrc = readTorrc(file);
   const config = authorityConfig(torrc);
   if (!config.ok) throw new OperatorError(config.fault.code, config.fault.detail ?? '', 2);
   const log = openJsonLog({ name: config.value.nickname, ...logOf(torrc) });
   for (const option of torrc.unused()) log.log('warn', 'option without effect', { option });
+  const broker = payFile === undefined ? undefined : await mountBroker(payFile, log);
   const authority = await startAuthority(config.value, log, why => {
     log.log('error', 'the store failed', { reason: why.message });
     process.exit(why.exitCode);
+  }).catch(async error => {
+    await broker?.stop();
+    throw error;
   });
-  const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
-  const { nickname } = config.value;
-  console.log(
-    JSON.stringify({ event: 'ready', nickname, orPort, dirPort, fingerprint, v3Ident, dirAuthority }),
-  );
+  console.log(readyLine(config.value.nickname, authority, broker));
   await told();
-  await authority.stop();
+  await Promise.all([authority.stop(), broker?.stop()]);
   log.close();
+}
+
+/** The first line of standard output; `party` and `key` are those of the broker, if it has one. */
+function readyLine(nickname: string, authority: RunningAuthority, broker: MountedBroker | undefined): string {
+  const { dirAuthority, fingerprint, v3Ident, orPort, dirPort } = authority;
+  const { party, key } = broker ?? {};
+  const ready = { event: 'ready', nickname, orPort, dirPort, fingerprint, v3Ident, dirAuthority, party, key };
+  return JSON.stringify(ready);
 }
 
 function readTorrc(file: string): Torrc {

@@ -154,9 +154,9 @@ function addNode(program: Command, does: Does): void {
     .option('--pay <file>', 'pay.yaml: price, scheme, chain')
     .option('--scheme <name>', 'what it is paid by, whatever pay.yaml says')
     .action(does(async () => (await import('./node-commands.ts')).relay));
-  node('dirauth', 'run one directory authority in the foreground').action(
-    does(async () => (await import('./node-commands.ts')).dirauth),
-  );
+  node('dirauth', 'run one directory authority in the foreground')
+    .option('--pay <file>', 'pay.yaml: the broker that it runs beside')
+    .action(does(async () => (await import('./node-commands.ts')).dirauth));
   node('client', 'run one client in the foreground: SOCKS5 proxy, control port and control socket')
     .option('--pay <file>', 'pay.yaml: schemes, chain, limits')
     .option('--scheme <name>', 'what it pays by, whatever pay.yaml says')

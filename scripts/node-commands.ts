@@ -13,9 +13,9 @@ export async function relay({ torrc, pay, scheme }: NodeOptions): Promise<undefi
   await relayMain(torrc, pay, { scheme });
 }
 
-export async function dirauth({ torrc }: NodeOptions): Promise<undefined> {
+export async function dirauth({ torrc, pay }: NodeOptions): Promise<undefined> {
   const { dirauthMain } = await import('../dirauth/main.ts');
-  await dirauthMain(torrc);
+  await dirauthMain(torrc, pay);
 }
 
 export async function client({ torrc, pay, scheme }: NodeOptions): Promise<undefined> {
