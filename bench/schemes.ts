@@ -14,10 +14,10 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
   return runBench('schemes', options, terminal, async stage => {
     const { quick = false } = options;
     const repeat = quick ? 1 : options.repeat;
-    const payments = quick ? 9 : 600;
-    const sizes = quick ? [5, 10] : [10, 100, 1_000];
-    const away = quick ? [0, 60] : [0, 30, 60, 90];
-    const crowd = quick ? 5 : 100;
+    const payments = quick ? 30 : 600;
+    const sizes = quick ? [10, 30] : [10, 100, 1_000];
+    const away = quick ? [0, 50, 90] : [0, 30, 60, 90];
+    const crowd = quick ? 10 : 100;
     const subjects = schemeSubjects();
     const trials = subjects.flatMap(subject => [
       once(subject, 'costs', { scheme: subject.name }, repeat => costsOf(subject, payments, repeat)),

@@ -1,4 +1,4 @@
-import { type RpcCall, satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { type RpcCall, RpcFault, satoshiOf } from '../regtest/bitcoind-rpc.ts';
 
 /** An output by the name that explorers give it. */
 export interface OutputName {
@@ -58,8 +58,30 @@ function outputOf({ value, scriptPubKey }: RawOutput): Settlement['outputs'][num
   return { script: scriptPubKey.hex, address: scriptPubKey.address, sat: satoshiOf(value) };
 }
 
-function transaction(rpc: RpcCall, txid: string): Promise<RawTransaction> {
-  return rpc<RawTransaction>('getrawtransaction', txid, 1);
+const notFound = -5;
+
+/**
+ * Of the mempool or of a block. While a block comes it may be in neither: bitcoind's index of transactions follows a moment
+ * later. It is missing for good where it is missing in an index that holds all blocks, before and after.
+ */
+async function transaction(rpc: RpcCall, txid: string): Promise<RawTransaction> {
+  for (;;) {
+    const before = await wholeIndexAt(rpc);
+    try {
+      return await rpc<RawTransaction>('getrawtransaction', txid, 1);
+    } catch (error) {
+      if (!(error instanceof RpcFault) || error.code !== notFound) throw error;
+      const after = await wholeIndexAt(rpc);
+      if (before !== undefined && before === after) throw error;
+    }
+  }
+}
+
+/** The height of the chain, once the index of transactions holds all of it. */
+async function wholeIndexAt(rpc: RpcCall): Promise<number | undefined> {
+  const tip = await rpc<number>('getblockcount');
+  const { txindex } = await rpc<{ txindex?: { best_block_height: number } }>('getindexinfo');
+  return txindex === undefined || txindex.best_block_height >= tip ? tip : undefined;
 }
 
 async function inMempool(rpc: RpcCall, { txid, index }: OutputName): Promise<RawTransaction | undefined> {

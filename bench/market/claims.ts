@@ -72,7 +72,8 @@ export function found(of: Figures) {
   const [atOnce, later] = [of.get('caught at once'), of.get('caught when handed in')];
   const lost = `${of.shown('lost to a double spend')} sat lost`;
   if (yes(atOnce)) return `found at once, ${lost}`;
-  return yes(later) ? `found when the coins are handed in, ${lost}` : `no proof, ${lost}`;
+  if (yes(later)) return `found when the coins are handed in, ${lost}`;
+  return of.get('lost to a double spend') === 0 ? 'nobody lost anything' : `not found, ${lost}`;
 }
 
 const anonymous = (of: Figures) => ({

@@ -22,6 +22,12 @@ export function schemesDocument(results: Results, pictures: string): string {
     'that relays and clients run, a broker whose e-coins are backed, in virtual time. `./naulon bench pay` does it again. Each figure is',
     `for one payment worth 1,024 cells, what is bought and handed in included; commit ${results.environment.commit}.`,
     '',
+    ...(results.settings?.quick === true
+      ? [
+          '**A quick run, of few payments between few peers: it shows that it works and measures little.**',
+          '',
+        ]
+      : []),
     `![Payment systems compared](${pictures}/schemes.png)`,
     '',
     '## Table 1, measured',

@@ -25,6 +25,10 @@ export interface MarketOptions {
 const patienceMs = 60_000;
 /** The broker's own account, out of which it grants credit. */
 const houseSat = 10_000_000n;
+/** Peers begin to assist with the epoch after the one in which they offered to: three of a minute, to be sure. */
+const settlingInMs = 180_000;
+/** Accounts that are filled by the coinbase of one block. */
+const paidPerBlock = 100;
 
 /**
  * A broker and peers that pay each other by one scheme, in virtual time: the product's own sides of it, a broker whose money
@@ -77,9 +81,12 @@ export class Market implements Surroundings {
       return peer;
     });
     if (this.#peers.size === opened.length) this.#fund(opened[0], this.broker.key, houseSat);
-    for (const peer of opened) if (sat > 0n) this.#fund(peer, peer.account, sat);
+    for (const [at, peer] of opened.entries()) {
+      if (sat > 0n) this.#fund(peer, peer.account, sat);
+      if (at % paidPerBlock === 0) this.chain.mine();
+    }
     this.chain.mine();
-    this.runFor(1_000);
+    this.runFor(settlingInMs);
     return opened;
   }
 

@@ -8,7 +8,7 @@ import type { PlantOrder } from './plant-child.ts';
 import { type PlantedFault, plantedFaults } from './planted-faults.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const casesMax = 15_000;
+const casesMax = 60_000;
 
 async function huntFor(fault: PlantedFault): Promise<Failure | null> {
   const child = `${root}dist/scripts/fuzz/plant-child.js`;
