@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { CircuitReport } from '../../client/circuit-report.ts';
 import { openControl } from '../../client/control-client.ts';
 import { connectThrough } from '../../client/socks-connect.ts';
@@ -25,6 +24,7 @@ import { CrashChain } from './crash-chain.ts';
 import type { Party } from './crash-points.ts';
 import { CrashingNode } from './crash-process.ts';
 import { MoneyCount, type Purse } from './money-count.ts';
+import { until } from './until.ts';
 
 /** Small windows, so that payments are many; a price at which a cell costs about a satoshi. */
 const plan = parseNetFile(
@@ -192,7 +192,7 @@ export class CrashLab {
       await this.chain.funds.faucet(await control.walletAddress(), coinSat);
     await this.chain.mine(1);
     const wanted = coinSat * BigInt(coinsGiven);
-    while ((await control.walletSat()) < wanted) await pause(20);
+    await until(async () => (await control.walletSat()) >= wanted, 'the client sees its coins');
   }
 
   /** A circuit of one hop, over the relay that dies, and the user whose streams go there. */
