@@ -143,7 +143,7 @@ export class AssistantDesk {
   /** Whoever assisted this holder before must have left the holding to us. */
   #takeOver(wanted: Wanted, ring: Ring, lists = 0): void {
     const { held, done } = wanted;
-    if (ring.list.since <= epochOf(held.auth.timeMs)) {
+    if (ring.since <= epochOf(held.auth.timeMs)) {
       this.#grant(wanted);
       return;
     }
@@ -152,7 +152,7 @@ export class AssistantDesk {
       return;
     }
     const { rings } = this.#host;
-    const before = ring.list.since - 1;
+    const before = ring.since - 1;
     rings.fetch([before], () => {
       const earlier = rings.ring(before);
       if (earlier === undefined) done(refused('partyUnavailable'));

@@ -1,20 +1,42 @@
 import { equalBytes } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
+import { sha256 } from '../../crypto/sha.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import type { Clock, StorePort, StoreWrite } from '../../ports.ts';
-import { type Assistant, assistantsMax, type EpochList, epochList } from './messages.ts';
-import { type BrokerAddress, epochOf, Ring, type Rings } from './ring.ts';
+import {
+  type Assistant,
+  type AssistantList,
+  assistantList,
+  assistantsMax,
+  type Epoch,
+  epoch,
+} from './messages.ts';
+import { type BrokerAddress, epochOf, indexOfPlace, placeOnRing, Ring, type Rings } from './ring.ts';
+
+/** Lists kept ready to be told. */
+const settledMax = 64;
+
+/** A list that counts or has counted, and so changes no more. */
+interface Settled {
+  readonly ring: Ring;
+  readonly bytes: Uint8Array;
+  readonly digest: Uint8Array;
+}
 
 /** The lists of assistants, which the broker makes and keeps. A change counts from the next epoch on. */
 export class BrokerRings implements Rings {
-  readonly #lists: RecordBook<EpochList>;
+  readonly #book: RecordBook<AssistantList>;
+  /** The oldest first. */
+  readonly #lists: AssistantList[];
   readonly #key: SigningKey;
   readonly #clock: Clock;
   /** By the first epoch of their list. */
-  readonly #rings = new Map<number, Ring>();
+  readonly #settled = new Map<number, Settled>();
+  #lastSigned: Epoch | undefined;
 
   constructor(store: Pick<StorePort, 'list'>, clock: Clock, key: SigningKey) {
-    this.#lists = new RecordBook(store, 'cpay/list/', epochList);
+    this.#book = new RecordBook(store, 'cpay/list/', assistantList);
+    this.#lists = [{ since: 0, assistants: [] }, ...[...this.#book.entries()].map(([, list]) => list)];
     this.#clock = clock;
     this.#key = key;
   }
@@ -23,35 +45,41 @@ export class BrokerRings implements Rings {
     return epochOf(this.#clock.wallMs());
   }
 
-  ring(epoch: number): Ring | undefined {
-    if (epoch > this.now) return undefined;
-    const list = this.#listOf(epoch);
-    let ring = this.#rings.get(list.since);
-    if (ring === undefined) {
-      ring = new Ring(list, this.#address);
-      this.#rings.set(list.since, ring);
-    }
-    return ring;
+  ring(number: number): Ring | undefined {
+    return number > this.now ? undefined : this.#settle(this.#listOf(number)).ring;
   }
 
   fetch(_epochs: readonly number[], done: () => void): void {
     done();
   }
 
-  /** The signed list of an epoch that has begun. */
-  signed(epoch: number): EpochList | undefined {
-    if (epoch > this.now) return undefined;
-    const { since, assistants } = this.#listOf(epoch);
-    return epochList.sign(this.#key, { number: epoch, since, assistants });
+  /** By which list an epoch is that has begun. */
+  signed(number: number): Epoch | undefined {
+    if (number > this.now) return undefined;
+    if (this.#lastSigned?.number !== number) {
+      const list = this.#listOf(number);
+      const { digest } = this.#settle(list);
+      this.#lastSigned = epoch.sign(this.#key, { number, since: list.since, digest });
+    }
+    return this.#lastSigned;
+  }
+
+  /** The list that has counted from that epoch on. */
+  list(since: number): Uint8Array | undefined {
+    const list = this.#listOf(since);
+    return since > this.now || list.since !== since ? undefined : this.#settle(list).bytes;
   }
 
   /** From the next epoch on this assistant is there. Undefined: there are too many. */
   add(assistant: Assistant): readonly StoreWrite[] | undefined {
     const { assistants } = this.#listOf(this.now + 1);
-    const known = assistants.find(each => equalBytes(each.key, assistant.key));
-    if (known?.at.host === assistant.at.host && known.at.port === assistant.at.port) return [];
-    const rest = assistants.filter(each => each !== known);
-    return rest.length >= assistantsMax ? undefined : [this.#change([...rest, assistant])];
+    const at = indexOfPlace(assistants, placeOnRing(assistant.key));
+    const known = at < assistants.length && equalBytes(assistants[at].key, assistant.key);
+    if (known) {
+      const { host, port } = assistants[at].at;
+      if (host === assistant.at.host && port === assistant.at.port) return [];
+    } else if (assistants.length >= assistantsMax) return undefined;
+    return [this.#change([...assistants.slice(0, at), assistant, ...assistants.slice(known ? at + 1 : at)])];
   }
 
   /** From the next epoch on it is not. */
@@ -62,14 +90,27 @@ export class BrokerRings implements Rings {
   }
 
   #change(assistants: readonly Assistant[]): StoreWrite {
-    const since = this.now + 1;
-    const list = epochList.sign(this.#key, { number: since, since, assistants });
-    return this.#lists.put(since.toString(16).padStart(8, '0'), list);
+    const list = { since: this.now + 1, assistants };
+    if (this.#lists.at(-1)?.since === list.since) this.#lists.pop();
+    this.#lists.push(list);
+    return this.#book.put(list.since.toString(16).padStart(8, '0'), list);
   }
 
-  #listOf(epoch: number): Pick<EpochList, 'number' | 'since' | 'assistants' | 'signature'> {
-    const [, last] = [...this.#lists.entries()].filter(([, { since }]) => since <= epoch).at(-1) ?? [];
-    return last ?? { number: epoch, since: 0, assistants: [], signature: new Uint8Array(64) };
+  /** The last that began by then; the latest ones are asked for most. */
+  #listOf(number: number): AssistantList {
+    return this.#lists.findLast(({ since }) => since <= number) ?? this.#lists[0];
+  }
+
+  #settle(list: AssistantList): Settled {
+    let settled = this.#settled.get(list.since);
+    if (settled === undefined) {
+      const bytes = assistantList.encode(list);
+      settled = { ring: new Ring(list, this.#address), bytes, digest: sha256(bytes) };
+      this.#settled.set(list.since, settled);
+      const [oldest] = this.#settled.keys();
+      if (this.#settled.size > settledMax) this.#settled.delete(oldest);
+    }
+    return settled;
   }
 
   /** The broker's own endpoint is never asked by itself. */

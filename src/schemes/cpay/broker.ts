@@ -22,9 +22,10 @@ import {
   buyBody,
   coin,
   depositRequest,
-  epochList,
+  epoch,
   epochRequest,
   groupSize,
+  listRequest,
   type PaidCoin,
   requestOp,
   schemeId,
@@ -88,6 +89,8 @@ export class CPayBroker implements BrokerSide {
         return atOnce(done => this.#desk.release(request, done));
       case requestOp.epoch:
         return this.#tellEpoch(request);
+      case requestOp.list:
+        return this.#tellList(request);
       case requestOp.deposit:
         return this.#serveDeposit(request);
       case requestOp.show:
@@ -163,9 +166,16 @@ export class CPayBroker implements BrokerSide {
 
   #tellEpoch(request: Uint8Array): Served {
     const message = epochRequest.decode(request);
-    const list = message === undefined ? undefined : this.#rings.signed(message.number);
+    const signed = message === undefined ? undefined : this.#rings.signed(message.number);
+    if (signed === undefined) return refused(message === undefined ? 'malformed' : 'targetOld');
+    return { kind: 'reply', reply: epoch.encode(signed), persist: [] };
+  }
+
+  #tellList(request: Uint8Array): Served {
+    const message = listRequest.decode(request);
+    const list = message === undefined ? undefined : this.#rings.list(message.since);
     if (list === undefined) return refused(message === undefined ? 'malformed' : 'targetOld');
-    return { kind: 'reply', reply: epochList.encode(list), persist: [] };
+    return { kind: 'reply', reply: list, persist: [] };
   }
 
   #serveDeposit(request: Uint8Array): Served {

@@ -58,7 +58,9 @@ export class CPayDealings {
         return good ? coins.map((paid, at) => purse.bought({ paid, secret: secrets[at] })) : undefined;
       },
     });
-    this.rings = new NodeRings(broker, (request, done) => this.#errands.ask(broker.endpoint, request, done));
+    this.rings = new NodeRings(purse.rings, (request, done) =>
+      this.#errands.ask(broker.endpoint, request, done),
+    );
   }
 
   onAnswer(answer: Answer): boolean {

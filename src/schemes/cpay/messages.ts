@@ -15,7 +15,7 @@ import { publicKeyBytes, statement } from '../../payment/statement.ts';
 /**
  * Coins whose every payment a broker assistant authorises. Which peer assists whom follows from a ring of hashes.
  *
- *     epoch            the broker's list of assistants for a span of time
+ *     epoch            by which of the broker's lists of assistants a span of time is
  *     coin             what the broker sells
  *     wish             holder's key: this coin is to be that payee's
  *     authorisation    the holder's assistants: it is, as of this time, and what made it the holder's was as of that time.
@@ -38,7 +38,7 @@ export const requestOp = {
   authorise: 1,
   /** Assistant to the one before it: release this holding. */
   release: 2,
-  /** Anybody to the broker: who assists in that epoch? */
+  /** Anybody to the broker: by which list is that epoch? */
   epoch: 3,
   /** Holder to the broker: a coin that is authorised to it. */
   deposit: 4,
@@ -46,6 +46,8 @@ export const requestOp = {
   show: 5,
   /** Account holder to the broker, in an account request: buys coins, or offers to assist. */
   account: 6,
+  /** Anybody to the broker: who is on that list? */
+  list: 7,
 } as const;
 export const accountOp = { buy: 1, assist: 2 } as const;
 
@@ -61,14 +63,22 @@ const publicKey = fixedBytes(publicKeyBytes);
 const guid = fixedBytes(16);
 const nonce = fixedBytes(16);
 
-export const epochList = statement('cpay epoch', {
+/** 136 bytes, of which a node hears once in each epoch; the list itself it gets when that has changed. */
+export const epoch = statement('cpay epoch', {
   number: u32,
-  /** The first epoch with this very list. */
+  /** The first epoch with this very list, by which the list is named. */
+  since: u32,
+  /** SHA-256 of the list. */
+  digest: fixedBytes(32),
+});
+export type Epoch = Holds<typeof epoch>;
+/** Those that assist, in the order of their places on the ring. */
+export const assistantList = struct({
   since: u32,
   assistants: countedList(u16, struct({ key: publicKey, at: endpointField })),
 });
-export type EpochList = Holds<typeof epochList>;
-export type Assistant = EpochList['assistants'][number];
+export type AssistantList = Holds<typeof assistantList>;
+export type Assistant = AssistantList['assistants'][number];
 
 /** 96 bytes. */
 export const coin = statement('cpay coin', {
@@ -138,6 +148,7 @@ export const authoriseRequest = struct({
 });
 export const releaseRequest = struct({ op: u8, coin, payer: publicKey, sinceMs: u64 });
 export const epochRequest = struct({ op: u8, number: u32 });
+export const listRequest = struct({ op: u8, since: u32 });
 export const depositRequest = struct({ op: u8, account: publicKey, paid: paidCoin });
 /** What an assistant authorised, by whose wish, and what made the payer the coin's holder. */
 export const grant = struct({ held: paidCoin, wish, auth: authStatement });

@@ -1,34 +1,60 @@
-import { epochList, epochRequest, requestOp } from './messages.ts';
+import { equalBytes } from '../../base/bytes.ts';
+import { sha256 } from '../../crypto/sha.ts';
+import { assistantList, type Epoch, epoch, epochRequest, listRequest, requestOp } from './messages.ts';
 import { type BrokerAddress, Ring, type Rings } from './ring.ts';
 
-/** Rings kept: those of the last epochs, and some that were asked for besides. */
-const ringsMax = 64;
+/** Epochs and lists kept: the last ones, and some that were asked for besides. */
+const keptMax = 64;
 
 type Ask = (request: Uint8Array, done: (reply: Uint8Array | undefined) => void) => void;
 
-/** The rings as a node hears of them, each once, when it is first needed. */
+/** What a node has heard of the rings, whichever side of it asked. */
+export class KnownRings {
+  readonly broker: BrokerAddress;
+  readonly #byEpoch = new Map<number, Ring>();
+  readonly #lists = new Map<number, Ring>();
+
+  constructor(broker: BrokerAddress) {
+    this.broker = broker;
+  }
+
+  ring(number: number): Ring | undefined {
+    return this.#byEpoch.get(number);
+  }
+
+  /** The list that began with that epoch. */
+  list(since: number): Ring | undefined {
+    return this.#lists.get(since);
+  }
+
+  keep({ number, since }: Epoch, ring: Ring): void {
+    keepLast(this.#lists, since, ring);
+    keepLast(this.#byEpoch, number, ring);
+  }
+}
+
+/** The rings as one side of a node asks for them: each epoch once, when it is first needed, and the list when that is another. */
 export class NodeRings implements Rings {
-  readonly #broker: BrokerAddress;
+  readonly #known: KnownRings;
   readonly #ask: Ask;
-  readonly #rings = new Map<number, Ring>();
   readonly #waiting = new Map<number, (() => void)[]>();
 
   /** @param ask a question to the broker. */
-  constructor(broker: BrokerAddress, ask: Ask) {
-    this.#broker = broker;
+  constructor(known: KnownRings, ask: Ask) {
+    this.#known = known;
     this.#ask = ask;
   }
 
-  ring(epoch: number): Ring | undefined {
-    return this.#rings.get(epoch);
+  ring(number: number): Ring | undefined {
+    return this.#known.ring(number);
   }
 
   fetch(epochs: readonly number[], done: () => void): void {
-    const missing = [...new Set(epochs)].filter(epoch => !this.#rings.has(epoch));
+    const missing = [...new Set(epochs)].filter(number => this.ring(number) === undefined);
     let left = missing.length;
     if (left === 0) done();
-    for (const epoch of missing)
-      this.#fetchOne(epoch, () => {
+    for (const number of missing)
+      this.#fetchOne(number, () => {
         left -= 1;
         if (left === 0) done();
       });
@@ -42,18 +68,38 @@ export class NodeRings implements Rings {
     }
     this.#waiting.set(number, [done]);
     this.#ask(epochRequest.encode({ op: requestOp.epoch, number }), reply => {
-      const list = reply === undefined ? undefined : epochList.decode(reply);
-      if (list?.number === number && epochList.isBy(this.#broker.key, list))
-        this.#keep(number, new Ring(list, this.#broker));
-      const told = this.#waiting.get(number) ?? [];
-      this.#waiting.delete(number);
-      for (const each of told) each();
+      const told = reply === undefined ? undefined : epoch.decode(reply);
+      if (told?.number !== number || !epoch.isBy(this.#known.broker.key, told)) this.#goOn(number);
+      else this.#fetchList(told);
     });
   }
 
-  #keep(number: number, ring: Ring): void {
-    this.#rings.set(number, ring);
-    const [oldest] = this.#rings.keys();
-    if (this.#rings.size > ringsMax) this.#rings.delete(oldest);
+  #fetchList(told: Epoch): void {
+    const { number, since, digest } = told;
+    const known = this.#known.list(since);
+    if (known !== undefined) {
+      this.#known.keep(told, known);
+      this.#goOn(number);
+      return;
+    }
+    this.#ask(listRequest.encode({ op: requestOp.list, since }), reply => {
+      const genuine = reply !== undefined && equalBytes(sha256(reply), digest);
+      const list = genuine ? assistantList.decode(reply) : undefined;
+      if (list?.since === since) this.#known.keep(told, new Ring(list, this.#known.broker));
+      this.#goOn(number);
+    });
   }
+
+  #goOn(number: number): void {
+    const told = this.#waiting.get(number) ?? [];
+    this.#waiting.delete(number);
+    for (const each of told) each();
+  }
+}
+
+function keepLast(rings: Map<number, Ring>, number: number, ring: Ring): void {
+  rings.delete(number);
+  rings.set(number, ring);
+  const [oldest] = rings.keys();
+  if (rings.size > keptMax) rings.delete(oldest);
 }

@@ -5,6 +5,7 @@ import { RecordBook } from '../../payment/record-book.ts';
 import type { Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { type Auth, paidCoin, wish } from './messages.ts';
+import { KnownRings } from './node-rings.ts';
 import { holdingOf } from './ring.ts';
 import type { CPaySetup } from './setup.ts';
 
@@ -34,6 +35,8 @@ export function ownHoldingOf({ guid, payee, timeMs }: Auth): string {
  * apart and never changed by two hands, so their order does not matter.
  */
 export class CPayPurse {
+  /** With the coins, since all sides of the node go by them. */
+  readonly rings: KnownRings;
   readonly #setup: CPaySetup;
   readonly #bought: RecordBook<HeldCoin>;
   readonly #received: RecordBook<HeldCoin>;
@@ -45,6 +48,7 @@ export class CPayPurse {
 
   constructor(setup: CPaySetup) {
     this.#setup = setup;
+    this.rings = new KnownRings(setup.broker);
     const { store } = setup.host;
     this.#bought = new RecordBook(store, 'cpay/bought/', heldCoin);
     this.#received = new RecordBook(store, 'cpay/held/', heldCoin);

@@ -3,12 +3,12 @@ import { sha256 } from '../../crypto/sha.ts';
 import type { Endpoint } from '../../ports.ts';
 import {
   type Assistant,
+  type AssistantList,
   type Auth,
   type AuthStatement,
   authStatement,
   type Coin,
   coin,
-  type EpochList,
   epochMs,
   type PaidCoin,
 } from './messages.ts';
@@ -24,28 +24,36 @@ export function placeOnRing(key: Uint8Array): Uint8Array {
   return sha256(key);
 }
 
-/** The assistants of one list, by their places on the ring: whoever follows a key's place assists its holder. */
-export class Ring {
-  readonly list: EpochList;
-  readonly #broker: BrokerAddress;
-  readonly #places: readonly (readonly [place: string, assistant: Assistant])[];
+/** Where among assistants in ring order the one is that follows that place, or else there would be. */
+export function indexOfPlace(assistants: readonly Assistant[], place: Uint8Array): number {
+  let [from, to] = [0, assistants.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (Buffer.compare(placeOnRing(assistants[middle].key), place) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
 
-  constructor(list: EpochList, broker: BrokerAddress) {
-    this.list = list;
+/** The assistants of one list: whoever follows a key's place on the ring assists its holder. */
+export class Ring {
+  /** The first epoch that goes by it. */
+  readonly since: number;
+  readonly #assistants: readonly Assistant[];
+  readonly #broker: BrokerAddress;
+
+  constructor({ since, assistants }: AssistantList, broker: BrokerAddress) {
+    this.since = since;
+    this.#assistants = assistants;
     this.#broker = broker;
-    this.#places = list.assistants
-      .map(assistant => [toHex(placeOnRing(assistant.key)), assistant] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
   /** Those that authorise payments of this key: so many, or all there are. */
   assistantsOf(key: Uint8Array, count: number): readonly Assistant[] {
-    const all = this.#places;
+    const all = this.#assistants;
     if (all.length === 0) return [{ key: this.#broker.key, at: this.#broker.endpoint }];
-    const place = toHex(placeOnRing(key));
-    const first = all.findIndex(([at]) => at >= place);
-    const from = first < 0 ? 0 : first;
-    return Array.from({ length: Math.min(count, all.length) }, (_, at) => all[(from + at) % all.length][1]);
+    const from = indexOfPlace(all, placeOnRing(key));
+    return Array.from({ length: Math.min(count, all.length) }, (_, at) => all[(from + at) % all.length]);
   }
 }
 
