@@ -10,6 +10,7 @@ import type {
   Redeemed,
   SessionId,
 } from '../../src/payment/scheme.ts';
+import { payeeLike, payerLike, schemeLike } from './scheme-like.ts';
 import type { SeenCircuit } from './wire-tap.ts';
 
 /** One circuit at one relay: what it says it may still carry, and what was seen on its wires. */
@@ -56,12 +57,10 @@ function add(sums: Map<string, bigint>, relay: string, msat: bigint): void {
 
 /** The same scheme, with what its payers send and its payees take written down. */
 export function audited(scheme: PaymentScheme, audit: Audit): PaymentScheme {
-  return {
-    id: scheme.id,
-    name: scheme.name,
+  return schemeLike(scheme, {
     payee: (host, signer) => auditedPayee(scheme.payee(host, signer), toHex(signer.ed25519), audit),
     payer: host => auditedPayer(scheme.payer(host), audit),
-  };
+  });
 }
 
 function auditedPayee(payee: Payee, relay: string, audit: Audit): Payee {
@@ -69,17 +68,14 @@ function auditedPayee(payee: Payee, relay: string, audit: Audit): Payee {
     if (redeemed.kind === 'added') audit.redeemed(relay, redeemed.value);
     if (redeemed.kind === 'refused') audit.refusals += 1;
   };
-  return {
-    target: session => payee.target(session),
+  return payeeLike(payee, {
     redeem: (session, payment) => {
       const redeemed = payee.redeem(session, payment);
       note(redeemed);
       return redeemed;
     },
     onAnswer: answer => noted(payee.onAnswer(answer), ({ result }) => note(result)),
-    onChain: event => payee.onChain(event),
-    ended: session => payee.ended(session),
-  };
+  });
 }
 
 function auditedPayer(payer: Payer, audit: Audit): Payer {
@@ -87,27 +83,23 @@ function auditedPayer(payer: Payer, audit: Audit): Payer {
   const note = (session: SessionId, paid: Paid): void => {
     if (paid.kind === 'send') audit.sent(relays.get(session) ?? '', paid.value);
   };
-  return {
+  return payerLike(payer, {
     begin: (session, payee, budget) => {
       relays.set(session, toHex(payee.ed25519));
       payer.begin(session, payee, budget);
     },
-    pay: (session, target, value) => {
-      const paid = payer.pay(session, target, value);
+    pay: (session, target, value, most) => {
+      const paid = payer.pay(session, target, value, most);
       note(session, paid);
       return paid;
     },
     onAnswer: answer => noted(payer.onAnswer(answer), ({ session, result }) => note(session, result)),
-    onChain: event => payer.onChain(event),
-    endsSoon: session => payer.endsSoon?.(session) ?? false,
-    onRefused: (session, fault) => payer.onRefused(session, fault),
     finish: session => {
       const paid = payer.finish(session);
       if (paid !== undefined) note(session, paid);
       return paid;
     },
-    ended: session => payer.ended(session),
-  };
+  });
 }
 
 function noted<T>(

@@ -1,6 +1,7 @@
 import type { ManagedCircuit } from '../../../client/managed-circuit.ts';
 import type { HopPayer } from '../../../src/circuit/hop-state.ts';
 import type { Paid, Payer, PaymentScheme, SessionId } from '../../../src/payment/scheme.ts';
+import { payerLike, schemeLike } from '../scheme-like.ts';
 
 const amountAt = 10;
 
@@ -9,7 +10,9 @@ const amountAt = 10;
  * with a higher amount under the same signature, with a bit flipped, cut short.
  */
 export function forging(scheme: PaymentScheme): PaymentScheme {
-  return { ...scheme, payer: host => forger(scheme.payer(host), length => host.entropy.bytes(length)) };
+  return schemeLike(scheme, {
+    payer: host => forger(scheme.payer(host), length => host.entropy.bytes(length)),
+  });
 }
 
 function forger(payer: Payer, random: (length: number) => Uint8Array): Payer {
@@ -44,42 +47,29 @@ function forger(payer: Payer, random: (length: number) => Uint8Array): Payer {
     sent.push(paid.payment);
     return { ...paid, payment };
   };
-  return {
-    begin: (session, payee, budget) => payer.begin(session, payee, budget),
-    pay: (session: SessionId, target, value) => dishonest(session, payer.pay(session, target, value)),
-    onAnswer: answer => payer.onAnswer(answer),
-    onChain: event => payer.onChain(event),
-    onRefused: (session, fault) => payer.onRefused(session, fault),
-    finish: session => payer.finish(session),
-    ended: session => payer.ended(session),
-  };
+  return payerLike(payer, {
+    pay: (session, target, value, most) => dishonest(session, payer.pay(session, target, value, most)),
+  });
 }
 
 const boundless = 1_000_000;
 
 /** A payer that pays once in each session, and keeps everybody waiting when it is asked again. */
 export function payingOnce(scheme: PaymentScheme): PaymentScheme {
-  return {
-    ...scheme,
+  return schemeLike(scheme, {
     payer: host => {
       const payer = scheme.payer(host);
       const paid = new Set<SessionId>();
-      return {
-        begin: (session, payee, budget) => payer.begin(session, payee, budget),
-        pay: (session, target, value) => {
+      return payerLike(payer, {
+        pay: (session, target, value, most) => {
           if (paid.has(session)) return { kind: 'pending', ask: host.newAsk() };
-          const first = payer.pay(session, target, value);
+          const first = payer.pay(session, target, value, most);
           if (first.kind === 'send' && first.value > 0n) paid.add(session);
           return first;
         },
-        onAnswer: answer => payer.onAnswer(answer),
-        onChain: event => payer.onChain(event),
-        onRefused: (session, fault) => payer.onRefused(session, fault),
-        finish: session => payer.finish(session),
-        ended: session => payer.ended(session),
-      };
+      });
     },
-  };
+  });
 }
 
 /** From now on the circuit behaves as if all hops were paid for ever; or, if it `waits`, from the first payment on. */

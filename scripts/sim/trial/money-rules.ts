@@ -10,6 +10,7 @@ import {
 } from '../../../src/schemes/bitcoin-channel/messages.ts';
 import type { Block, ChainListener, SimChain } from '../../../src/sim/sim-chain.ts';
 import type { ChainTransaction } from '../../../src/sim/transaction-bytes.ts';
+import { payeeLike, payerLike, schemeLike } from '../scheme-like.ts';
 import { type ChannelFacts, ChannelRegister, channelIn, endingOf, nameOf } from './channel-facts.ts';
 import type { RuleBook } from './rule-book.ts';
 import { SecretRules } from './secret-rules.ts';
@@ -43,13 +44,12 @@ export class MoneyRules implements ChainListener {
 
   /** Looks on at the seam. @param life makes the sessions of one relay's lives differ. */
   watched(scheme: PaymentScheme, role: Role, life: string): PaymentScheme {
-    return {
-      id: scheme.id,
-      name: scheme.name,
-      payee: (host, signer) =>
-        role === 'payee' ? this.#payee(scheme.payee(host, signer), life) : scheme.payee(host, signer),
-      payer: host => (role === 'payer' ? this.#payer(scheme.payer(host)) : scheme.payer(host)),
-    };
+    return schemeLike(
+      scheme,
+      role === 'payee'
+        ? { payee: (host, signer) => this.#payee(scheme.payee(host, signer), life) }
+        : { payer: host => this.#payer(scheme.payer(host)) },
+    );
   }
 
   /** What is durable now, at a client (payer) or a relay (payee). */
@@ -221,8 +221,7 @@ export class MoneyRules implements ChainListener {
         () => `${nameOf(facts)}: ${facts.redeemedMsat} msat redeemed of ${paidSat} sat paid`,
       );
     };
-    return {
-      target: session => payee.target(session),
+    return payeeLike(payee, {
       redeem: (session, payment) => {
         const redeemed = payee.redeem(session, payment);
         this.secrets.shown('a payment', payment);
@@ -231,13 +230,11 @@ export class MoneyRules implements ChainListener {
         note(session, redeemed, payment);
         return redeemed;
       },
-      onAnswer: answer => payee.onAnswer(answer),
       onChain: event => {
         this.#hear(life, event);
         payee.onChain(event);
       },
-      ended: session => payee.ended(session),
-    };
+    });
   }
 
   #hear(life: string, event: ChainEvent): void {
@@ -259,11 +256,10 @@ export class MoneyRules implements ChainListener {
       const paidSat = payMessage.decode(paid.payment)?.paidSat ?? 0n;
       if (facts !== undefined && paidSat > facts.signedSat) facts.signedSat = paidSat;
     };
-    return {
-      begin: (session, identity, budget) => payer.begin(session, identity, budget),
-      pay: (session, target, value) => {
+    return payerLike(payer, {
+      pay: (session, target, value, most) => {
         this.#onReceipted(target);
-        const paid = payer.pay(session, target, value);
+        const paid = payer.pay(session, target, value, most);
         note(paid);
         return paid;
       },
@@ -272,16 +268,12 @@ export class MoneyRules implements ChainListener {
         note(outcome?.result);
         return outcome;
       },
-      onChain: event => payer.onChain(event),
-      endsSoon: session => payer.endsSoon?.(session) ?? false,
-      onRefused: (session, fault) => payer.onRefused(session, fault),
       finish: session => {
         const paid = payer.finish(session);
         note(paid);
         return paid;
       },
-      ended: session => payer.ended(session),
-    };
+    });
   }
 
   /** A RECEIPT's target says what the payee holds. */

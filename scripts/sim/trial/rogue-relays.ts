@@ -1,15 +1,15 @@
 import type { CellBalance } from '../../../src/payment/cell-balance.ts';
-import type { Payee, PaymentScheme, Redeemed, SessionId } from '../../../src/payment/scheme.ts';
+import type { Payee, PaymentScheme, Redeemed } from '../../../src/payment/scheme.ts';
+import { payeeLike, schemeLike } from '../scheme-like.ts';
 
 /** Draws bytes at random; from the rogue's own node, so that a replay draws the same. */
 type Random = (length: number) => Uint8Array;
 
 /** Targets that are not what they should be: a bit flipped, cut short, or those of before. For as long as `still` says. */
 export function lying(scheme: PaymentScheme, still: () => boolean): PaymentScheme {
-  return {
-    ...scheme,
+  return schemeLike(scheme, {
     payee: (host, signer) => liar(scheme.payee(host, signer), length => host.entropy.bytes(length), still),
-  };
+  });
 }
 
 function liar(payee: Payee, random: Random, still: () => boolean): Payee {
@@ -34,25 +34,14 @@ function liar(payee: Payee, random: Random, still: () => boolean): Payee {
     redeemed.kind === 'pending' || redeemed.reply === undefined
       ? redeemed
       : { ...redeemed, reply: bent(redeemed.reply) };
-  return {
-    ...asIs(payee),
+  return payeeLike(payee, {
     target: session => bent(payee.target(session)),
     redeem: (session, payment) => bentReply(payee.redeem(session, payment)),
     onAnswer: answer => {
       const outcome = payee.onAnswer(answer);
       return outcome && { ...outcome, result: bentReply(outcome.result) };
     },
-  };
-}
-
-function asIs(payee: Payee): Payee {
-  return {
-    target: session => payee.target(session),
-    redeem: (session: SessionId, payment: Uint8Array) => payee.redeem(session, payment),
-    onAnswer: answer => payee.onAnswer(answer),
-    onChain: event => payee.onChain(event),
-    ended: session => payee.ended(session),
-  };
+  });
 }
 
 /** From now on each cell of the circuit costs two, once it is paid for. @param onStolen told of each cell too many. */

@@ -5,6 +5,7 @@ import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
 import { ChannelNetwork } from '../channel-network.ts';
 import type { NetworkWatch, SimClient, SimRelay } from '../paid-network.ts';
+import { schemeLike } from '../scheme-like.ts';
 import { CellRules } from './cell-rules.ts';
 import { rivalOf } from './double-spend.ts';
 import { forging, payingOnce, rideFree } from './hostile-clients.ts';
@@ -323,7 +324,7 @@ export class TrialNetwork extends ChannelNetwork {
 
 /** The scheme as a client of that kind uses it. */
 function misused(scheme: PaymentScheme, kind: ClientKind, trust: TrustRules): PaymentScheme {
-  if (kind === 'honest') return { ...scheme, payer: host => trust.watched(scheme.payer(host)) };
+  if (kind === 'honest') return schemeLike(scheme, { payer: host => trust.watched(scheme.payer(host)) });
   if (kind === 'spender') return scheme;
   return kind === 'forger' ? forging(scheme) : payingOnce(scheme);
 }

@@ -9,6 +9,7 @@ import {
   statusMessage,
   targetOp,
 } from '../../../src/schemes/bitcoin-channel/messages.ts';
+import { payerLike } from '../scheme-like.ts';
 import { channelIn } from './channel-facts.ts';
 import type { RuleBook } from './rule-book.ts';
 
@@ -40,13 +41,13 @@ export class TrustRules {
         ed25519Verify(identity, offerDigest(offer), offer.signature);
       this.#book.hold(own, 'I12', () => 'a channel is opened on an offer that its payee has not signed');
     };
-    return {
+    return payerLike(payer, {
       begin: (session, identity, budget) => {
         payees.set(session, identity.ed25519);
         payer.begin(session, identity, budget);
       },
-      pay: (session, target, value) => {
-        const result = payer.pay(session, target, value);
+      pay: (session, target, value, most) => {
+        const result = payer.pay(session, target, value, most);
         if (target[1] === targetOp.offer) offered.set(session, target.slice());
         if (target[1] === targetOp.status) this.#onStatus(target, told, result);
         paid(session, result);
@@ -57,12 +58,7 @@ export class TrustRules {
         if (outcome !== undefined) paid(outcome.session, outcome.result);
         return outcome;
       },
-      onChain: event => payer.onChain(event),
-      endsSoon: session => payer.endsSoon?.(session) ?? false,
-      onRefused: (session, fault) => payer.onRefused(session, fault),
-      finish: session => payer.finish(session),
-      ended: session => payer.ended(session),
-    };
+    });
   }
 
   #onStatus(target: Uint8Array, told: Map<string, bigint>, result: Paid): void {
