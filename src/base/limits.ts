@@ -170,6 +170,8 @@ export const consensusBytesMax = 16 * 1024 * 1024;
 export const voteBytesMax = 16 * 1024 * 1024;
 /** The signatures of all authorities under one consensus: below 1 KB each. */
 export const detachedSignaturesBytesMax = 64 * 1024;
+/** Lines of one document: a vote on 30,000 relays, of 16 lines each. What is kept of a line is many times its shortest. */
+export const documentLinesMax = 500_000;
 export const directoryRequestBytesMax = 64 * 1024;
 export const directoryRequestMsMax = 30_000;
 export const descriptorsMax = 10_000;
@@ -183,6 +185,9 @@ export const consensusRelaysMax = 30_000;
 export const directoryResponseBytesMax = 24 * 1024 * 1024;
 /** Members of a packed body: each costs a call of zlib, however little is in it. */
 export const packedMembersMax = 4_096;
+/** What packed bytes may come to is so many times as long, once it is longer than the second. C tor: MAX_UNCOMPRESSION_FACTOR. */
+export const unpackedFactorMax = 25;
+export const unpackedUncheckedBytes = 65_536;
 /** Lines of an HTTP request or answer before its body; the longest real one names 96 microdescriptors. */
 export const httpHeadBytesMax = 16 * 1024;
 /** Microdescriptors asked for in one request, as C tor does: longer paths are refused by some caches. */

@@ -5,6 +5,7 @@
  */
 import { fromBase64 } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
+import { documentLinesMax } from '../base/limits.ts';
 
 export interface DocumentObject {
   /** `RSA PUBLIC KEY`, `SIGNATURE`, `ED25519 CERT` … */
@@ -46,6 +47,8 @@ export function parseLines(text: string, charactersMax: number): Result<Document
   while (at < text.length) {
     const line = lineAt(text, at);
     if (!line.ok) return line;
+    if (lines.length === documentLinesMax)
+      return fail('DOCUMENT_TOO_LARGE', `over ${documentLinesMax} lines`);
     lines.push(line.value);
     at = skipWhite(text, line.value.end);
   }

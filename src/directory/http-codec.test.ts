@@ -97,6 +97,11 @@ describe('http', () => {
     expect(answer('deflate', bomb, 100_000)).toMatchObject({ fault: { code: 'HTTP_BAD_ENCODING' } });
     const bombs = concatBytes(...Array(11).fill(deflateSync(Buffer.alloc(10_000))));
     expect(answer('deflate', bombs, 100_000)).toMatchObject({ fault: { code: 'HTTP_BAD_ENCODING' } });
+    // C tor's factor of 25, above 64 KiB
+    expect(answer('deflate', deflateSync(Buffer.alloc(60_000)))).toMatchObject({ ok: true });
+    expect(answer('deflate', deflateSync(Buffer.alloc(70_000)))).toMatchObject({
+      fault: { code: 'HTTP_BAD_ENCODING' },
+    });
     const empty = concatBytes(...Array(packedMembersMax + 1).fill(deflateSync('')));
     expect(answer('deflate', empty)).toMatchObject({ fault: { code: 'HTTP_BAD_ENCODING' } });
     const halves = concatBytes(deflateSync(body.subarray(0, 9)), deflateSync(body.subarray(9)));

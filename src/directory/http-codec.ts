@@ -10,6 +10,8 @@ import {
   directoryUploadBytesMax,
   httpHeadBytesMax,
   packedMembersMax,
+  unpackedFactorMax,
+  unpackedUncheckedBytes,
 } from '../base/limits.ts';
 import { formatHttpTime, parseHttpTime } from './calendar.ts';
 
@@ -190,12 +192,14 @@ function decodeBody(
   const unpacker = (encoding ?? 'identity').toLowerCase() === 'identity' ? undefined : unpackerOf(bytes);
   if (unpacker === undefined) return ok(bytes.slice());
   const members: Uint8Array[] = [];
-  let left = bytesMax;
+  // A few bytes that unpack to very many are there to fill memory.
+  const most = Math.min(bytesMax, Math.max(unpackedUncheckedBytes, unpackedFactorMax * bytes.length));
+  let left = most;
   for (let rest = bytes; rest.length > 0; ) {
     if (unpackerOf(rest) !== unpacker) return fail('HTTP_BAD_ENCODING', 'bytes behind the end');
     if (members.length === packedMembersMax) return fail('HTTP_BAD_ENCODING', 'too many members');
     const member = unpacked(unpacker, rest, left);
-    if (member === undefined) return fail('HTTP_BAD_ENCODING', `unreadable, or over ${bytesMax} bytes`);
+    if (member === undefined) return fail('HTTP_BAD_ENCODING', `unreadable, or over ${most} bytes`);
     members.push(member.bytes);
     left -= member.bytes.length;
     rest = rest.subarray(member.packedBytes);
