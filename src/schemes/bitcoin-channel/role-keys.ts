@@ -1,3 +1,4 @@
+import { exitCode, OperatorError } from '../../base/fault.ts';
 import { HdKey, harden } from '../../bitcoin/keys.ts';
 import { Wallet } from '../../bitcoin/wallet.ts';
 import type { StoreWrite } from '../../ports.ts';
@@ -6,9 +7,16 @@ import { type Records, type Role, rolePrefix } from './channel-record.ts';
 /** Branches below the seed: 84' is the wallet's (BIP84), these are the channels'. */
 const channelBranches = { payer: harden(7_001), payee: harden(7_002) } as const;
 
-/** 32 secret bytes from which all keys of a role follow; undefined: the store has no wallet of that role. */
+const seedBytes = 32;
+
+/**
+ * 32 secret bytes from which all keys of a role follow; undefined: the store has no wallet of that role.
+ * @throws OperatorError for a record that is no seed.
+ */
 export function readSeed(records: Records, role: Role): Uint8Array | undefined {
-  return records.get(seedKey(role))?.slice();
+  const seed = records.get(seedKey(role))?.slice();
+  if (seed === undefined || seed.length === seedBytes) return seed;
+  throw new OperatorError('STORE_UNUSABLE', `the record of the ${role}'s seed is damaged`, exitCode.missing);
 }
 
 export function seedWrite(role: Role, seed: Uint8Array): StoreWrite {
