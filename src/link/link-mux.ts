@@ -30,7 +30,7 @@ import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
-import { oldestFirst } from './overload.ts';
+import { longestIdle, oldestFirst } from './overload.ts';
 import { WasteBrake } from './waste-brake.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
@@ -206,7 +206,9 @@ export class LinkMux implements LinkHandler {
     }
     if (reason !== undefined) this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
     state.ids?.release(circuit);
-    if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
+    if (state.ids?.count !== 0) return;
+    state.idleSinceMs = this.#options.clock.monotonicMs();
+    this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
   }
 
   /** The link brought what is of no use, worth so many cells. One that brings too much is not read for a while. */
@@ -224,11 +226,13 @@ export class LinkMux implements LinkHandler {
   }
 
   onAccepted(link: LinkId, from: Endpoint): void {
+    if (this.#links.size >= linksMax) this.#makeRoom();
     if (this.#options.identity === undefined || this.#links.size >= linksMax) {
       this.#options.port.close(link, 'overload');
       return;
     }
     const state = new LinkState(link, false, from, {}, this.#spares);
+    state.idleSinceMs = this.#options.clock.monotonicMs();
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     this.#startHandshake(state);
@@ -441,6 +445,12 @@ export class LinkMux implements LinkHandler {
       if (this.#heldCells > low && state.stalledSinceMs !== undefined)
         this.#fail(state, { code: 'LINK_STALLED' });
     this.#insideEvent = false;
+  }
+
+  /** A link that serves nobody is not to keep out one that might. */
+  #makeRoom(): void {
+    const idlest = longestIdle(this.#links.values());
+    if (idlest !== undefined) this.#fail(idlest, { code: 'LINK_IDLE' });
   }
 
   /** Ends a circuit as if its peer had, and tells the peer. */

@@ -25,6 +25,8 @@ export class LinkState {
   peer: LinkPeer | undefined;
   protocol: LinkProtocol = 3;
   ids: CircuitIds | undefined;
+  /** When it was accepted, or its last circuit ended. */
+  idleSinceMs = 0;
   /** Monotonic time since which the port is full and takes nothing; undefined: it takes cells. */
   stalledSinceMs: number | undefined;
   /** Waits to be flushed at the end of this turn. */

@@ -26,3 +26,13 @@ export function oldestFirst(links: Iterable<LinkState>): Holding[] {
     (a, b) => a.sinceMs - b.sinceMs || a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0),
   );
 }
+
+/** The link that somebody else opened and that has had no circuit for the longest, its handshake included. */
+export function longestIdle(links: Iterable<LinkState>): LinkState | undefined {
+  let longest: LinkState | undefined;
+  for (const state of links) {
+    if (state.initiator || (state.ids?.count ?? 0) > 0) continue;
+    if (longest === undefined || state.idleSinceMs < longest.idleSinceMs) longest = state;
+  }
+  return longest;
+}

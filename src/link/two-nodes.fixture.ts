@@ -65,6 +65,7 @@ export interface SeenCell {
 export class RecordingUser implements LinkUser {
   readonly ready: { link: LinkId; peer: LinkPeer; protocol: LinkProtocol }[] = [];
   readonly lost: LinkFault[] = [];
+  readonly lostLinks: LinkId[] = [];
   readonly cells: SeenCell[] = [];
   readonly drained: number[] = [];
 
@@ -72,8 +73,9 @@ export class RecordingUser implements LinkUser {
     this.ready.push({ link, peer, protocol });
   }
 
-  onLinkLost(_link: LinkId, fault: LinkFault): void {
+  onLinkLost(link: LinkId, fault: LinkFault): void {
     this.lost.push(fault);
+    this.lostLinks.push(link);
   }
 
   onCell(_link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {

@@ -86,7 +86,8 @@ export class TlsLinks implements LinkPort {
       requestCert: false,
       handshakeTimeout: linkHandshakeMsMax,
     });
-    server.maxConnections = linksMax + linksUnreadyMax;
+    // Those that are being closed count too.
+    server.maxConnections = linksMax + 2 * linksUnreadyMax;
     server.on('connection', (raw: Socket) => this.#onConnection(raw));
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     server.on('secureConnection', socket => this.#accept(socket));
@@ -178,9 +179,9 @@ export class TlsLinks implements LinkPort {
   #accept(socket: TLSSocket): void {
     this.#unready.delete(farEnd(socket));
     const from = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
-    // Gone since its handshake, before the core is there or after it has stopped, or one too many: it never hears of it.
+    // Gone since its handshake, before the core is there or after it has stopped: it never hears of it.
     const unheard = this.#handler === undefined || this.#stopped || from.host === '';
-    if (unheard || this.#links.size >= linksMax) socket.destroy();
+    if (unheard) socket.destroy();
     else this.#to.onAccepted(this.#add(socket, true), from);
   }
 
