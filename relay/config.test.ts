@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../src/base/fault.ts';
 import { parseIp } from '../src/base/ip.ts';
@@ -66,6 +67,16 @@ SafeLogging 0`;
     expect([allows(8080), allows(18443), allows(9001)]).toEqual([true, false, false]);
   });
 
+  it('asks the name servers of a file like resolv.conf', () => {
+    const file = join(root, 'resolv.conf');
+    writeFileSync(file, '# ours\nsearch lab\nnameserver 192.0.2.1\n nameserver 127.0.0.1:5353 # local\n');
+    expect(read(base).nameServers).toBeUndefined();
+    expect(read(`${base}ServerDNSResolvConfFile ${file}\n`).nameServers).toEqual([
+      '192.0.2.1',
+      '127.0.0.1:5353',
+    ]);
+  });
+
   it('has no limit unless it is given one', () => {
     const limits = (torrc: string) => {
       const { bandwidthRate, bandwidthBurst, countsPrivate } = read(base + torrc).settings;
@@ -93,6 +104,14 @@ SafeLogging 0`;
     [
       'BandwidthRate 5 MBytes\nBandwidthBurst 1 MByte',
       'CONFIG_BAD_VALUE torrc:6: BandwidthBurst: must be at least BandwidthRate',
+    ],
+    [
+      'ServerDNSResolvConfFile /nowhere/resolv.conf',
+      "CONFIG_UNREADABLE cannot read /nowhere/resolv.conf: ENOENT: no such file or directory, open '/nowhere/resolv.conf'",
+    ],
+    [
+      `ServerDNSResolvConfFile ${fileURLToPath(import.meta.url)}`,
+      'CONFIG_BAD_VALUE torrc:5: ServerDNSResolvConfFile: it names no name server',
     ],
     ['Log loud', 'CONFIG_BAD_VALUE torrc:5: Log: "loud" is no level'],
   ])('refuses %j', (line, expected) => expect(refusal(`${base}${line}`)).toBe(expected));

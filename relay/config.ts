@@ -6,6 +6,7 @@ import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
+import { parseBracketedEndpoint, parseIpv4Endpoint } from '../src/directory/endpoint-text.ts';
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import { platformText } from '../src/node-io/package-version.ts';
@@ -22,6 +23,8 @@ export interface RelayConfig {
   readonly log: { readonly level: LogLevel; readonly file: string | undefined };
   /** Threads that it may keep busy; 0: as many as there are cores. torrc NumCPUs */
   readonly cpus: number;
+  /** Name servers that an exit asks, as IP or IP:PORT; undefined: the system's. torrc ServerDNSResolvConfFile */
+  readonly nameServers: readonly string[] | undefined;
   readonly pay: PayConfig;
   /** Options that are set and have no effect. */
   readonly unused: readonly string[];
@@ -81,7 +84,8 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
   };
   const unused = [...torrc.unused(), ...(torrc.has('DirPort') ? ['DirPort'] : [])];
   const cpus = torrc.count('NumCPUs') ?? 0;
-  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, pay, unused };
+  const nameServers = nameServersOf(torrc);
+  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, nameServers, pay, unused };
 }
 
 function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined } {
@@ -141,6 +145,24 @@ function exitPolicyOf(torrc: Torrc, pay: PayConfig, address: Endpoint): RelaySet
   });
   if (made.ok) return made.value;
   throw refused(torrc.fault('ExitPolicy', made.fault.detail ?? made.fault.code));
+}
+
+/** The `nameserver` lines of a file like resolv.conf. */
+function nameServersOf(torrc: Torrc): readonly string[] | undefined {
+  const file = torrc.text('ServerDNSResolvConfFile');
+  if (file === undefined) return undefined;
+  const servers = [...readText(file).matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server]) => server);
+  const wrong = servers.find(
+    each => parseIp(each) === undefined && !parseIpv4Endpoint(each) && !parseBracketedEndpoint(each),
+  );
+  if (wrong !== undefined || servers.length === 0)
+    throw refused(
+      torrc.fault(
+        'ServerDNSResolvConfFile',
+        wrong ? `${wrong} is no name server` : 'it names no name server',
+      ),
+    );
+  return servers;
 }
 
 /** `Log notice file /path`, `Log info stderr`; the last line counts. */

@@ -77,7 +77,7 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
   store.attach({ onAnswer: answer => core.onAnswer(answer) });
   const certificate = makeTlsCertificate(keys, clock.wallMs());
   const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
-  const streams = new TcpStreams();
+  const streams = new TcpStreams({ servers: config.nameServers });
   const chain = chainOf(config.pay, log);
   const stopPorts = async (): Promise<void> => {
     await Promise.all([links.stop(), streams.stop(), chain?.stop(), side?.parties.stop()]);
