@@ -54,7 +54,7 @@ export async function fuzz(flags: FuzzFlags, terminal: Terminal, names: string[]
   const stopping = interruption();
   try {
     const tallies = await huntAll(targets, flags, folder, terminal, stopping.signal);
-    return report(tallies, terminal);
+    return report(tallies, flags.seed, terminal);
   } finally {
     stopping.done();
     rmSync(folder, { recursive: true, force: true });
@@ -157,10 +157,10 @@ function readFailure(file: string): { target: string; seed: string; inputs: Uint
   }
 }
 
-function report(tallies: readonly Tally[], terminal: Terminal): number {
+function report(tallies: readonly Tally[], seed: number, terminal: Terminal): number {
   const rows = tallies.map(factsOf);
   const short = rows.filter(({ good }) => !good).length;
-  terminal.object({ targets: rows, short });
+  terminal.object({ seed, targets: rows, short });
   const headings = [
     'target',
     'cases',
@@ -195,6 +195,7 @@ function report(tallies: readonly Tally[], terminal: Terminal): number {
     '',
   ];
   for (const line of table(headings, [...cells, goals])) terminal.print(line);
+  terminal.print(`seed ${seed}`);
   for (const { target, failures } of rows)
     for (const { kind, detail, again } of failures) {
       terminal.print(`${target}: ${kind}: ${detail}`);

@@ -1,6 +1,7 @@
 import { exitCode, OperatorError } from '../../src/base/fault.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { cellCodecs } from './targets/cell-codecs.ts';
+import { clientCells } from './targets/client-cells.ts';
 import { configTargets } from './targets/config.ts';
 import { control } from './targets/control.ts';
 import { documentTargets } from './targets/documents.ts';
@@ -14,6 +15,7 @@ import { socks } from './targets/socks.ts';
 export const fuzzTargets: readonly FuzzTarget[] = [
   cellCodecs,
   relayCells,
+  clientCells,
   ...documentTargets,
   httpRequests,
   httpResponses,

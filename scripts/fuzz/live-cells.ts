@@ -7,7 +7,7 @@ import type { HuntResult } from './hunt.ts';
 import { LiveLink } from './live-link.ts';
 import { LiveRelay } from './live-relay.ts';
 import { ActionReader } from './targets/action-bytes.ts';
-import { HostileCells } from './targets/hostile-cells.ts';
+import { HostileCells, sealedBy } from './targets/hostile-cells.ts';
 
 /** What a relay's process may have resident more than before. */
 export const residentGrowthBytesMax = 64_000_000;
@@ -108,7 +108,7 @@ class Assault {
       if (made === undefined) break;
       const cells = new HostileCells(link.talk, input);
       cells.circuit = made.id;
-      cells.layers = made.layers;
+      cells.seal = sealedBy(made.layers);
       link.talk.cut(dice.below(64), dice.below(514));
       this.#say(link, cells, input, link.talk.isSlow ? slowCellsPerCircuit : cellsPerCircuit);
       await link.drain();
@@ -153,7 +153,7 @@ async function servedBy(relay: LiveRelay, from: string): Promise<boolean> {
   link.onRun = (bytes, at, stride, count) => made.layers.open(bytes, at, stride, count);
   const cells = new HostileCells(link.talk, new ActionReader(new Uint8Array(0)));
   cells.circuit = made.id;
-  cells.layers = made.layers;
+  cells.seal = sealedBy(made.layers);
   cells.sealed(relayCommand.begin, 1, encodeBegin({ ...relay.echo, flags: 0 }));
   cells.sealed(relayCommand.data, 1, concatBytes(utf8('hello'), utf8(' relay')));
   const echoed = (): boolean =>

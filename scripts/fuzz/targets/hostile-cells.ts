@@ -9,6 +9,8 @@ import type { LinkTalk } from './link-talk.ts';
 
 /** Cells of all runs of DATA in a visit. */
 const dataCellsMax = 256;
+/** Byte by byte each cell is five hundred events. */
+const slowDataCellsMax = 8;
 const fullBody = new Uint8Array(relayBodyBytesMax);
 
 /** What a relay cell is, besides its body. */
@@ -20,11 +22,19 @@ interface SealedCell {
   readonly spoilt?: boolean;
 }
 
+/** Makes a plain relay cell in the cell memory one that the far side can read. */
+export type SealCell = (at: number) => void;
+
+/** As the client of a circuit says it to its first hop. */
+export function sealedBy(layers: ClientLayers): SealCell {
+  return at => layers.seal(cellMemory, at, cellPayloadBytes, 1, 0);
+}
+
 /** Cells that an input makes up, said on one link and about one circuit of it. */
 export class HostileCells {
   circuit = 0;
   /** Of the circuit, once it is made. */
-  layers: ClientLayers | undefined;
+  seal: SealCell | undefined;
   readonly #talk: LinkTalk;
   readonly #input: ActionReader;
   #dataCells = 0;
@@ -34,7 +44,7 @@ export class HostileCells {
     this.#input = input;
   }
 
-  /** A relay cell that the relay can read, unless its input says otherwise. */
+  /** A relay cell that the far side can read, unless its input says otherwise. */
   sayRelayCell(): void {
     const command = this.#input.u8();
     const streamId = this.#input.u8();
@@ -69,7 +79,8 @@ export class HostileCells {
   /** Full DATA cells behind each other, as many as windows allow and more. */
   sayData(): void {
     const streamId = this.#input.u8() % 4;
-    for (let count = this.#input.u8() % 128; count > 0 && this.#dataCells < dataCellsMax; count--) {
+    const most = this.#talk.isSlow ? slowDataCellsMax : dataCellsMax;
+    for (let count = this.#input.u8() % 128; count > 0 && this.#dataCells < most; count--) {
       this.#dataCells += 1;
       this.sealed(relayCommand.data, streamId, fullBody);
     }
@@ -83,7 +94,7 @@ export class HostileCells {
       const made = cellMemory.subarray(packArea.at, packArea.at + cellPayloadBytes).fill(0);
       writeRelayHeader(made, 0, command, streamId, claims);
       made.set(body, relayHeaderBytes);
-      this.layers?.seal(cellMemory, packArea.at, cellPayloadBytes, 1, 0);
+      this.seal?.(packArea.at);
       into.set(made, at);
       if (spoilt) into[at + cellPayloadBytes - 1] ^= 1;
     });

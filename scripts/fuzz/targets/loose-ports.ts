@@ -31,7 +31,12 @@ export interface LooseNeighbour {
   /** DER. */
   readonly certificate: Uint8Array;
   /** TLS is up: talks with the core over `send`, until the link is closed. Answers with what hears the core. */
-  accept(send: (bytes: Uint8Array) => void): (bytes: Uint8Array) => void;
+  accept(send: (bytes: Uint8Array) => void, link: LinkId): (bytes: Uint8Array) => void;
+}
+
+interface DialledLink {
+  readonly neighbour: LooseNeighbour;
+  readonly hear: (bytes: Uint8Array) => void;
 }
 
 const noBytes = new Uint8Array(0);
@@ -63,15 +68,15 @@ export class LoosePorts {
   readonly connections = new Map<StreamId, Endpoint>();
   /** Bytes written to streams. */
   streamBytes = 0;
-  readonly #neighbour: () => LooseNeighbour;
+  readonly #neighbours: () => readonly LooseNeighbour[];
   readonly #open = new Set<LinkId>();
-  readonly #toNeighbour = new Map<LinkId, (bytes: Uint8Array) => void>();
+  readonly #dialled = new Map<LinkId, DialledLink>();
   #core: LooseCore | undefined;
   #later: (() => void)[] = [];
   #lastId = 0;
 
-  constructor(dice: Dice, neighbour: () => LooseNeighbour) {
-    this.#neighbour = neighbour;
+  constructor(dice: Dice, neighbours: () => readonly LooseNeighbour[]) {
+    this.#neighbours = neighbours;
     this.entropy = { bytes: length => dice.bytes(length) };
     this.links = this.#linkPort();
     this.streams = this.#streamPort();
@@ -124,8 +129,14 @@ export class LoosePorts {
     return this.#open.has(link);
   }
 
+  /** The peer sends something. */
+  say(link: LinkId, bytes: Uint8Array): void {
+    if (this.#open.has(link)) this.core.linkHandler.onBytes(link, bytes);
+  }
+
   /** The peer hangs up. */
   hangUp(link: LinkId): void {
+    this.#dialled.delete(link);
     if (this.#open.delete(link)) this.core.linkHandler.onClosed(link, 'done');
   }
 
@@ -159,10 +170,10 @@ export class LoosePorts {
       },
       write: (link, bytes) => {
         if (link === this.listensTo) this.heard.push(bytes.slice());
-        const neighbour = this.#toNeighbour.get(link);
-        if (neighbour !== undefined) {
+        const dialled = this.#dialled.get(link);
+        if (dialled !== undefined) {
           const copy = bytes.slice();
-          this.#answer(() => neighbour(copy));
+          this.#answer(() => dialled.hear(copy));
         }
         return this.writable;
       },
@@ -170,7 +181,7 @@ export class LoosePorts {
       resume() {},
       close: link => {
         this.#open.delete(link);
-        this.#toNeighbour.delete(link);
+        this.#dialled.delete(link);
       },
       facts: link => this.#facts(link),
     };
@@ -178,26 +189,25 @@ export class LoosePorts {
 
   #dial(link: LinkId, to: Endpoint): void {
     if (!this.#open.has(link)) return;
-    const neighbour = this.#neighbour();
-    if (to.host !== neighbour.endpoint.host || to.port !== neighbour.endpoint.port) {
+    const neighbour = this.#neighbours().find(
+      ({ endpoint }) => endpoint.host === to.host && endpoint.port === to.port,
+    );
+    if (neighbour === undefined) {
       this.#open.delete(link);
       this.core.linkHandler.onClosed(link, 'refused');
       return;
     }
-    const send = (bytes: Uint8Array): void =>
-      this.#answer(() => {
-        if (this.#open.has(link)) this.core.linkHandler.onBytes(link, bytes);
-      });
-    this.#toNeighbour.set(link, neighbour.accept(send));
+    const send = (bytes: Uint8Array): void => this.#answer(() => this.say(link, bytes));
+    this.#dialled.set(link, { neighbour, hear: neighbour.accept(send, link) });
     this.core.linkHandler.onOpen(link);
   }
 
   #facts(link: LinkId): LinkFacts {
-    const dialled = this.#toNeighbour.has(link);
-    const certificate = dialled ? this.#neighbour().certificate : this.certificate;
+    const dialled = this.#dialled.get(link);
+    const certificate = dialled?.neighbour.certificate ?? this.certificate;
     return {
-      peerCertificate: dialled ? certificate : noBytes,
-      ownCertificate: dialled ? noBytes : certificate,
+      peerCertificate: dialled === undefined ? noBytes : certificate,
+      ownCertificate: dialled === undefined ? certificate : noBytes,
       exporter: exporterOf(certificate),
     };
   }

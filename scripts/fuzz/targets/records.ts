@@ -2,6 +2,7 @@ import { parseControlRequest } from '../../../client/control-protocol.ts';
 import { decodeAuthorityKeys } from '../../../dirauth/authority-keys.ts';
 import { readRounds } from '../../../dirauth/round-records.ts';
 import { fromUtf8, utf8 } from '../../../src/base/bytes.ts';
+import { OperatorError } from '../../../src/base/fault.ts';
 import { fundingOfPsbt } from '../../../src/bitcoin/psbt-funding.ts';
 import { scriptOfAddress } from '../../../src/bitcoin/wallet.ts';
 import { parseHashedPassword } from '../../../src/crypto/hashed-password.ts';
@@ -24,17 +25,28 @@ const readers: readonly ((bytes: Uint8Array) => unknown)[] = [
   bytes => parseControlRequest(fromUtf8(bytes)),
   bytes => fundingOfPsbt(fromUtf8(bytes), bytes.subarray(0, 22), 1_000n),
   bytes => readLedger(storeOf(bytes), 'regtest'),
+  bytes => orRefusal(() => readLedger({ ...storeOf(bytes), get: () => bytes }, 'regtest')),
   bytes => readRounds({ ...storeOf(bytes), commit() {} }),
 ];
 
 const seed = new Uint8Array(32).fill(9);
 
-/** Every record in it is these bytes, but for a seed: a node without one stops. */
+/** Every record in it is these bytes, but for a seed: without one nothing else is read. */
 function storeOf(bytes: Uint8Array) {
   return {
     get: (key: string) => (key.endsWith('/seed') ? seed : bytes),
     list: (prefix: string) => [[`${prefix}${'00'.repeat(8)}`, bytes] as const],
   };
+}
+
+/** What it reads, or the one line that ends a program. */
+function orRefusal(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OperatorError) return { fault: error.code };
+    throw error;
+  }
 }
 
 const request = '{"id": 1, "method": "circuits", "params": {"path": ["a"]}}';
@@ -70,7 +82,8 @@ export const records: FuzzTarget = {
       seeds: [
         ...texts.map((text, at) => Uint8Array.of(at, ...utf8(text))),
         Uint8Array.of(8, ...channel),
-        Uint8Array.of(9, ...utf8(sampleDocuments().votes[0].slice(0, 3_000))),
+        Uint8Array.of(9, ...seed),
+        Uint8Array.of(10, ...utf8(sampleDocuments().votes[0].slice(0, 3_000))),
       ],
       words: ['null', '[]', '{}', '"\\u0000"', '-----BEGIN RSA PRIVATE KEY-----'].map(utf8),
       take(input, tell) {

@@ -74,7 +74,7 @@ class VisitedRelayCore implements FuzzSubject, VisitedRelay {
   constructor(dice: Dice) {
     const entropy = { bytes: (length: number) => dice.bytes(length) };
     const [keys, nextKeys] = [0, 1].map(index => simNodeKeys(entropy, index));
-    const ports: LoosePorts = new LoosePorts(dice, () => this.neighbour);
+    const ports: LoosePorts = new LoosePorts(dice, () => [this.neighbour]);
     this.ports = ports;
     const { clock } = ports;
     this.neighbour = new Neighbour(nextKeys, clock, entropy);

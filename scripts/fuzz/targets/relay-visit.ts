@@ -15,7 +15,7 @@ import { ClientLayers } from '../../../src/onion/client-layers.ts';
 import type { LinkId, StreamId } from '../../../src/ports.ts';
 import type { Tell } from '../fuzz-target.ts';
 import type { ActionReader } from './action-bytes.ts';
-import { HostileCells } from './hostile-cells.ts';
+import { HostileCells, sealedBy } from './hostile-cells.ts';
 import { LinkTalk } from './link-talk.ts';
 import type { LoosePorts } from './loose-ports.ts';
 import type { Neighbour } from './neighbour.ts';
@@ -163,7 +163,7 @@ export class RelayVisit {
     const { ports } = this.#relay;
     if (!this.#reached('circuit') || !ports.isOpen(this.#link.id)) return;
     this.#create();
-    if (this.#cells.layers === undefined) return;
+    if (this.#cells.seal === undefined) return;
     if (this.#reached('paid') && this.#state !== 'extending') this.#pay();
     if (this.#state === 'stream' || this.#state === 'streams' || this.#state === 'half closed')
       this.#openStreams();
@@ -178,7 +178,7 @@ export class RelayVisit {
     const { ports } = this.#relay;
     this.#circuits += 1;
     this.#cells.circuit = this.#link.newCircuit();
-    this.#cells.layers = undefined;
+    this.#cells.seal = undefined;
     this.#talk.flush();
     ports.heard.length = 0;
     ports.listensTo = this.#link.id;
@@ -190,8 +190,9 @@ export class RelayVisit {
     this.#circuit = this.#relay.circuit();
     if (answer?.[at - 1] !== cellCommand.createdFast) return;
     const { y } = decodeCreatedFast(answer, at);
-    this.#cells.layers = new ClientLayers(nobody);
-    this.#cells.layers.push(createFastKeys(x, y).keys);
+    const layers = new ClientLayers(nobody);
+    layers.push(createFastKeys(x, y).keys);
+    this.#cells.seal = sealedBy(layers);
   }
 
   #pay(): void {
