@@ -67,7 +67,7 @@ async function runAll(
   const quiet = await lab.watch(['guard1'], () => pause(seconds * 1_000));
   const undisturbed: Undisturbed = {
     bytesPerSecond: quiet.bytesPerSecond,
-    bootstrapSeconds: wanted.includes('slow') ? await lab.bootstrapSeconds() : 0,
+    bootstrapSeconds: wanted.some(name => floods[name].besides) ? await lab.bootstrapSeconds() : 0,
   };
   terminal.say(
     `undisturbed: ${megabytes(quiet.bytesPerSecond)}/s, event loop of guard1 p99 ${quiet.loop.guard1.p99Ms.toFixed(1)} ms, ${(100 * quiet.cpu.guard1).toFixed(0)} % of a core; ${loadavg()[0].toFixed(1)} processes want this machine's ${stage.environment.cores} cores`,

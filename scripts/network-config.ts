@@ -135,9 +135,10 @@ export function writeRelay(
       readonly chain: ChainAccess;
       readonly broker?: BrokerAccess;
       readonly plan: NetPlan;
+      readonly resolvConf?: string;
     },
 ): ConfiguredNode {
-  const { dir, nickname, authorities, exit, price } = node;
+  const { dir, nickname, authorities, exit, price, resolvConf } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
@@ -145,6 +146,7 @@ export function writeRelay(
     ...authorityLines(authorities),
     'AssumeReachable 1',
     ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
+    ...(resolvConf === undefined ? [] : [`ServerDNSResolvConfFile ${resolvConf}`]),
   ]);
   const pay = price === undefined ? freeSettings(node.plan) : { ...paySettings(node), price };
   const args = ['relay', '-f', torrc, '--pay', writePay(dir, pay)];

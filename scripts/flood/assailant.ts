@@ -102,7 +102,9 @@ export class Assailant implements LinkUser {
   onCircuitWritable(): void {}
 }
 
-/** Addresses of loopback that no honest node has. */
+/** Addresses of loopback that no honest node has, and no other attack of this process: a relay remembers whom it has refused. */
 export function hostileAddresses(count: number): string[] {
-  return Array.from({ length: count }, (_, at) => `127.66.${Math.floor(at / 250)}.${(at % 250) + 1}`);
+  return Array.from({ length: count }, (_, at) => `127.${block}.${Math.floor(at / 250)}.${(at % 250) + 1}`);
 }
+
+const block = 66 + (process.pid % 150);

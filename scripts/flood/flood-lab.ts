@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpuSecondsOf, residentBytesOf } from '../../bench/process-usage.ts';
@@ -12,6 +12,7 @@ import type { NetworkState, NodeState } from '../network-state.ts';
 import { startNode } from '../node-process.ts';
 import { NetworkStart } from '../spawn-network.ts';
 import type { Aim } from './attack.ts';
+import { startHostileNames } from './hostile-names.ts';
 import { type LoopDelay, loopDelayOf } from './loop-delay.ts';
 import { PacedStream, startPacedServer } from './paced-load.ts';
 import { type CountingServer, startCountingServer } from './springs.ts';
@@ -54,6 +55,8 @@ export class FloodLab {
   readonly #paced: string;
   readonly spring: CountingServer;
   readonly secrets: readonly CountingServer[];
+  /** At the spring's port, where no exit may connect. */
+  readonly hidden: CountingServer;
   #streams: { readonly user: string; readonly stream: PacedStream }[] = [];
   #users = 0;
   #clients = 0;
@@ -66,6 +69,7 @@ export class FloodLab {
       readonly paced: string;
       readonly spring: CountingServer;
       readonly secrets: readonly CountingServer[];
+      readonly hidden: CountingServer;
     },
   ) {
     this.#stage = stage;
@@ -75,6 +79,7 @@ export class FloodLab {
     this.#paced = servers.paced;
     this.spring = servers.spring;
     this.secrets = servers.secrets;
+    this.hidden = servers.hidden;
   }
 
   /** Starts it; it ends with the stage. */
@@ -85,13 +90,19 @@ export class FloodLab {
     const spring = await startCountingServer(true);
     stage.defer(() => spring.stop());
     const secrets = await startSecrets();
-    for (const secret of secrets) stage.defer(() => secret.stop());
+    const hidden = await startCountingServer(false, '127.0.0.2', spring.port);
+    for (const server of [...secrets, hidden]) stage.defer(() => server.stop());
+    const names = await startHostileNames();
+    stage.defer(async () => names.stop());
+    const resolvConf = join(dir, 'resolv.conf');
+    writeFileSync(resolvConf, `nameserver ${names.at}\n`);
     const start = new NetworkStart({
       dir,
       plan: planOfLab(),
       bitcoind,
       program: fileURLToPath(new URL('./watched-node.js', import.meta.url)),
       exitTo: [paced.address, `127.0.0.1:${spring.port}`],
+      resolvConf,
       say: line => terminal.detail(line),
       signal: stage.signal,
       removeWhenOrphaned: dir,
@@ -102,7 +113,7 @@ export class FloodLab {
     await start.nodes();
     const control = await controlOf(start.network().state.control);
     stage.defer(async () => control.close());
-    const lab = new FloodLab(stage, start, control, { paced: paced.address, spring, secrets });
+    const lab = new FloodLab(stage, start, control, { paced: paced.address, spring, secrets, hidden });
     await lab.mend();
     return lab;
   }

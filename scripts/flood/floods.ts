@@ -55,6 +55,8 @@ const shortestMs = 2_000;
 const longestShare = 6;
 const paidShareMin = 0.9;
 const loopP99MsMax = 50;
+/** C tor: DoSConnectionMaxConcurrentCount. */
+const linksOfAddressMax = 100;
 
 const none = (what: string, count: number): Figure => ({
   what,
@@ -68,6 +70,21 @@ const told = (what: string, reached: number | string): Figure => ({
   goal: '',
   met: true,
 });
+
+/** Somebody new comes meanwhile. */
+const startsMeanwhile = async (lab: FloodLab): Promise<Readonly<Record<string, number>>> => ({
+  bootstrapSeconds: await lab.bootstrapSeconds(),
+});
+
+function startFigure(besides: Readonly<Record<string, number>>, undisturbed: Undisturbed): Figure {
+  const { bootstrapSeconds } = undisturbed;
+  return {
+    what: 'a new client starts in, of undisturbed',
+    reached: `${((100 * besides.bootstrapSeconds) / bootstrapSeconds).toFixed(0)} %`,
+    goal: '<= 200 %',
+    met: besides.bootstrapSeconds <= 2 * bootstrapSeconds,
+  };
+}
 
 export const floods: Readonly<Record<string, Flood>> = {
   create: {
@@ -126,6 +143,25 @@ export const floods: Readonly<Record<string, Flood>> = {
     untilDone: false,
     figures: ({ sent }, { watched: { seconds } }) => [told('cells taken a second', sent / seconds)],
   },
+  links: {
+    title: 'links that are ready and idle, from more addresses than the relay can hold links of',
+    attack: 'links',
+    victim: 'guard1',
+    untilDone: false,
+    besides: startsMeanwhile,
+    figures: ({ most, addressMost, refused, lost }, { besides, undisturbed }) => [
+      told('held at once', most),
+      {
+        what: 'held at once by one address, most',
+        reached: String(addressMost),
+        goal: `<= ${linksOfAddressMax}`,
+        met: addressMost <= linksOfAddressMax,
+      },
+      told('refused', refused),
+      told('ended by the relay', lost),
+      startFigure(besides, undisturbed),
+    ],
+  },
   readers: {
     title: 'readers that stand still',
     attack: 'readers',
@@ -143,17 +179,12 @@ export const floods: Readonly<Record<string, Flood>> = {
     attack: 'slow',
     victim: 'guard1',
     untilDone: false,
-    besides: async lab => ({ bootstrapSeconds: await lab.bootstrapSeconds() }),
+    besides: startsMeanwhile,
     figures: ({ opened, most, thrownOut }, { besides, undisturbed }) => [
       told('connections begun', opened),
       told('open at once', most),
       told('ended by the nodes', thrownOut),
-      {
-        what: 'a new client starts in, of undisturbed',
-        reached: `${((100 * besides.bootstrapSeconds) / undisturbed.bootstrapSeconds).toFixed(0)} %`,
-        goal: '<= 200 %',
-        met: besides.bootstrapSeconds <= 2 * undisturbed.bootstrapSeconds,
-      },
+      startFigure(besides, undisturbed),
     ],
   },
   ssrf: {
@@ -168,6 +199,19 @@ export const floods: Readonly<Record<string, Flood>> = {
         'connections made',
         lab.secrets.reduce((sum, each) => sum + each.connections, 0),
       ),
+    ],
+  },
+  rebind: {
+    title: 'names that lead to what is allowed at first, and into the network later',
+    attack: 'rebind',
+    victim: 'exit2',
+    untilDone: true,
+    figures: ({ tries, outside, inside, refused }, { lab }) => [
+      told('tries', tries),
+      told('led to what is allowed', outside),
+      told('refused', refused),
+      none('streams opened elsewhere', inside),
+      none('connections made inside', lab.hidden.connections),
     ],
   },
   streams: {

@@ -2,7 +2,7 @@ import { cellCommand, relayCommand } from '../../src/cell/commands.ts';
 import { cellPayloadBytes } from '../../src/cell/link-codec.ts';
 import { decodeCreatedFast, encodeCreateFast } from '../../src/cell/link-messages.ts';
 import { FragmentAssembler, fragment } from '../../src/cell/payment-messages.ts';
-import { bodyOf, relayCommandOf, writeRelayCell } from '../../src/cell/relay-cell.ts';
+import { bodyOf, relayCommandOf, streamIdOf, writeRelayCell } from '../../src/cell/relay-cell.ts';
 import { encodeBegin } from '../../src/cell/relay-messages.ts';
 import { createFastKeys } from '../../src/crypto/circuit-keys.ts';
 import { ClientLayers } from '../../src/onion/client-layers.ts';
@@ -14,7 +14,7 @@ export interface HostileUser {
   /** The relay has made the circuit. */
   created?(circuit: HostileCircuit): void;
   /** A relay cell of the relay. */
-  cell?(circuit: HostileCircuit, command: number, body: Uint8Array): void;
+  cell?(circuit: HostileCircuit, command: number, body: Uint8Array, streamId: number): void;
   /** A whole payment message of the relay. */
   receipt?(circuit: HostileCircuit, bytes: Uint8Array): void;
   destroyed?(circuit: HostileCircuit): void;
@@ -79,7 +79,7 @@ export class HostileCircuit {
       const whole = this.#assembler.add(body);
       if (whole.ok && whole.value !== undefined) this.#user.receipt(this, whole.value.bytes);
     }
-    this.#user.cell?.(this, command, body);
+    this.#user.cell?.(this, command, body, streamIdOf(bytes, at));
     return true;
   }
 }

@@ -53,10 +53,8 @@ const names = [
   'ip6-localhost',
   'ip6-loopback',
   'broadcasthost',
-  'rebind.test',
-  'rebind-later.test',
-  'rebind-both.test',
-  'rebind-mapped.test',
+  'n.inside.test',
+  'n.mapped.test',
 ];
 
 /** Every spelling, each once. */

@@ -6,7 +6,8 @@ import { HostileCircuits } from '../hostile-circuit.ts';
 import { spellings } from '../spellings.ts';
 
 const triesMax = 10_000;
-const addresses = 10;
+/** So many that no circuit opens more streams than the relay lets pass without looking where they lead. */
+const addresses = 50;
 /** Streams of one circuit that wait for their answers. */
 const atOnce = 20;
 
