@@ -15,6 +15,8 @@ export interface Aim {
   readonly control: Endpoint;
   /** Exits may connect there; it sends bytes for ever. */
   readonly spring: Endpoint;
+  /** And there, where nothing ever comes from. */
+  readonly sink: Endpoint;
   /** On this machine, and exits may not connect there. */
   readonly secret: Endpoint;
   /** 1: as large as RELIABILITY.md has it; less: that part of it. */

@@ -54,6 +54,7 @@ export class FloodLab {
   readonly #control: ClientControl;
   readonly #paced: string;
   readonly spring: CountingServer;
+  readonly sink: CountingServer;
   readonly secrets: readonly CountingServer[];
   /** At the spring's port, where no exit may connect. */
   readonly hidden: CountingServer;
@@ -68,6 +69,7 @@ export class FloodLab {
     servers: {
       readonly paced: string;
       readonly spring: CountingServer;
+      readonly sink: CountingServer;
       readonly secrets: readonly CountingServer[];
       readonly hidden: CountingServer;
     },
@@ -78,6 +80,7 @@ export class FloodLab {
     this.#control = control;
     this.#paced = servers.paced;
     this.spring = servers.spring;
+    this.sink = servers.sink;
     this.secrets = servers.secrets;
     this.hidden = servers.hidden;
   }
@@ -87,11 +90,12 @@ export class FloodLab {
     const { terminal, dir } = stage;
     const paced = await startPacedServer(streamBytesPerSecond);
     stage.defer(() => paced.stop());
-    const spring = await startCountingServer(true);
+    const spring = await startCountingServer('pours');
     stage.defer(() => spring.stop());
+    const sink = await startCountingServer('is silent');
     const secrets = await startSecrets();
-    const hidden = await startCountingServer(false, '127.0.0.2', spring.port);
-    for (const server of [...secrets, hidden]) stage.defer(() => server.stop());
+    const hidden = await startCountingServer('closes', '127.0.0.2', spring.port);
+    for (const server of [...secrets, hidden, sink]) stage.defer(() => server.stop());
     const names = await startHostileNames();
     stage.defer(async () => names.stop());
     const resolvConf = join(dir, 'resolv.conf');
@@ -101,7 +105,7 @@ export class FloodLab {
       plan: planOfLab(),
       bitcoind,
       program: fileURLToPath(new URL('./watched-node.js', import.meta.url)),
-      exitTo: [paced.address, `127.0.0.1:${spring.port}`],
+      exitTo: [paced.address, `127.0.0.1:${spring.port}`, `127.0.0.1:${sink.port}`],
       resolvConf,
       say: line => terminal.detail(line),
       signal: stage.signal,
@@ -113,7 +117,7 @@ export class FloodLab {
     await start.nodes();
     const control = await controlOf(start.network().state.control);
     stage.defer(async () => control.close());
-    const lab = new FloodLab(stage, start, control, { paced: paced.address, spring, secrets, hidden });
+    const lab = new FloodLab(stage, start, control, { paced: paced.address, spring, sink, secrets, hidden });
     await lab.mend();
     return lab;
   }
@@ -139,6 +143,7 @@ export class FloodLab {
       socks: endpointOf(this.#state.socks),
       control: endpointOf(this.#state.controlPort),
       spring: { host: '127.0.0.1', port: this.spring.port },
+      sink: { host: '127.0.0.1', port: this.sink.port },
       secret: { host: '127.0.0.1', port: this.secrets[0].port },
       scale,
     };
@@ -231,9 +236,9 @@ function planOfLab(): NetPlan {
 
 /** The same port on several addresses that no exit may reach. */
 async function startSecrets(): Promise<CountingServer[]> {
-  const first = await startCountingServer(false);
+  const first = await startCountingServer('closes');
   const others = await Promise.all(
-    ['127.0.0.2', '::1'].map(host => startCountingServer(false, host, first.port).catch(() => undefined)),
+    ['127.0.0.2', '::1'].map(host => startCountingServer('closes', host, first.port).catch(() => undefined)),
   );
   return [first, ...others.filter(other => other !== undefined)];
 }

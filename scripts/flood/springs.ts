@@ -9,12 +9,12 @@ export interface CountingServer {
   stop(): Promise<void>;
 }
 
-/**
- * @param pours it sends bytes for ever; otherwise it closes each connection.
- * @param host an address of this machine. @param port any when absent.
- */
+/** What it does with whoever connects: sends bytes for ever, closes the connection, or says nothing. */
+export type Welcome = 'pours' | 'closes' | 'is silent';
+
+/** @param host an address of this machine. @param port any when absent. */
 export async function startCountingServer(
-  pours: boolean,
+  welcome: Welcome,
   host = '127.0.0.1',
   port = 0,
 ): Promise<CountingServer> {
@@ -27,12 +27,12 @@ export async function startCountingServer(
     socket.on('error', () => socket.destroy());
     socket.once('close', () => sockets.delete(socket));
     socket.resume();
-    if (!pours) socket.end();
+    if (welcome === 'closes') socket.end();
     const pour = (): void => {
       while (socket.write(block));
     };
     socket.on('drain', pour);
-    if (pours) pour();
+    if (welcome === 'pours') pour();
   });
   server.listen({ port, host, backlog: 4_096 });
   await once(server, 'listening');

@@ -20,10 +20,10 @@ export async function streamFlood(aim: Aim, stop: AbortSignal, begun: () => void
     if (link === undefined) continue;
     all.make(one, link, {
       created: circuit => circuits.push({ one, circuit }),
-      cell: (circuit, command) => {
+      cell: (circuit, command, _body, streamId) => {
         if (command === relayCommand.connected) {
           connected += 1;
-          circuit.send(relayCommand.end, encodeEnd({ reason: endReason.done }), circuit.step);
+          circuit.send(relayCommand.end, encodeEnd({ reason: endReason.done }), streamId);
         } else if (command === relayCommand.end) refused += 1;
       },
     });
@@ -35,7 +35,7 @@ export async function streamFlood(aim: Aim, stop: AbortSignal, begun: () => void
     const { one, circuit } = circuits[turn++ % circuits.length];
     if (!one.flows) return false;
     circuit.step = (circuit.step % 65_535) + 1;
-    circuit.begin(circuit.step, aim.spring.host, aim.spring.port);
+    circuit.begin(circuit.step, aim.sink.host, aim.sink.port);
     sent += 1;
     return true;
   });
