@@ -7,3 +7,12 @@ export class BrokenInvariant extends Error {
 export function assert(holds: unknown, what: string): asserts holds {
   if (!holds) throw new BrokenInvariant(what);
 }
+
+/** Does what books are kept by. Whatever it throws, they can be trusted no more: the node stops. */
+export function inLedger<T>(keep: () => T): T {
+  try {
+    return keep();
+  } catch (error) {
+    throw error instanceof BrokenInvariant ? error : new BrokenInvariant(String(error), { cause: error });
+  }
+}

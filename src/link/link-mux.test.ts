@@ -243,3 +243,23 @@ test('a link that never finishes its handshake, or has no circuit for long, is c
   used.initiator.clock.advance(linkIdleMsMax);
   expect(used.initiator.user.lost).toEqual([{ code: 'LINK_IDLE' }]);
 });
+
+test('a node that threw at a cell of one link goes on with the others', () => {
+  const pair = opened(pairOf());
+  const { initiator, responder } = pair;
+  const circuit = initiator.mux.allocateCircuit(1) ?? 0;
+  expect(responder.mux.acceptsCircuit(1, circuit)).toBe(true);
+  const { user } = responder;
+  const taken = user.onCell.bind(user);
+  user.onCell = () => {
+    throw new TypeError('planted');
+  };
+  initiator.mux.send(1, circuit, cellCommand.relay, payloadOf(1), 0);
+  expect(() => pair.settle()).toThrow('planted');
+  user.onCell = taken;
+  responder.mux.send(1, circuit, cellCommand.relay, payloadOf(2), 0);
+  initiator.mux.send(1, circuit, cellCommand.relay, payloadOf(3), 0);
+  pair.settle();
+  expect(initiator.user.cells.map(({ payload }) => payload[0])).toEqual([2]);
+  expect(user.cells.map(({ payload }) => payload[0])).toEqual([3]);
+});

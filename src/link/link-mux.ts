@@ -206,9 +206,7 @@ export class LinkMux implements LinkHandler {
     }
     if (reason !== undefined) this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
     state.ids?.release(circuit);
-    if (state.ids?.count !== 0) return;
-    state.idleSinceMs = this.#options.clock.monotonicMs();
-    this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
+    if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
   }
 
   /** The link brought what is of no use, worth so many cells. One that brings too much is not read for a while. */
@@ -232,7 +230,6 @@ export class LinkMux implements LinkHandler {
       return;
     }
     const state = new LinkState(link, false, from, {}, this.#spares);
-    state.idleSinceMs = this.#options.clock.monotonicMs();
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     this.#startHandshake(state);
@@ -249,9 +246,12 @@ export class LinkMux implements LinkHandler {
     this.#bytesRead += bytes.length;
     this.#spares.nowMs = this.#options.clock.monotonicMs();
     this.#insideEvent = true;
-    const fault = state.codec.push(bytes, this.#handlerOf(state));
-    if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
-    this.#insideEvent = false;
+    try {
+      const fault = state.codec.push(bytes, this.#handlerOf(state));
+      if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
+    } finally {
+      this.#insideEvent = false;
+    }
     this.#flushDirty();
   }
 
@@ -398,6 +398,7 @@ export class LinkMux implements LinkHandler {
   }
 
   #watchTimeout(state: LinkState, ms: number, code: 'LINK_TIMEOUT' | 'LINK_IDLE'): void {
+    state.idleSinceMs = this.#options.clock.monotonicMs();
     state.cancelTimeout?.();
     state.cancelTimeout = this.#options.clock.after(ms, () => {
       if (code === 'LINK_TIMEOUT' || (state.ids?.count ?? 0) === 0) this.#fail(state, { code });

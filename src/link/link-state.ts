@@ -25,7 +25,7 @@ export class LinkState {
   peer: LinkPeer | undefined;
   protocol: LinkProtocol = 3;
   ids: CircuitIds | undefined;
-  /** When it was accepted, or its last circuit ended. */
+  /** When it was begun, was ready, or its last circuit ended. */
   idleSinceMs = 0;
   /** Monotonic time since which the port is full and takes nothing; undefined: it takes cells. */
   stalledSinceMs: number | undefined;

@@ -1,4 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net';
+import { BrokenInvariant } from '../base/assert.ts';
+import { OperatorError } from '../base/fault.ts';
 import { socketAnswerMsMax, socketBlockBytes, socketBlocksSpareMax } from '../base/limits.ts';
 import type { CloseReason } from '../ports.ts';
 
@@ -63,7 +65,7 @@ export class PortSocket<S extends Socket = Socket> {
     socket.setNoDelay(true);
     if (socket === source) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
     socket.on('end', () => {
-      if (!this.#silent) user.ended();
+      if (!this.#silent) this.#tell(() => user.ended());
     });
     socket.on('error', error => {
       this.#why = closeReasonOf(error);
@@ -154,7 +156,20 @@ export class PortSocket<S extends Socket = Socket> {
 
   #onBytes(block: Uint8Array, length: number): void {
     // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
-    if (!this.#silent) this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length));
+    if (!this.#silent)
+      this.#tell(() => this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length)));
+  }
+
+  /** A mistake of ours in treating what a peer sent costs that peer its connection, unless it is one about money. */
+  #tell(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      if (error instanceof BrokenInvariant || error instanceof OperatorError) throw error;
+      const what = error instanceof Error ? error.stack : String(error);
+      process.stderr.write(`naulon: unexpected, and a connection ends for it: ${what}\n`);
+      this.destroy('protocol');
+    }
   }
 
   get #pendingBytes(): number {
@@ -187,7 +202,7 @@ export class PortSocket<S extends Socket = Socket> {
   readonly #onWritten = (error: Error | null | undefined): void => {
     if (error || !this.#full || this.#silent || this.#pendingBytes > this.#writeBytesHigh / 2) return;
     this.#full = false;
-    this.#user.writable();
+    this.#tell(() => this.#user.writable());
   };
 
   #dropBlock(): void {

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 import { linkPortKit, type PortWorld, streamPortKit } from '../sim/port-kits.ts';
 import { TcpStreams } from './tcp-streams.ts';
@@ -138,6 +139,35 @@ test('a link that nobody attached for yet is turned away, and the listener lives
   near.open(at);
   await until(() => events.includes('accepted'));
   await Promise.all([near.stop(), far.stop()]);
+});
+
+test('what is thrown at the bytes of one connection ends that one alone, unless it breaks an invariant', async () => {
+  const streams = new TcpStreams();
+  const ends: string[] = [];
+  streams.attach({
+    ...quiet,
+    onStreamBytes: (stream, bytes) => {
+      if (Buffer.from(bytes).toString() === 'hostile') throw new TypeError('planted');
+      streams.write(stream, bytes);
+    },
+    onStreamClosed: (_, why) => ends.push(why),
+  });
+  const said: string[] = [];
+  const stderr = vi
+    .spyOn(process.stderr, 'write')
+    .mockImplementation(text => Boolean(said.push(String(text))));
+  const at = await streams.listen(localhost, 'test');
+  const heard: string[] = [];
+  const [hostile, honest] = [connect(at), connect(at)];
+  hostile.on('error', () => {}).write('hostile');
+  await once(hostile, 'close');
+  honest.on('data', bytes => heard.push(bytes.toString())).write('honest');
+  await until(() => heard.length === 1);
+  expect([heard, ends]).toEqual([['honest'], ['protocol']]);
+  expect(said.join()).toMatch(/^naulon: unexpected, and a connection ends for it: TypeError: planted\n/);
+  stderr.mockRestore();
+  honest.destroy();
+  await streams.stop();
 });
 
 test('a unix socket is for its user alone, gives way to the next, and goes with its port', async () => {

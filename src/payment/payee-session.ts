@@ -1,3 +1,4 @@
+import { inLedger } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { badPaymentsMax, paymentAssemblyMsMax, pendingRedeemsMax } from '../base/limits.ts';
 import { Ring } from '../base/ring.ts';
@@ -100,7 +101,11 @@ export class PayeeSession {
     }
     const payee = payees.get(message.bytes[0]);
     if (payee === undefined) this.#answer(message, paymentStatus.unknownScheme, first.target(this.#id));
-    else this.#settle(message, payee.redeem(this.#id, message.bytes));
+    else
+      this.#settle(
+        message,
+        inLedger(() => payee.redeem(this.#id, message.bytes)),
+      );
   }
 
   #settle(message: PaymentMessage, redeemed: Redeemed): void {

@@ -1,4 +1,4 @@
-import { assert } from '../base/assert.ts';
+import { assert, inLedger } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import {
   freeCells,
@@ -255,9 +255,9 @@ export class PayerSession {
       this.#runOut(this.#exhausted);
       return;
     }
-    const { allowance, clock, payer, id, price, relay, spending } = this.#options;
+    const { allowance, clock, price, relay, spending } = this.#options;
     if (this.#prepared !== undefined) {
-      this.#handle(payer.pay(id, this.#target, 0n));
+      this.#pay(this.#target, 0n);
       return;
     }
     this.#topUp.measure(this.#cells, clock.monotonicMs());
@@ -267,7 +267,12 @@ export class PayerSession {
     const left = spending.leftMsat(relay, allowance);
     // The circuit goes on until what the limits leave is used up.
     if (left !== undefined && left <= 0n) this.#runOut({ code: 'PAY_LIMIT' });
-    else this.#handle(payer.pay(id, this.#target, least(wanted, left), left));
+    else this.#pay(this.#target, least(wanted, left), left);
+  }
+
+  #pay(target: Uint8Array, value: Value, left?: Value): void {
+    const { id, payer } = this.#options;
+    this.#handle(inLedger(() => payer.pay(id, target, value, left)));
   }
 
   /** Nothing more can be bought; what is prepaid may still be used. */
@@ -347,7 +352,7 @@ export class PayerSession {
 
   #close(done: (refusal?: PaymentFault) => void): void {
     const { payer, id } = this.#options;
-    const paid = this.#lastGiven ? undefined : payer.finish(id);
+    const paid = this.#lastGiven ? undefined : inLedger(() => payer.finish(id));
     this.#lastGiven = true;
     if (paid === undefined || paid.kind === 'refused') {
       this.#finish = undefined;
@@ -392,7 +397,7 @@ export class PayerSession {
       spending.giveBack(relay, allowance, value);
     }
     const fault: PaymentFault = { code: statusName(status) };
-    payer.onRefused(id, fault);
+    inLedger(() => payer.onRefused(id, fault));
     if (this.#lastGiven) this.#lastRefused = fault;
     // All that was under way together counts as one try.
     if (next === undefined) this.#refusals += 1;
