@@ -27,6 +27,7 @@ module.exports = {
     forbid('rank-2-stays-low', '^src/(link|onion|stream|bitcoin|payment)/', {
       path: '^src/(schemes|broker|directory|circuit|socks|control|config)/',
     }),
+    forbid('the-seam-knows-no-coins', '^src/(payment/[^/]+\\.ts|broker/)', { path: '^src/payment/coins/' }),
     forbid('brokers-know-no-scheme', '^src/broker/', { path: '^src/schemes/' }),
     forbid(
       'bitcoin-libraries-in-bitcoin-alone',

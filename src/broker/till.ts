@@ -6,7 +6,7 @@ import { idOf, rawOf, transactionOf } from '../bitcoin/raw-transaction.ts';
 import { Wallet } from '../bitcoin/wallet.ts';
 import { accountRequest } from '../payment/account-request.ts';
 import type { AccountKey } from '../payment/broker-side.ts';
-import type { PaymentStatusName, Served } from '../payment/scheme.ts';
+import { refused, type Served } from '../payment/scheme.ts';
 import type { ChainEvent, ChainPort, Outpoint, StorePort, StoreWrite } from '../ports.ts';
 import type { AccountBook } from './account-book.ts';
 import {
@@ -216,8 +216,4 @@ export class Till {
       persist([...back, this.#deposits.drop(id)]);
     }
   }
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

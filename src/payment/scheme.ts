@@ -30,6 +30,10 @@ export type SessionId = number;
 /** Millisatoshi. */
 export type Value = bigint;
 
+export function sumOf(values: readonly Value[]): Value {
+  return values.reduce((sum, value) => sum + value, 0n);
+}
+
 /** Reasons a payment is refused, sent to the payer as the RECEIPT's status. Never a silent 0. */
 export const paymentStatus = {
   ok: 0,
@@ -65,6 +69,11 @@ export type PaymentStatusName = keyof typeof paymentStatus;
 
 /** Why a payment was refused; `code` travels as its number in the RECEIPT. */
 export type PaymentFault = Fault<PaymentStatusName>;
+
+/** A payment, or another party's request, that is refused. */
+export function refused(code: PaymentStatusName): { readonly kind: 'refused'; readonly fault: PaymentFault } {
+  return { kind: 'refused', fault: { code } };
+}
 
 /** Why the payer cannot pay. */
 export type PayFault = Fault<

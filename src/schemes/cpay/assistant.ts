@@ -1,7 +1,7 @@
 import { equalBytes } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { PaymentStatusName, Served } from '../../payment/scheme.ts';
+import { refused, type Served } from '../../payment/scheme.ts';
 import type { Clock, Endpoint, StorePort, StoreWrite } from '../../ports.ts';
 import {
   type Assistant,
@@ -211,8 +211,4 @@ function replyOf(auth: AuthStatement, persist: readonly StoreWrite[]): Served {
 
 function includes(assistants: readonly Assistant[], key: Uint8Array): boolean {
   return assistants.some(each => equalBytes(each.key, key));
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

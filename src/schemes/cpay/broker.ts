@@ -1,9 +1,10 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { countedList, fixedBytes, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
-import { purchaseCoinsMax } from '../../payment/denominations.ts';
-import { RecordBook } from '../../payment/record-book.ts';
-import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
+import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { SoldCoins } from '../../payment/coins/sold-coins.ts';
+import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { AssistantDesk } from './assistant.ts';
 import { BrokerRings } from './broker-rings.ts';
@@ -12,7 +13,6 @@ import { doubleAuthorisation, unshown, unshownProof } from './fraud.ts';
 import {
   type Auth,
   type AuthStatement,
-  accountMessage,
   accountOp,
   assistBody,
   assistReply,
@@ -34,12 +34,9 @@ import {
 } from './messages.ts';
 import { holdingOf, isAuthorised, isOrigin, isSamePayment, placeOnRing, signersOf } from './ring.ts';
 
-/** How long a coin lives. */
-const coinSeconds = 90 * 86_400;
 /** An assistant that cannot be reached for so long, and that must show on what it authorised a payment, is convicted. */
 const assistantAnswerSeconds = 7n * 86_400n;
 const casesMax = 64;
-const exponentMax = 50;
 
 /** All that the broker knows of a coin that it sold. */
 const coinRecord = struct({
@@ -58,27 +55,22 @@ type BrokerCoin = Holds<typeof coinRecord>;
 export class CPayBroker implements BrokerSide {
   readonly #host: BrokerHost;
   readonly #rings: BrokerRings;
-  readonly #coins: RecordBook<BrokerCoin>;
-  readonly #asked = new Set<string>();
+  /** By guid. */
+  readonly #coins: SoldCoins<BrokerCoin>;
   /** While nobody offers to assist, the broker does. */
   readonly #desk: AssistantDesk;
-  #outstanding = 0n;
 
   constructor(host: BrokerHost) {
     const { clock, key, store } = host;
     this.#host = host;
     this.#rings = new BrokerRings(store, clock, key);
-    this.#coins = new RecordBook(store, 'cpay/coin/', coinRecord);
+    this.#coins = new SoldCoins(store, 'cpay/coin/', coinRecord);
     const broker = { endpoint: { host: '', port: 0 }, key: key.publicKey };
     this.#desk = new AssistantDesk({ store, clock, key, broker, rings: this.#rings });
-    for (const [guid, record] of this.#coins.entries()) {
-      if (record.deposited === 0) this.#outstanding += record.coin.value;
-      if (record.askedSeconds > 0n) this.#asked.add(guid);
-    }
   }
 
   outstandingMsat(): Value {
-    return this.#outstanding;
+    return this.#coins.outstandingMsat;
   }
 
   serve(request: Uint8Array): Served {
@@ -96,7 +88,10 @@ export class CPayBroker implements BrokerSide {
       case requestOp.show:
         return this.#serveShow(request);
       case requestOp.account:
-        return this.#serveAccount(request);
+        return serveAccount(this.#host, request, {
+          [accountOp.buy]: (account, body) => this.#sell(account, body),
+          [accountOp.assist]: (account, body) => this.#enlist(account, body),
+        });
       default:
         return refused('malformed');
     }
@@ -105,44 +100,34 @@ export class CPayBroker implements BrokerSide {
   /** Convicts assistants that have shown nothing for too long. */
   onTick(): readonly StoreWrite[] {
     const before = BigInt(this.#nowSeconds()) - assistantAnswerSeconds;
-    return [...this.#asked].flatMap(guid => {
-      const record = this.#coins.get(guid);
-      return record === undefined || record.askedSeconds > before ? [] : this.#convictSilent(record);
-    });
-  }
-
-  #serveAccount(request: Uint8Array): Served {
-    const message = accountMessage.decode(request);
-    if (message === undefined) return refused('malformed');
-    return this.#host.once(message.envelope, (account, body) => {
-      if (body[0] === accountOp.buy) return this.#sell(account, body);
-      if (body[0] === accountOp.assist) return this.#enlist(account, body);
-      return refused('malformed');
-    });
+    return this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
     const order = buyBody.decode(body);
-    if (order === undefined || order.coins.length === 0 || order.coins.length > purchaseCoinsMax)
-      return refused('malformed');
-    const { assistants } = order;
+    if (order === undefined) return refused('malformed');
+    const { assistants, coins: wanted } = order;
     if (assistants !== 1 && assistants !== groupSize) return refused('badTerms');
-    if (order.coins.some(({ exponent }) => exponent > exponentMax)) return refused('badTerms');
-    const sum = order.coins.reduce((total, { exponent }) => total + (1n << BigInt(exponent)), 0n);
-    const paid = this.#host.accounts.issue(schemeId, account, sum);
-    if (paid === undefined) return refused('overspent');
-    const coins = order.coins.map(({ exponent, holder }) => this.#mint(exponent, holder, assistants));
-    const persist = [...paid, ...coins.map(each => this.#sold(each))];
-    return { kind: 'reply', reply: boughtReply.encode({ coins }), persist };
+    const sold = sell(
+      this.#host,
+      schemeId,
+      account,
+      wanted.map(({ exponent }) => exponent),
+    );
+    if (typeof sold === 'string') return refused(sold);
+    const coins = wanted.map(({ holder }, at) => this.#mint(sold.values[at], holder, assistants));
+    const fresh = { deposited: 0, seen: [], askedSeconds: 0n, convicted: [] };
+    const records = coins.map(({ coin: made }) => this.#put({ coin: made, ...fresh }));
+    return { kind: 'reply', reply: boughtReply.encode({ coins }), persist: [...sold.persist, ...records] };
   }
 
-  #mint(exponent: number, holder: Uint8Array, assistants: number): PaidCoin {
+  #mint(value: Value, holder: Uint8Array, assistants: number): PaidCoin {
     const { clock, entropy, key } = this.#host;
     const guid = entropy.bytes(16);
     const [first] = this.#rings.ring(this.#rings.now)?.assistantsOf(holder, 1) ?? [];
     const made = coin.sign(key, {
       guid,
-      value: 1n << BigInt(exponent),
+      value,
       expirySeconds: this.#nowSeconds() + coinSeconds,
       firstAssistant: placeOnRing(first?.key ?? key.publicKey)
         .subarray(0, 3)
@@ -278,35 +263,22 @@ export class CPayBroker implements BrokerSide {
   /** Authorisations of that assistant whose grounds are asked for. */
   #wantedOf(assistant: Uint8Array): readonly AuthStatement[] {
     const { publicKey } = this.#host.key;
-    return [...this.#asked].flatMap(guid => {
-      const record = this.#coins.get(guid);
-      const open =
-        record?.seen.filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey)) ?? [];
+    return this.#coins.asked().flatMap(([, record]) => {
+      const open = record.seen.filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey));
       return open.flatMap(({ auth: given }) => {
-        const signers = record === undefined ? [] : signersOf(given, record.coin, publicKey, this.#rings);
+        const signers = signersOf(given, record.coin, publicKey, this.#rings);
         const at = signers.findIndex(each => equalBytes(each, assistant));
         return at < 0 ? [] : [statementOf(given, at)];
       });
     });
   }
 
-  #sold({ coin: made }: PaidCoin): StoreWrite {
-    this.#outstanding += made.value;
-    const record = { coin: made, deposited: 0, seen: [], askedSeconds: 0n, convicted: [] };
-    return this.#coins.put(toHex(made.guid), record);
-  }
-
   #put(record: BrokerCoin): StoreWrite {
-    const guid = toHex(record.coin.guid);
-    if (this.#coins.get(guid)?.deposited === 0 && record.deposited === 1)
-      this.#outstanding -= record.coin.value;
-    if (record.askedSeconds > 0n) this.#asked.add(guid);
-    else this.#asked.delete(guid);
-    return this.#coins.put(guid, record);
+    return this.#coins.put(toHex(record.coin.guid), record);
   }
 
   #nowSeconds(): number {
-    return Math.floor(this.#host.clock.wallMs() / 1_000);
+    return secondsOf(this.#host.clock);
   }
 }
 
@@ -340,8 +312,4 @@ function atOnce(run: (done: (served: Served) => void) => void): Served {
     outcome = served;
   });
   return outcome ?? refused('partyUnavailable');
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -2,15 +2,14 @@ import { equalBytes } from '../../base/bytes.ts';
 import { countedList, fixedBytes, struct, u8 } from '../../base/struct.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { sha256 } from '../../crypto/sha.ts';
-import { makeAccountRequest } from '../../payment/account-request.ts';
-import { CoinErrands } from '../../payment/coin-errands.ts';
-import type { Purchase } from '../../payment/coin-payer.ts';
+import { CoinErrands } from '../../payment/coins/coin-errands.ts';
+import type { Purchase } from '../../payment/coins/coin-payer.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
 import {
   type Assistant,
   type Auth,
   type AuthStatement,
-  accountMessage,
   accountOp,
   authoriseRequest,
   authStatement,
@@ -18,15 +17,15 @@ import {
   buyBody,
   depositRequest,
   type Grant,
+  groupSize,
   type PaidCoin,
   requestOp,
-  schemeId,
   showRequest,
+  words,
 } from './messages.ts';
 import { NodeRings } from './node-rings.ts';
 import type { CPayPurse, WishedCoin } from './purse.ts';
 import { epochOf, isAuthorised, isSamePayment, quorumOf, type Rings } from './ring.ts';
-import type { CPaySetup } from './setup.ts';
 
 /** The secrets of the keys that the bought coins are held under. */
 const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
@@ -39,17 +38,16 @@ export function accountNonce(account: Uint8Array): Uint8Array {
 /** What one side of a node has to do with assistants and the broker. */
 export class CPayDealings {
   readonly rings: Rings;
-  readonly #setup: CPaySetup;
+  readonly #setup: CoinSetup;
   readonly #errands: CoinErrands;
 
-  constructor(setup: CPaySetup, purse: CPayPurse, side: 'payer' | 'payee' | 'assistant') {
-    const { host, broker } = setup;
+  constructor(setup: CoinSetup, purse: CPayPurse, side: 'payer' | 'payee' | 'assistant') {
+    const { broker } = setup;
     this.#setup = setup;
     this.#errands = new CoinErrands({
-      host,
-      scheme: schemeId,
-      broker: broker.endpoint,
-      prefix: `cpay/errand/${side}/`,
+      setup,
+      words,
+      side,
       bought: (reply, memo) => {
         const coins = boughtReply.decode(reply)?.coins ?? [];
         const secrets = orderMemo.decode(memo)?.secrets ?? [];
@@ -76,13 +74,12 @@ export class CPayDealings {
   }
 
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
-    const { host, account, anonymous, assistants } = this.#setup;
-    const keys = exponents.map(() => (anonymous ? SigningKey.fresh(host.entropy) : account));
+    const { host, account, variant } = this.#setup;
+    const keys = exponents.map(() => (variant === 'anonymous' ? SigningKey.fresh(host.entropy) : account));
     const coins = keys.map(({ publicKey }, at) => ({ exponent: exponents[at], holder: publicKey }));
-    const body = buyBody.encode({ op: accountOp.buy, assistants, coins });
-    const envelope = makeAccountRequest(account, host.entropy, body);
+    const assistants = variant === 'group' ? groupSize : 1;
     const memo = orderMemo.encode({ secrets: keys.map(({ secret }) => secret) });
-    this.#errands.buy(accountMessage.encode({ op: requestOp.account, envelope }), memo, done);
+    this.#errands.buy(buyBody.encode({ op: accountOp.buy, assistants, coins }), memo, done);
   }
 
   /** Has the holder's assistants authorise a payment; undefined: too few of them did. */

@@ -1,14 +1,6 @@
-import {
-  countedList,
-  fixedBytes,
-  type Holds,
-  sizedBytes,
-  struct,
-  u8,
-  u16,
-  u32,
-  u64,
-} from '../../base/struct.ts';
+import { countedList, fixedBytes, type Holds, struct, u8, u16, u32, u64 } from '../../base/struct.ts';
+import type { CoinWords } from '../../payment/coins/coin-messages.ts';
+import { coinTarget } from '../../payment/coins/coin-target.ts';
 import { endpointField } from '../../payment/endpoint-field.ts';
 import { publicKeyBytes, statement } from '../../payment/statement.ts';
 
@@ -27,10 +19,8 @@ import { publicKeyBytes, statement } from '../../payment/statement.ts';
  */
 export const schemeId = 6;
 export const schemeName = 'cpay';
-const wireVersion = 1;
 
 export const paymentOp = { coins: 1 } as const;
-const targetOp = { offer: 1 } as const;
 
 /** First byte of a request to an assistant or the broker. */
 export const requestOp = {
@@ -49,12 +39,15 @@ export const requestOp = {
   /** Anybody to the broker: who is on that list? */
   list: 7,
 } as const;
+export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const accountOp = { buy: 1, assist: 2 } as const;
 
 /** Wall clock time is cut into epochs of this length; the list of assistants changes between them alone. */
 export const epochMs = 60_000;
 /** What an assistant allows between its clock and a holder's. */
 export const clockSkewMs = 30_000;
+/** How often an assistant offers itself anew, and asks whether it must show the grounds of something. */
+export const offerEveryMs = 3_600_000;
 /** Assistants of a coin of Group CPay. */
 export const groupSize = 3;
 export const assistantsMax = 1_000;
@@ -118,21 +111,18 @@ export type Auth = Holds<typeof auth>;
 export const release = statement('cpay release', { guid, payer: publicKey, sinceMs: u64 });
 export type Release = Holds<typeof release>;
 
-const targetFields = {
-  scheme: u8,
-  op: u8,
-  version: u8,
-  relayId: fixedBytes(32),
-  brokerKey: publicKey,
-  payeeKey: publicKey,
-  /** 1: each coin goes to a key of its own that is derived from payeeKey and nonce. */
-  anonymous: u8,
-  nonce,
-};
-export const targetBody = struct(targetFields);
-export const targetMessage = struct({ ...targetFields, signature: fixedBytes(64) });
-export type Target = Holds<typeof targetMessage>;
-export const targetHead = { scheme: schemeId, op: targetOp.offer, version: wireVersion };
+export const target = coinTarget(
+  { id: schemeId, name: schemeName },
+  {
+    brokerKey: publicKey,
+    payeeKey: publicKey,
+    /** 1: each coin goes to a key of its own that is derived from payeeKey and nonce. */
+    anonymous: u8,
+    nonce,
+  },
+);
+export const targetMessage = target.message;
+export type Target = Omit<Holds<typeof targetMessage>, 'signature'>;
 
 /** 274 bytes, and for each signature its place. */
 export const paidCoin = struct({ coin, auth });
@@ -165,4 +155,3 @@ export const boughtReply = struct({ coins: countedList(u8, paidCoin) });
 export const assistBody = struct({ op: u8, at: endpointField });
 /** Authorisations of its own that it must show the grounds of. */
 export const assistReply = struct({ wanted: countedList(u16, authStatement) });
-export const accountMessage = struct({ op: u8, envelope: sizedBytes(u16) });

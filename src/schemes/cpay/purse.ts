@@ -1,16 +1,17 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { fixedBytes, type Holds, struct } from '../../base/struct.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import type { CoinPurse } from '../../payment/coins/coin-node.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import { lasts } from '../../payment/coins/coin-times.ts';
+import { Stock } from '../../payment/coins/stock.ts';
+import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { Value } from '../../payment/scheme.ts';
+import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { type Auth, paidCoin, wish } from './messages.ts';
 import { KnownRings } from './node-rings.ts';
-import { holdingOf } from './ring.ts';
-import type { CPaySetup } from './setup.ts';
-
-/** A coin is neither taken nor given when it expires within so long: its holder must have time to deposit it. */
-export const expiryMarginSeconds = 86_400;
+import { holdingOf, isOrigin } from './ring.ts';
 
 /** A coin, by whose word it is ours, and the key that it is ours under. */
 const heldCoin = struct({ paid: paidCoin, secret: fixedBytes(32) });
@@ -26,53 +27,52 @@ export type CPayCoin =
   | { readonly kind: 'stranded'; readonly value: Value; readonly wished: WishedCoin };
 
 /** How a node's own holding of a coin is named. */
-export function ownHoldingOf({ guid, payee, timeMs }: Auth): string {
+function ownHoldingOf({ guid, payee, timeMs }: Auth): string {
   return holdingOf({ guid, payer: payee, sinceMs: timeMs });
 }
 
-/**
- * All coins of one node, whichever side of it got them: bought, received, and wished away. Records of these are written
- * apart and never changed by two hands, so their order does not matter.
- */
-export class CPayPurse {
+/** Coins that were bought or received are held until they are wished to somebody, and gone once that one has them. */
+export class CPayPurse implements CoinPurse {
   /** With the coins, since all sides of the node go by them. */
   readonly rings: KnownRings;
-  readonly #setup: CPaySetup;
-  readonly #bought: RecordBook<HeldCoin>;
-  readonly #received: RecordBook<HeldCoin>;
-  readonly #wished: RecordBook<WishedCoin>;
-  /** Those of them that were sent to their payees, or that the broker was told of. */
+  readonly #setup: CoinSetup;
+  /** By holding. */
+  readonly #held: Stock<HeldCoin, WishedCoin>;
+  /** Those of the wishes that were sent to their payees, or that the broker was told of. */
   readonly #gone: RecordBook<WishedCoin>;
-  readonly #unspent = new Map<string, HeldCoin>();
-  readonly #lastMs = new Map<string, bigint>();
+  readonly #visits = new Visits();
 
-  constructor(setup: CPaySetup) {
+  constructor(setup: CoinSetup) {
+    const { store } = setup.host;
     this.#setup = setup;
     this.rings = new KnownRings(setup.broker);
-    const { store } = setup.host;
-    this.#bought = new RecordBook(store, 'cpay/bought/', heldCoin);
-    this.#received = new RecordBook(store, 'cpay/held/', heldCoin);
-    this.#wished = new RecordBook(store, 'cpay/wished/', wishedCoin);
+    this.#held = new Stock(
+      store,
+      { prefix: 'cpay/held/', kind: heldCoin },
+      { prefix: 'cpay/wished/', kind: wishedCoin },
+    );
     this.#gone = new RecordBook(store, 'cpay/gone/', wishedCoin);
-    for (const book of [this.#bought, this.#received])
-      for (const [holding, held] of book.entries())
-        if (this.#wished.get(holding) === undefined) this.#unspent.set(holding, held);
-    for (const [, { paid }] of this.#received.entries()) this.#noteTime(paid.auth);
+    for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
   }
 
-  spendable(): readonly HeldCoin[] {
-    const soonest = this.#setup.host.clock.wallMs() / 1_000 + expiryMarginSeconds;
-    return [...this.#unspent.values()].filter(({ paid }) => paid.coin.expirySeconds > soonest);
+  spendable(): readonly Extract<CPayCoin, { kind: 'held' }>[] {
+    return this.#held
+      .left()
+      .filter(([, { paid }]) => lasts(paid.coin.expirySeconds, this.#setup.host.clock))
+      .map(([, held]) => ({ kind: 'held', value: held.paid.coin.value, held }) as const);
   }
 
   /** Of these, the ones that others paid. */
   earned(): readonly HeldCoin[] {
-    return this.spendable().filter(({ paid }) => this.#received.get(ownHoldingOf(paid.auth)) !== undefined);
+    return this.spendable()
+      .map(({ held }) => held)
+      .filter(held => !this.#isBought(held));
   }
 
   /** Wishes by which nobody has got a coin yet, as far as we know. They may have been granted. */
   unfinished(): readonly WishedCoin[] {
-    return [...this.#wished.entries()]
+    return this.#held
+      .gone()
       .filter(([holding]) => this.#gone.get(holding) === undefined)
       .map(([, wished]) => wished);
   }
@@ -83,16 +83,17 @@ export class CPayPurse {
 
   /** True for a coin that was here as of that time or later. */
   wasHere({ guid, timeMs }: Auth): boolean {
-    return (this.#lastMs.get(toHex(guid)) ?? 0n) >= timeMs;
+    return this.#visits.wasAt(toHex(guid), timeMs);
   }
 
   bought(held: HeldCoin): StoreWrite {
-    return this.#add(this.#bought, held);
+    return this.#held.put(ownHoldingOf(held.paid.auth), held);
   }
 
   received(held: HeldCoin): StoreWrite {
-    this.#noteTime(held.paid.auth);
-    return this.#add(this.#received, held);
+    const { auth } = held.paid;
+    this.#visits.note(toHex(auth.guid), auth.timeMs);
+    return this.#held.put(ownHoldingOf(auth), held);
   }
 
   /** Signs that a coin is to be the payee's. */
@@ -104,9 +105,7 @@ export class CPayPurse {
   ): { readonly wished: WishedCoin; readonly write: StoreWrite } {
     const { guid, payee: payer } = paid.auth;
     const wished = { paid, wish: wish.sign(new SigningKey(secret), { guid, payer, payee, nonce }), relayId };
-    const holding = ownHoldingOf(paid.auth);
-    this.#unspent.delete(holding);
-    return { wished, write: this.#wished.put(holding, wished) };
+    return { wished, write: this.#held.take(ownHoldingOf(paid.auth), wished) };
   }
 
   /** It goes to its payee, or into the broker's hands. */
@@ -114,27 +113,20 @@ export class CPayPurse {
     return this.#gone.put(ownHoldingOf(wished.paid.auth), wished);
   }
 
-  /** Value given to others, by this node's records. */
   get partedMsat(): Value {
-    return sum([...this.#gone.entries()].filter(([, wished]) => !this.isDeposit(wished)));
+    const parted = [...this.#gone.entries()].filter(([, wished]) => !this.isDeposit(wished));
+    return sumOf(parted.map(([, { paid }]) => paid.coin.value));
   }
 
-  /** Value ever received of others. */
   get receivedMsat(): Value {
-    return sum([...this.#received.entries()]);
+    return sumOf(this.#received().map(({ paid }) => paid.coin.value));
   }
 
-  #add(book: RecordBook<HeldCoin>, held: HeldCoin): StoreWrite {
-    const holding = ownHoldingOf(held.paid.auth);
-    if (this.#wished.get(holding) === undefined) this.#unspent.set(holding, held);
-    return book.put(holding, held);
+  #received(): readonly HeldCoin[] {
+    return this.#held.came().filter(held => !this.#isBought(held));
   }
 
-  #noteTime({ guid, timeMs }: Auth): void {
-    if (timeMs > (this.#lastMs.get(toHex(guid)) ?? 0n)) this.#lastMs.set(toHex(guid), timeMs);
+  #isBought({ paid }: HeldCoin): boolean {
+    return isOrigin(paid.auth, this.#setup.broker.key);
   }
-}
-
-function sum(coins: readonly (readonly [string, { readonly paid: HeldCoin['paid'] }])[]): Value {
-  return coins.reduce((total, [, { paid }]) => total + paid.coin.value, 0n);
 }

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import type { Endpoint } from '../../ports.ts';
 import {
@@ -137,9 +137,4 @@ export function isSamePayment(
   b: Pick<AuthStatement, 'payee' | 'nonce'>,
 ): boolean {
   return equalBytes(a.payee, b.payee) && equalBytes(a.nonce, b.nonce);
-}
-
-/** What a relay's identity signs of a target. */
-export function targetDigest(body: Uint8Array): Uint8Array {
-  return concatBytes(utf8('naulon cpay target v1\0'), body);
 }

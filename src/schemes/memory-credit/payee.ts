@@ -1,12 +1,12 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { ed25519Verify } from '../../crypto/ed25519.ts';
-import type {
-  Outcome,
-  Payee,
-  PaymentStatusName,
-  Redeemed,
-  SchemeHost,
-  SessionId,
+import {
+  type Outcome,
+  type Payee,
+  type Redeemed,
+  refused,
+  type SchemeHost,
+  type SessionId,
 } from '../../payment/scheme.ts';
 import type { Answer, ChainEvent } from '../../ports.ts';
 import { creditRecord, paymentMessage, schemeId, signedPart, targetMessage } from './messages.ts';
@@ -76,8 +76,4 @@ export class MemoryCreditPayee implements Payee {
     this.#nonceOf.delete(session);
     if (this.#accounts.get(toHex(nonce))?.best === 0n) this.#accounts.delete(toHex(nonce));
   }
-}
-
-function refused(code: PaymentStatusName): Redeemed {
-  return { kind: 'refused', fault: { code } };
 }

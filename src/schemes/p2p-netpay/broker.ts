@@ -6,7 +6,7 @@ import type { AccountKey, BrokerHost, BrokerSide } from '../../payment/broker-si
 import { HashChain, leadsTo } from '../../payment/hash-chain.ts';
 import type { CheatProof } from '../../payment/proof.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import {
   boughtReply,
@@ -229,8 +229,4 @@ function isBeyond(claimed: Claim, handed: Index): boolean {
 
 function isTwice(a: Index, b: Index): boolean {
   return a.step === b.step && equalBytes(a.from, b.from) && (!equalBytes(a.to, b.to) || a.index !== b.index);
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -2,15 +2,16 @@ import { equalBytes, utf8 } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import type { BrokeredOptions } from '../../payment/brokered.ts';
 import { leadsTo } from '../../payment/hash-chain.ts';
-import type {
-  Outcome,
-  Payee,
-  PayeeSigner,
-  PaymentStatusName,
-  Redeemed,
-  SchemeHost,
-  SessionId,
-  Value,
+import {
+  type Outcome,
+  type Payee,
+  type PayeeSigner,
+  type PaymentStatusName,
+  type Redeemed,
+  refused,
+  type SchemeHost,
+  type SessionId,
+  type Value,
 } from '../../payment/scheme.ts';
 import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
 import {
@@ -179,8 +180,4 @@ export class NetpayPayee implements Payee {
 
 function added(value: Value, persist: readonly StoreWrite[], reply: Uint8Array): Redeemed {
   return { kind: 'added', value, persist, reply };
-}
-
-function refused(code: PaymentStatusName): Redeemed {
-  return { kind: 'refused', fault: { code } };
 }

@@ -5,7 +5,13 @@ import type { BrokeredOptions } from '../../payment/brokered.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
 import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { PaymentStatusName, SchemeHost, Served, Value } from '../../payment/scheme.ts';
+import {
+  type PaymentStatusName,
+  refused,
+  type SchemeHost,
+  type Served,
+  type Value,
+} from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import {
   brokerOperation,
@@ -181,8 +187,4 @@ export class VendorBooks {
     const worth = paid.unitMsat * BigInt(paid.index - paid.first);
     return [this.#stays.drop(id), this.#paid.drop(id), this.#redeemed.put('all', { msat: before + worth })];
   }
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -3,7 +3,7 @@ import { fixedBytes, type Holds, restBytes, struct, u8, u32, u64 } from '../../b
 import type { AccountKey, BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import {
   brokerOperation,
@@ -223,8 +223,4 @@ export class PaywordBroker implements BrokerSide {
 
 function reply(index: number, creditedMsat: Value, persist: readonly StoreWrite[]): Served {
   return { kind: 'reply', reply: settledReply.encode({ index, creditedMsat }), persist };
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -7,14 +7,15 @@ import type { BrokeredOptions } from '../../payment/brokered.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
 import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type {
-  Outcome,
-  Payee,
-  PayeeSigner,
-  PaymentStatusName,
-  Redeemed,
-  SchemeHost,
-  SessionId,
+import {
+  type Outcome,
+  type Payee,
+  type PayeeSigner,
+  type PaymentStatusName,
+  type Redeemed,
+  refused,
+  type SchemeHost,
+  type SessionId,
 } from '../../payment/scheme.ts';
 import type { Answer, ChainEvent } from '../../ports.ts';
 import {
@@ -214,8 +215,4 @@ export class PaywordPayee implements Payee {
     const before = this.#settled.get('all')?.msat ?? 0n;
     return [this.#chains.drop(id), this.#paid.drop(id), this.#settled.put('all', { msat: before + worth })];
   }
-}
-
-function refused(code: PaymentStatusName): Redeemed {
-  return { kind: 'refused', fault: { code } };
 }

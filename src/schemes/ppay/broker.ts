@@ -1,9 +1,13 @@
-import { equalBytes, fromHex, toHex } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { countedList, type Holds, struct, u8, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
-import { purchaseCoinsMax } from '../../payment/denominations.ts';
-import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
+import { syncBody } from '../../payment/coins/coin-messages.ts';
+import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
+import { SoldCoins } from '../../payment/coins/sold-coins.ts';
+import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { BrokerBooks, type BrokerCoin } from './broker-books.ts';
 import {
   agree,
   contradict,
@@ -18,7 +22,6 @@ import {
 } from './coin-path.ts';
 import { type Fraud, fraudIn, isUnjustified, proofOf, unanswered, unansweredProof } from './fraud.ts';
 import {
-  accountMessage,
   accountOp,
   answerOp,
   assignedAnswer,
@@ -26,6 +29,7 @@ import {
   boughtReply,
   buyBody,
   type CoinPath,
+  coinPath,
   contradictedAnswer,
   historyMax,
   pathRequest,
@@ -33,37 +37,56 @@ import {
   reportRequest,
   requestOp,
   schemeId,
-  syncBody,
+  schemeName,
   syncPathsMax,
   syncReply,
 } from './messages.ts';
 
-/** How long a coin lives. */
-const coinSeconds = 90 * 86_400;
 /** An owner that cannot be reached for so long, and that must say by whose hand-over it assigned a coin, is convicted. */
 const ownerAnswerSeconds = 7n * 86_400n;
 /** Paths kept of one coin, and claims: those beyond are told no more. */
 const pathsMax = 32;
-const exponentMax = 50;
+
+/** All that the broker knows of a coin that it sold. */
+const coinRecord = struct({
+  coin: rawCoin,
+  /** What became of it, as far as the broker was told: the oldest first, no two of them in contradiction. */
+  paths: countedList(u8, coinPath),
+  /** 1: the last of these ends with the broker. */
+  deposited: u8,
+  /** Paths that contradict these, and by which nobody is convicted yet. */
+  claims: countedList(u8, coinPath),
+  /** When the owner was first asked about them, in seconds since 1970; 0: it was not. */
+  askedSeconds: u64,
+  /** 1: somebody was convicted of spending it twice. */
+  judged: u8,
+});
+type BrokerCoin = Holds<typeof coinRecord>;
 
 /** Sells coins and takes them back, assigns them while their owner is away, and finds out who spent one twice. */
 export class PPayBroker implements BrokerSide {
   readonly #host: BrokerHost;
-  readonly #books: BrokerBooks;
+  /** By serial number. */
+  readonly #coins: SoldCoins<BrokerCoin>;
+  readonly #queue: OwnerQueue<CoinPath>;
 
   constructor(host: BrokerHost) {
     this.#host = host;
-    this.#books = new BrokerBooks(host.store);
+    this.#coins = new SoldCoins(host.store, 'ppay/coin/', coinRecord);
+    this.#queue = new OwnerQueue(host.store, schemeName, coinPath);
   }
 
   outstandingMsat(): Value {
-    return this.#books.outstandingMsat;
+    return this.#coins.outstandingMsat;
   }
 
   serve(request: Uint8Array): Served {
     switch (request[0]) {
       case requestOp.account:
-        return this.#serveAccount(request);
+        return serveAccount(this.#host, request, {
+          [accountOp.buy]: (account, body) => this.#sell(account, body),
+          [accountOp.sync]: (account, body) => this.#tell(account, body),
+        });
       case requestOp.reassign:
       case requestOp.deposit:
         return this.#servePath(request);
@@ -77,56 +100,41 @@ export class PPayBroker implements BrokerSide {
   /** Convicts owners that have shown nothing for too long. */
   onTick(): readonly StoreWrite[] {
     const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
-    return this.#books.overdue(before).flatMap(([serial, record]) => this.#convictSilent(serial, record));
-  }
-
-  #serveAccount(request: Uint8Array): Served {
-    const message = accountMessage.decode(request);
-    if (message === undefined) return refused('malformed');
-    return this.#host.once(message.envelope, (account, body) => {
-      if (body[0] === accountOp.buy) return this.#sell(account, body);
-      if (body[0] === accountOp.sync) return this.#tell(account, body);
-      return refused('malformed');
-    });
+    return this.#coins.overdue(before).flatMap(([serial, record]) => this.#convictSilent(serial, record));
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
     const wish = buyBody.decode(body);
-    if (wish === undefined || wish.exponents.length === 0 || wish.exponents.length > purchaseCoinsMax)
-      return refused('malformed');
-    if (wish.exponents.some(exponent => exponent > exponentMax)) return refused('badTerms');
-    const values = wish.exponents.map(exponent => 1n << BigInt(exponent));
-    const sum = values.reduce((total, value) => total + value, 0n);
-    const paid = this.#host.accounts.issue(schemeId, account, sum);
-    if (paid === undefined) return refused('overspent');
+    const sold = sell(this.#host, schemeId, account, wish?.exponents ?? []);
+    if (typeof sold === 'string') return refused(sold);
+    const { entropy, key } = this.#host;
     const expirySeconds = this.#nowSeconds() + coinSeconds;
-    const coins = values.map(value =>
-      rawCoin.sign(this.#host.key, {
-        serial: this.#host.entropy.bytes(20),
-        owner: account,
-        value,
-        expirySeconds,
-      }),
+    const coins = sold.values.map(value =>
+      rawCoin.sign(key, { serial: entropy.bytes(20), owner: account, value, expirySeconds }),
     );
-    const reply = boughtReply.encode({ coins });
-    return { kind: 'reply', reply, persist: [...paid, ...coins.map(coin => this.#books.sold(coin))] };
+    const fresh = { paths: [], deposited: 0, claims: [], askedSeconds: 0n, judged: 0 };
+    const records = coins.map(coin => this.#coins.put(toHex(coin.serial), { coin, ...fresh }));
+    return { kind: 'reply', reply: boughtReply.encode({ coins }), persist: [...sold.persist, ...records] };
   }
 
   #tell(owner: Uint8Array, body: Uint8Array): Served {
     const wish = syncBody.decode(body);
     if (wish === undefined) return refused('malformed');
-    const entries = this.#books.queued(owner, wish.after).slice(0, syncPathsMax);
-    const wanted = this.#books.wantedOf(owner).map(serial => fromHex(serial) ?? new Uint8Array(20));
-    const last = entries.at(-1)?.[0] ?? wish.after;
-    const reply = syncReply.encode({ last, paths: entries.map(([, path]) => path), wanted });
-    return { kind: 'reply', reply, persist: this.#books.heard(owner, wish.after) };
+    const entries = this.#queue.after(owner, wish.after).slice(0, syncPathsMax);
+    const wanted = this.#coins
+      .asked()
+      .filter(([, { coin }]) => equalBytes(coin.owner, owner))
+      .map(([, { coin }]) => coin.serial);
+    const last = entries.at(-1)?.entry ?? wish.after;
+    const reply = syncReply.encode({ last, paths: entries.map(({ news }) => news), wanted });
+    return { kind: 'reply', reply, persist: this.#queue.heard(owner, wish.after) };
   }
 
   #servePath(request: Uint8Array): Served {
     const message = pathRequest.decode(request);
     if (message === undefined || message.path.layers.length === 0) return refused('malformed');
     const { op, path } = message;
-    const record = this.#books.get(serialOf(path));
+    const record = this.#coins.get(serialOf(path));
     if (record === undefined) return refused('unknownChannel');
     if (!isGenuine(path, this.#host.key.publicKey)) return refused('badSignature');
     const isDeposit = equalBytes(holderOf(path), this.#host.key.publicKey);
@@ -145,7 +153,7 @@ export class PPayBroker implements BrokerSide {
     const reply = new Uint8Array(0);
     if (!isNews) return { kind: 'reply', reply, persist: [] };
     const depositor = holderAt(path, endOf(path) - 1n) ?? path.assigned.holder;
-    const written = this.#books.put(serialOf(path), {
+    const written = this.#coins.put(serialOf(path), {
       ...record,
       paths: withPath(record.paths, path),
       deposited: 1,
@@ -163,8 +171,8 @@ export class PPayBroker implements BrokerSide {
     });
     const reply = assignedAnswer.encode({ op: answerOp.assigned, assigned });
     if (!isNews) return { kind: 'reply', reply, persist: [] };
-    const written = this.#books.put(serialOf(path), { ...record, paths: withPath(record.paths, path) });
-    return { kind: 'reply', reply, persist: [written, ...this.#books.queue(path)] };
+    const written = this.#coins.put(serialOf(path), { ...record, paths: withPath(record.paths, path) });
+    return { kind: 'reply', reply, persist: [written, ...this.#queue.add(coin.owner, path)] };
   }
 
   /** What somebody shows contradicts what is known: a cheat is proven by both, or the owner must say more. */
@@ -182,7 +190,7 @@ export class PPayBroker implements BrokerSide {
     };
     const persist =
       found === undefined
-        ? [this.#books.put(serialOf(path), asked)]
+        ? [this.#coins.put(serialOf(path), asked)]
         : this.#convict({ ...record, claims }, found.fraud);
     return { kind: 'reply', reply: reply ?? Uint8Array.of(answerOp.undecided), persist };
   }
@@ -192,7 +200,7 @@ export class PPayBroker implements BrokerSide {
     const message = reportRequest.decode(request);
     if (message === undefined) return refused('malformed');
     const { first, second } = message;
-    const record = this.#books.get(serialOf(first));
+    const record = this.#coins.get(serialOf(first));
     if (record === undefined || serialOf(second) !== serialOf(first)) return refused('unknownChannel');
     const { publicKey } = this.#host.key;
     if (!isGenuine(first, publicKey, historyMax) || !isGenuine(second, publicKey, historyMax))
@@ -208,7 +216,7 @@ export class PPayBroker implements BrokerSide {
     if (claims.length === record.claims.length || !record.paths.every(path => agree(history, path)))
       return [];
     const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
-    return [this.#books.put(toHex(record.coin.serial), { ...record, claims, askedSeconds })];
+    return [this.#coins.put(toHex(record.coin.serial), { ...record, claims, askedSeconds })];
   }
 
   #fraudAmong(
@@ -229,7 +237,7 @@ export class PPayBroker implements BrokerSide {
     if (record.judged === 1) return [];
     const { coin } = record;
     return [
-      this.#books.put(toHex(coin.serial), { ...record, judged: 1 }),
+      this.#coins.put(toHex(coin.serial), { ...record, judged: 1 }),
       ...this.#host.file(proofOf(fraud)),
       ...this.#host.accounts.charge(fraud.guilty, coin.value),
     ];
@@ -244,18 +252,18 @@ export class PPayBroker implements BrokerSide {
         const word = unanswered.sign(this.#host.key, { serial: coin.serial, owner, askedSeconds });
         const proof = unansweredProof(this.#host.key.publicKey, one, other, unanswered.encode(word));
         return [
-          this.#books.put(serial, { ...record, judged: 1 }),
+          this.#coins.put(serial, { ...record, judged: 1 }),
           ...this.#host.file(proof),
           ...this.#host.accounts.charge(owner, coin.value),
         ];
       }
     }
     // It was no contradiction, only a path that is long passed over.
-    return [this.#books.put(serial, { ...record, claims: [], askedSeconds: 0n })];
+    return [this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n })];
   }
 
   #nowSeconds(): number {
-    return Math.floor(this.#host.clock.wallMs() / 1_000);
+    return secondsOf(this.#host.clock);
   }
 }
 
@@ -273,8 +281,4 @@ function withClaim({ claims }: BrokerCoin, path: CoinPath): readonly CoinPath[] 
   return claims.length < pathsMax && !claims.some(claim => agree(claim, path) && endOf(claim) >= endOf(path))
     ? [...claims, path]
     : claims;
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import {
   type AssignedCoin,
@@ -124,9 +124,4 @@ export function tailOf(path: CoinPath, position: bigint, owner: SigningKey): Coi
 /** A name for the coin's state: what is kept of it is kept once for each position. */
 export function placeOf(path: CoinPath): string {
   return `${serialOf(path)}-${endOf(path).toString(16).padStart(16, '0')}`;
-}
-
-/** What a relay's identity signs of a target. */
-export function targetDigest(body: Uint8Array): Uint8Array {
-  return concatBytes(utf8('naulon ppay target v1\0'), body);
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import { accountMessage, syncBody } from '../../payment/coins/coin-messages.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import {
-  accountMessage,
   assignedAnswer,
   assignedCoin,
   boughtReply,
@@ -15,7 +15,6 @@ import {
   paymentMessage,
   rawCoin,
   reportRequest,
-  syncBody,
   syncReply,
   targetMessage,
 } from './messages.ts';

@@ -1,14 +1,6 @@
-import {
-  countedList,
-  fixedBytes,
-  type Holds,
-  sizedBytes,
-  struct,
-  u8,
-  u16,
-  u32,
-  u64,
-} from '../../base/struct.ts';
+import { countedList, fixedBytes, type Holds, struct, u8, u16, u32, u64 } from '../../base/struct.ts';
+import type { CoinWords } from '../../payment/coins/coin-messages.ts';
+import { coinTarget } from '../../payment/coins/coin-target.ts';
 import { endpointField } from '../../payment/endpoint-field.ts';
 import { publicKeyBytes, statement } from '../../payment/statement.ts';
 
@@ -24,11 +16,9 @@ import { publicKeyBytes, statement } from '../../payment/statement.ts';
  */
 export const schemeId = 4;
 export const schemeName = 'ppay';
-const wireVersion = 1;
 
-/** Second byte of a payment or target. */
+/** Second byte of a payment. */
 export const paymentOp = { coins: 1 } as const;
-export const targetOp = { offer: 1 } as const;
 
 /** First byte of a request to an owner or the broker. */
 export const requestOp = {
@@ -41,6 +31,7 @@ export const requestOp = {
   /** Account holder, in an account request: buys coins, or asks what befell its coins while it was away. To the broker. */
   account: 4,
 } as const;
+export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 /** First byte of the answer to a reassignment. */
 export const answerOp = {
   assigned: 1,
@@ -79,19 +70,12 @@ const layer = struct({ next: publicKey, signature: fixedBytes(64) });
 export const coinPath = struct({ assigned: assignedCoin, layers: countedList(u16, layer) });
 export type CoinPath = Holds<typeof coinPath>;
 
-const targetFields = {
-  scheme: u8,
-  op: u8,
-  version: u8,
-  relayId: fixedBytes(32),
-  payeeKey: publicKey,
-  brokerKey: publicKey,
-  nonce: fixedBytes(16),
-};
-export const targetBody = struct(targetFields);
-export const targetMessage = struct({ ...targetFields, signature: fixedBytes(64) });
-export type Target = Holds<typeof targetMessage>;
-export const targetHead = { scheme: schemeId, op: targetOp.offer, version: wireVersion };
+export const target = coinTarget(
+  { id: schemeId, name: schemeName },
+  { payeeKey: publicKey, brokerKey: publicKey, nonce: fixedBytes(16) },
+);
+export const targetMessage = target.message;
+export type Target = Omit<Holds<typeof targetMessage>, 'signature'>;
 
 /** A coin that is paid with, and where its owner answers: one place, or none where that is only the broker's to know. */
 export const paidCoin = struct({ path: coinPath, ownerAt: countedList(u8, endpointField) });
@@ -112,13 +96,9 @@ export const contradictedAnswer = struct({ op: u8, path: coinPath });
 
 export const buyBody = struct({ op: u8, exponents: countedList(u8, u8) });
 export const boughtReply = struct({ coins: countedList(u8, rawCoin) });
-/** `after` is the last entry of which the owner has heard; entries up to it may be forgotten. */
-export const syncBody = struct({ op: u8, after: u64 });
 export const syncReply = struct({
   last: u64,
   paths: countedList(u16, coinPath),
   /** Coins of which the broker has seen paths that contradict each other. */
   wanted: countedList(u16, serial),
 });
-/** An account request as the broker takes it: the operation, then the signed envelope. */
-export const accountMessage = struct({ op: u8, envelope: sizedBytes(u16) });

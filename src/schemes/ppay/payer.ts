@@ -1,10 +1,10 @@
-import { equalBytes, toHex } from '../../base/bytes.ts';
-import { ed25519Verify } from '../../crypto/ed25519.ts';
-import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coin-payer.ts';
+import { toHex } from '../../base/bytes.ts';
+import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
-import { pathOf, targetDigest } from './coin-path.ts';
-import { Dealings } from './dealings.ts';
+import { pathOf } from './coin-path.ts';
+import { PPayDealings } from './dealings.ts';
 import {
   layersMax,
   type PaidCoin,
@@ -12,12 +12,9 @@ import {
   paymentOp,
   schemeId,
   type Target,
-  targetBody,
-  targetHead,
-  targetMessage,
+  target as targetKind,
 } from './messages.ts';
 import type { PPayCoin, PPayPurse } from './purse.ts';
-import type { PPaySetup } from './setup.ts';
 
 interface MadeOut extends ReadyCoin {
   readonly paid: PaidCoin;
@@ -25,26 +22,18 @@ interface MadeOut extends ReadyCoin {
 
 /** Own coins are assigned; held ones are reassigned by their owner or for it by the broker, or else get a layer. */
 export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
-  readonly #setup: PPaySetup;
+  readonly #setup: CoinSetup;
   readonly #purse: PPayPurse;
-  readonly #dealings: Dealings;
+  readonly #dealings: PPayDealings;
 
-  constructor(setup: PPaySetup, purse: PPayPurse) {
+  constructor(setup: CoinSetup, purse: PPayPurse) {
     this.#setup = setup;
     this.#purse = purse;
-    this.#dealings = new Dealings(setup, purse, 'payer');
+    this.#dealings = new PPayDealings(setup, purse, 'payer');
   }
 
   readTarget(payee: PayeeIdentity, bytes: Uint8Array): Target | undefined {
-    const target = targetMessage.decode(bytes);
-    if (target === undefined) return undefined;
-    const { scheme, op, version } = targetHead;
-    const known = target.scheme === scheme && target.op === op && target.version === version;
-    const ours =
-      equalBytes(target.relayId, payee.ed25519) && equalBytes(target.brokerKey, this.#setup.broker.key);
-    if (!known || !ours) return undefined;
-    const signed = ed25519Verify(target.relayId, targetDigest(targetBody.encode(target)), target.signature);
-    return signed ? target : undefined;
+    return targetKind.read(payee, this.#setup.broker.key, bytes);
   }
 
   payeeOf(target: Target): string {
@@ -66,12 +55,13 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
       done({ value: coin.value, paid: { ...paid, path }, persist: () => [] });
     this.#dealings.store(write, () => {
       const layered = paid.path.layers.length <= layersMax;
-      if (this.#setup.layered && layered) ready(paid.path);
+      // As layers, nobody is asked.
+      if (this.#setup.variant === 'layered' && layered) ready(paid.path);
       else
         this.#dealings.reassign(paid, outcome => {
-          if (outcome.kind === 'assigned') ready(pathOf(outcome.assigned));
-          else if (outcome.kind === 'unanswered' && layered) ready(paid.path);
-          else done(undefined);
+          if (outcome === undefined && layered) ready(paid.path);
+          else if (outcome === undefined || outcome === 'contradicted') done(undefined);
+          else ready(pathOf(outcome));
         });
     });
   }
@@ -80,13 +70,9 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
     this.#dealings.buy(exponents, done);
   }
 
-  payment(target: Target, coins: readonly MadeOut[]): Uint8Array {
-    return paymentMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.coins,
-      nonce: target.nonce,
-      coins: coins.map(({ paid }) => paid),
-    });
+  payment({ nonce }: Target, coins: readonly MadeOut[]): Uint8Array {
+    const paid = coins.map(each => each.paid);
+    return paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, nonce, coins: paid });
   }
 
   onAnswer(answer: Answer): boolean {

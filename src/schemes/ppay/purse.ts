@@ -1,6 +1,11 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
+import type { CoinPurse } from '../../payment/coins/coin-node.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import { lasts } from '../../payment/coins/coin-times.ts';
+import { Stock } from '../../payment/coins/stock.ts';
+import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { Value } from '../../payment/scheme.ts';
+import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { endOf, handedOver, holderOf, pathOf, placeOf, serialOf } from './coin-path.ts';
 import {
@@ -13,75 +18,67 @@ import {
   type RawCoin,
   rawCoin,
 } from './messages.ts';
-import type { PPaySetup } from './setup.ts';
-
-/** A coin is neither taken nor given when it expires within so long: its holder must have time to deposit it. */
-export const expiryMarginSeconds = 86_400;
 
 /** A coin that the node may spend. */
 export type PPayCoin =
   | { readonly kind: 'own'; readonly value: Value; readonly coin: RawCoin }
   | { readonly kind: 'held'; readonly value: Value; readonly paid: PaidCoin };
 
-/**
- * All coins of one node, whichever side of it got them: bought and not given away, given away by their owner, held, and
- * handed on. Records of the four kinds are written apart and never changed by two hands, so their order does not matter.
- */
-export class PPayPurse {
-  readonly #setup: PPaySetup;
-  readonly #raw: RecordBook<RawCoin>;
-  readonly #owned: RecordBook<CoinPath>;
-  readonly #held: RecordBook<PaidCoin>;
+/** Coins that were bought here stay own until they are first given away; those of others are held until they are handed on. */
+export class PPayPurse implements CoinPurse {
+  readonly #setup: CoinSetup;
+  /** By serial number; what went out is a coin's path from its first holder on, as far as its owner knows. */
+  readonly #own: Stock<RawCoin, CoinPath>;
+  /** By place. */
+  readonly #held: Stock<PaidCoin, PaidCoin>;
   /** Held coins whose layers the owner, or the broker, has turned into an assignment. */
   readonly #flat: RecordBook<AssignedCoin>;
-  readonly #handed: RecordBook<PaidCoin>;
-  readonly #lastPosition = new Map<string, bigint>();
-  readonly #unspent = new Map<string, RawCoin>();
-  readonly #holdings = new Map<string, PaidCoin>();
+  readonly #visits = new Visits();
 
-  constructor(setup: PPaySetup) {
-    this.#setup = setup;
+  constructor(setup: CoinSetup) {
     const { store } = setup.host;
-    this.#raw = new RecordBook(store, 'ppay/raw/', rawCoin);
-    this.#owned = new RecordBook(store, 'ppay/owned/', coinPath);
-    this.#held = new RecordBook(store, 'ppay/held/', paidCoin);
+    this.#setup = setup;
+    this.#own = new Stock(
+      store,
+      { prefix: 'ppay/raw/', kind: rawCoin },
+      { prefix: 'ppay/owned/', kind: coinPath },
+    );
+    this.#held = new Stock(
+      store,
+      { prefix: 'ppay/held/', kind: paidCoin },
+      { prefix: 'ppay/handed/', kind: paidCoin },
+    );
     this.#flat = new RecordBook(store, 'ppay/flat/', assignedCoin);
-    this.#handed = new RecordBook(store, 'ppay/handed/', paidCoin);
-    for (const [serial, coin] of this.#raw.entries())
-      if (this.#owned.get(serial) === undefined) this.#unspent.set(serial, coin);
-    for (const [place, paid] of this.#held.entries()) {
-      this.#notePosition(paid.path);
-      if (this.#handed.get(place) === undefined) this.#holdings.set(place, paid);
-    }
+    for (const { path } of this.#held.came()) this.#visits.note(serialOf(path), endOf(path));
   }
 
   /** What may be spent; own coins first, since nobody need be asked for them. */
   spendable(): readonly PPayCoin[] {
-    const own = [...this.#unspent.values()]
-      .filter(coin => this.#lasts(coin))
-      .map(coin => ({ kind: 'own', value: coin.value, coin }) as const);
+    const own = this.#own
+      .left()
+      .filter(([, coin]) => this.#lasts(coin))
+      .map(([, coin]) => ({ kind: 'own', value: coin.value, coin }) as const);
     return [...own, ...this.holdings()];
   }
 
   /** Coins of others that we hold, and that are not on their way to anybody. */
   holdings(): readonly Extract<PPayCoin, { kind: 'held' }>[] {
-    return [...this.#holdings]
+    return this.#held
+      .left()
       .map(
         ([place, paid]) =>
-          ({ kind: 'held', value: coinValue(paid), paid: this.#flattened(place, paid) }) as const,
+          ({ kind: 'held', value: worthOf(paid), paid: this.#flattened(place, paid) }) as const,
       )
       .filter(({ paid }) => this.#lasts(paid.path.assigned.coin));
   }
 
-  /** Its serial number, in hex, names a coin; the owner's path of it starts where the owner first gave it away. */
+  /** What became of an own coin, from where it was first given away. */
   owned(serial: string): CoinPath | undefined {
-    return this.#owned.get(serial);
+    return this.#own.goneAs(serial);
   }
 
   bought(coin: RawCoin): StoreWrite {
-    const serial = toHex(coin.serial);
-    if (this.#owned.get(serial) === undefined) this.#unspent.set(serial, coin);
-    return this.#raw.put(serial, coin);
+    return this.#own.put(toHex(coin.serial), coin);
   }
 
   /** Gives an own coin away for the first time. */
@@ -93,18 +90,16 @@ export class PPayPurse {
 
   /** What the owner now knows of its coin. */
   ownedAs(path: CoinPath): StoreWrite {
-    this.#unspent.delete(serialOf(path));
-    return this.#owned.put(serialOf(path), path);
+    return this.#own.take(serialOf(path), path);
   }
 
   /** True for a coin that was here at that position or a later one: nobody holds the same place twice. */
   wasHere(path: CoinPath): boolean {
-    return (this.#lastPosition.get(serialOf(path)) ?? 0n) >= endOf(path);
+    return this.#visits.wasAt(serialOf(path), endOf(path));
   }
 
   received(paid: PaidCoin): StoreWrite {
-    this.#notePosition(paid.path);
-    this.#holdings.set(placeOf(paid.path), paid);
+    this.#visits.note(serialOf(paid.path), endOf(paid.path));
     return this.#held.put(placeOf(paid.path), paid);
   }
 
@@ -115,22 +110,20 @@ export class PPayPurse {
   /** Signs a held coin over. The write must be durable before anybody sees it: whoever signs two has cheated. */
   hand(paid: PaidCoin, next: Uint8Array): { readonly paid: PaidCoin; readonly write: StoreWrite } {
     const handed = { ...paid, path: handedOver(paid.path, this.#setup.account, next) };
-    this.#holdings.delete(placeOf(paid.path));
-    return { paid: handed, write: this.#handed.put(placeOf(paid.path), handed) };
+    return { paid: handed, write: this.#held.take(placeOf(paid.path), handed) };
   }
 
-  /** Value given to others, by this node's records. */
   get partedMsat(): Value {
-    const owned = [...this.#owned.entries()].map(([, { assigned }]) => assigned.coin.value);
-    const handed = [...this.#handed.entries()]
+    const given = this.#own.gone().map(([, { assigned }]) => assigned.coin.value);
+    const handed = this.#held
+      .gone()
       .filter(([, { path }]) => !equalBytes(holderOf(path), this.#setup.broker.key))
-      .map(([, paid]) => coinValue(paid));
-    return [...owned, ...handed].reduce((sum, value) => sum + value, 0n);
+      .map(([, paid]) => worthOf(paid));
+    return sumOf([...given, ...handed]);
   }
 
-  /** Value ever received from others. */
   get receivedMsat(): Value {
-    return [...this.#held.entries()].reduce((sum, [, paid]) => sum + coinValue(paid), 0n);
+    return sumOf(this.#held.came().map(worthOf));
   }
 
   #flattened(place: string, paid: PaidCoin): PaidCoin {
@@ -139,15 +132,10 @@ export class PPayPurse {
   }
 
   #lasts(coin: RawCoin): boolean {
-    return coin.expirySeconds - expiryMarginSeconds > this.#setup.host.clock.wallMs() / 1_000;
-  }
-
-  #notePosition(path: CoinPath): void {
-    const serial = serialOf(path);
-    if (endOf(path) > (this.#lastPosition.get(serial) ?? 0n)) this.#lastPosition.set(serial, endOf(path));
+    return lasts(coin.expirySeconds, this.#setup.host.clock);
   }
 }
 
-function coinValue(paid: PaidCoin): Value {
+export function worthOf(paid: PaidCoin): Value {
   return paid.path.assigned.coin.value;
 }

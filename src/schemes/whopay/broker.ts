@@ -1,12 +1,15 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { countedList, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
-import { purchaseCoinsMax } from '../../payment/denominations.ts';
-import type { PaymentStatusName, Served, Value } from '../../payment/scheme.ts';
+import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
+import { syncBody } from '../../payment/coins/coin-messages.ts';
+import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
+import { SoldCoins } from '../../payment/coins/sold-coins.ts';
+import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { BrokerBooks, type BrokerCoin } from './broker-books.ts';
 import { type Fraud, fraudIn, isUnjustified, unanswered, unansweredProof } from './fraud.ts';
 import {
-  accountMessage,
   accountOp,
   answerOp,
   binding,
@@ -18,45 +21,67 @@ import {
   contradictedAnswer,
   historyMax,
   type News,
+  news,
   orderKind,
   reportRequest,
   requestOp,
   type Step,
   schemeId,
+  schemeName,
+  step,
   stepRequest,
-  syncBody,
   syncNewsMax,
   syncReply,
 } from './messages.ts';
 import { bindingSeconds } from './purse.ts';
 import { isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
 
-/** How long a coin lives. */
-const coinSeconds = 90 * 86_400;
 /** An owner that cannot be reached for so long, and that must say by whose order it bound a coin, is convicted. */
 const ownerAnswerSeconds = 7n * 86_400n;
 /** Orders kept of one coin, and claims: those beyond are told no more. */
 const knownMax = 64;
-const exponentMax = 50;
+
+/** All that the broker knows of a coin that it sold. */
+const coinRecord = struct({
+  coin,
+  claim,
+  /** What its holders ordered, as far as the broker was told: the oldest first, and what it did about it. */
+  known: countedList(u16, news),
+  /** 1: the last of these was a deposit. */
+  deposited: u8,
+  /** Orders that contradict these, and by which nobody is convicted yet. */
+  claims: countedList(u16, step),
+  /** When the owner was first asked about them, in seconds since 1970; 0: it was not. */
+  askedSeconds: u64,
+  /** 1: somebody was convicted of spending it twice. */
+  judged: u8,
+});
+type BrokerCoin = Holds<typeof coinRecord>;
 
 /** Sells coins and takes them back, binds them while their owner is away, and finds out who spent one twice. */
 export class WhoPayBroker implements BrokerSide {
   readonly #host: BrokerHost;
-  readonly #books: BrokerBooks;
+  /** By the coin's key. */
+  readonly #coins: SoldCoins<BrokerCoin>;
+  readonly #queue: OwnerQueue<News>;
 
   constructor(host: BrokerHost) {
     this.#host = host;
-    this.#books = new BrokerBooks(host.store);
+    this.#coins = new SoldCoins(host.store, 'whopay/coin/', coinRecord);
+    this.#queue = new OwnerQueue(host.store, schemeName, news);
   }
 
   outstandingMsat(): Value {
-    return this.#books.outstandingMsat;
+    return this.#coins.outstandingMsat;
   }
 
   serve(request: Uint8Array): Served {
     switch (request[0]) {
       case requestOp.account:
-        return this.#serveAccount(request);
+        return serveAccount(this.#host, request, {
+          [accountOp.buy]: (account, body) => this.#sell(account, body),
+          [accountOp.sync]: (account, body) => this.#tell(account, body),
+        });
       case requestOp.transfer:
       case requestOp.deposit:
         return this.#serveStep(request);
@@ -70,45 +95,36 @@ export class WhoPayBroker implements BrokerSide {
   /** Convicts owners that have shown nothing for too long. */
   onTick(): readonly StoreWrite[] {
     const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
-    return this.#books.overdue(before).flatMap(record => this.#convictSilent(record));
-  }
-
-  #serveAccount(request: Uint8Array): Served {
-    const message = accountMessage.decode(request);
-    if (message === undefined) return refused('malformed');
-    return this.#host.once(message.envelope, (account, body) => {
-      if (body[0] === accountOp.buy) return this.#sell(account, body);
-      if (body[0] === accountOp.sync) return this.#tell(account, body);
-      return refused('malformed');
-    });
+    return this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
-    const wish = buyBody.decode(body);
-    if (wish === undefined || wish.coins.length === 0 || wish.coins.length > purchaseCoinsMax)
-      return refused('malformed');
-    const fault = this.#faultOf(account, wish.coins);
+    const wish = buyBody.decode(body)?.coins ?? [];
+    const fault = this.#faultOf(account, wish);
     if (fault !== undefined) return refused(fault);
-    const values = wish.coins.map(({ exponent }) => 1n << BigInt(exponent));
-    const sum = values.reduce((total, value) => total + value, 0n);
-    const paid = this.#host.accounts.issue(schemeId, account, sum);
-    if (paid === undefined) return refused('overspent');
-    const [ownerId, expirySeconds] = [ownerIdOf(account), this.#nowSeconds() + coinSeconds];
-    const made = wish.coins.map(({ claim: { coinKey } }, at) =>
-      coin.sign(this.#host.key, { coinKey, ownerId, value: values[at], expirySeconds }),
+    const sold = sell(
+      this.#host,
+      schemeId,
+      account,
+      wish.map(({ exponent }) => exponent),
     );
-    const sold = made.map((each, at) => this.#books.sold({ coin: each, claim: wish.coins[at].claim }));
-    return { kind: 'reply', reply: boughtReply.encode({ coins: made }), persist: [...paid, ...sold] };
+    if (typeof sold === 'string') return refused(sold);
+    const [ownerId, expirySeconds] = [ownerIdOf(account), this.#nowSeconds() + coinSeconds];
+    const coins = wish.map(({ claim: { coinKey } }, at) =>
+      coin.sign(this.#host.key, { coinKey, ownerId, value: sold.values[at], expirySeconds }),
+    );
+    const fresh = { known: [], deposited: 0, claims: [], askedSeconds: 0n, judged: 0 };
+    const records = coins.map((made, at) => this.#put({ coin: made, claim: wish[at].claim, ...fresh }));
+    return { kind: 'reply', reply: boughtReply.encode({ coins }), persist: [...sold.persist, ...records] };
   }
 
   /** A key is a coin once, and of who claims it. */
   #faultOf(
     account: Uint8Array,
-    coins: readonly { readonly exponent: number; readonly claim: BrokerCoin['claim'] }[],
+    coins: readonly { readonly claim: BrokerCoin['claim'] }[],
   ): PaymentStatusName | undefined {
-    if (coins.some(({ exponent }) => exponent > exponentMax)) return 'badTerms';
     if (new Set(coins.map(each => nameOf(each.claim))).size < coins.length) return 'stale';
-    if (coins.some(each => this.#books.get(nameOf(each.claim)) !== undefined)) return 'stale';
+    if (coins.some(each => this.#coins.get(nameOf(each.claim)) !== undefined)) return 'stale';
     const claimed = coins.every(
       each => equalBytes(each.claim.account, account) && claim.isBy(account, each.claim),
     );
@@ -118,11 +134,14 @@ export class WhoPayBroker implements BrokerSide {
   #tell(owner: Uint8Array, body: Uint8Array): Served {
     const wish = syncBody.decode(body);
     if (wish === undefined) return refused('malformed');
-    const entries = this.#books.queued(owner, wish.after).slice(0, syncNewsMax);
+    const entries = this.#queue.after(owner, wish.after).slice(0, syncNewsMax);
+    const wanted = this.#coins
+      .asked()
+      .filter(([, record]) => equalBytes(record.claim.account, owner))
+      .map(([, record]) => record.coin.coinKey);
     const last = entries.at(-1)?.entry ?? wish.after;
-    const wanted = this.#books.wantedOf(owner);
-    const reply = syncReply.encode({ last, news: entries.map(({ news }) => news), wanted });
-    return { kind: 'reply', reply, persist: this.#books.heard(owner, wish.after) };
+    const reply = syncReply.encode({ last, news: entries.map(entry => entry.news), wanted });
+    return { kind: 'reply', reply, persist: this.#queue.heard(owner, wish.after) };
   }
 
   #serveStep(request: Uint8Array): Served {
@@ -131,7 +150,7 @@ export class WhoPayBroker implements BrokerSide {
     const { op, step } = message;
     const isDeposit = step.order.kind === orderKind.deposit;
     if (isDeposit !== (op === requestOp.deposit)) return refused('badTerms');
-    const record = this.#books.get(nameOf(message.coin));
+    const record = this.#coins.get(nameOf(message.coin));
     if (record === undefined) return refused('unknownChannel');
     if (!isGenuine(record.coin, step, this.#host.key.publicKey)) return refused('badSignature');
     const now = this.#nowSeconds();
@@ -147,7 +166,7 @@ export class WhoPayBroker implements BrokerSide {
 
   #credit(record: BrokerCoin, step: Step): Served {
     const news = { step, bound: [] };
-    const written = this.#books.put({ ...record, known: withNews(record.known, news), deposited: 1 });
+    const written = this.#put({ ...record, known: withNews(record.known, news), deposited: 1 });
     const account = step.order.said.next;
     return answered(news, [written, ...this.#host.accounts.deposit(schemeId, account, record.coin.value)]);
   }
@@ -158,8 +177,8 @@ export class WhoPayBroker implements BrokerSide {
     const sequence = step.binding.sequence + 1n;
     const bound = binding.sign(this.#host.key, { coinKey, holder: next, sequence, expirySeconds, nonce });
     const news = { step, bound: [bound] };
-    const written = this.#books.put({ ...record, known: withNews(record.known, news) });
-    return answered(news, [written, ...this.#books.queue(record.claim.account, news)]);
+    const written = this.#put({ ...record, known: withNews(record.known, news) });
+    return answered(news, [written, ...this.#queue.add(record.claim.account, news)]);
   }
 
   /** What somebody orders contradicts what is known: a cheat is proven by both, or the owner must say more. */
@@ -172,7 +191,7 @@ export class WhoPayBroker implements BrokerSide {
     }
     const isNews = claims.length > record.claims.length;
     const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
-    const persist = [this.#books.put({ ...record, claims, askedSeconds })];
+    const persist = [this.#put({ ...record, claims, askedSeconds })];
     return { kind: 'reply', reply: Uint8Array.of(answerOp.undecided), persist };
   }
 
@@ -180,7 +199,7 @@ export class WhoPayBroker implements BrokerSide {
   #serveReport(request: Uint8Array): Served {
     const message = reportRequest.decode(request);
     if (message === undefined || message.steps.length > historyMax) return refused('malformed');
-    const record = this.#books.get(nameOf(message.coin));
+    const record = this.#coins.get(nameOf(message.coin));
     if (record === undefined) return refused('unknownChannel');
     const { steps } = message;
     if (!steps.every(step => isGenuine(record.coin, step, this.#host.key.publicKey)))
@@ -195,7 +214,7 @@ export class WhoPayBroker implements BrokerSide {
     const claims = record.claims.filter(each => !steps.some(({ order }) => isSameOrder(order, each.order)));
     if (claims.length === record.claims.length) return [];
     const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
-    return [this.#books.put({ ...record, claims, askedSeconds })];
+    return [this.#put({ ...record, claims, askedSeconds })];
   }
 
   #fraudAmong(
@@ -216,7 +235,7 @@ export class WhoPayBroker implements BrokerSide {
   #convict(record: BrokerCoin, { proof, account }: Fraud): readonly StoreWrite[] {
     if (record.judged === 1) return [];
     const charged = account === undefined ? [] : this.#host.accounts.charge(account, record.coin.value);
-    return [this.#books.put({ ...record, judged: 1 }), ...this.#host.file(proof), ...charged];
+    return [this.#put({ ...record, judged: 1 }), ...this.#host.file(proof), ...charged];
   }
 
   #convictSilent(record: BrokerCoin): readonly StoreWrite[] {
@@ -237,11 +256,15 @@ export class WhoPayBroker implements BrokerSide {
       }
     }
     // It was no contradiction, only an order that is long passed over.
-    return [this.#books.put({ ...record, claims: [], askedSeconds: 0n })];
+    return [this.#put({ ...record, claims: [], askedSeconds: 0n })];
+  }
+
+  #put(record: BrokerCoin): StoreWrite {
+    return this.#coins.put(nameOf(record.coin), record);
   }
 
   #nowSeconds(): number {
-    return Math.floor(this.#host.clock.wallMs() / 1_000);
+    return secondsOf(this.#host.clock);
   }
 }
 
@@ -259,8 +282,4 @@ function withNews(known: readonly News[], news: News): readonly News[] {
 function withClaim(claims: readonly Step[], step: Step): readonly Step[] {
   const isKnown = claims.some(each => isSameOrder(each.order, step.order));
   return isKnown || claims.length >= knownMax ? claims : [...claims, step];
-}
-
-function refused(code: PaymentStatusName): Served {
-  return { kind: 'refused', fault: { code } };
 }

@@ -1,13 +1,12 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { countedList, fixedBytes, struct, u8 } from '../../base/struct.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
-import { makeAccountRequest } from '../../payment/account-request.ts';
-import { CoinErrands } from '../../payment/coin-errands.ts';
-import type { Purchase } from '../../payment/coin-payer.ts';
-import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import { CoinErrands } from '../../payment/coins/coin-errands.ts';
+import type { Purchase } from '../../payment/coins/coin-payer.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import type { Answer, StoreWrite } from '../../ports.ts';
 import { fraudIn } from './fraud.ts';
 import {
-  accountMessage,
   accountOp,
   answerOp,
   type Binding,
@@ -21,37 +20,30 @@ import {
   reportRequest,
   requestOp,
   type Step,
-  schemeId,
   stepRequest,
+  words,
 } from './messages.ts';
 import type { HandedCoin, WhoPayPurse } from './purse.ts';
-import type { WhoPaySetup } from './setup.ts';
 import { isBound, isGenuine, ownerIdOf } from './steps.ts';
 
 /** The secrets of the coins that an order was for. */
 const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
 
-/** What became of an order. */
-type Carried =
-  | { readonly kind: 'bound'; readonly binding: Binding }
-  /** The coin was spent twice before us; that is reported. */
-  | { readonly kind: 'contradicted' }
-  /** Neither the owner nor the broker answers, or as it should. */
-  | { readonly kind: 'unanswered' };
+/** What becomes of an order; `contradicted`: the coin was spent twice before us, which is reported. */
+type Carried = Binding | 'contradicted';
 
 /** What one side of a node has to do with owners and the broker. */
 export class WhoPayDealings {
-  readonly #setup: WhoPaySetup;
+  readonly #setup: CoinSetup;
   readonly #errands: CoinErrands;
 
-  constructor(setup: WhoPaySetup, purse: WhoPayPurse, side: 'payer' | 'payee' | 'owner') {
-    const { host, account, broker } = setup;
+  constructor(setup: CoinSetup, purse: WhoPayPurse, side: 'payer' | 'payee' | 'owner') {
+    const { account, broker } = setup;
     this.#setup = setup;
     this.#errands = new CoinErrands({
-      host,
-      scheme: schemeId,
-      broker: broker.endpoint,
-      prefix: `whopay/errand/${side}/`,
+      setup,
+      words,
+      side,
       bought(reply, memo) {
         const coins = boughtReply.decode(reply)?.coins ?? [];
         const secrets = orderMemo.decode(memo)?.secrets ?? [];
@@ -77,17 +69,12 @@ export class WhoPayDealings {
     this.#errands.store(write, done);
   }
 
-  /** Asks the owner, and if it does not answer as it should the broker, to carry an order out. */
-  carry({ paid, order }: HandedCoin, done: (carried: Carried) => void): void {
+  /** Has the owner, or for it the broker, carry an order out; undefined: neither does. */
+  carry({ paid, order }: HandedCoin, done: (carried: Carried | undefined) => void): void {
     const step = { binding: paid.binding, order };
-    const { broker } = this.#setup;
+    const request = stepRequest.encode({ op: requestOp.transfer, coin: paid.coin, step });
     const [owner] = paid.ownerAt;
-    if (owner === undefined) this.#askFor(paid.coin, step, broker.endpoint, done);
-    else
-      this.#askFor(paid.coin, step, owner, atOwner => {
-        if (atOwner.kind !== 'unanswered') done(atOwner);
-        else this.#askFor(paid.coin, step, broker.endpoint, done);
-      });
+    this.#errands.askManager(owner, request, reply => this.#judge(paid.coin, step, reply), done);
   }
 
   /** Makes keys, and has the broker sell them as coins worth 2^exponent each. */
@@ -98,9 +85,8 @@ export class WhoPayDealings {
       exponent: exponents[at],
       claim: claim.sign(account, { coinKey: publicKey, account: account.publicKey }),
     }));
-    const envelope = makeAccountRequest(account, host.entropy, buyBody.encode({ op: accountOp.buy, coins }));
     const memo = orderMemo.encode({ secrets: keys.map(({ secret }) => secret) });
-    this.#errands.buy(accountMessage.encode({ op: requestOp.account, envelope }), memo, done);
+    this.#errands.buy(buyBody.encode({ op: accountOp.buy, coins }), memo, done);
   }
 
   /** Hands a coin in; `given` says so on disk, and is written with the errand. */
@@ -114,24 +100,17 @@ export class WhoPayDealings {
     this.#errands.tell(reportRequest.encode({ op: requestOp.report, coin: made, steps }));
   }
 
-  #askFor(made: Coin, step: Step, to: Endpoint, done: (carried: Carried) => void): void {
-    this.#errands.ask(to, stepRequest.encode({ op: requestOp.transfer, coin: made, step }), reply =>
-      done(reply === undefined ? { kind: 'unanswered' } : this.#judge(made, step, reply)),
-    );
-  }
-
-  #judge(made: Coin, step: Step, reply: Uint8Array): Carried {
+  #judge(made: Coin, step: Step, reply: Uint8Array): Carried | undefined {
     const { key } = this.#setup.broker;
     const bound = reply[0] === answerOp.bound ? boundAnswer.decode(reply)?.binding : undefined;
-    if (bound !== undefined && follows(step, bound) && isBound(made, bound, key))
-      return { kind: 'bound', binding: bound };
-    if (reply[0] === answerOp.undecided) return { kind: 'contradicted' };
+    if (bound !== undefined && follows(step, bound) && isBound(made, bound, key)) return bound;
+    if (reply[0] === answerOp.undecided) return 'contradicted';
     const other = reply[0] === answerOp.contradicted ? contradictedAnswer.decode(reply)?.step : undefined;
     const none = new Uint8Array(0);
     if (other === undefined || !isGenuine(made, other, key) || fraudIn(step, other, none) === undefined)
-      return { kind: 'unanswered' };
+      return undefined;
     this.report(made, [step, other]);
-    return { kind: 'contradicted' };
+    return 'contradicted';
   }
 }
 

@@ -1,15 +1,14 @@
 import type { BrokeredDesk, BrokeredNode, BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
-import { CoinPayer } from '../../payment/coin-payer.ts';
-import { once } from '../../payment/once.ts';
-import type { SchemeHost } from '../../payment/scheme.ts';
+import { coinNode } from '../../payment/coins/coin-node.ts';
+import { CoinPayee } from '../../payment/coins/coin-payee.ts';
+import { CoinPayer } from '../../payment/coins/coin-payer.ts';
 import { WhoPayBroker } from './broker.ts';
 import { judge } from './fraud.ts';
 import { schemeId, schemeName } from './messages.ts';
 import { WhoPayOwner } from './owner.ts';
-import { WhoPayPayee } from './payee.ts';
+import { WhoPayRules } from './payee.ts';
 import { WhoPayTrade } from './payer.ts';
 import { WhoPayPurse } from './purse.ts';
-import type { WhoPaySetup } from './setup.ts';
 
 /** WhoPay as one node runs it. */
 export interface WhoPayNode extends BrokeredNode {
@@ -29,51 +28,22 @@ export const whopay: BrokeredScheme = {
   judge,
 };
 
-export function whopayNode(options: BrokeredOptions): WhoPayNode {
-  const { account, broker, self } = options;
-  const common = once((host: SchemeHost) => {
-    const setup: WhoPaySetup = {
-      host,
-      account,
-      broker,
-      self: () => (payee === undefined ? undefined : self),
-    };
-    return { setup, purse: new WhoPayPurse(setup) };
-  });
-  let shared: ReturnType<typeof common> | undefined;
-  let payee: WhoPayPayee | undefined;
-  const partsOf = (host: SchemeHost) => {
-    shared = common(host);
-    return shared;
-  };
-  return {
-    id: schemeId,
-    name: schemeName,
-    payer(host) {
-      const { setup, purse } = partsOf(host);
-      return new CoinPayer(host, new WhoPayTrade(setup, purse));
-    },
-    payee(host, signer) {
-      const { setup, purse } = partsOf(host);
-      payee = new WhoPayPayee(setup, signer, purse);
-      return payee;
-    },
-    party(host) {
-      const { setup, purse } = partsOf(host);
-      return new WhoPayOwner(setup, purse);
-    },
-    desk: {
-      get receivedMsat() {
-        return shared?.purse.receivedMsat ?? 0n;
+function whopayNode(options: BrokeredOptions): WhoPayNode {
+  let rules: WhoPayRules | undefined;
+  const node = coinNode<WhoPayPurse>(
+    {
+      id: schemeId,
+      name: schemeName,
+      purse: setup => new WhoPayPurse(setup),
+      payer: (setup, purse) => new CoinPayer(setup.host, new WhoPayTrade(setup, purse)),
+      payee(setup, purse, signer) {
+        rules = new WhoPayRules(setup, purse, signer);
+        return new CoinPayee(setup, rules);
       },
-      get partedMsat() {
-        return shared?.purse.partedMsat ?? 0n;
-      },
-      get spendableMsat() {
-        return (shared?.purse.spendable() ?? []).reduce((sum, { value }) => sum + value, 0n);
-      },
-      deposit: () => payee?.deposit(),
-      renew: within => payee?.renew(within),
+      party: (setup, purse) => new WhoPayOwner(setup, purse),
     },
-  };
+    options,
+  );
+  const renew = (withinSeconds?: number) => rules?.renew(withinSeconds);
+  return { ...node, desk: Object.assign(node.desk, { renew }) };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { accountMessage, syncBody } from '../../payment/coins/coin-messages.ts';
 import {
-  accountMessage,
   binding,
   boughtReply,
   boundAnswer,
@@ -16,7 +16,6 @@ import {
   reportRequest,
   step,
   stepRequest,
-  syncBody,
   syncReply,
   targetMessage,
   transfer,

@@ -1,14 +1,6 @@
-import {
-  countedList,
-  fixedBytes,
-  type Holds,
-  sizedBytes,
-  struct,
-  u8,
-  u16,
-  u32,
-  u64,
-} from '../../base/struct.ts';
+import { countedList, fixedBytes, type Holds, struct, u8, u16, u32, u64 } from '../../base/struct.ts';
+import type { CoinWords } from '../../payment/coins/coin-messages.ts';
+import { coinTarget } from '../../payment/coins/coin-target.ts';
 import { endpointField } from '../../payment/endpoint-field.ts';
 import { publicKeyBytes, statement } from '../../payment/statement.ts';
 
@@ -25,10 +17,8 @@ import { publicKeyBytes, statement } from '../../payment/statement.ts';
  */
 export const schemeId = 5;
 export const schemeName = 'whopay';
-const wireVersion = 1;
 
 export const paymentOp = { coins: 1 } as const;
-const targetOp = { offer: 1 } as const;
 
 /** First byte of a request to an owner or the broker. */
 export const requestOp = {
@@ -41,6 +31,7 @@ export const requestOp = {
   /** Account holder, in an account request: buys coins, or asks what befell them while it was away. To the broker. */
   account: 4,
 } as const;
+export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const answerOp = {
   bound: 1,
   contradicted: 2,
@@ -90,20 +81,13 @@ export type Order = Holds<typeof order>;
 export const step = struct({ binding, order });
 export type Step = Holds<typeof step>;
 
-const targetFields = {
-  scheme: u8,
-  op: u8,
-  version: u8,
-  relayId: fixedBytes(32),
-  brokerKey: publicKey,
-  /** What the holder's key of each coin is derived from. */
-  payeeKey: publicKey,
-  nonce,
-};
-export const targetBody = struct(targetFields);
-export const targetMessage = struct({ ...targetFields, signature: fixedBytes(64) });
-export type Target = Holds<typeof targetMessage>;
-export const targetHead = { scheme: schemeId, op: targetOp.offer, version: wireVersion };
+/** Under `payeeKey`: what the holder's key of each coin is derived from. */
+export const target = coinTarget(
+  { id: schemeId, name: schemeName },
+  { brokerKey: publicKey, payeeKey: publicKey, nonce },
+);
+export const targetMessage = target.message;
+export type Target = Omit<Holds<typeof targetMessage>, 'signature'>;
 
 /** 279 bytes, and where the owner answers: one place, or none where that is only the broker's to know. */
 export const paidCoin = struct({ coin, binding, ownerAt: countedList(u8, endpointField) });
@@ -120,7 +104,6 @@ export const buyBody = struct({
   coins: countedList(u8, struct({ exponent: u8, claim })),
 });
 export const boughtReply = struct({ coins: countedList(u8, coin) });
-export const syncBody = struct({ op: u8, after: u64 });
 /** What the broker did in the owner's place: an order, and the binding that followed it (none after a deposit). */
 export const news = struct({ step, bound: countedList(u8, binding) });
 export type News = Holds<typeof news>;
@@ -130,4 +113,3 @@ export const syncReply = struct({
   /** Coins that were spent twice, by whom is not known. */
   wanted: countedList(u16, publicKey),
 });
-export const accountMessage = struct({ op: u8, envelope: sizedBytes(u16) });

@@ -1,7 +1,8 @@
-import { equalBytes, toHex } from '../../base/bytes.ts';
-import { ed25519Verify } from '../../crypto/ed25519.ts';
-import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coin-payer.ts';
-import { oneTimePublicKey } from '../../payment/one-time-keys.ts';
+import { toHex } from '../../base/bytes.ts';
+import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
+import { Piles } from '../../payment/coins/piles.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
@@ -11,13 +12,9 @@ import {
   paymentOp,
   schemeId,
   type Target,
-  targetBody,
-  targetHead,
-  targetMessage,
+  target as targetKind,
 } from './messages.ts';
 import type { HandedCoin, WhoPayCoin, WhoPayPurse } from './purse.ts';
-import type { WhoPaySetup } from './setup.ts';
-import { targetDigest } from './steps.ts';
 
 interface MadeOut extends ReadyCoin {
   readonly paid: PaidCoin;
@@ -25,28 +22,20 @@ interface MadeOut extends ReadyCoin {
 
 /** Own coins are issued to the payee; held ones are transferred by their owner, or for it by the broker. */
 export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
-  readonly #setup: WhoPaySetup;
+  readonly #setup: CoinSetup;
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
-  /** By payee: orders that found nobody to carry them out. Signed once, they can be for nobody else. */
-  readonly #stranded = new Map<string, HandedCoin[]>();
+  /** Orders that found nobody to carry them out. Signed once, they can be for nobody else. */
+  readonly #stranded = new Piles<HandedCoin>();
 
-  constructor(setup: WhoPaySetup, purse: WhoPayPurse) {
+  constructor(setup: CoinSetup, purse: WhoPayPurse) {
     this.#setup = setup;
     this.#purse = purse;
     this.#dealings = new WhoPayDealings(setup, purse, 'payer');
   }
 
   readTarget(payee: PayeeIdentity, bytes: Uint8Array): Target | undefined {
-    const target = targetMessage.decode(bytes);
-    if (target === undefined) return undefined;
-    const { scheme, op, version } = targetHead;
-    const known = target.scheme === scheme && target.op === op && target.version === version;
-    const ours =
-      equalBytes(target.relayId, payee.ed25519) && equalBytes(target.brokerKey, this.#setup.broker.key);
-    if (!known || !ours) return undefined;
-    const signed = ed25519Verify(target.relayId, targetDigest(targetBody.encode(target)), target.signature);
-    return signed ? target : undefined;
+    return targetKind.read(payee, this.#setup.broker.key, bytes);
   }
 
   payeeOf(target: Target): string {
@@ -54,15 +43,15 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   }
 
   coins(target: Target): readonly WhoPayCoin[] {
-    const stranded = (this.#stranded.get(this.payeeOf(target)) ?? []).map(
-      handed => ({ kind: 'stranded', value: handed.paid.coin.value, handed }) as const,
-    );
+    const stranded = this.#stranded
+      .of(this.payeeOf(target))
+      .map(handed => ({ kind: 'stranded', value: handed.paid.coin.value, handed }) as const);
     return [...stranded, ...this.#purse.spendable()];
   }
 
   makeOut(coin: WhoPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     if (coin.kind === 'stranded') {
-      this.#unstrand(target, coin.handed);
+      this.#stranded.take(this.payeeOf(target), [coin.handed]);
       this.#carry(coin.handed, target, done);
       return;
     }
@@ -84,11 +73,8 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   }
 
   payment(_target: Target, coins: readonly MadeOut[]): Uint8Array {
-    return paymentMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.coins,
-      coins: coins.map(({ paid }) => paid),
-    });
+    const paid = coins.map(each => each.paid);
+    return paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: paid });
   }
 
   onAnswer(answer: Answer): boolean {
@@ -98,25 +84,9 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   #carry(handed: HandedCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     const { paid } = handed;
     this.#dealings.carry(handed, carried => {
-      if (carried.kind === 'bound')
-        done({ value: paid.coin.value, paid: { ...paid, binding: carried.binding }, persist: () => [] });
-      else {
-        if (carried.kind === 'unanswered') this.#strand(target, handed);
-        done(undefined);
-      }
+      if (carried === undefined) this.#stranded.put(this.payeeOf(target), [handed]);
+      if (carried === undefined || carried === 'contradicted') done(undefined);
+      else done({ value: paid.coin.value, paid: { ...paid, binding: carried }, persist: () => [] });
     });
-  }
-
-  #strand(target: Target, handed: HandedCoin): void {
-    const payee = this.payeeOf(target);
-    this.#stranded.set(payee, [...(this.#stranded.get(payee) ?? []), handed]);
-  }
-
-  #unstrand(target: Target, handed: HandedCoin): void {
-    const payee = this.payeeOf(target);
-    this.#stranded.set(
-      payee,
-      (this.#stranded.get(payee) ?? []).filter(each => each !== handed),
-    );
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
-import { oneTimePublicKey } from '../../payment/one-time-keys.ts';
+import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
 import { type WhoPayNode, whopay } from './index.ts';

@@ -1,8 +1,12 @@
 import { toHex } from '../../base/bytes.ts';
 import { countedList, fixedBytes, type Holds, struct, u16 } from '../../base/struct.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
-import { RecordBook } from '../../payment/record-book.ts';
-import type { Value } from '../../payment/scheme.ts';
+import type { CoinPurse } from '../../payment/coins/coin-node.ts';
+import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import { lasts, secondsOf } from '../../payment/coins/coin-times.ts';
+import { Stock } from '../../payment/coins/stock.ts';
+import { Visits } from '../../payment/coins/visits.ts';
+import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import {
   type Binding,
@@ -17,11 +21,8 @@ import {
   step,
   transfer,
 } from './messages.ts';
-import type { WhoPaySetup } from './setup.ts';
 import { nameOf, placeOf } from './steps.ts';
 
-/** A coin is neither taken nor given when it expires within so long: its holder must have time to deposit it. */
-export const expiryMarginSeconds = 86_400;
 /** How long a binding holds; within the last third its holder renews it. */
 export const bindingSeconds = 30 * 86_400;
 
@@ -43,40 +44,37 @@ export type WhoPayCoin =
   /** Ordered to this payee before; the order found nobody who could carry it out. */
   | { readonly kind: 'stranded'; readonly value: Value; readonly handed: HandedCoin };
 
-/**
- * All coins of one node, whichever side of it got them. Records of the four kinds are written apart and never changed by
- * two hands, so their order does not matter.
- */
-export class WhoPayPurse {
-  readonly #setup: WhoPaySetup;
-  readonly #bought: RecordBook<BoughtCoin>;
-  readonly #owned: RecordBook<OwnedCoin>;
-  readonly #held: RecordBook<HeldCoin>;
-  readonly #handed: RecordBook<HandedCoin>;
-  readonly #unspent = new Map<string, BoughtCoin>();
-  readonly #holdings = new Map<string, HeldCoin>();
-  readonly #lastSequence = new Map<string, bigint>();
+/** Coins that were bought here stay own until they are first given away; those of others are held until they are given on. */
+export class WhoPayPurse implements CoinPurse {
+  readonly #setup: CoinSetup;
+  /** By the coin's key. */
+  readonly #own: Stock<BoughtCoin, OwnedCoin>;
+  /** By place. */
+  readonly #held: Stock<HeldCoin, HandedCoin>;
+  readonly #visits = new Visits();
 
-  constructor(setup: WhoPaySetup) {
-    this.#setup = setup;
+  constructor(setup: CoinSetup) {
     const { store } = setup.host;
-    this.#bought = new RecordBook(store, 'whopay/bought/', boughtCoin);
-    this.#owned = new RecordBook(store, 'whopay/owned/', ownedCoin);
-    this.#held = new RecordBook(store, 'whopay/held/', heldCoin);
-    this.#handed = new RecordBook(store, 'whopay/handed/', handedCoin);
-    for (const [name, made] of this.#bought.entries())
-      if (this.#owned.get(name) === undefined) this.#unspent.set(name, made);
-    for (const [place, held] of this.#held.entries()) {
-      this.#noteSequence(held.paid.binding);
-      if (this.#handed.get(place) === undefined) this.#holdings.set(place, held);
-    }
+    this.#setup = setup;
+    this.#own = new Stock(
+      store,
+      { prefix: 'whopay/bought/', kind: boughtCoin },
+      { prefix: 'whopay/owned/', kind: ownedCoin },
+    );
+    this.#held = new Stock(
+      store,
+      { prefix: 'whopay/held/', kind: heldCoin },
+      { prefix: 'whopay/handed/', kind: handedCoin },
+    );
+    for (const { paid } of this.#held.came()) this.#visits.note(nameOf(paid.binding), paid.binding.sequence);
   }
 
   /** What may be spent; own coins first, since nobody need be asked for them. */
   spendable(): readonly WhoPayCoin[] {
-    const own = [...this.#unspent.values()]
-      .filter(made => this.#lasts(made.coin.expirySeconds))
-      .map(made => ({ kind: 'own', value: made.coin.value, bought: made }) as const);
+    const own = this.#own
+      .left()
+      .filter(([, bought]) => this.#lasts(bought.coin))
+      .map(([, bought]) => ({ kind: 'own', value: bought.coin.value, bought }) as const);
     const held = this.holdings().map(
       each => ({ kind: 'held', value: each.paid.coin.value, held: each }) as const,
     );
@@ -85,19 +83,19 @@ export class WhoPayPurse {
 
   /** Coins of others that we hold, and that are not on their way to anybody. */
   holdings(): readonly HeldCoin[] {
-    return [...this.#holdings.values()].filter(
-      ({ paid }) => this.#lasts(paid.coin.expirySeconds) && this.#lasts(paid.binding.expirySeconds),
-    );
+    return this.#held
+      .left()
+      .map(([, held]) => held)
+      .filter(({ paid }) => this.#lasts(paid.coin) && this.#lasts(paid.binding));
   }
 
+  /** What became of an own coin that was given away. */
   owned(name: string): OwnedCoin | undefined {
-    return this.#owned.get(name);
+    return this.#own.goneAs(name);
   }
 
   buy(made: Coin, secretKey: Uint8Array): StoreWrite {
-    const record = { coin: made, secret: secretKey };
-    if (this.#owned.get(nameOf(made)) === undefined) this.#unspent.set(nameOf(made), record);
-    return this.#bought.put(nameOf(made), record);
+    return this.#own.put(nameOf(made), { coin: made, secret: secretKey });
   }
 
   /** Gives an own coin away for the first time. */
@@ -119,19 +117,17 @@ export class WhoPayPurse {
 
   /** What the owner now knows of its coin. */
   ownedAs(record: OwnedCoin): StoreWrite {
-    this.#unspent.delete(nameOf(record.coin));
-    return this.#owned.put(nameOf(record.coin), record);
+    return this.#own.take(nameOf(record.coin), record);
   }
 
   /** True for a coin that was here under that sequence number or a later one. */
   wasHere(bound: Binding): boolean {
-    return (this.#lastSequence.get(nameOf(bound)) ?? 0n) >= bound.sequence;
+    return this.#visits.wasAt(nameOf(bound), bound.sequence);
   }
 
   received(held: HeldCoin): StoreWrite {
     const bound = held.paid.binding;
-    this.#noteSequence(bound);
-    this.#holdings.set(placeOf(bound), held);
+    this.#visits.note(nameOf(bound), bound.sequence);
     return this.#held.put(placeOf(bound), held);
   }
 
@@ -146,52 +142,40 @@ export class WhoPayPurse {
     const form = kind === 'transfer' ? transfer : deposit;
     const said = form.sign(new SigningKey(secretKey), { coinKey, holder, next, nonce });
     const handed = { paid, order: { kind: orderKind[kind], said } };
-    this.#holdings.delete(placeOf(paid.binding));
-    return { handed, write: this.#handed.put(placeOf(paid.binding), handed) };
+    return { handed, write: this.#held.take(placeOf(paid.binding), handed) };
   }
 
-  /** Value given to others, by this node's records. */
   get partedMsat(): Value {
-    const owned = [...this.#owned.entries()].map(([, record]) => record.coin.value);
-    const ours = new Set([...this.#held.entries()].map(([, { paid }]) => toHex(paid.binding.holder)));
-    const given = [...this.#handed.entries()]
-      .filter(
-        ([, handed]) => handed.order.kind === orderKind.transfer && !ours.has(toHex(handed.order.said.next)),
-      )
-      .map(([, handed]) => handed.paid.coin.value);
-    return sum([...owned, ...given]);
+    const ours = new Set(this.#held.came().map(({ paid }) => toHex(paid.binding.holder)));
+    const handed = this.#held.gone().filter(
+      ([
+        ,
+        {
+          order: { kind, said },
+        },
+      ]) => kind === orderKind.transfer && !ours.has(toHex(said.next)),
+    );
+    return sumOf([
+      ...this.#own.gone().map(([, { coin: made }]) => made.value),
+      ...handed.map(([, { paid }]) => paid.coin.value),
+    ]);
   }
 
-  /** Value ever received of others. A renewal gives a coin to ourselves. */
+  /** A renewal gives a coin to ourselves. */
   get receivedMsat(): Value {
-    const renewed = new Set([...this.#handed.entries()].map(([, handed]) => toHex(handed.order.said.next)));
-    const received = [...this.#held.entries()].filter(
-      ([, { paid }]) => !renewed.has(toHex(paid.binding.holder)),
-    );
-    return sum(received.map(([, { paid }]) => paid.coin.value));
+    const renewed = new Set(this.#held.gone().map(([, handed]) => toHex(handed.order.said.next)));
+    const received = this.#held.came().filter(({ paid }) => !renewed.has(toHex(paid.binding.holder)));
+    return sumOf(received.map(({ paid }) => paid.coin.value));
   }
 
   #bind(made: BoughtCoin, holder: Uint8Array, sequence: bigint, nonce: Uint8Array): Binding {
     const { coinKey, expirySeconds } = made.coin;
-    const until = Math.min(expirySeconds, this.#nowSeconds() + bindingSeconds);
+    const until = Math.min(expirySeconds, secondsOf(this.#setup.host.clock) + bindingSeconds);
     const fields = { coinKey, holder, sequence, expirySeconds: until, nonce };
     return binding.sign(new SigningKey(made.secret), fields);
   }
 
-  #lasts(expirySeconds: number): boolean {
-    return expirySeconds - expiryMarginSeconds > this.#nowSeconds();
+  #lasts({ expirySeconds }: { readonly expirySeconds: number }): boolean {
+    return lasts(expirySeconds, this.#setup.host.clock);
   }
-
-  #nowSeconds(): number {
-    return Math.floor(this.#setup.host.clock.wallMs() / 1_000);
-  }
-
-  #noteSequence(bound: Binding): void {
-    const name = nameOf(bound);
-    if (bound.sequence > (this.#lastSequence.get(name) ?? 0n)) this.#lastSequence.set(name, bound.sequence);
-  }
-}
-
-function sum(values: readonly Value[]): Value {
-  return values.reduce((total, value) => total + value, 0n);
 }

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
+import { equalBytes, toHex, utf8 } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import {
   type Binding,
@@ -58,9 +58,4 @@ export function isSameOrder(a: Order, b: Order): boolean {
   return (
     a.kind === b.kind && equalBytes(a.said.holder, b.said.holder) && equalBytes(a.said.next, b.said.next)
   );
-}
-
-/** What a relay's identity signs of a target. */
-export function targetDigest(body: Uint8Array): Uint8Array {
-  return concatBytes(utf8('naulon whopay target v1\0'), body);
 }

@@ -1,13 +1,5 @@
-import { equalBytes } from '../base/bytes.ts';
-import type { Answer, AskId, ChainEvent, StoreWrite } from '../ports.ts';
-import {
-  type CoinSum,
-  chooseCoins,
-  coinSum,
-  exponentsOf,
-  leastCovering,
-  purchaseCoinsMax,
-} from './denominations.ts';
+import { equalBytes } from '../../base/bytes.ts';
+import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
 import type {
   Outcome,
   Paid,
@@ -18,7 +10,16 @@ import type {
   SchemeHost,
   SessionId,
   Value,
-} from './scheme.ts';
+} from '../scheme.ts';
+import {
+  type CoinSum,
+  chooseCoins,
+  coinSum,
+  exponentsOf,
+  leastCovering,
+  purchaseCoinsMax,
+} from './denominations.ts';
+import { Piles } from './piles.ts';
 
 /** A coin that its payee can be given: already made out to it. */
 export interface ReadyCoin {
@@ -88,7 +89,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   readonly #ahead: boolean;
   readonly #sessions = new Map<SessionId, Session<T, R>>();
   /** Made out and not taken, by payee. */
-  readonly #left = new Map<string, R[]>();
+  readonly #left = new Piles<R>();
   #outcome: Outcome<Paid> | undefined;
 
   /** @param ahead has as much made out again as each payment took, so that the next need not wait. */
@@ -110,8 +111,9 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     if (value === 0n) return { kind: 'ready' };
     const sum = coinSum(value, most);
     if (sum === undefined) return refused('PAY_LIMIT');
-    const ready = chooseCoins(this.#left.get(this.#trade.payeeOf(read)) ?? [], sum).coins;
-    this.#takeLeft(read, ready);
+    const payeeName = this.#trade.payeeOf(read);
+    const ready = chooseCoins(this.#left.of(payeeName), sum).coins;
+    this.#left.take(payeeName, ready);
     const job: Job<T, R> = {
       ask: this.#host.newAsk(),
       target: read,
@@ -251,15 +253,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   }
 
   #putBack(target: T, coins: readonly R[]): void {
-    const payee = this.#trade.payeeOf(target);
-    if (coins.length > 0) this.#left.set(payee, [...(this.#left.get(payee) ?? []), ...coins]);
-  }
-
-  #takeLeft(target: T, coins: readonly R[]): void {
-    const payee = this.#trade.payeeOf(target);
-    const rest = (this.#left.get(payee) ?? []).filter(coin => !coins.includes(coin));
-    if (rest.length === 0) this.#left.delete(payee);
-    else this.#left.set(payee, rest);
+    this.#left.put(this.#trade.payeeOf(target), coins);
   }
 }
 

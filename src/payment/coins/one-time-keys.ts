@@ -1,7 +1,7 @@
-import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
-import { SigningKey, tweakedPublicKey } from '../crypto/ecdsa.ts';
-import { hmacSha256, sha256 } from '../crypto/sha.ts';
-import type { Entropy } from '../ports.ts';
+import { concatBytes, equalBytes, utf8 } from '../../base/bytes.ts';
+import { SigningKey, tweakedPublicKey } from '../../crypto/ecdsa.ts';
+import { hmacSha256, sha256 } from '../../crypto/sha.ts';
+import type { Entropy } from '../../ports.ts';
 
 const randomBytes = 8;
 

@@ -1,9 +1,10 @@
-import { concatBytes, toHex } from '../base/bytes.ts';
-import type { Answer, Endpoint, StoreWrite } from '../ports.ts';
-import { Asks } from './asks.ts';
+import { concatBytes, toHex } from '../../base/bytes.ts';
+import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import { Asks } from '../asks.ts';
+import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../errands.ts';
+import { askedByAccount, type CoinWords } from './coin-messages.ts';
 import type { Purchase } from './coin-payer.ts';
-import { type Errand, type ErrandEnd, type ErrandNews, Errands } from './errands.ts';
-import type { SchemeHost } from './scheme.ts';
+import type { CoinSetup } from './coin-setup.ts';
 
 /** Purchases and messages that may be under way: beyond that the broker has been away for long. */
 const errandsMax = 8;
@@ -12,12 +13,10 @@ const purchaseIdBytes = 8;
 const passing: readonly string[] = ['unreachable', 'late', 'malformed', 'busy', 'partyUnavailable'];
 
 export interface CoinErrandsOptions {
-  readonly host: SchemeHost;
-  readonly scheme: number;
-  /** Where the broker is asked. */
-  readonly broker: Endpoint;
-  /** Of the records' keys, apart for each side of a node: `ppay/errand/payer/`. */
-  readonly prefix: string;
+  readonly setup: CoinSetup;
+  readonly words: CoinWords;
+  /** Keeps its records apart from those of the node's other sides. */
+  readonly side: string;
   /** Checks what was bought and gives the records of it; undefined for what was not ordered. `memo` is that of the order. */
   readonly bought: (reply: Uint8Array, memo: Uint8Array) => readonly StoreWrite[] | undefined;
 }
@@ -30,10 +29,13 @@ export class CoinErrands {
   readonly #buyers = new Map<string, (purchase: Purchase) => void>();
 
   constructor(options: CoinErrandsOptions) {
-    const { host, prefix } = options;
+    const { setup, side, words } = options;
+    const { host } = setup;
     this.#options = options;
     this.#asks = new Asks(() => host.newAsk());
-    this.#errands = new Errands(host, prefix, (errand, news) => this.#done(errand, news));
+    this.#errands = new Errands(host, `${words.name}/errand/${side}/`, (errand, news) =>
+      this.#done(errand, news),
+    );
   }
 
   onAnswer(answer: Answer): boolean {
@@ -46,29 +48,45 @@ export class CoinErrands {
   /** Makes a record durable. */
   store(write: StoreWrite, done: () => void): void {
     const ask = this.#asks.open(() => void done());
-    this.#options.host.store.commit([write], ask);
+    this.#options.setup.host.store.commit([write], ask);
   }
 
   /** Asks once; told undefined when there is no reply. */
   ask(to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
-    const { host, scheme } = this.#options;
+    const { setup, words } = this.#options;
     const ask = this.#asks.open(answer => {
       done(answer.kind === 'party' && answer.fault === undefined ? answer.reply : undefined);
       return undefined;
     });
-    host.parties.ask(to, scheme, request, ask);
+    setup.host.parties.ask(to, words.id, request, ask);
+  }
+
+  /** Asks whoever manages a coin, and the broker if that does not answer as it should; undefined: neither does. */
+  askManager<T>(
+    manager: Endpoint | undefined,
+    request: Uint8Array,
+    judge: (reply: Uint8Array) => T | undefined,
+    done: (outcome: T | undefined) => void,
+  ): void {
+    const { endpoint } = this.#options.setup.broker;
+    this.ask(manager ?? endpoint, request, reply => {
+      const outcome = reply === undefined ? undefined : judge(reply);
+      if (outcome !== undefined || manager === undefined) done(outcome);
+      else this.askManager(undefined, request, judge, done);
+    });
   }
 
   /** Buys of the broker, however often it must be asked; `done` may be told that it takes too long. */
-  buy(request: Uint8Array, memo: Uint8Array, done: (purchase: Purchase) => void): void {
-    const { host } = this.#options;
+  buy(body: Uint8Array, memo: Uint8Array, done: (purchase: Purchase) => void): void {
+    const { setup, words } = this.#options;
+    const { host } = setup;
     if (this.#errands.size >= errandsMax) {
       host.clock.after(0, () => done('unavailable'));
       return;
     }
     const id = host.entropy.bytes(purchaseIdBytes);
     this.#buyers.set(toHex(id), done);
-    this.#send(request, concatBytes(id, memo), []);
+    this.#send(askedByAccount(setup, words, body), concatBytes(id, memo), []);
   }
 
   /** Tells the broker, however often it takes. @param also records that become durable with it. */
@@ -77,8 +95,8 @@ export class CoinErrands {
   }
 
   #send(request: Uint8Array, memo: Uint8Array, also: readonly StoreWrite[]): void {
-    const { broker, scheme } = this.#options;
-    this.#errands.send({ to: broker, scheme, request, memo }, also);
+    const { setup, words } = this.#options;
+    this.#errands.send({ to: setup.broker.endpoint, scheme: words.id, request, memo }, also);
   }
 
   #done(errand: Errand, news: ErrandNews): ErrandEnd {
@@ -86,7 +104,7 @@ export class CoinErrands {
     if ('fault' in news) {
       if (isPurchase) this.#tellBuyer(errand, news.fault === 'overspent' ? 'noFunds' : 'unavailable');
       if (passing.includes(news.fault)) return 'again';
-      if (!isPurchase) this.#options.host.observer.log('warn', 'coin.refused', { fault: news.fault });
+      if (!isPurchase) this.#options.setup.host.observer.log('warn', 'coin.refused', { fault: news.fault });
       return [];
     }
     if (!isPurchase) return [];

@@ -1,5 +1,5 @@
-import type { Cancel, Clock } from '../ports.ts';
-import type { SessionId } from './scheme.ts';
+import type { Cancel, Clock } from '../../ports.ts';
+import type { SessionId } from '../scheme.ts';
 
 /** Coins are handed in once nobody has paid for so long: until then they may be spent elsewhere, and one by one they would cost more. */
 const idleMs = 3_000;

@@ -1,4 +1,4 @@
-import type { Value } from './scheme.ts';
+import type { Value } from '../scheme.ts';
 
 /** Coins that one payment may consist of: their bytes and signatures must stay few. */
 export const coinsPerPaymentMax = 24;

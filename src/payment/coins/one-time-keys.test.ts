@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SigningKey } from '../crypto/ecdsa.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
 import { OneTimeKeys, oneTimePublicKey } from './one-time-keys.ts';
 
 const entropy = {

@@ -1,0 +1,16 @@
+import type { Clock } from '../../ports.ts';
+
+/** A coin is neither taken nor given when it expires within so long: its holder must have time to deposit it. */
+const expiryMarginSeconds = 86_400;
+
+/** How long a coin lives that a broker sells. */
+export const coinSeconds = 90 * 86_400;
+
+export function secondsOf(clock: Clock): number {
+  return Math.floor(clock.wallMs() / 1_000);
+}
+
+/** True when a coin can still change hands. */
+export function lasts(expirySeconds: number, clock: Clock): boolean {
+  return expirySeconds - expiryMarginSeconds > secondsOf(clock);
+}

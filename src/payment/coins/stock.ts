@@ -1,0 +1,57 @@
+import type { Struct } from '../../base/struct.ts';
+import type { StorePort, StoreWrite } from '../../ports.ts';
+import { RecordBook } from '../record-book.ts';
+
+/** Where records of one kind are kept. */
+interface Shelf<T> {
+  /** Of their keys, such as `ppay/held/`. */
+  readonly prefix: string;
+  readonly kind: Struct<T>;
+}
+
+/**
+ * What came into a purse and what went out of it: two books under the same names, so that each is written by one hand and
+ * their order on the disk does not matter. Nothing comes in again under a name under which it went out.
+ */
+export class Stock<I, O> {
+  readonly #in: RecordBook<I>;
+  readonly #out: RecordBook<O>;
+  readonly #left = new Map<string, I>();
+
+  constructor(store: Pick<StorePort, 'list'>, into: Shelf<I>, out: Shelf<O>) {
+    this.#in = new RecordBook(store, into.prefix, into.kind);
+    this.#out = new RecordBook(store, out.prefix, out.kind);
+    for (const [name, record] of this.#in.entries())
+      if (this.#out.get(name) === undefined) this.#left.set(name, record);
+  }
+
+  /** What is there. */
+  left(): readonly (readonly [name: string, record: I])[] {
+    return [...this.#left];
+  }
+
+  /** All that ever came in. */
+  came(): readonly I[] {
+    return [...this.#in.entries()].map(([, record]) => record);
+  }
+
+  /** All that ever went out. */
+  gone(): readonly (readonly [name: string, record: O])[] {
+    return [...this.#out.entries()];
+  }
+
+  goneAs(name: string): O | undefined {
+    return this.#out.get(name);
+  }
+
+  put(name: string, record: I): StoreWrite {
+    if (this.#out.get(name) === undefined) this.#left.set(name, record);
+    return this.#in.put(name, record);
+  }
+
+  /** Also writes what has become of it since. */
+  take(name: string, record: O): StoreWrite {
+    this.#left.delete(name);
+    return this.#out.put(name, record);
+  }
+}
