@@ -12,6 +12,7 @@ import { SimStore } from '../../sim/sim-store.ts';
 import { VirtualClock } from '../../sim/virtual-clock.ts';
 import { World } from '../../sim/world.ts';
 import { type BitcoinChannelScheme, bitcoinChannel } from './index.ts';
+import { type Open, openMessage } from './messages.ts';
 import type { BitcoinChannelOptions } from './options.ts';
 import { Conversation, type PayEnd, type TestHost, TestSide } from './test-world.ts';
 
@@ -358,3 +359,30 @@ describe('bitcoin-channel', () => {
     expect(new Set(lab.payerScheme.desk.channels().map(row => row.contractTxid)).size).toBe(3);
   });
 });
+
+it('puts nothing into two of a thousand contracts by which they could be told to be of one client', async () => {
+  const lab = new Lab();
+  const opens: Open[] = [];
+  for (let circuit = 1; circuit <= 1_000; circuit++) {
+    const talk = lab.talk();
+    expect(await talk.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+    opens.push(...talk.sent.flatMap(message => openMessage.decode(message) ?? []));
+    if (circuit % 3 === 0) lab.mine();
+  }
+  lab.mine();
+  const different = (values: readonly string[]): number => new Set(values).size;
+  expect(different(opens.map(({ payerKey }) => toHex(payerKey)))).toBe(1_000);
+  expect(different(opens.map(({ refundScript }) => toHex(refundScript)))).toBe(1_000);
+  expect(different(opens.map(({ nonce }) => toHex(nonce)))).toBe(1_000);
+  expect(different(opens.map(({ txid }) => toHex(txid)))).toBe(1_000);
+  const funded = new Set(opens.map(({ txid }) => toHex(txid)));
+  const contracts = lab.chain
+    .blocksFrom(0)
+    .flatMap(({ transactions }) => transactions)
+    .map(({ bytes }) => Transaction.fromBuffer(bytes))
+    .filter(transaction => funded.has(toHex(transaction.getHash())));
+  const scripts = contracts.flatMap(({ outs }) => outs.map(({ script }) => toHex(script)));
+  expect([contracts.length, different(scripts)]).toEqual([1_000, scripts.length]);
+  // A contract, and perhaps change at an address of its own.
+  for (const { outs } of contracts) expect(outs.filter(({ script }) => script.length === 34)).toHaveLength(1);
+}, 60_000);
