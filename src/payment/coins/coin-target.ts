@@ -6,7 +6,7 @@ import type { PayeeIdentity, PayeeSigner } from '../scheme.ts';
 const head = { scheme: u8, op: u8, version: u8, relayId: fixedBytes(32) };
 const [offerOp, version] = [1, 1];
 
-interface Head {
+export interface Head {
   readonly scheme: number;
   readonly op: number;
   readonly version: number;
