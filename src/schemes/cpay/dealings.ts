@@ -15,6 +15,7 @@ import {
   authStatement,
   boughtReply,
   buyBody,
+  clockSkewMs,
   depositRequest,
   type Grant,
   groupSize,
@@ -99,7 +100,7 @@ export class CPayDealings {
       };
       for (const assistant of group) {
         this.#errands.ask(assistant.at, request, reply => {
-          const said = reply === undefined ? undefined : authStatement.decode(reply);
+          const said = reply === undefined ? undefined : this.#read(wished, reply);
           this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
             left -= 1;
             settle(said === undefined ? undefined : this.#gather(wished, assistant, said, given));
@@ -121,18 +122,23 @@ export class CPayDealings {
     this.#errands.tell(showRequest.encode({ op: requestOp.show, grant: given }));
   }
 
+  /** What an assistant says, if it is about that wish: one that was granted before says when. */
+  #read({ paid, wish }: WishedCoin, reply: Uint8Array): AuthStatement | undefined {
+    const said = authStatement.decode(reply);
+    const latestMs = this.#setup.host.clock.wallMs() + clockSkewMs;
+    return said !== undefined && said.timeMs <= latestMs && isFor(said, wish, paid) ? said : undefined;
+  }
+
   /** Puts one more signature to those for the same time; the whole once they are enough. */
   #gather(
-    { paid, wish }: WishedCoin,
+    { paid }: WishedCoin,
     assistant: Assistant,
     { signature, ...said }: AuthStatement,
     given: Map<string, Auth>,
   ): PaidCoin | undefined {
     const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(said.payer, paid.coin.assistants) ?? [];
     const place = group.findIndex(({ key }) => equalBytes(key, assistant.key));
-    const good =
-      place >= 0 && isFor(said, wish, paid) && authStatement.isBy(assistant.key, { ...said, signature });
-    if (!good) return undefined;
+    if (place < 0 || !authStatement.isBy(assistant.key, { ...said, signature })) return undefined;
     const key = String(said.timeMs);
     const before = given.get(key)?.signatures ?? [];
     const auth = { ...said, signatures: [...before, { place, signature }] };
