@@ -98,9 +98,18 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
     this.#desk = new PartyDesk(served, parties, this.#commits);
   }
 
-  /** After the ports are attached. */
+  /** After the ports are attached: deadlines are looked at from now on. */
   start(): void {
-    this.#tick();
+    this.tick();
+    this.#ports.clock.after(brokerTickMs, () => this.start());
+  }
+
+  /** What has expired by now, in any scheme. */
+  tick(): void {
+    for (const side of this.#sides.values()) {
+      const writes = side.onTick?.() ?? [];
+      if (writes.length > 0) this.#commits.commit(writes, nothing);
+    }
   }
 
   get books(): Books {
@@ -140,14 +149,6 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
     if (event.kind !== 'block') return;
     this.#feerateAsk = this.#newAsk();
     this.#ports.chain.feerate(this.#feerateAsk);
-  }
-
-  #tick(): void {
-    for (const side of this.#sides.values()) {
-      const writes = side.onTick?.() ?? [];
-      if (writes.length > 0) this.#commits.commit(writes, nothing);
-    }
-    this.#ports.clock.after(brokerTickMs, () => this.#tick());
   }
 
   #newAsk(): AskId {

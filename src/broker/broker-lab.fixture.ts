@@ -1,15 +1,16 @@
 import { expect } from 'vitest';
-import { fromUtf8 } from '../base/bytes.ts';
+import { fromUtf8, toHex } from '../base/bytes.ts';
 import { scriptOfAddress } from '../bitcoin/wallet.ts';
 import { SigningKey } from '../crypto/ecdsa.ts';
 import { makeAccountRequest } from '../payment/account-request.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
+import { type CheatProof, parseProof } from '../payment/proof.ts';
 import type { Answer, AnswerHandler, Endpoint } from '../ports.ts';
 import { SimChain } from '../sim/sim-chain.ts';
 import { SimParties } from '../sim/sim-parties.ts';
 import { SimProcess } from '../sim/sim-process.ts';
 import { World } from '../sim/world.ts';
-import { BrokerCore } from './broker-core.ts';
+import { BrokerCore, filedProofs } from './broker-core.ts';
 import { addressReply, balanceReply, plainBody, tillOperation, tillScheme } from './money-messages.ts';
 
 const wordsMs = 8_000;
@@ -44,12 +45,15 @@ export class BrokerLab {
   core: BrokerCore;
   readonly #schemes: readonly BrokeredScheme[];
   readonly #minConfirmations: number;
+  readonly #ticking: boolean;
   #helpers = 0;
 
-  constructor(seed: string, schemes: readonly BrokeredScheme[], minConfirmations = 1) {
+  /** @param ticking the broker looks at its deadlines by itself; else, for tests of many days, when it is told to tick. */
+  constructor(seed: string, schemes: readonly BrokeredScheme[], minConfirmations = 1, ticking = true) {
     this.world = new World({ seed });
     this.#schemes = schemes;
     this.#minConfirmations = minConfirmations;
+    this.#ticking = ticking;
     this.key = new SigningKey(new Uint8Array(32).fill(11));
     this.process = this.start('broker');
     this.core = this.#begin();
@@ -123,6 +127,21 @@ export class BrokerLab {
     this.mine(this.#minConfirmations);
   }
 
+  /** What the books say of an account. */
+  heldMsat(account: Uint8Array): bigint {
+    return this.core.books.balancesMsat.get(toHex(account)) ?? 0n;
+  }
+
+  /** The proofs on file. */
+  get proofs(): readonly CheatProof[] {
+    return this.process.turn(() =>
+      filedProofs(this.process.store).flatMap(([, text]) => {
+        const proof = parseProof(fromUtf8(text));
+        return proof.ok ? [proof.value] : [];
+      }),
+    );
+  }
+
   /** Every e-coin is backed: the books agree with themselves, with each scheme and with the chain. */
   expectBacked(): void {
     expect(this.core.problems()).toEqual([]);
@@ -148,7 +167,7 @@ export class BrokerLab {
       onRequest: (request, scheme, bytes) => core.onRequest(request, scheme, bytes),
     });
     process.parties.listen(this.at);
-    process.turn(() => core.start());
+    if (this.#ticking) process.turn(() => core.start());
     return core;
   }
 }

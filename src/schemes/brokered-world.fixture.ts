@@ -2,7 +2,7 @@ import { scriptOfAddress } from '../bitcoin/wallet.ts';
 import { BrokerLab } from '../broker/broker-lab.fixture.ts';
 import { SigningKey } from '../crypto/ecdsa.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
-import type { BrokeredScheme } from '../payment/brokered.ts';
+import type { BrokeredDesk, BrokeredScheme } from '../payment/brokered.ts';
 import type { SchemeWorld } from '../payment/compliance-talk.ts';
 import type { PaymentScheme, Value } from '../payment/scheme.ts';
 import type { Endpoint } from '../ports.ts';
@@ -67,22 +67,30 @@ export class BrokeredLab {
   }
 }
 
-/** For the compliance kit: a payer whose account has money, a payee, and the broker. */
+/**
+ * For the compliance kit: a payer whose account has money, a payee, and the broker.
+ * @param held what the payee holds by its records; absent: what the node itself says, for schemes that keep all there is to know.
+ */
 export async function brokeredWorld(
   options: BrokeredWorldOptions,
-  held: Reckoning,
-  parted: Reckoning,
+  held?: Reckoning,
+  parted?: Reckoning,
 ): Promise<SchemeWorld> {
   const accountSat = options.accountSat ?? 1_000_000n;
   const lab = new BrokeredLab(options);
   const { broker } = lab;
   const payer = lab.node('payer', accountSat);
   const payee = lab.node('payee');
+  const desks: { payer?: BrokeredDesk; payee?: BrokeredDesk } = {};
   return {
     payer: payer.process,
     payee: payee.process,
     signer: { ed25519: identity.publicKey, sign: message => identity.sign(message) },
-    scheme: side => (side === 'payer' ? payer.scheme() : payee.scheme()),
+    scheme(side) {
+      const scheme = side === 'payer' ? payer.scheme() : payee.scheme();
+      if ('desk' in scheme) desks[side] = scheme.desk as BrokeredDesk;
+      return scheme;
+    },
     settle: async () => {
       broker.run(500);
       broker.expectBacked();
@@ -91,8 +99,8 @@ export async function brokeredWorld(
     firstMsat: 1_000n,
     budgetMsat: 2_000_000n,
     beyondMsat: accountSat * 1_000n + 1n,
-    held: () => held(payee.process.store.durable()),
-    parted: () => parted(payer.process.store.durable()),
+    held: () => held?.(payee.process.store.durable()) ?? desks.payee?.receivedMsat ?? 0n,
+    parted: () => parted?.(payer.process.store.durable()) ?? desks.payer?.partedMsat ?? 0n,
     breakParties: how => {
       broker.parties.trouble = () => how;
     },

@@ -1,24 +1,12 @@
 import { assert } from '../base/assert.ts';
-import { toHex } from '../base/bytes.ts';
+import { scriptOfAddress } from '../bitcoin/wallet.ts';
+import { BrokerLab } from '../broker/broker-lab.fixture.ts';
 import { SigningKey } from '../crypto/ecdsa.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
-import { accountRequest } from '../payment/account-request.ts';
-import type { BrokerHost, BrokerSide } from '../payment/broker-side.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
 import { CommitQueue } from '../payment/commit-queue.ts';
-import type { SchemeWorld } from '../payment/compliance-talk.ts';
 import { PartyDesk, partiesOf } from '../payment/party-desk.ts';
-import type { CheatProof } from '../payment/proof.ts';
-import type {
-  Outcome,
-  Paid,
-  Payee,
-  Payer,
-  PaymentScheme,
-  Redeemed,
-  Served,
-  Value,
-} from '../payment/scheme.ts';
+import type { Outcome, Paid, Payee, Payer, PaymentScheme, Redeemed, Value } from '../payment/scheme.ts';
 import type {
   Answer,
   AnswerHandler,
@@ -28,35 +16,41 @@ import type {
   RequestId,
   StoreWrite,
 } from '../ports.ts';
-import { SimChain } from '../sim/sim-chain.ts';
-import { type PartyTrouble, SimParties } from '../sim/sim-parties.ts';
-import { SimProcess } from '../sim/sim-process.ts';
-import { World } from '../sim/world.ts';
+import type { PartyTrouble, SimParties } from '../sim/sim-parties.ts';
+import type { SimProcess } from '../sim/sim-process.ts';
+import type { World } from '../sim/world.ts';
 
-const startMsat = 10n ** 9n;
+const startSat = 1_000_000n;
 
 /** Peers that pay each other by coins, and their broker, in a simulated world. */
 export class CoinWorld {
-  readonly world: World;
-  readonly chain = new SimChain();
-  readonly parties = new SimParties();
-  readonly broker: TestBroker;
+  readonly broker: CoinBroker;
   readonly scheme: BrokeredScheme;
   readonly #troubles = new Map<string, PartyTrouble>();
   #peers = 0;
 
   constructor(scheme: BrokeredScheme, seed: string) {
-    this.world = new World({ seed });
     this.scheme = scheme;
+    this.broker = new CoinBroker(seed, scheme);
     this.parties.trouble = ({ port }) => this.#troubles.get(String(port));
-    this.broker = new TestBroker(this, scheme);
+  }
+
+  get world(): World {
+    return this.broker.world;
+  }
+
+  get parties(): SimParties {
+    return this.broker.parties;
   }
 
   /** A node with an account of 10^9 msat. */
   peer(name: string, variant?: string): Peer {
     this.#peers += 1;
     const peer = new Peer(this, name, 100 + this.#peers, variant);
-    this.broker.books.set(toHex(peer.account.publicKey), startMsat);
+    const script = scriptOfAddress(this.broker.addressFor(peer.account));
+    assert(script !== undefined, 'the broker gives an address to an account');
+    this.broker.chain.issue(script, startSat);
+    this.broker.mine();
     return peer;
   }
 
@@ -72,9 +66,10 @@ export class CoinWorld {
     return seen;
   }
 
-  /** Lets all happen that is under way, for so long at most. */
+  /** Lets all happen that is under way, for so long at most. Every coin is backed then. */
   settle(virtualMs = 60_000): void {
     this.world.runUntilIdle({ virtualMs });
+    this.broker.expectBacked();
   }
 }
 
@@ -104,7 +99,7 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.at = { host: '127.0.0.1', port: number };
     this.#coins = coins;
     this.#variant = variant;
-    this.process = SimProcess.start(coins.world, name, coins.chain, coins.parties);
+    this.process = coins.broker.start(name);
     this.#live();
   }
 
@@ -219,136 +214,26 @@ export class Peer implements AnswerHandler, RequestHandler {
   }
 }
 
-/** A broker with its accounts in memory, and all else in its store. */
-class TestBroker implements AnswerHandler, RequestHandler {
-  readonly key = new SigningKey(new Uint8Array(32).fill(77));
-  readonly at: Endpoint = { host: '127.0.0.1', port: 77 };
-  /** Msat by account, in hex. */
-  readonly books = new Map<string, Value>();
-  readonly proofs: CheatProof[] = [];
-  side!: BrokerSide;
-  process: SimProcess;
-  readonly #coins: CoinWorld;
-  readonly #scheme: BrokeredScheme;
-  readonly #served = new Map<string, Served>();
-  #commits!: CommitQueue;
-  #desk!: PartyDesk;
+/** The broker of peers that pay by one scheme. It looks at its deadlines when it is told to: tests of many days last less so. */
+class CoinBroker extends BrokerLab {
+  readonly #scheme: number;
 
-  constructor(coins: CoinWorld, scheme: BrokeredScheme) {
-    this.#coins = coins;
-    this.#scheme = scheme;
-    this.process = SimProcess.start(coins.world, 'broker', coins.chain, coins.parties);
-    this.#live();
+  constructor(seed: string, scheme: BrokeredScheme) {
+    super(seed, [scheme], 1, false);
+    this.#scheme = scheme.id;
   }
 
-  balanceOf(peer: Peer): Value {
-    return this.books.get(toHex(peer.account.publicKey)) ?? 0n;
+  /** Value of all coins that were sold and have not come back. */
+  get outstandingMsat(): Value {
+    return this.core.outstandingMsat.get(this.#scheme) ?? 0n;
   }
 
-  restart(): void {
-    this.process = this.process.restart();
-    this.#live();
+  balanceOf({ account }: Peer): Value {
+    return this.heldMsat(account.publicKey);
   }
 
   tick(): void {
-    const writes = this.process.turn(() => this.side.onTick?.() ?? []);
-    this.process.turn(() => this.#commits.commit(writes, () => {}));
-    this.#coins.settle();
+    this.process.turn(() => this.core.tick());
+    this.run(1_000);
   }
-
-  onAnswer(answer: Answer): void {
-    if (!this.#commits.onAnswer(answer)) this.#desk.onAnswer(answer);
-  }
-
-  onChain(): void {}
-
-  onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
-    this.#desk.onRequest(request, scheme, bytes);
-  }
-
-  #live(): void {
-    const { host, parties } = this.process;
-    this.#commits = new CommitQueue(host.store, host.newAsk);
-    this.process.attach(this);
-    this.process.turn(() => {
-      this.side = this.#scheme.broker({ ...host, ...this.#brokerHost() } as BrokerHost);
-      const party = { serve: (request: Uint8Array) => this.side.serve(request), onAnswer: () => undefined };
-      this.#desk = new PartyDesk(new Map([[this.#scheme.id, party]]), parties, this.#commits);
-    });
-    parties.listen(this.at);
-  }
-
-  #brokerHost(): Pick<BrokerHost, 'key' | 'accounts' | 'once' | 'file'> {
-    const add = (account: Uint8Array, msat: Value) => {
-      this.books.set(toHex(account), (this.books.get(toHex(account)) ?? 0n) + msat);
-      return [];
-    };
-    return {
-      key: this.key,
-      accounts: {
-        balanceMsat: account => this.books.get(toHex(account)),
-        issue: (_scheme, account, msat) =>
-          (this.books.get(toHex(account)) ?? 0n) < msat ? undefined : add(account, -msat),
-        deposit: (_scheme, account, msat) => add(account, msat),
-        charge: (account, msat) => add(account, -msat),
-      },
-      once: (request, serve) => {
-        const read = accountRequest.decode(request);
-        if (read === undefined || !accountRequest.isBy(read.account, read))
-          return { kind: 'refused', fault: { code: 'badSignature' } };
-        const id = toHex(read.id);
-        const served = this.#served.get(id) ?? serve(read.account, read.body);
-        this.#served.set(id, served.kind === 'reply' ? { ...served, persist: [] } : served);
-        return served;
-      },
-      file: proof => {
-        this.proofs.push(proof);
-        return [];
-      },
-    };
-  }
-}
-
-/** What a node has in coins by its own records, for its owner and for tests. */
-interface CoinScheme extends PaymentScheme {
-  readonly desk: { readonly receivedMsat: Value; readonly partedMsat: Value };
-}
-
-/** The same world for the kit of all payment systems: one payer, one payee. */
-export async function coinKitWorld(scheme: BrokeredScheme, variant?: string): Promise<SchemeWorld> {
-  const coins = new CoinWorld(scheme, `kit of ${scheme.name}`);
-  const identity = new Ed25519Key(new Uint8Array(32).fill(7));
-  const made = new Map<string, CoinScheme>();
-  const start = (name: string, port: number) =>
-    SimProcess.start(coins.world, name, coins.chain, coins.parties, { host: '127.0.0.1', port });
-  const accounts = {
-    payer: new SigningKey(new Uint8Array(32).fill(8)),
-    payee: new SigningKey(new Uint8Array(32).fill(9)),
-  };
-  coins.broker.books.set(toHex(accounts.payer.publicKey), startMsat);
-  return {
-    payer: start('payer', 8),
-    payee: start('payee', 9),
-    signer: { ed25519: identity.publicKey, sign: message => identity.sign(message) },
-    scheme: side => {
-      const node = scheme.node({
-        broker: { endpoint: coins.broker.at, key: coins.broker.key.publicKey },
-        account: accounts[side],
-        self: { host: '127.0.0.1', port: side === 'payer' ? 8 : 9 },
-        variant,
-      }) as CoinScheme;
-      made.set(side, node);
-      return node;
-    },
-    settle: async () => coins.settle(),
-    mine: async () => {},
-    firstMsat: 1n,
-    budgetMsat: 1_000_000n,
-    beyondMsat: startMsat + 1n,
-    held: () => made.get('payee')?.desk.receivedMsat ?? 0n,
-    parted: () => made.get('payer')?.desk.partedMsat ?? 0n,
-    breakParties: how => {
-      coins.parties.trouble = () => how;
-    },
-  };
 }

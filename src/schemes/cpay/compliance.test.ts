@@ -1,5 +1,6 @@
 import { schemeCompliance } from '../../payment/compliance.ts';
-import { coinKitWorld } from '../coin-peers.fixture.ts';
+import { brokeredWorld } from '../brokered-world.fixture.ts';
 import { cpay } from './index.ts';
 
-for (const variant of cpay.variants) schemeCompliance(`cpay, ${variant}`, () => coinKitWorld(cpay, variant));
+for (const variant of cpay.variants)
+  schemeCompliance(`cpay, ${variant}`, () => brokeredWorld({ scheme: cpay, variant }));

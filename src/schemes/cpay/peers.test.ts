@@ -126,7 +126,6 @@ describe('a coin of CPay goes from peer to peer', () => {
     const { coins, peers } = peersOf('away');
     const [payer, relay, other] = peers;
     expect(payer.pay(relay, value)).toBe(value);
-    coins.broker.books.set(keyOf(relay), 0n);
     for (const peer of peers) coins.trouble(peer.at, 'absent');
     expect(relay.pay(other, value)).toBeTypeOf('string');
     for (const peer of peers) coins.trouble(peer.at, undefined);

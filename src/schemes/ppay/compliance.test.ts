@@ -1,6 +1,6 @@
 import { schemeCompliance } from '../../payment/compliance.ts';
-import { coinKitWorld } from '../coin-peers.fixture.ts';
+import { brokeredWorld } from '../brokered-world.fixture.ts';
 import { ppay } from './index.ts';
 
-schemeCompliance('ppay', () => coinKitWorld(ppay));
-schemeCompliance('ppay with layered coins', () => coinKitWorld(ppay, 'layered'));
+schemeCompliance('ppay', () => brokeredWorld({ scheme: ppay }));
+schemeCompliance('ppay with layered coins', () => brokeredWorld({ scheme: ppay, variant: 'layered' }));

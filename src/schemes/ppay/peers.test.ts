@@ -87,7 +87,7 @@ describe('a coin of PPay goes from peer to peer', () => {
     expect(later).toEqual(['other > owner']);
     third.do(() => deskOf(third).deposit());
     expect(coins.broker.proofs).toEqual([]);
-    expect(coins.broker.side.outstandingMsat()).toBe(deskOf(owner).spendableMsat);
+    expect(coins.broker.outstandingMsat).toBe(deskOf(owner).spendableMsat);
   });
 
   it.each(['late', 'lying'] as const)('by the broker while its owner is %s', trouble => {

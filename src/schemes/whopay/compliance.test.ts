@@ -1,5 +1,5 @@
 import { schemeCompliance } from '../../payment/compliance.ts';
-import { coinKitWorld } from '../coin-peers.fixture.ts';
+import { brokeredWorld } from '../brokered-world.fixture.ts';
 import { whopay } from './index.ts';
 
-schemeCompliance('whopay', () => coinKitWorld(whopay));
+schemeCompliance('whopay', () => brokeredWorld({ scheme: whopay }));
