@@ -35,6 +35,12 @@ module.exports = {
       { path: 'node_modules/(bitcoinjs-lib|ecpair|tiny-secp256k1|secp256k1)/' },
       { pathNot: `${tests}|^src/(bitcoin/|schemes/bitcoin-channel/|crypto/ecdsa\\.ts)` },
     ),
+    forbid(
+      'databases-in-node-io-alone',
+      '^(src|relay|client|dirauth|broker|regtest|scripts|bench)/',
+      { path: 'node_modules/(lmdb|postgres)/' },
+      { pathNot: `${tests}|^src/node-io/` },
+    ),
     forbid('bitcoin-knows-no-circuits', '^src/(bitcoin|schemes|broker)/', {
       path: '^src/(circuit|link|cell|onion|stream|flow|directory|socks)/',
     }),

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expectKept, type StoreGround, startWriter, storeDeathKit } from '../../test/store-death-kit.ts';
 import { equalBytes, utf8 } from '../base/bytes.ts';
 import type { Answer } from '../ports.ts';
 import { FileStore, readFileStore } from './file-store.ts';
@@ -108,76 +108,23 @@ test('a directory without records is named as such', () => {
   expect(() => readFileStore(directory)).toThrow(/holds no records/);
 });
 
-/** A process that writes pairs of records until it ends, with what it said. */
-function startWriter(through: readonly string[] = []) {
-  const fixture = join(import.meta.dirname, 'file-store.fixture.ts');
-  const [file, ...args] = [...through, process.execPath, '--import', 'tsx', fixture, directory];
-  const writer = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = { stdout: '', stderr: '' };
-  writer.stdout.on('data', chunk => {
-    said.stdout += chunk;
-  });
-  writer.stderr.on('data', chunk => {
-    said.stderr += chunk;
-  });
-  const gone = new Promise<number | null>(resolve => writer.on('close', resolve));
-  /** Resolves once so many pairs were acknowledged. */
-  const acknowledged = (count: number) =>
-    new Promise<void>(resolve => {
-      writer.stdout.on('data', () => {
-        if (said.stdout.split('\n').length > count) resolve();
-      });
-    });
-  return { writer, said, gone, acknowledged };
-}
+const ground = (): StoreGround => ({
+  args: [directory],
+  open: async () => openStore(),
+  remove: async () => {},
+});
 
-/** Opens what a writer left: every acknowledged pair must be there, and no half of any. */
-async function expectKept(stdout: string): Promise<void> {
-  const store = openStore();
-  const [left, right] = ['left/', 'right/'].map(prefix =>
-    store.list(prefix).map(([key]) => key.slice(prefix.length)),
-  );
-  await store.close();
-  expect(right).toEqual(left);
-  const kept = new Set(left);
-  const said = stdout.split('\n').slice(0, -1);
-  expect(said.filter(number => !kept.has(number))).toEqual([]);
-}
-
-test.each([1, 300, 600])(
-  'what was answered survives kill -9 after %i answers, and no half commit',
-  async count => {
-    const { writer, said, gone, acknowledged } = startWriter();
-    await acknowledged(count);
-    writer.kill('SIGKILL');
-    await gone;
-    await expectKept(said.stdout);
-  },
-);
+storeDeathKit('FileStore', async () => ground());
 
 test('a disk that takes no more ends the process with one line, and keeps what was answered', async () => {
-  const { said, gone } = startWriter(['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh']);
+  const { said, gone } = startWriter([directory], ['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh']);
   expect(await gone).toBe(3);
   const lines = said.stderr.trim().split('\n');
   expect(lines.at(-1)).toBe(
     `the disk does not take what must be stored in ${directory}; make room there, then start again`,
   );
   expect(said.stdout.length).toBeGreaterThan(0);
-  await expectKept(said.stdout);
-});
-
-test('of processes that start at once on one directory, one writes', async () => {
-  const first = startWriter();
-  await first.acknowledged(1);
-  first.writer.kill('SIGKILL');
-  await first.gone;
-  const writers = Array.from({ length: 4 }, () => startWriter());
-  const winner = await Promise.race(writers.map(each => each.acknowledged(10).then(() => each)));
-  const losers = writers.filter(each => each !== winner);
-  expect(await Promise.all(losers.map(each => each.gone))).toEqual([1, 1, 1]);
-  for (const { said } of losers) expect(said.stderr).toContain(`is in use by process ${winner.writer.pid}`);
-  winner.writer.kill('SIGKILL');
-  await winner.gone;
+  await expectKept(ground(), said.stdout);
 });
 
 test.each([
