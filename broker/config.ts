@@ -3,12 +3,16 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
+import type { PostgresServer } from '../src/node-io/postgres-session.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
+import { postgresServer, storeSchema } from './postgres-config.ts';
 
 /** broker.yaml: what a broker runs on. */
 const schema = z.strictObject({
   /** Where keys and records lie, from the file's own folder on. */
   data_directory: z.string().min(1),
+  /** Where the records lie instead, keys never. */
+  store: storeSchema.optional(),
   /** Where it is asked: HOST:PORT, port 0 for any that is free. */
   listen: z
     .string()
@@ -31,6 +35,8 @@ const mountedSchema = z.strictObject({ broker: schema });
 
 export interface BrokerConfig {
   readonly dataDirectory: string;
+  /** Keeps the records; they are in the data directory when absent. */
+  readonly store: PostgresServer | undefined;
   readonly listen: { readonly host: string; readonly port: number };
   readonly chain: { readonly rpc: string; readonly cookie: string };
   readonly minConfirmations: number;
@@ -39,17 +45,24 @@ export interface BrokerConfig {
 
 /** Throws OperatorError (exit code 2) naming file and option. */
 export function readBrokerConfig(file: string): BrokerConfig {
-  return configOf(file, read(file, schema));
+  return configOf(file, check(file, readPlain(file), schema));
 }
 
 /** The broker that an authority's pay.yaml asks for. Throws as readBrokerConfig does. */
 export function readMountedBroker(file: string): BrokerConfig {
-  return configOf(file, read(file, mountedSchema).broker);
+  return configOf(file, check(file, readPlain(file), mountedSchema).broker);
+}
+
+/** A broker by its file, whether it has a process of its own or is an authority's. Throws as readBrokerConfig does. */
+export function readAnyBroker(file: string): BrokerConfig {
+  const plain = readPlain(file);
+  const mounted = typeof plain === 'object' && plain !== null && 'broker' in plain;
+  return configOf(file, mounted ? check(file, plain, mountedSchema).broker : check(file, plain, schema));
 }
 
 function configOf(
   file: string,
-  { data_directory, listen, chain, min_confirmations, schemes }: z.output<typeof schema>,
+  { data_directory, store, listen, chain, min_confirmations, schemes }: z.output<typeof schema>,
 ): BrokerConfig {
   const [host, port] = listen.split(':');
   const unknown = schemes?.find(name => brokeredScheme(name) === undefined);
@@ -57,6 +70,7 @@ function configOf(
     throw new OperatorError('CONFIG_BAD_VALUE', `${file}: schemes: no scheme "${unknown}" has a broker`, 2);
   return {
     dataDirectory: resolve(dirname(file), data_directory),
+    store: store && postgresServer(file, store),
     listen: { host, port: Number(port) },
     chain,
     minConfirmations: min_confirmations,
@@ -64,20 +78,22 @@ function configOf(
   };
 }
 
-function read<S extends z.ZodType>(file: string, schema: S): z.output<S> {
+function readPlain(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
   }
-  let plain: unknown;
   try {
-    plain = parse(text, { maxAliasCount: 100 });
+    return parse(text, { maxAliasCount: 100 }) ?? {};
   } catch (error) {
     throw new OperatorError('CONFIG_BAD_LINE', `${file}: ${(error as Error).message.split('\n')[0]}`, 2);
   }
-  const parsed = schema.safeParse(plain ?? {});
+}
+
+function check<S extends z.ZodType>(file: string, plain: unknown, schema: S): z.output<S> {
+  const parsed = schema.safeParse(plain);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue.code === 'unrecognized_keys')

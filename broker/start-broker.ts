@@ -1,15 +1,17 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { toHex } from '../src/base/bytes.ts';
+import { OperatorError } from '../src/base/fault.ts';
 import { BrokerCore } from '../src/broker/broker-core.ts';
 import { accountKeyIn } from '../src/node-io/account-key.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
-import { endAtOnce } from '../src/node-io/end-at-once.ts';
-import { FileStore } from '../src/node-io/file-store.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { Endpoint, Observer } from '../src/ports.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
+import { openRecords } from './broker-records.ts';
 import type { BrokerConfig } from './config.ts';
 
 /** A broker that serves. */
@@ -32,7 +34,7 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
   const entropy = new SystemEntropy();
   const key = accountKeyIn(directory, entropy, brokerKeyFile);
   const { secret: walletSeed } = accountKeyIn(directory, entropy, walletSeedFile);
-  const store = new FileStore({ directory, onBroken: endAtOnce });
+  const store = await openRecords(config, toHex(key.publicKey), observer);
   const chain = new BitcoindChain({
     url: config.chain.rpc,
     cookieFile: config.chain.cookie,
@@ -63,15 +65,17 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
   }
 }
 
-/** What the records of a broker follow from, for commands that only read them. */
+/** What the records of a broker follow from, for commands that only read them. Throws OperatorError where it has none. */
 export function brokerSecretsIn(directory: string): {
   readonly key: Uint8Array;
   readonly walletSeed: Uint8Array;
 } {
   const entropy = new SystemEntropy();
+  if (!existsSync(join(directory, walletSeedFile)))
+    throw new OperatorError('STORE_ABSENT', `no broker has its keys in ${directory}`, 3);
   const files = openDataDirectory(directory);
   return {
     key: accountKeyIn(files, entropy, brokerKeyFile).publicKey,
-    walletSeed: accountKeyIn(join(files), entropy, walletSeedFile).secret,
+    walletSeed: accountKeyIn(files, entropy, walletSeedFile).secret,
   };
 }

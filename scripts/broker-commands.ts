@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type RecordsPlace, readRecords } from '../broker/broker-records.ts';
+import { readAnyBroker } from '../broker/config.ts';
 import { brokerSecretsIn } from '../broker/start-broker.ts';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
@@ -10,29 +11,30 @@ import { bookProblems } from '../src/broker/account-book.ts';
 import { filedProofs } from '../src/broker/broker-core.ts';
 import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
 import { SigningKey } from '../src/crypto/ecdsa.ts';
-import { readFileStore, type StoreReader } from '../src/node-io/file-store.ts';
+import type { StoreReader } from '../src/node-io/file-store.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { BrokerHost } from '../src/payment/broker-side.ts';
 import type { Value } from '../src/payment/scheme.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import { type ChainOptions, chainRpc, namedChain } from './named-chain.ts';
+import type { ChainAccess } from './network-state.ts';
 import { grouped, type Terminal, table } from './terminal.ts';
 
 interface BrokerOptions extends ChainOptions {
   /** The broker's data directory. */
   readonly dir?: string;
+  /** Its broker.yaml, which names that and the chain too. */
+  readonly file?: string;
 }
 
 /** Holds a broker's books against themselves, each scheme's records, and the coins that bitcoind knows. */
 export async function check(options: BrokerOptions, terminal: Terminal): Promise<number> {
-  const chain = await namedChain(options);
+  const broker = brokerOf(options);
+  const chain = (options.pay === undefined ? broker.chain : undefined) ?? (await namedChain(options));
   if (chain === undefined)
     throw new OperatorError('LEDGER_NO_CHAIN', 'no chain runs in --data-dir; name a pay.yaml with --pay', 3);
-  const { ledger, outstandingMsat, problems } = await auditBroker(
-    directoryOf(options),
-    await chainRpc(chain),
-  );
+  const { ledger, outstandingMsat, problems } = await auditBroker(broker, await chainRpc(chain));
   terminal.object({ ok: problems.length === 0, ...ledger.books, outstandingMsat, problems });
   for (const line of bookLines(ledger, outstandingMsat)) terminal.print(line);
   for (const problem of problems) terminal.print(problem);
@@ -45,7 +47,7 @@ export async function proofs(
   options: BrokerOptions & { readonly output?: string },
   terminal: Terminal,
 ): Promise<number> {
-  const records = readFileStore(directoryOf(options));
+  const records = await readRecords(brokerOf(options));
   try {
     const found = filedProofs(records);
     const folder = options.output ?? '.';
@@ -61,10 +63,15 @@ export async function proofs(
   }
 }
 
-function directoryOf({ dir, dataDir }: BrokerOptions): string {
-  const directory = resolve(dir ?? join(dataDir, 'broker'));
-  if (existsSync(join(directory, 'store'))) return directory;
-  throw new OperatorError('STORE_ABSENT', `no broker has records in ${directory}`, exitCode.missing);
+interface NamedBroker extends RecordsPlace {
+  /** Absent: its file is not known. */
+  readonly chain?: ChainAccess;
+}
+
+function brokerOf({ file, dir, dataDir }: BrokerOptions): NamedBroker {
+  if (file === undefined) return { dataDirectory: resolve(dir ?? join(dataDir, 'broker')), store: undefined };
+  const { dataDirectory, store, chain } = readAnyBroker(resolve(file));
+  return { dataDirectory, store, chain: { rpcUrl: chain.rpc, cookieFile: chain.cookie } };
 }
 
 /** What a broker's records and a chain say together. */
@@ -76,10 +83,10 @@ export interface BrokerAudit {
 }
 
 /** Reads the records of a broker, which may be running, and asks bitcoind for its coins. */
-export async function auditBroker(directory: string, rpc: RpcCall): Promise<BrokerAudit> {
-  const { key, walletSeed } = brokerSecretsIn(directory);
-  const records = readFileStore(directory);
+export async function auditBroker(place: RecordsPlace, rpc: RpcCall): Promise<BrokerAudit> {
+  const records = await readRecords(place);
   try {
+    const { key, walletSeed } = brokerSecretsIn(place.dataDirectory);
     const ledger = readBrokerLedger(records, key, walletSeed);
     const outstandingMsat = outstandingIn(records, ledger);
     const heldSat = await reserveSat(rpc, ledger);

@@ -6,6 +6,8 @@ export function addBroker(program: Command, does: Does): void {
   program.commandsGroup('Broker:');
   const brokerDir = () =>
     new Option('--dir <datadir>', "the broker's data directory; broker/ in --data-dir otherwise");
+  const brokerFile = () =>
+    new Option('-f, --file <file>', "the broker's broker.yaml, where its records are in PostgreSQL");
   const broker = program
     .command('broker')
     .description('run one broker in the foreground: accounts, e-coins, bitcoins in and out')
@@ -16,9 +18,11 @@ export function addBroker(program: Command, does: Does): void {
       .command('books')
       .description("hold a broker's books against each scheme's records and bitcoind, to the satoshi")
       .addOption(brokerDir())
-      .option('--pay <file>', 'pay.yaml that names the bitcoind; that of --data-dir otherwise')
+      .addOption(brokerFile())
+      .option('--pay <file>', 'pay.yaml that names the bitcoind; that of broker.yaml or --data-dir otherwise')
       .action(does(async () => (await import('./broker-commands.ts')).check)),
     'naulon books',
+    'naulon books -f broker.yaml',
   );
   withExamples(broker, 'naulon broker -f broker.yaml');
   addAccount(program.command('account').description("a node's account at the broker"), does);
@@ -36,6 +40,7 @@ export function addBroker(program: Command, does: Does): void {
       .command('evidence')
       .description('write the proofs that a broker has on file, one file each')
       .addOption(brokerDir())
+      .addOption(brokerFile())
       .option('-o, --output <folder>', 'where they go; here otherwise')
       .action(does(async () => (await import('./broker-commands.ts')).proofs)),
     'naulon pay evidence -o evidence',

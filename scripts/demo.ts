@@ -250,7 +250,9 @@ class DemoRun {
     });
     const broker = network.state.nodes.find(({ role }) => role === 'broker');
     const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
-    this.#bookProblems = (await auditBroker(broker?.dataDir ?? '', rpc)).problems;
+    this.#bookProblems = (
+      await auditBroker({ dataDirectory: broker?.dataDir ?? '', store: undefined }, rpc)
+    ).problems;
     step.title = `redeemed   by ${hops.length} relays at the broker, its books held against bitcoind`;
   }
 
