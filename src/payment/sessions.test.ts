@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { BrokenInvariant } from '../base/assert.ts';
 import { freeCells, pendingRedeemsMax, receiptMsMax, setUpReceiptMsMax } from '../base/limits.ts';
 import { fragment } from '../cell/payment-messages.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
@@ -168,9 +169,9 @@ class PaidHopWorld {
     this.#answers.shift()?.();
   }
 
-  /** The payer sends an ordinary cell, if it can afford one and a REDEEM after it. */
+  /** The payer sends an ordinary cell, if it can afford one and a REDEEM after it, whatever is on its way to it. */
   send(): void {
-    if (this.payer.spendable < 8) return;
+    if (this.payer.spendable < 8 + this.toPayer.length) return;
     this.toPayee.push('cell');
     this.payer.countCells(1);
   }
@@ -476,3 +477,22 @@ test('a payee refuses what is no payment, and ends a circuit that goes on so', (
   expect(world.balance.balance).toBe(freeCells - 4);
   expect(world.balance.paid).toBe(false);
 });
+
+test.each(['payee', 'payer'] as const)(
+  'what the scheme of a %s throws is an invariant broken, and credits nothing',
+  side => {
+    const credit = memoryCredit({ purseMsat: 10n ** 12n, limitMsat: 10n ** 15n });
+    const thrown = (): never => {
+      throw new TypeError('planted');
+    };
+    const scheme: PaymentScheme = {
+      ...credit,
+      payee: (...parts) => Object.assign(credit.payee(...parts), side === 'payee' && { redeem: thrown }),
+      payer: host => Object.assign(credit.payer(host), side === 'payer' && { pay: thrown }),
+    };
+    const world = new PaidHopWorld(1024, { scheme });
+    world.payer.start();
+    expect(() => world.settle()).toThrow(BrokenInvariant);
+    expect([world.balance.creditedMsat, world.durable]).toEqual([0n, []]);
+  },
+);
