@@ -68,7 +68,7 @@ export async function up(options: UpOptions, terminal: Terminal, [file]: string[
       await stopping.requested;
     } finally {
       say('stopping');
-      unserve();
+      await unserve();
       await network.stop();
     }
     return 0;
