@@ -30,10 +30,11 @@ import { type TlsIdentity, TlsLinks } from '../src/node-io/tls-links.ts';
 import { WorkerPool } from '../src/node-io/worker-pool.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort, Observer } from '../src/ports.ts';
-import { bitcoinChannel, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
+import { bitcoinChannel, type ChannelDesk, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
 import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
+import { serveOwner } from './owner-commands.ts';
 import { RelayCore } from './relay-core.ts';
 
 /** A relay that serves. */
@@ -109,13 +110,15 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     observer: log,
     compute,
   };
-  const core: RelayCore = new RelayCore(settings, keys, ports, schemesOf(config.pay, side));
+  const schemes = schemesOf(config.pay, side);
+  const core: RelayCore = new RelayCore(settings, keys, ports, schemes.all);
   links.attach(core.linkHandler, core.admission);
   streams.attach(core);
   compute?.attach(core);
   chain?.attach(core);
   side?.parties.attach(core);
   core.start();
+  const unserve = schemes.desk && (await serveIfItCan(directory, schemes.desk, log));
   for (const option of config.unused) log.log('warn', 'option without effect', { option });
   return {
     core,
@@ -127,7 +130,7 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
       core.stop();
       // What neighbours are told is written as soon as this turn is over.
       await nextTurn();
-      await Promise.all([stopPorts(), compute?.stop()]);
+      await Promise.all([stopPorts(), compute?.stop(), unserve?.()]);
     },
   };
 }
@@ -148,25 +151,47 @@ function hasBroker({ price, scheme }: PayConfig): boolean {
   return price > 0n && scheme.some(name => brokeredScheme(name) !== undefined);
 }
 
-/** The schemes that pay.yaml names, if the relay asks for anything. */
-function schemesOf(pay: PayConfig, side: PartySide | undefined): readonly PaymentScheme[] {
-  if (pay.price === 0n) return [];
-  return pay.scheme.map(name => {
+/** The schemes that pay.yaml names, if the relay asks for anything, and where its owner asks of channels. */
+function schemesOf(
+  pay: PayConfig,
+  side: PartySide | undefined,
+): { readonly all: readonly PaymentScheme[]; readonly desk?: ChannelDesk } {
+  if (pay.price === 0n) return { all: [] };
+  let desk: ChannelDesk | undefined;
+  const all = pay.scheme.map((name): PaymentScheme => {
     switch (name) {
-      case 'bitcoin-channel':
-        return bitcoinChannel({
+      case 'bitcoin-channel': {
+        const channels = bitcoinChannel({
           network: 'regtest',
           variant: channelVariant(pay.variant),
           rules: { minConfirmations: pay.min_confirmations },
           payoutScript: payoutScript(pay.payout),
           feeReserveSat: pay.fee_reserve,
         });
+        desk = channels.desk;
+        return channels;
+      }
       case 'memory-credit':
         return memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 50n });
       default:
         return makeBrokered(name, side, pay);
     }
   });
+  return { all, desk };
+}
+
+/** A relay earns without it: a data directory whose name is too long for a socket is no reason not to run. */
+async function serveIfItCan(
+  directory: string,
+  desk: ChannelDesk,
+  observer: Observer,
+): Promise<(() => Promise<void>) | undefined> {
+  try {
+    return await serveOwner(directory, desk);
+  } catch (error) {
+    observer.log('warn', 'no control socket', { fault: (error as Error).message });
+    return undefined;
+  }
 }
 
 function payoutScript(payout: string | undefined): Uint8Array | undefined {

@@ -99,6 +99,19 @@ describe('naulon wallet', { timeout: 120_000 }, () => {
   });
 });
 
+/** A stream that is left open, over three relays that have been paid; ends it. */
+async function openPaidStream(): Promise<() => Promise<unknown>> {
+  const args = ['stream', state().lab, '--path', 'guard1,middle1,exit1', '-q', '--data-dir', dir];
+  const stream = spawn(process.execPath, [naulonFile(), ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const ended = new Promise(done => stream.once('close', done));
+  const inUse = ({ inSession, paidSat }: ToldChannel) => inSession && paidSat > 0n;
+  while ((await money.channels()).channels.filter(inUse).length < 3);
+  return () => {
+    stream.stdin.end();
+    return ended;
+  };
+}
+
 describe('naulon channel', { timeout: 120_000 }, () => {
   it('opens one of the size asked, from which the next circuit pays, and which then settles', async () => {
     const opened = await told<Sent<ToldChannel>>('channel', 'open', 'guard1', '--size', '70000');
@@ -145,18 +158,34 @@ describe('naulon channel', { timeout: 120_000 }, () => {
   });
 
   it('closes one that a circuit pays from, and every other channel of that circuit', async () => {
-    const args = ['stream', state().lab, '--path', 'guard1,middle1,exit1', '-q', '--data-dir', dir];
-    const stream = spawn(process.execPath, [naulonFile(), ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
-    const ended = new Promise(done => stream.once('close', done));
-    const inUse = ({ inSession, paidSat }: ToldChannel) => inSession && paidSat > 0n;
-    while ((await money.channels()).channels.filter(inUse).length < 3);
+    const endStream = await openPaidStream();
     const { channels: closed } = await told<{ channels: Sent<ToldChannel>[] }>(
       ...['channel', 'close', '--all', '--now'],
     );
     expect(closed.map(({ relay }) => relay).sort()).toEqual(['exit1', 'guard1', 'middle1']);
     for (const { contractTxid } of closed) await untilPhase(contractTxid, 'closed');
-    stream.stdin.end();
-    await ended;
+    await endStream();
+  });
+
+  it('is settled by the relay while it runs when its operator says so, which shows first what it costs', async () => {
+    const endStream = await openPaidStream();
+    const atGuard = (await money.channels()).channels.filter(
+      ({ relay, phase }) => relay === 'guard1' && phase === 'open',
+    );
+    const redeem = ['channel', 'redeem', '--all', '--dir', join(dir, 'guard1')];
+    const dry = await told<{ channels: { contractTxid: string }[]; offered: unknown[] }>(
+      ...redeem,
+      '--dry-run',
+    );
+    expect(dry).toMatchObject({ channels: [{ contractTxid: atGuard[0].contractTxid }], offered: [] });
+    expect((await untilPhase(atGuard[0].contractTxid, 'open')).ending).toBeUndefined();
+    expect(await told(...redeem)).toMatchObject({
+      byRelay: true,
+      offered: [{ contractTxid: atGuard[0].contractTxid }],
+    });
+    expect((await untilPhase(atGuard[0].contractTxid, 'closed')).ending).toMatchObject({ how: 'payment' });
+    expect((await naulon(...redeem)).out).toBe('0 sat in 0 channels; nothing was sent\n');
+    await endStream();
   });
 
   it('is paid for by another wallet, by the PSBT that it has signed', async () => {

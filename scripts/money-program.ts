@@ -122,7 +122,7 @@ function addTower(channel: Command, does: Does): void {
   withExamples(
     channel
       .command('redeem')
-      .description('settle what a relay has earned that does not run; shows first what it costs')
+      .description('settle now what a relay has earned, whether or not it runs; shows first what it costs')
       .argument('[channels...]', 'transaction ids of contracts (8 digits or more)')
       .option('--all', 'every channel with a payment')
       .requiredOption('--dir <datadir>', "the relay's data directory")

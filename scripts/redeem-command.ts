@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { RpcFault, satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { askToSettle } from '../relay/owner-commands.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { childFeeSat } from '../src/bitcoin/child-tx.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { FileStore, readFileStore } from '../src/node-io/file-store.ts';
-import { type Redeemable, redeemable } from '../src/schemes/bitcoin-channel/index.ts';
+import { type LedgerRow, type Redeemable, redeemable } from '../src/schemes/bitcoin-channel/index.ts';
 import { type ChainOptions, chainRpc, namedChain } from './named-chain.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 
@@ -25,10 +27,13 @@ interface Costed extends Redeemable {
 }
 
 const feerateFloor = 2_000n;
+/** A running relay is asked for so many at a time: a request is one line. */
+const askedAtOnce = 1_000;
+const offeredMsMax = 10_000;
 
 /**
- * Settles what a relay that does not run has earned: shows what it costs, stores that the channels close, and offers
- * each best payment to the chain. A relay that runs does it by itself.
+ * Settles what a relay has earned: shows what it costs, then has it settle, if it runs. For one that does not run, stores
+ * that the channels close, and offers each best payment to the chain.
  */
 export async function redeem(options: RedeemOptions, terminal: Terminal, names: string[]): Promise<number> {
   const directory = resolve(options.dir);
@@ -50,19 +55,48 @@ export async function redeem(options: RedeemOptions, terminal: Terminal, names: 
     terminal.print(`${grouped(earned)} sat in ${counted(costed.length, 'channel')}; nothing was sent`);
     return exitCode.ok;
   }
-  await storeClosing(directory, costed);
+  const asked = await askRelay(directory, costed);
+  if (asked === undefined) await storeClosing(directory, costed);
   const offered = [];
   for (const { row, settlement } of costed) {
-    const fault = await offer(rpc, settlement);
+    const fault =
+      asked === undefined
+        ? await offer(rpc, settlement)
+        : (asked.get(row.channel) ?? (await seenOffered(rpc, row)));
     offered.push({ contractTxid: row.contractTxid, settlementTxid: row.settlementTxid, fault });
-    const what = fault === undefined ? 'offered to the chain' : `refused: ${fault}`;
-    terminal.print(`settlement ${row.settlementTxid} of ${grouped(row.paidSat)} sat ${what}`);
+    const what = fault === undefined ? 'offered to the chain' : `not offered: ${fault}`;
+    terminal.print(`settlement of ${grouped(row.paidSat)} sat on ${row.contractTxid.slice(0, 12)} ${what}`);
   }
-  terminal.object({ channels: costs, offered });
+  terminal.object({ channels: costs, offered, byRelay: asked !== undefined });
   const refused = offered.some(({ fault }) => fault !== undefined);
-  if (refused)
-    terminal.say('What was refused is offered again, with a child that pays, once the relay runs.');
+  const when = asked === undefined ? 'once the relay runs' : 'by the relay at each block';
+  if (refused) terminal.say(`What was refused is offered again, with a child that pays, ${when}.`);
   return refused ? exitCode.badAnswer : exitCode.ok;
+}
+
+/** Why the relay does not settle, by channel, where it does not. Undefined: it does not run. */
+async function askRelay(
+  directory: string,
+  wanted: readonly Costed[],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const refusals = new Map<string, string>();
+  for (let from = 0; from < wanted.length; from += askedAtOnce) {
+    const channels = wanted.slice(from, from + askedAtOnce).map(({ row }) => row.channel);
+    const answer = await askToSettle(directory, channels);
+    if (answer === undefined) return undefined;
+    for (const [channel, why] of Object.entries(answer)) if (why !== null) refusals.set(channel, why);
+  }
+  return refusals;
+}
+
+/** Waits until bitcoind has a transaction that spends the contract: the payer may have paid more meanwhile. */
+async function seenOffered(
+  rpc: RpcCall,
+  { contractTxid, contractIndex }: LedgerRow,
+): Promise<string | undefined> {
+  for (const deadline = performance.now() + offeredMsMax; performance.now() < deadline; await pause(100))
+    if ((await rpc('gettxout', contractTxid, contractIndex, true)) === null) return undefined;
+  return 'bitcoind has not taken it yet';
 }
 
 function choose(
@@ -102,7 +136,7 @@ async function costOf(rpc: RpcCall, wanted: readonly Redeemable[]): Promise<read
   });
 }
 
-/** Throws STORE_LOCKED while the relay runs: it may be taking payments on these very channels. */
+/** Throws STORE_LOCKED where a relay runs that cannot be asked: it may be taking payments on these very channels. */
 async function storeClosing(directory: string, wanted: readonly Redeemable[]): Promise<void> {
   let failed: (why: OperatorError) => void = () => {};
   const store = new FileStore({ directory: openDataDirectory(directory), onBroken: why => failed(why) });
