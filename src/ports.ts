@@ -152,7 +152,10 @@ export interface ChainPort {
   watch(script: Uint8Array, fromHeight: number): void;
 }
 
-/** News of the best chain. After 'reorg' all events above its height are void; the blocks that replace them follow. */
+/**
+ * News of the best chain. The first block is its tip: what blocks up to it hold for scripts that were watched by then has
+ * been told before. After 'reorg' all events above its height are void; the blocks that replace them follow.
+ */
 export type ChainEvent =
   | { readonly kind: 'block'; readonly height: number; readonly hash: Uint8Array }
   | { readonly kind: 'reorg'; readonly height: number }

@@ -250,6 +250,8 @@ export const offerBlocks = 1_000;
 export const refundBlocksMax = 10_000;
 /** A payee that has heard nothing of the chain for so long asks it, and takes no payment while it does not answer. */
 export const chainSilenceMsMax = 60_000;
+/** A node that has just started lets payments wait so long for its first view of the chain. */
+export const firstViewMsMax = 30_000;
 /** A reorganisation of more blocks than this is told to a person. */
 export const reorgBlocksExpected = 6;
 /** Refunds whose fees one child raises: a package has at most 25 transactions. spec: bitcoin/doc/policy/packages.md */

@@ -47,7 +47,7 @@ export class BitcoindChain implements ChainPort {
     );
   }
 
-  /** The first news is the tip. */
+  /** The first block is the tip; what is known of watched scripts comes before. */
   attach(handler: AnswerHandler): void {
     assert(this.#handler === undefined, 'one handler');
     this.#handler = handler;

@@ -46,6 +46,8 @@ export class BlockFollower {
   /** Scripts to be looked for in past blocks, and from which height. */
   #toScan = new Map<string, number>();
   #tip: Tip | undefined;
+  /** It has been told. */
+  #begun = false;
   #pollsByHash = true;
   /** The long poll under way; it outlives a wait that a new script ended. */
   #polling: Promise<unknown> | undefined;
@@ -68,8 +70,11 @@ export class BlockFollower {
   /** Tells what is new, then waits a while for more. After a failure it can be called again. */
   async next(): Promise<void> {
     this.#tip ??= await this.#begin();
-    // Before the next block: who hears of that takes for granted what past blocks have told.
+    // Before any block: who hears of one takes for granted what past blocks have told.
     await this.#scan(this.#tip.height);
+    if (!this.#begun)
+      this.#tell({ kind: 'block', height: this.#tip.height, hash: hashBytes(this.#tip.hash) });
+    this.#begun = true;
     await this.#catchUp(this.#tip);
     await this.#waitForNews(this.#tip);
   }
@@ -82,7 +87,6 @@ export class BlockFollower {
     }
     // If the chain moved while it was read, the next round sorts it out.
     this.#hashes.set(height, hash);
-    this.#tell({ kind: 'block', height, hash: hashBytes(hash) });
     return { hash, height };
   }
 

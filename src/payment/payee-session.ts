@@ -96,7 +96,8 @@ export class PayeeSession {
     const [first] = payees.values();
     if (message.bytes.length === 0 || first === undefined) {
       // An empty REDEEM asks for price, balance and target (paper 004, section 5).
-      this.#answer(message, paymentStatus.ok, first?.target(this.#id) ?? new Uint8Array(0));
+      if (first?.ask !== undefined) this.#settle(message, first.ask(this.#id));
+      else this.#answer(message, paymentStatus.ok, first?.target(this.#id) ?? new Uint8Array(0));
       return;
     }
     const payee = payees.get(message.bytes[0]);

@@ -127,6 +127,8 @@ export interface Outcome<T> {
 export interface Payee {
   /** The first target of a session: what a payer must know to make its first payment. At most 400 bytes. */
   target(session: SessionId): Uint8Array;
+  /** The same as the answer to a question, where it may have to wait. Absent: it never has to. */
+  ask?(session: SessionId): Redeemed;
   /** Verifies one payment. Equal bytes twice add 0 (status stale). Never throws for what a payer sent. */
   redeem(session: SessionId, payment: Uint8Array): Redeemed;
   onAnswer(answer: Answer): Outcome<Redeemed> | undefined;

@@ -36,7 +36,7 @@ export class SimChainPort implements ChainPort {
     });
   }
 
-  /** The first news is the tip. */
+  /** The first block is the tip; what is known of watched scripts comes before. */
   attach(handler: AnswerHandler): void {
     this.#handler = handler;
     const { height, hash } = this.#chain.tip;

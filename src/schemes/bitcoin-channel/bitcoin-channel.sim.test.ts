@@ -1,6 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../base/bytes.ts';
+import { offerBlocks } from '../../base/limits.ts';
 import { Ed25519Key } from '../../crypto/ed25519.ts';
 import { noParties } from '../../node-io/no-parties.ts';
 import type { Payee, Payer } from '../../payment/scheme.ts';
@@ -337,6 +338,38 @@ describe('bitcoin-channel', () => {
     lab.world.runUntilIdle();
     expect(lab.payerScheme.desk.wallet('payer')!.balance).toEqual({ confirmedSat, unconfirmedSat: 0n });
     expect(lab.payerScheme.desk.channels()).toEqual([]);
+  });
+
+  it('pays from coins that it had, at once after a restart', async () => {
+    const lab = new Lab();
+    lab.startPayer((lab.payer.world as SimHostWorld).restart());
+    const talk = lab.talk();
+    expect(await talk.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+    expect(lab.row('payer')).toMatchObject({ phase: 'opening' });
+    lab.mine();
+    expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited' });
+  });
+
+  it('is given terms that hold, at once after a restart of the payee', async () => {
+    const lab = new Lab();
+    lab.mine(offerBlocks + 1);
+    lab.startPayee((lab.payee.world as SimHostWorld).restart());
+    const talk = lab.talk();
+    expect(await talk.send(new Uint8Array(0))).toMatchObject({ kind: 'added', value: 0n });
+    expect(await talk.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+  });
+
+  it('pays nothing, and says so soon, while the chain does not answer after a restart', async () => {
+    const lab = new Lab();
+    const world = (lab.payer.world as SimHostWorld).restart();
+    world.port.reach(false);
+    lab.startPayer(world);
+    const beforeMs = world.host.clock.monotonicMs();
+    const code = 'PAY_CHAIN_UNAVAILABLE';
+    expect(await lab.talk().pay(1_000_000n)).toMatchObject({ kind: 'refusedByPayer', fault: { code } });
+    expect(world.host.clock.monotonicMs() - beforeMs).toBeLessThan(31_000);
+    expect(await lab.talk().pay(1_000_000n)).toMatchObject({ kind: 'refusedByPayer', fault: { code } });
+    expect(world.host.clock.monotonicMs() - beforeMs).toBeLessThan(31_000);
   });
 
   it('pays nothing to a target that another relay signed', async () => {

@@ -163,7 +163,6 @@ export class ChannelBook {
     switch (event.kind) {
       case 'block':
         if (this.#tip === undefined) this.#begin(event.height);
-        else this.#doubtEndings();
         this.#tip = event.height;
         for (const channel of [...this.#active]) this.#onBlock(channel, event.height);
         return;
@@ -192,13 +191,7 @@ export class ChannelBook {
     for (const channel of this.#active) {
       if (channel.session === undefined) this.step(channel, { kind: 'detached' });
     }
-  }
-
-  /**
-   * Past blocks have been looked through between the first block that is told and this one: an ending that was not in
-   * them was taken away by a reorganisation while this process was down.
-   */
-  #doubtEndings(): void {
+    // An ending that past blocks did not hold was taken away by a reorganisation while this process was down.
     for (const channel of this.#unproven) {
       this.#active.add(channel);
       this.#options.commit(this.change(channel, { ending: undefined }));

@@ -14,9 +14,10 @@ import type {
   SchemeHost,
   SessionId,
 } from '../../payment/scheme.ts';
-import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
+import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
 import { ChainHealth } from './chain-health.ts';
 import { type Channel, ChannelBook } from './channel-book.ts';
+import { FirstView } from './first-view.ts';
 import {
   acceptedMessage,
   channelId,
@@ -60,6 +61,7 @@ export class ChannelPayee implements Payee {
   readonly #asks: Asks<Redeemed>;
   readonly #health: ChainHealth;
   readonly #settlement: Settlement;
+  readonly #firstView: FirstView;
   #sessions = new Map<SessionId, Session>();
 
   constructor(host: SchemeHost, signer: PayeeSigner, setup: RoleSetup) {
@@ -68,6 +70,7 @@ export class ChannelPayee implements Payee {
     this.#setup = setup;
     this.#asks = new Asks(() => host.newAsk());
     this.#health = new ChainHealth(host.clock);
+    this.#firstView = new FirstView(host.chain, host.clock);
     const commit = (writes: readonly StoreWrite[]) =>
       host.store.commit(
         writes,
@@ -97,11 +100,15 @@ export class ChannelPayee implements Payee {
     return offerMessage.encode(this.#offer(session));
   }
 
+  ask(id: SessionId): Redeemed {
+    return this.redeem(id, new Uint8Array(0));
+  }
+
   redeem(id: SessionId, payment: Uint8Array): Redeemed {
     const session = this.#session(id);
+    if (this.book.tip === undefined) return this.#awaitView(session, payment.slice());
     if (payment.length === 0) return added(this.target(id));
     if (payment[0] !== schemeId) return this.#refuse(session, 'malformed', 'another scheme');
-    if (this.book.tip === undefined) return this.#refuse(session, 'frozen', 'no news of the chain yet');
     switch (payment[1]) {
       case paymentOp.open:
         return this.#onOpen(session, openMessage.decode(payment));
@@ -128,7 +135,10 @@ export class ChannelPayee implements Payee {
     this.#setup.wallet.onChain(event);
     if (event.kind === 'reorg') this.#settlement.onReorg(this.book.tip, event.height);
     this.book.onChain(event);
-    if (event.kind === 'block') this.#settlement.onBlock();
+    if (event.kind === 'block') {
+      this.#firstView.end();
+      this.#settlement.onBlock();
+    }
     if (event.kind === 'paid' || event.kind === 'block') this.#askAgain();
   }
 
@@ -138,12 +148,31 @@ export class ChannelPayee implements Payee {
     if (session?.channel !== undefined) this.#detach(session.channel);
   }
 
-  /** Settles a channel without the payer's wish; false when it has no payment to settle. */
+  /** Settles a channel without the payer's wish; false when it has no payment to settle, or is settled. */
   settle(channel: Channel): boolean {
-    if (channel.best.signature.length === 0) return false;
-    this.#commit(this.book.change(channel, { closeAsked: true }));
-    this.book.step(channel, { kind: 'closeAsked' });
+    if (channel.best.signature.length === 0 || channel.state.ending !== undefined) return false;
+    // Once that is durable: a process that forgot it would go on to take payments that it can settle no more.
+    const ask = this.#asks.open(() => {
+      this.book.step(channel, { kind: 'closeAsked' });
+      return undefined;
+    });
+    this.#host.store.commit(this.book.change(channel, { closeAsked: true }), ask);
     return true;
+  }
+
+  /** What it has to know of the chain it knows in a moment. */
+  #awaitView(session: Session, payment: Uint8Array): Redeemed {
+    const { id } = session;
+    const ask = this.#asks.open(() => {
+      if (this.#sessions.get(id) !== session) return undefined;
+      const result =
+        this.book.tip === undefined
+          ? this.#refuse(session, 'frozen', 'no news of the chain yet')
+          : this.redeem(id, payment);
+      return { session: id, result };
+    });
+    this.#firstView.wait(ask);
+    return { kind: 'pending', ask };
   }
 
   #onOpen(session: Session, open: Open | undefined): Redeemed {
@@ -397,12 +426,6 @@ export class ChannelPayee implements Payee {
       this.#sessions.set(id, session);
     }
     return session;
-  }
-
-  #commit(writes: readonly StoreWrite[]): AskId {
-    const ask = this.#asks.open(() => undefined);
-    this.#host.store.commit(writes, ask);
-    return ask;
   }
 
   #refuse(session: Session, code: PaymentStatusName, detail?: string): Redeemed {

@@ -5,7 +5,6 @@ import { channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts'
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { fundingOfPsbt } from '../../bitcoin/psbt-funding.ts';
 import type { FundedContract } from '../../bitcoin/wallet.ts';
-import { signDigest } from '../../crypto/ecdsa.ts';
 import { Asks } from '../../payment/asks.ts';
 import type {
   Outcome,
@@ -26,14 +25,11 @@ import {
   openPayment,
   payFromWallet,
 } from './contract-maker.ts';
+import { FirstView } from './first-view.ts';
 import {
   acceptedMessage,
-  claimDigest,
-  claimMessage,
-  fundedMessage,
   type Offer,
   offerMessage,
-  payMessage,
   paymentOp,
   type Status,
   schemeId,
@@ -42,6 +38,7 @@ import {
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
 import { refundOf } from './own-transactions.ts';
+import { claimOf, fundedOf, paymentOf } from './payer-messages.ts';
 import {
   endsSoon,
   newSession,
@@ -62,6 +59,7 @@ export class ChannelPayer implements Payer {
   readonly #setup: RoleSetup;
   readonly #asks: Asks<Paid>;
   readonly #refundFees: RefundFees<Paid>;
+  readonly #firstView: FirstView;
   #sessions = new Map<SessionId, Session>();
   /** Channels whose owner wants them closed over the next session with their payee. */
   #toClose = new Set<Channel>();
@@ -71,6 +69,7 @@ export class ChannelPayer implements Payer {
     this.#setup = setup;
     this.#asks = new Asks(() => host.newAsk());
     this.#refundFees = new RefundFees(host, setup, this.#asks);
+    this.#firstView = new FirstView(host.chain, host.clock);
     this.book = new ChannelBook({
       role: 'payer',
       network: setup.network,
@@ -96,7 +95,7 @@ export class ChannelPayer implements Payer {
     const session = this.#sessions.get(id);
     if (session === undefined) return refused('PAY_REFUSED', 'no such session');
     if (session.pending !== undefined) return session.pending;
-    if (this.book.tip === undefined) return refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet');
+    if (this.book.tip === undefined) return this.#awaitView(session, target.slice(), value);
     if (target[0] !== schemeId) return refused('PAY_BAD_TARGET', 'another scheme');
     switch (target[1]) {
       case targetOp.offer:
@@ -123,7 +122,10 @@ export class ChannelPayer implements Payer {
   onChain(event: ChainEvent): void {
     this.#setup.wallet.onChain(event);
     this.book.onChain(event);
-    if (event.kind === 'block') this.#refundFees.raise(event.height);
+    if (event.kind === 'block') {
+      this.#firstView.end();
+      this.#refundFees.raise(event.height);
+    }
     if (event.kind !== 'block' && event.kind !== 'paid') return;
     for (const session of this.#sessions.values()) this.#lookForContract(session);
   }
@@ -152,15 +154,7 @@ export class ChannelPayer implements Payer {
     if (channel === undefined || !channel.record.stored || channel.state.ending !== undefined)
       return undefined;
     this.#toClose.delete(channel);
-    const { paidSat } = channel.best;
-    const digest = channel.payments.digest(paidSat);
-    const payment = payMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.close,
-      channel: channel.id,
-      paidSat,
-      signature: signDigest(channel.keys.secret, digest),
-    });
+    const { payment } = paymentOf(channel, paymentOp.close, channel.best.paidSat);
     const persist = this.book.change(channel, { closeAsked: true });
     this.book.step(channel, { kind: 'closeAsked' });
     return { kind: 'send', payment, value: 0n, persist };
@@ -212,6 +206,22 @@ export class ChannelPayer implements Payer {
     if (!channel.record.stored || (this.book.tip ?? 0) < channel.record.terms.refundHeight) return false;
     this.#broadcast([refundBytes(channel)], 'refund_refused');
     return true;
+  }
+
+  /** Its coins are not known yet: in a moment they are. */
+  #awaitView(session: Session, target: Uint8Array, value: Value): Paid {
+    const ask = this.#asks.open(() => {
+      session.pending = undefined;
+      if (this.#sessions.get(session.id) !== session) return undefined;
+      const result =
+        this.book.tip === undefined
+          ? refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet')
+          : this.pay(session.id, target, value);
+      return { session: session.id, result };
+    });
+    this.#firstView.wait(ask);
+    session.pending = { kind: 'pending', ask };
+    return session.pending;
   }
 
   #wantedClosed(payee: Uint8Array): Channel | undefined {
@@ -294,13 +304,7 @@ export class ChannelPayer implements Payer {
     // What was signed last may never have arrived: the payee's next word says.
     session.refused = true;
     session.sent = 'claim';
-    const digest = claimDigest(this.#setup.network, channel.record.terms.outpoint, offer.nonce);
-    const payment = claimMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.claim,
-      channel: channel.id,
-      signature: signDigest(channel.keys.secret, digest),
-    });
+    const payment = claimOf(channel, this.#setup.network, offer.nonce);
     return { kind: 'send', payment, value: 0n, persist: [] };
   }
 
@@ -372,7 +376,7 @@ export class ChannelPayer implements Payer {
       }
       session.pending = undefined;
       session.owesFunded = false;
-      const payment = fundedMessage.encode({ scheme: schemeId, op: paymentOp.funded, channel: channel.id });
+      const payment = fundedOf(channel);
       return { session: session.id, result: { kind: 'send', payment, value: 0n, persist: [] } };
     });
     this.#host.chain.output(channel.record.terms.outpoint, ask);
@@ -410,16 +414,9 @@ export class ChannelPayer implements Payer {
       return refused('PAY_CHANNEL_EXHAUSTED');
     }
     session.refused = false;
-    const signature = signDigest(channel.keys.secret, payments.digest(paidSat));
+    const { payment, signature } = paymentOf(channel, paymentOp.pay, paidSat);
     const count = best.payments + (paidSat > best.paidSat ? 1 : 0);
     const kept = this.book.setBest(channel, { paidSat, signature, payments: count });
-    const payment = payMessage.encode({
-      scheme: schemeId,
-      op: paymentOp.pay,
-      channel: channel.id,
-      paidSat,
-      signature,
-    });
     return { kind: 'send', payment, value: (paidSat - from) * satMsat, persist: [...news, ...kept] };
   }
 

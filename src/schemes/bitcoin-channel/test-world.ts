@@ -26,7 +26,7 @@ export interface TestHost {
   restart(): TestHost;
 }
 
-type Side = Pick<Payee, 'onChain'> & { onAnswer(answer: Answer): Outcome<unknown> | undefined };
+type Side = Pick<Payee, 'onChain'> & { onAnswer(answer: Answer): Outcome<Paid | Redeemed> | undefined };
 
 /** One side of a scheme on its host, with the outcomes that sessions wait for. */
 export class TestSide<S extends Side> implements AnswerHandler {
@@ -49,7 +49,9 @@ export class TestSide<S extends Side> implements AnswerHandler {
       return;
     }
     const outcome = this.side.onAnswer(answer);
-    if (outcome !== undefined) this.#outcomes.set(outcome.session, outcome.result);
+    // What waits once more has another outcome to come.
+    if (outcome !== undefined && outcome.result.kind !== 'pending')
+      this.#outcomes.set(outcome.session, outcome.result);
   }
 
   onChain(event: ChainEvent): void {
