@@ -24,6 +24,8 @@ const byCode: Readonly<Record<string, string>> = {
   PAY_BAD_TARGET: 'what the relay asks to be paid is not acceptable; choose another --path',
   PAY_BAD_REFUND_SIGNATURE:
     'the relay did not sign the refund, so nothing was locked up; choose another --path',
+  PAY_STORE_WENT_BACK:
+    'put the newest data directory back, or seal this one (naulon backup) and restore it into another',
   PAY_NO_SCHEME: 'the relay takes another payment scheme; choose another --path',
 };
 

@@ -10,6 +10,7 @@ import {
   decodeBackup,
   encodeBackup,
   makeBackup,
+  writesOf,
 } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { type PassphraseOptions, passphraseOf } from './passphrase.ts';
@@ -67,10 +68,7 @@ export async function restore(
     await new Promise<void>((stored, broken) => {
       fail = broken;
       store.attach({ onAnswer: () => stored() });
-      store.commit(
-        read.records.map(([key, value]) => ({ key, value })),
-        1,
-      );
+      store.commit(writesOf(read), 1);
     });
   } finally {
     await store.close();

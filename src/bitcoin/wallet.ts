@@ -64,6 +64,10 @@ export class Wallet {
   readonly #birthHeight: number;
   #chain: ChainPort | undefined;
   #next = 0;
+  /** As the store has it, or is about to. */
+  #keptNext = 0;
+  /** No address beyond this one was ever shown. */
+  #shown = 0;
   #tip = 0;
   #scripts: Uint8Array[] = [];
   #indexes = new Map<string, number>();
@@ -79,6 +83,8 @@ export class Wallet {
     this.#birthHeight = options.birthHeight ?? 0;
     const record = store.get(`${options.prefix}next`);
     if (record !== undefined) this.#next = new ByteReader(record).u32();
+    this.#keptNext = this.#next;
+    this.#shown = this.#next;
     this.#extend(this.#birthHeight);
   }
 
@@ -113,6 +119,7 @@ export class Wallet {
     assert(this.#next < walletAddressesMax, 'addresses are left');
     const taken = this.#addressAt(this.#next);
     this.#next += 1;
+    this.#shown = this.#next;
     // Keys that are new to a wallet in use have received nothing yet.
     this.#extend(this.#tip);
     return { ...taken, writes: this.#nextWrites() };
@@ -191,6 +198,25 @@ export class Wallet {
     return fit[0] && this.#spendable(fit[0]);
   }
 
+  /** True for a coin that is or was this wallet's. */
+  has(outpoint: Outpoint): boolean {
+    return this.#coins.has(outpointKey(outpoint));
+  }
+
+  /**
+   * True for a coin at an address that nobody can have been shown by a wallet with these records. While past blocks are looked
+   * through, addresses that received do not count as shown: the coins there may have come while nobody looked.
+   */
+  neverShown(script: Uint8Array): boolean {
+    const index = this.#indexes.get(toHex(script));
+    return index !== undefined && index > this.#shown;
+  }
+
+  /** How many addresses were handed out or have received, where the store has fewer. */
+  unkeptWrites(): readonly StoreWrite[] {
+    return this.#next === this.#keptNext ? [] : this.#nextWrites();
+  }
+
   /** The key of an own address. */
   keyOf(script: Uint8Array): KeyPair | undefined {
     const index = this.#indexes.get(toHex(script));
@@ -199,6 +225,7 @@ export class Wallet {
 
   onChain(event: ChainEvent): void {
     if (event.kind === 'block' || event.kind === 'reorg') this.#tip = event.height;
+    if (event.kind === 'block') this.#shown = this.#next;
     if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
     if (event.kind === 'spent') {
       const coin = this.#coins.get(outpointKey(event.outpoint));
@@ -292,6 +319,7 @@ export class Wallet {
   }
 
   #nextWrites(): readonly StoreWrite[] {
+    this.#keptNext = this.#next;
     return [{ key: `${this.#prefix}next`, value: new ByteWriter().u32(this.#next).finish() }];
   }
 }

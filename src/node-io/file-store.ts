@@ -135,7 +135,8 @@ export class FileStore implements StorePort {
   /** Payments and addresses that were promised since are missing from it: to go on would promise them again. */
   #wentBack(path: string, runs: number): OperatorError {
     const what = `${path} is an old copy: ${runs} runs are in it, ${this.#runs.seen} were here`;
-    const cure = `put the newest records back, or restore a backup into another directory; to go on with these, delete ${this.#runs.file}`;
+    const cure =
+      'put the newest records back; to go on with these, naulon backup them and naulon restore that into another directory';
     return new OperatorError('STORE_WENT_BACK', `${what}; ${cure}`, 3);
   }
 

@@ -86,6 +86,8 @@ export type PayFault = Fault<
   | 'PAY_CHAIN_UNAVAILABLE'
   | 'PAY_REFUSED'
   | 'PAY_BAD_REFUND_SIGNATURE'
+  /** The own records are an old copy: what was promised since is not in them. */
+  | 'PAY_STORE_WENT_BACK'
   /** The broker, or another party that must be asked, does not answer or refuses. */
   | 'PAY_PARTY_UNAVAILABLE'
 >;

@@ -1,6 +1,7 @@
 import { toHex } from '../../../src/base/bytes.ts';
 import type { CellBalance } from '../../../src/payment/cell-balance.ts';
 import type { PaymentScheme } from '../../../src/payment/scheme.ts';
+import { restoredWrites } from '../../../src/schemes/bitcoin-channel/went-back.ts';
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
 import { ChannelNetwork } from '../channel-network.ts';
@@ -200,8 +201,13 @@ export class TrialNetwork extends ChannelNetwork {
     const role = 'keys' in node ? 'payee' : 'payer';
     if (role === 'payee') this.killRelay(node.index, brokenDownMs);
     else this.restartClient(node.index, brokenDownMs);
-    store.putBack(kept);
-    this.rules.money.putBack(role, node.index, kept);
+    const restored = new Map(kept);
+    // Whoever puts back an old disk says so, as by naulon restore: a node that finds it out by itself serves nobody.
+    for (const { key, value } of restoredWrites(kept))
+      if (value === undefined) restored.delete(key);
+      else restored.set(key, value);
+    store.putBack(restored);
+    this.rules.money.putBack(role, node.index, restored);
     return true;
   }
 

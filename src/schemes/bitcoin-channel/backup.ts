@@ -1,7 +1,9 @@
 import { equalBytes, fromUtf8, utf8 } from '../../base/bytes.ts';
 import { countedList, sizedBytes, struct, u8, u16, u32 } from '../../base/struct.ts';
+import type { StoreWrite } from '../../ports.ts';
 import { type Records, type Role, readChannels, roles } from './channel-record.ts';
 import { readSeed } from './role-keys.ts';
+import { restoredWrites } from './went-back.ts';
 
 /** All that a node needs to have its wallet and channels again. */
 export interface Backup {
@@ -42,6 +44,12 @@ export function decodeBackup(bytes: Uint8Array): Backup | undefined {
   const records = read.records.map(({ key, value }) => [fromUtf8(key), value] as const);
   if (records.some(([key]) => !key.startsWith(prefix))) return undefined;
   return { runs: read.runs, identity: fromUtf8(read.identity), records };
+}
+
+/** What a store is to hold so that a node goes on from it, knowing that it may be old. */
+export function writesOf(backup: Backup): readonly StoreWrite[] {
+  const records = backup.records.map(([key, value]) => ({ key, value }));
+  return [...records, ...restoredWrites(recordsOf(backup))];
 }
 
 /** So many channels are in it. */

@@ -30,6 +30,7 @@ import {
 } from './channel-record.ts';
 import { spendingBy } from './contract-spending.ts';
 import { channelId, type Network } from './messages.ts';
+import type { WentBack } from './went-back.ts';
 
 /** A channel in memory; the record is what is durable of it, or is about to be. */
 export interface Channel {
@@ -62,6 +63,7 @@ export interface BookOptions {
   readonly host: SchemeHost;
   /** Writes records that nobody waits for. */
   readonly commit: (writes: readonly StoreWrite[]) => void;
+  readonly wentBack: Pick<WentBack, 'found'>;
   /** Does what a channel's state asks for. */
   readonly act: (channel: Channel, action: ChannelAction) => void;
 }
@@ -138,6 +140,11 @@ export class ChannelBook {
   /** True for an outpoint that a channel has or had. */
   knows(outpoint: { txid: Uint8Array; index: number }): boolean {
     return this.#byOutpoint.has(outpointKey(outpoint));
+  }
+
+  /** True for the output of a contract that a channel has or had. */
+  hasContract(script: Uint8Array): boolean {
+    return this.#byScript.has(toHex(script));
   }
 
   change(channel: Channel, change: Partial<ChannelRecord>): readonly StoreWrite[] {
@@ -223,6 +230,9 @@ export class ChannelBook {
     this.#unproven.delete(channel);
     const spending = spendingBy(channel.record.terms, Transaction.fromBuffer(bytes));
     const ending: Ending = { ...spending, height };
+    const { best, payments } = channel;
+    if (ending.how === 'payment' && ending.payeeSat > payments.shares(best.paidSat).payeeSat)
+      this.#options.wentBack.found('payment', height);
     const known = channel.record.ending;
     if (known === undefined || known.height !== height || !equalBytes(known.txid, ending.txid)) {
       this.#options.commit(this.change(channel, { ending }));

@@ -1,4 +1,6 @@
 import { firstViewMsMax } from '../../base/limits.ts';
+import type { Asks } from '../../payment/asks.ts';
+import type { SessionId } from '../../payment/scheme.ts';
 import type { AskId, ChainPort, Clock } from '../../ports.ts';
 
 /**
@@ -15,10 +17,15 @@ export class FirstView {
     clock.after(firstViewMsMax, () => this.end());
   }
 
-  /** Answered once the wait is over. */
-  wait(ask: AskId): void {
+  /** What the session's wait comes to is asked of `then` once it is over; undefined: the session is. */
+  hold<T>(asks: Asks<T>, session: SessionId, then: () => T | undefined): AskId {
+    const ask = asks.open(() => {
+      const result = then();
+      return result && { session, result };
+    });
     if (this.#over) this.#chain.feerate(ask);
     else this.#waiting.push(ask);
+    return ask;
   }
 
   /** The first block was told, or none comes. */

@@ -6,7 +6,15 @@ import { ChannelPayee } from './payee.ts';
 import { ChannelPayer } from './payer.ts';
 import { setUpRole } from './role-setup.ts';
 
-export { type Backup, backupLoss, channelsIn, decodeBackup, encodeBackup, makeBackup } from './backup.ts';
+export {
+  type Backup,
+  backupLoss,
+  channelsIn,
+  decodeBackup,
+  encodeBackup,
+  makeBackup,
+  writesOf,
+} from './backup.ts';
 export type { ChannelDesk, ChannelRow } from './desk.ts';
 export { type Ledger, readLedger } from './ledger.ts';
 export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } from './ledger-check.ts';

@@ -40,6 +40,7 @@ import {
 import { offerTerms, openFault, recordOf } from './payee-terms.ts';
 import type { RoleSetup } from './role-setup.ts';
 import { Settlement } from './settlement.ts';
+import { WentBack } from './went-back.ts';
 
 /** One session as the payee sees it. */
 interface Session {
@@ -62,6 +63,7 @@ export class ChannelPayee implements Payee {
   readonly #health: ChainHealth;
   readonly #settlement: Settlement;
   readonly #firstView: FirstView;
+  readonly #wentBack: WentBack;
   #sessions = new Map<SessionId, Session>();
 
   constructor(host: SchemeHost, signer: PayeeSigner, setup: RoleSetup) {
@@ -77,6 +79,14 @@ export class ChannelPayee implements Payee {
         this.#asks.open(() => undefined),
       );
     this.#settlement = new Settlement(host, setup, this.#asks, () => this.book.tip ?? 0);
+    this.#wentBack = new WentBack({
+      ...setup,
+      role: 'payee',
+      host,
+      finalBlocks: setup.rules.finalBlocks,
+      commit,
+      hasContract: script => this.book.hasContract(script),
+    });
     this.book = new ChannelBook({
       role: 'payee',
       network: setup.network,
@@ -84,6 +94,7 @@ export class ChannelPayee implements Payee {
       keyRoot: setup.keyRoot,
       host,
       commit,
+      wentBack: this.#wentBack,
       act: (channel, action) => {
         if (action === 'abandon') this.book.remove(channel);
         else this.#settlement.act(channel, action);
@@ -132,6 +143,7 @@ export class ChannelPayee implements Payee {
 
   onChain(event: ChainEvent): void {
     this.#health.onNews();
+    this.#wentBack.onChain(event);
     this.#setup.wallet.onChain(event);
     if (event.kind === 'reorg') this.#settlement.onReorg(this.book.tip, event.height);
     this.book.onChain(event);
@@ -163,15 +175,11 @@ export class ChannelPayee implements Payee {
   /** What it has to know of the chain it knows in a moment. */
   #awaitView(session: Session, payment: Uint8Array): Redeemed {
     const { id } = session;
-    const ask = this.#asks.open(() => {
+    const ask = this.#firstView.hold(this.#asks, id, () => {
       if (this.#sessions.get(id) !== session) return undefined;
-      const result =
-        this.book.tip === undefined
-          ? this.#refuse(session, 'frozen', 'no news of the chain yet')
-          : this.redeem(id, payment);
-      return { session: id, result };
+      if (this.book.tip !== undefined) return this.redeem(id, payment);
+      return this.#refuse(session, 'frozen', 'no news of the chain yet');
     });
-    this.#firstView.wait(ask);
     return { kind: 'pending', ask };
   }
 
@@ -181,6 +189,7 @@ export class ChannelPayee implements Payee {
     if (session.channel !== undefined || offer === undefined || !equalBytes(open.nonce, offer.nonce)) {
       return this.#refuse(session, 'targetOld', 'not the offer of this session');
     }
+    if (this.#wentBack.fault !== undefined) return this.#refuse(session, 'frozen', this.#wentBack.fault);
     const tip = this.book.tip as number;
     if (tip > offer.expiryHeight) return this.#refuse(session, 'targetOld', 'the offer expired');
     const wrong = openFault(open, offer, tip);
@@ -332,9 +341,14 @@ export class ChannelPayee implements Payee {
       paidSat: close.paidSat,
       txid,
     });
-    this.book.step(channel, { kind: 'closeAsked' });
-    // What it adds to the best payment is settled, but the circuit is over: no credit.
-    return { kind: 'added', value: 0n, persist, reply };
+    // A settlement that the records do not know of after a crash would look as if they were old.
+    const ask = this.#asks.open(() => {
+      this.book.step(channel, { kind: 'closeAsked' });
+      // What it adds to the best payment is settled, but the circuit is over: no credit.
+      return { session: session.id, result: added(reply) };
+    });
+    this.#host.store.commit(persist, ask);
+    return { kind: 'pending', ask };
   }
 
   #keep(channel: Channel, pay: Pay): readonly StoreWrite[] {
@@ -359,7 +373,8 @@ export class ChannelPayee implements Payee {
       this.#host.chain.feerate(ask);
       return ask;
     });
-    return this.#settlement.inDoubt || this.#health.isDown ? 'frozen' : undefined;
+    const inDoubt = this.#settlement.inDoubt || this.#health.isDown || this.#wentBack.fault !== undefined;
+    return inDoubt ? 'frozen' : undefined;
   }
 
   #isFull(): boolean {

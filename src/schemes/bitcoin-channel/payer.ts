@@ -37,17 +37,18 @@ import {
   targetOp,
 } from './messages.ts';
 import { offerFault } from './offer-check.ts';
-import { refundOf } from './own-transactions.ts';
 import { claimOf, fundedOf, paymentOf } from './payer-messages.ts';
 import {
+  canTakeUp,
   endsSoon,
   newSession,
   type OpenWish,
   refused,
   type PayingSession as Session,
 } from './paying-session.ts';
-import { RefundFees } from './refund-fees.ts';
+import { RefundFees, refundTransaction } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
+import { WentBack } from './went-back.ts';
 
 const satMsat = 1_000n;
 
@@ -60,6 +61,7 @@ export class ChannelPayer implements Payer {
   readonly #asks: Asks<Paid>;
   readonly #refundFees: RefundFees<Paid>;
   readonly #firstView: FirstView;
+  readonly #wentBack: WentBack;
   #sessions = new Map<SessionId, Session>();
   /** Channels whose owner wants them closed over the next session with their payee. */
   #toClose = new Set<Channel>();
@@ -70,13 +72,23 @@ export class ChannelPayer implements Payer {
     this.#asks = new Asks(() => host.newAsk());
     this.#refundFees = new RefundFees(host, setup, this.#asks);
     this.#firstView = new FirstView(host.chain, host.clock);
+    const commit = (writes: readonly StoreWrite[]) => this.#commit(writes);
+    this.#wentBack = new WentBack({
+      ...setup,
+      role: 'payer',
+      host,
+      finalBlocks: setup.rules.finalBlocks,
+      commit,
+      hasContract: script => this.book.hasContract(script),
+    });
     this.book = new ChannelBook({
       role: 'payer',
       network: setup.network,
       rules: setup.rules,
       keyRoot: setup.keyRoot,
       host,
-      commit: writes => this.#commit(writes),
+      commit,
+      wentBack: this.#wentBack,
       act: (channel, action) => this.#act(channel, action),
     });
     if (setup.writes.length > 0) this.#commit(setup.writes);
@@ -96,6 +108,7 @@ export class ChannelPayer implements Payer {
     if (session === undefined) return refused('PAY_REFUSED', 'no such session');
     if (session.pending !== undefined) return session.pending;
     if (this.book.tip === undefined) return this.#awaitView(session, target.slice(), value);
+    if (this.#wentBack.fault !== undefined) return refused('PAY_STORE_WENT_BACK', this.#wentBack.fault);
     if (target[0] !== schemeId) return refused('PAY_BAD_TARGET', 'another scheme');
     switch (target[1]) {
       case targetOp.offer:
@@ -120,6 +133,7 @@ export class ChannelPayer implements Payer {
   }
 
   onChain(event: ChainEvent): void {
+    this.#wentBack.onChain(event);
     this.#setup.wallet.onChain(event);
     this.book.onChain(event);
     if (event.kind === 'block') {
@@ -204,22 +218,18 @@ export class ChannelPayer implements Payer {
   /** Offers the refund to the chain now; false before T, when no block would take it. */
   refund(channel: Channel): boolean {
     if (!channel.record.stored || (this.book.tip ?? 0) < channel.record.terms.refundHeight) return false;
-    this.#broadcast([refundBytes(channel)], 'refund_refused');
+    this.#broadcast([refundTransaction(channel).toBuffer()], 'refund_refused');
     return true;
   }
 
   /** Its coins are not known yet: in a moment they are. */
   #awaitView(session: Session, target: Uint8Array, value: Value): Paid {
-    const ask = this.#asks.open(() => {
+    const ask = this.#firstView.hold(this.#asks, session.id, () => {
       session.pending = undefined;
       if (this.#sessions.get(session.id) !== session) return undefined;
-      const result =
-        this.book.tip === undefined
-          ? refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet')
-          : this.pay(session.id, target, value);
-      return { session: session.id, result };
+      if (this.book.tip !== undefined) return this.pay(session.id, target, value);
+      return refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet');
     });
-    this.#firstView.wait(ask);
     session.pending = { kind: 'pending', ask };
     return session.pending;
   }
@@ -286,17 +296,13 @@ export class ChannelPayer implements Payer {
   /** An open channel that no session uses: opened ahead, or left by a process or a circuit that died. */
   #idleChannel(session: Session, offer: Offer): Channel | undefined {
     const nearest = (this.book.tip as number) + offer.refundBlocksMin;
-    for (const channel of this.book.active) {
-      const { record, state, best, payments } = channel;
-      if (channel.session !== undefined || channel.disowned || this.#toClose.has(channel)) continue;
-      if (session.refusedClaims.has(channel)) continue;
-      if (state.phase !== 'open' && state.phase !== 'funded') continue;
-      if (!equalBytes(record.peer, session.payee) || record.terms.refundHeight <= nearest) continue;
-      if (best.paidSat === 0n) return channel;
-      const left = payments.satMax - best.paidSat;
-      if (this.#setup.reusePaidChannels && left * satMsat >= session.budget) return channel;
-    }
-    return undefined;
+    const { reusePaidChannels } = this.#setup;
+    return [...this.book.active].find(
+      channel =>
+        !this.#toClose.has(channel) &&
+        canTakeUp(session, channel, reusePaidChannels) &&
+        channel.record.terms.refundHeight > nearest,
+    );
   }
 
   #claim(session: Session, offer: Offer, channel: Channel): Paid {
@@ -393,14 +399,13 @@ export class ChannelPayer implements Payer {
     if (channel.state.ending !== undefined || channel.record.closeAsked) {
       return refused('PAY_CHANNEL_EXHAUSTED', 'the channel is closing');
     }
-    const known = this.#recall(channel, status);
-    if (known === undefined) return refused('PAY_BAD_TARGET', 'more than was ever signed');
+    if (!this.#recall(channel, status)) return refused('PAY_BAD_TARGET', 'more than was ever signed');
+    if (this.#wentBack.fault !== undefined) return refused('PAY_STORE_WENT_BACK', this.#wentBack.fault);
     const { best, payments } = channel;
     if (status.paidSat < channel.acknowledgedSat) return refused('PAY_BAD_TARGET', 'the payee went back');
     channel.acknowledgedSat = status.paidSat;
-    const accepted = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
-    if (accepted.length > 0) this.book.step(channel, { kind: 'accepted' });
-    const news = [...known, ...accepted];
+    const news = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
+    if (news.length > 0) this.book.step(channel, { kind: 'accepted' });
     if (value <= 0n) {
       if (news.length > 0) this.#commit(news);
       return { kind: 'ready' };
@@ -422,19 +427,21 @@ export class ChannelPayer implements Payer {
 
   /**
    * A payer that was restored from a backup may have signed more than it remembers. What the payee holds counts, if it
-   * shows the signature; undefined: it does not. The records to keep otherwise.
+   * shows the signature; false: it does not.
    */
-  #recall(channel: Channel, { paidSat, signature }: Status): readonly StoreWrite[] | undefined {
+  #recall(channel: Channel, { paidSat, signature }: Status): boolean {
     const { best, payments } = channel;
-    if (paidSat <= best.paidSat) return [];
-    if (!payments.allows(paidSat) || !payments.signedByPayer(paidSat, signature)) return undefined;
-    return this.book.setBest(channel, { paidSat, signature, payments: best.payments + 1 });
+    if (paidSat <= best.paidSat) return true;
+    if (!payments.allows(paidSat) || !payments.signedByPayer(paidSat, signature)) return false;
+    this.#wentBack.found('payment', channel.record.openedHeight);
+    this.#commit(this.book.setBest(channel, { paidSat, signature, payments: best.payments + 1 }));
+    return true;
   }
 
   #act(channel: Channel, action: ChannelAction): void {
     if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
     else if (action === 'broadcastRefund') {
-      this.#broadcast([refundBytes(channel)], 'refund_refused');
+      this.#broadcast([refundTransaction(channel).toBuffer()], 'refund_refused');
       this.#refundFees.add(channel);
     } else if (action === 'abandon') {
       this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));
@@ -486,10 +493,6 @@ export class ChannelPayer implements Payer {
       this.#asks.open(() => undefined),
     );
   }
-}
-
-function refundBytes({ keys, record, refund }: Channel): Uint8Array {
-  return refundOf(record, keys, refund).toBuffer();
 }
 
 function max(a: bigint, b: bigint): bigint {

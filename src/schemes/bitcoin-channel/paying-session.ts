@@ -1,3 +1,4 @@
+import { equalBytes } from '../../base/bytes.ts';
 import type { Paid, PayeeIdentity, PayFault, SessionId, Value } from '../../payment/scheme.ts';
 import type { Channel } from './channel-book.ts';
 import type { ContractDraft } from './contract-maker.ts';
@@ -57,6 +58,16 @@ export function newSession(id: SessionId, payee: PayeeIdentity, budget: Value): 
     opened: 0,
     lateBlocks: 0,
   };
+}
+
+/** True for a channel that no session uses and that this one may go on with, as far as its own side is concerned. */
+export function canTakeUp(session: PayingSession, channel: Channel, reusePaid: boolean): boolean {
+  const { record, state, best, payments } = channel;
+  if (channel.session !== undefined || channel.disowned || session.refusedClaims.has(channel)) return false;
+  if (state.phase !== 'open' && state.phase !== 'funded') return false;
+  if (!equalBytes(record.peer, session.payee)) return false;
+  const leftMsat = (payments.satMax - best.paidSat) * 1_000n;
+  return best.paidSat === 0n || (reusePaid && leftMsat >= session.budget);
 }
 
 /** True when T is too near for anything new. */

@@ -103,7 +103,8 @@ function isRefunding({ state }: Channel): boolean {
   return state.phase === 'refunding';
 }
 
-function refundTransaction({ record, keys, refund }: Channel): Transaction {
+/** Complete, as the chain takes it from T on. */
+export function refundTransaction({ record, keys, refund }: Channel): Transaction {
   return refundOf(record, keys, refund);
 }
 

@@ -13,7 +13,7 @@ const seedBytes = 32;
  * 32 secret bytes from which all keys of a role follow; undefined: the store has no wallet of that role.
  * @throws OperatorError for a record that is no seed.
  */
-export function readSeed(records: Records, role: Role): Uint8Array | undefined {
+export function readSeed(records: Pick<Records, 'get'>, role: Role): Uint8Array | undefined {
   const seed = records.get(seedKey(role))?.slice();
   if (seed === undefined || seed.length === seedBytes) return seed;
   throw new OperatorError('STORE_UNUSABLE', `the record of the ${role}'s seed is damaged`, exitCode.missing);
