@@ -24,6 +24,10 @@ describe('a sealed box', () => {
       fault: { code: 'SEALED_WRONG_PASSPHRASE' },
     });
     expect(openSealed('watch', box, 'pass phrase')).toMatchObject({ fault: { code: 'SEALED_OTHER_KIND' } });
+    const relabelled = box.map((byte, index) => (index === 8 ? 2 : byte));
+    expect(openSealed('watch', relabelled, 'pass phrase')).toMatchObject({
+      fault: { code: 'SEALED_WRONG_PASSPHRASE' },
+    });
   });
 
   it('is refused when any part of it is changed, cut off, or none of ours', () => {
