@@ -134,6 +134,10 @@ export class DishonestChannel {
     const capacitySat = terms.capacitySat + (sat > this.satMax ? sat - this.satMax : 0n);
     const digest = new PaymentTemplate({ ...terms, capacitySat }).digest(sat);
     const signature = signDigest(this.#channel.keys.secret, digest);
+    const { best } = this.#channel;
+    // It knows what it has signed: a payment that it could not remember would tell it that its records are old.
+    if (sat > best.paidSat && sat <= this.satMax)
+      this.#channel.best = { paidSat: sat, signature, payments: best.payments + 1 };
     const { id } = this;
     return payMessage.encode({ scheme: schemeId, op: paymentOp.pay, channel: id, paidSat: sat, signature });
   }
