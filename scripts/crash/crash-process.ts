@@ -106,13 +106,21 @@ export class CrashingNode {
     return this.#said('naulon: the disk does not take what must be stored') > 0;
   }
 
+  /** So many lines of its log hold that. */
+  logged(text: string): number {
+    return this.#lines().filter(line => line.includes(text)).length;
+  }
+
   /** So many lines of its log begin like that. */
   #said(beginning: string): number {
+    return this.#lines().filter(line => line.startsWith(beginning)).length;
+  }
+
+  #lines(): readonly string[] {
     try {
-      const lines = readFileSync(this.#command.log, 'utf8').split('\n');
-      return lines.filter(line => line.startsWith(beginning)).length;
+      return readFileSync(this.#command.log, 'utf8').split('\n');
     } catch {
-      return 0;
+      return [];
     }
   }
 

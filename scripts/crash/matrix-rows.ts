@@ -1,4 +1,5 @@
 import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
+import { oldDirectory, restoredBackup } from './backup-trials.ts';
 import {
   bitcoindKilled,
   contractDropped,
@@ -11,7 +12,8 @@ import {
 import type { CrashLab } from './crash-lab.ts';
 import { crashPoints, parties, pointName } from './crash-points.ts';
 import { crashTrial, meanwhiles } from './crash-trial.ts';
-import { diskFull, staleBackup, twoProcesses } from './disk-trials.ts';
+import { diskFull, twoProcesses } from './disk-trials.ts';
+import { justStarted } from './start-trials.ts';
 
 /** The goals of the matrix that a row's trials count towards. */
 export type Goal = 'kills' | 'points' | 'bitcoind' | 'reorgs' | 'races' | 'others';
@@ -74,11 +76,15 @@ const chainRows: readonly MatrixRow[] = [
 const diskRows: readonly MatrixRow[] = parties.flatMap(party => [
   row(`${party}: its data`, 'a second process', 'others', 1, lab => twoProcesses(lab, party)),
   row(`${party}: its records grow`, 'disk full', 'others', 1, lab => diskFull(lab, party)),
-  ...(['payments', 'channel'] as const).map(since =>
-    row(`${party}: dead`, `a backup restored from before the ${since}`, 'others', 1, lab =>
-      staleBackup(lab, party, since),
+  ...(['payments', 'channels'] as const).flatMap(since => [
+    row(`${party}: its data lost`, `a backup restored from before the ${since}`, 'others', 1, lab =>
+      restoredBackup(lab, party, since),
     ),
-  ),
+    row(`${party}: its data put back`, `as it was before the ${since}`, 'others', 1, lab =>
+      oldDirectory(lab, party, since),
+    ),
+  ]),
+  row(`${party}: just started`, 'a stream at once', 'others', 2, lab => justStarted(lab, party)),
 ]);
 
 export const matrixRows: readonly MatrixRow[] = [...pointRows, ...anyTimeRows, ...chainRows, ...diskRows];
