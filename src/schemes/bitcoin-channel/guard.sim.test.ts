@@ -2,6 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import { expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { Lab, type SimHostWorld } from './sim-lab.fixture.ts';
+import type { Conversation } from './test-world.ts';
 
 /** Blocks take nothing below that: a settlement's or refund's own fee is 2,000. */
 const highSatPerKvb = 20_000n;
@@ -15,7 +16,7 @@ async function openThree(
     lab.chain.issue(lab.payeeScheme.desk.wallet('payee')!.address.script, 100_000n);
     lab.mine();
   }
-  const talks = [];
+  const talks: Conversation[] = [];
   for (let channel = 0; channel < 3; channel++)
     talks.push(await lab.open(60_000_000n, lab.talk(100_000_000n)));
   const end = async (how: 'close' | 'lose') => {
