@@ -44,12 +44,13 @@ async function settled(talk: Conversation): Promise<void> {
 /** A payment over a session of its own, through whatever set-up it needs. */
 async function pays(budget = 10_000_000n): Promise<PayEnd> {
   const talk = lab.talk(budget);
-  for (let blocks = 0; blocks < 3; blocks++) {
-    const end = await talk.pay(1_000_000n);
-    if (end.kind !== 'waiting') return end;
-    lab.mine();
+  let end: PayEnd = { kind: 'waiting' };
+  for (let blocks = 0; blocks < 3 && end.kind === 'waiting'; blocks++) {
+    if (blocks > 0) lab.mine();
+    end = await talk.pay(1_000_000n);
   }
-  return { kind: 'waiting' };
+  talk.lose();
+  return end;
 }
 
 const stopped = {
