@@ -22,6 +22,8 @@ export interface BarPlotOptions {
   readonly series: readonly Series[];
   readonly panels: readonly BarPanel[];
   readonly columns?: number;
+  /** The colours of what is compared, in its order; absent: the usual ones, of which there are ten. */
+  readonly coloursOf?: (subjects: readonly string[]) => readonly string[];
 }
 
 /** Panels of bars, each with the range of its repeats. */
@@ -33,11 +35,13 @@ export function barPlot({
   series,
   panels,
   columns = 2,
+  coloursOf,
 }: BarPlotOptions): TopLevelSpec {
   const shown = panels
     .map(panel => ({ panel, rows: rowsOf(series, panel, by) }))
     .filter(({ rows }) => rows.length > 0);
   const subjects = [...new Set(shown.flatMap(({ rows }) => rows.map(row => row.by)))];
+  const colours = { domain: subjects, ...(coloursOf && { range: [...coloursOf(subjects)] }) };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: {
@@ -51,7 +55,7 @@ export function barPlot({
     spacing: 36,
     resolve: { scale: { x: 'independent', xOffset: 'independent' } },
     concat: shown.map(({ panel, rows }) =>
-      panelOf(panel, rows, subjects, measures[panel.measure]?.unit ?? ''),
+      panelOf(panel, rows, colours, measures[panel.measure]?.unit ?? ''),
     ),
   };
 }
@@ -75,7 +79,12 @@ function rowsOf(series: readonly Series[], panel: BarPanel, by: string): Row[] {
     }));
 }
 
-function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly string[], unit: string) {
+interface Colours {
+  readonly domain: string[];
+  readonly range?: string[];
+}
+
+function panelOf(panel: BarPanel, rows: readonly Row[], colours: Colours, unit: string) {
   const { title, along, alongTitle = along } = panel;
   const present = new Set(rows.map(row => row.by));
   const x = {
@@ -85,7 +94,7 @@ function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly strin
     title: alongTitle ?? null,
     axis: { labelAngle: crowded(rows) ? -35 : 0, labelLimit: 0 },
   };
-  const xOffset = { field: 'by', sort: subjects.filter(subject => present.has(subject)) };
+  const xOffset = { field: 'by', sort: colours.domain.filter(subject => present.has(subject)) };
   const y = { type: 'quantitative' as const, title: unit };
   return {
     title: { text: title, fontSize: 12, anchor: 'start' as const, frame: 'group' as const },
@@ -101,7 +110,7 @@ function panelOf(panel: BarPanel, rows: readonly Row[], subjects: readonly strin
           color: {
             field: 'by',
             type: 'nominal' as const,
-            scale: { domain: [...subjects] },
+            scale: colours,
             title: null,
             legend: { orient: 'bottom' as const, columns: 2 },
           },

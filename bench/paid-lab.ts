@@ -19,19 +19,24 @@ const relaysOf: Readonly<Record<Tariff, readonly string[]>> = {
 /** Exits of a wide-area network that are as far away as the whole path of three is long. */
 const farExits: Readonly<Record<Tariff, string>> = { paid: 'exit3', free: 'exit4' };
 
-/** A network of our own: three relays that are paid over Bitcoin channels, three that cost nothing, one client. */
+/** A network of our own: three relays that are paid, three that cost nothing, one client. */
 export interface PaidLab {
   readonly state: NetworkState;
   readonly control: ClientControl;
-  /** A circuit that streams of that user go over. The wallet is filled first, should it need that. */
+  /** A circuit that streams of that user go over. Wallet or account is filled first, should it need that. */
   open(tariff: Tariff, hops: 1 | 3, user: string, windowCells?: number): Promise<CircuitReport>;
   /** Processes of the nodes on a path of three hops, the client among them, by what they are. */
   pids(tariff: Tariff): Readonly<Record<'client' | 'guard' | 'middle' | 'exit', number>>;
+  /** The process behind the payments: the broker, or bitcoind where there is none. */
+  readonly thirdParty: number;
 }
 
 export interface PaidLabOptions {
   /** Of the paid relays, as net.yaml has it. */
   readonly price: string;
+  /** How they are paid, by the names of pay.yaml; absent: over Bitcoin channels. */
+  readonly scheme?: string;
+  readonly variant?: string;
   readonly channelSizeSat?: number;
   readonly bitcoind?: string;
   /** Of the consensus. */
@@ -45,7 +50,7 @@ export interface PaidLabOptions {
 /** Starts it; it ends with the stage. */
 export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promise<PaidLab> {
   const { terminal, dir } = stage;
-  const { price, channelSizeSat: size, wide } = options;
+  const { price, scheme, variant, channelSizeSat, wide } = options;
   const free = '0 sat/GiB';
   const group = (price: string) =>
     ['flags: [guard]', 'flags: [middle]', 'exit: true'].map(kind => `  - {${kind}, price: ${price}}`);
@@ -54,7 +59,7 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     ...group(price),
     ...group(free),
     ...(wide === undefined ? [] : [price, free].map(each => `  - {exit: true, price: ${each}}`)),
-    ...(size === undefined ? [] : [`pay: {channel_size: ${size}}`]),
+    `pay: ${JSON.stringify({ scheme, variant, channel_size: channelSizeSat })}`,
     `params: ${JSON.stringify(options.params ?? {})}`,
   ];
   const start = new NetworkStart({
@@ -68,11 +73,12 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     removeWhenOrphaned: dir,
   });
   stage.defer(() => start.stop());
-  terminal.say('starting bitcoind, an authority, three priced relays and three free ones');
+  terminal.say(`starting bitcoind, an authority, three priced relays and three free ones${paidHow(options)}`);
   if (wide?.by === 'netem') await startNamespaceNetwork();
   await start.chain();
   await start.nodes();
   const { state } = start.network();
+  const { broker } = state;
   if (wide?.by === 'netem') await shapeByNetem(wide, state.nodes.flatMap(shapedRelay));
   const control = await controlOf(state.control);
   stage.defer(async () => control.close());
@@ -81,7 +87,7 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
     state,
     control,
     open: async (tariff, hops, user, windowCells) => {
-      if (tariff === 'paid') await start.fund(control);
+      if (tariff === 'paid') await (broker === undefined ? start.fund(control) : start.fundAccounts());
       const path = wide && hops === 1 ? [farExits[tariff]] : relaysOf[tariff].slice(-hops);
       return control.openCircuit(path, user, windowCells);
     },
@@ -89,7 +95,13 @@ export async function startPaidLab(stage: Stage, options: PaidLabOptions): Promi
       const [guard, middle, exit] = relaysOf[tariff].map(pidOf);
       return { client: pidOf('client'), guard, middle, exit };
     },
+    thirdParty: pidOf(broker === undefined ? 'bitcoind' : 'broker'),
   };
+}
+
+function paidHow({ scheme, variant }: PaidLabOptions): string {
+  const names = [scheme, variant].filter(name => name !== undefined);
+  return names.length === 0 ? '' : `, paid by ${names.join(', ')}`;
 }
 
 function shapedRelay({ name, role, listens }: NodeState): ShapedRelay[] {

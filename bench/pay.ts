@@ -7,6 +7,7 @@ import { paymentOperations, rawSubject, schemeSubject } from './payment-operatio
 import { redeemAll } from './redeem-load.ts';
 import type { Finding } from './report.ts';
 import { type BenchOptions, runBench } from './run-bench.ts';
+import { type BenchSchemeWindowsOptions, benchSchemeWindows } from './scheme-windows.ts';
 import { benchSchemes } from './schemes.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
 import { type Measure, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
@@ -20,10 +21,26 @@ const measures: Readonly<Record<string, Measure>> = {
   'event loop p99': { unit: 'ms', better: 'less' },
 };
 
-/** Payments over a channel, then every other payment system beside each other; a file of results for each. */
-export async function benchPay(options: BenchOptions, terminal: Terminal): Promise<number> {
-  const code = await benchChannel(options, terminal);
-  return code === exitCode.ok ? benchSchemes(options, terminal) : code;
+/** What `bench pay` is made of, by the names of the results; each can be measured by itself. */
+const stages = {
+  pay: benchChannel,
+  schemes: benchSchemes,
+  'schemes-window': benchSchemeWindows,
+} as const;
+
+export interface BenchPayOptions extends BenchSchemeWindowsOptions {
+  /** Absent: all. */
+  readonly only?: keyof typeof stages;
+}
+
+/** Payments over a channel, then all payment systems beside each other; a file of results for each stage as soon as it is over. */
+export async function benchPay(options: BenchPayOptions, terminal: Terminal): Promise<number> {
+  for (const [name, stage] of Object.entries(stages)) {
+    if (options.only !== undefined && options.only !== name) continue;
+    const code = await stage(options, terminal);
+    if (code !== exitCode.ok) return code;
+  }
+  return exitCode.ok;
 }
 
 /** Pay and Redeem against native sign and verify; and how many payments a relay makes durable in a second. */

@@ -39,6 +39,11 @@ export const sections: readonly { readonly bench: string; readonly title: string
       what: 'Every payment system, between peers in virtual time: what a payment costs whom, how the part of the broker grows, when a double spend is found, and who learns what. [SCHEMES.md](SCHEMES.md) holds it against what the paper says.',
     },
     {
+      bench: 'schemes-window',
+      title: 'Throughput over payment window, by payment system',
+      what: 'The same transfer over three hops, paid by each payment system over real relays with a real broker and bitcoind.',
+    },
+    {
       bench: 'circuit',
       title: 'Circuits',
       what: 'CREATE2 handshakes at one relay, against the key exchanges that each needs, and what an idle circuit holds.',

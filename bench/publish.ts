@@ -36,8 +36,11 @@ export async function benchReport(
       copyFileSync(join(out, `${bench}.${ending}`), join(docs, folder, `${bench}.${ending}`));
   const file = join(docs, 'PERFORMANCE.md');
   writeFileSync(file, performanceDocument(results, folder));
-  const schemes = results.find(({ bench }) => bench === 'schemes');
-  if (schemes !== undefined) writeFileSync(join(docs, 'SCHEMES.md'), schemesDocument(schemes, folder));
+  const [schemes, windows] = ['schemes', 'schemes-window'].map(name =>
+    results.find(({ bench }) => bench === name),
+  );
+  if (schemes !== undefined)
+    writeFileSync(join(docs, 'SCHEMES.md'), schemesDocument({ schemes, windows }, folder));
   const missing = sections.filter(section => !found.includes(section)).map(({ bench }) => bench);
   terminal.object({ file, benchmarks: found.map(({ bench }) => bench), missing });
   if (missing.length > 0) terminal.print(`not measured: ${missing.join(', ')}`);

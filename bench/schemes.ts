@@ -1,57 +1,56 @@
+import { availableParallelism } from 'node:os';
 import type { Terminal } from '../scripts/terminal.ts';
 import { costsOf } from './market/costs.ts';
 import { doubleSpendOf } from './market/double-spend.ts';
+import { handedOn } from './market/hands.ts';
 import { learnedIn } from './market/learned.ts';
-import { loadOf } from './market/load.ts';
+import { type LoadOptions, paymentsPerPeer } from './market/load.ts';
+import { loadsApart } from './market/load-apart.ts';
 import { schemeMeasures } from './market/measures.ts';
+import { paymentsPerCircuit } from './market/peer.ts';
 import { schemesPlot } from './market/plot.ts';
 import { type SchemeSubject, schemeSubjects } from './market/subjects.ts';
-import { type BenchOptions, runBench } from './run-bench.ts';
-import { measureTrials, type Trial } from './trials.ts';
+import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
+import { severalAtOnce } from './several-at-once.ts';
+import { measureTrials, type Series, significant, type Trial } from './trials.ts';
 
-/** Every payment system with a broker, measured by the criteria that paper P2P-NetPay compares such systems by. */
+/** Every payment system, measured by the criteria that paper P2P-NetPay compares such systems by. */
 export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise<number> {
   return runBench('schemes', options, terminal, async stage => {
     const { quick = false } = options;
     const repeat = quick ? 1 : options.repeat;
-    const payments = quick ? 30 : 600;
-    const sizes = quick ? [10, 30] : [10, 100, 1_000];
-    const away = quick ? [0, 50, 90] : [0, 30, 60, 90];
+    const circuits = quick ? 1 : 3;
+    const paymentsEach = quick ? 10 : paymentsPerCircuit;
+    const sizes = quick ? [5, 10] : [10, 100, 1_000];
+    const away = quick ? [0, 50] : [0, 30, 60, 90];
     const crowd = quick ? 10 : 100;
+    const secondsMax = quick ? 5 : 60;
     const subjects = schemeSubjects();
     const trials = subjects.flatMap(subject => [
-      once(subject, 'costs', { scheme: subject.name }, repeat => costsOf(subject, payments, repeat)),
-      ...sizes.map(peers =>
-        once(subject, `${peers} peers`, { scheme: subject.name, peers }, repeat =>
-          loadOf(subject, { peers, awayPercent: 0, repeat }),
-        ),
-      ),
-      ...away.map(awayPercent =>
-        once(subject, `${awayPercent} % away`, { scheme: subject.name, away: awayPercent }, repeat =>
-          loadOf(subject, { peers: crowd, awayPercent, repeat }),
-        ),
-      ),
-      once(subject, 'double spend', { scheme: subject.name }, repeat => spentTwice(subject, repeat)),
+      once(subject, 'costs', repeat => costsOf(subject, { circuits, paymentsEach }, repeat)),
+      once(subject, 'double spend', repeat => spentTwice(subject, repeat)),
     ]);
     // Nothing is to be warmed: what is timed warms itself before it counts.
     const measured = await measureTrials(trials, { repeat, warmUp: 0 }, terminal, stage.signal);
-    const learned = subjects.flatMap(subject => {
-      terminal.say(`what each party learned: ${subject.name}`);
-      return Object.entries(learnedIn(subject)).map(([measure, known]) => ({
-        measure,
-        factors: { scheme: subject.name },
-        values: [known ? 1 : 0],
-      }));
+    const seen = subjects.flatMap(subject => {
+      stage.signal.throwIfAborted();
+      terminal.say(`what each party learned, and where money can go on to: ${subject.name}`);
+      const learned = Object.entries(learnedIn(subject)).map(([lesson, known]) => [lesson, Number(known)]);
+      return seriesOf(subject, {}, { ...Object.fromEntries(learned), ...handedOn(subject) });
     });
-    const series = [...measured, ...learned];
+    const loads = [
+      ...sizes.map(peers => ({ peers, awayPercent: 0, secondsMax })),
+      ...away.filter(share => share > 0).map(awayPercent => ({ peers: crowd, awayPercent, secondsMax })),
+    ].sort((one, other) => one.peers - other.peers);
+    const series = [...measured, ...seen, ...(await measureLoads(stage, subjects, loads, crowd))];
     return {
-      settings: { repeat, payments, sizes, away, crowd },
+      settings: { repeat, circuits, paymentsEach, paymentsPerPeer, sizes, away, crowd, secondsMax },
       measures: schemeMeasures,
       series,
       findings: [],
       plot: schemesPlot(series, crowd),
       notes: [
-        'Peers, their payments and the broker are the product’s own; circuits are left out, and time and wires are simulated.',
+        'Peers, their payments and the broker are the product’s own; circuits are left out, and time, wires and chain are simulated.',
         'Signatures, verifications and hashes are counted at the libraries; a payment buys 1,024 cells at 100,000 sat/GiB.',
       ],
     };
@@ -60,15 +59,48 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
 
 type Found = Readonly<Record<string, number>>;
 
-/** Costs of thousands of payments are spread over all of them; so a repeat differs in its random choices alone. */
-function once(
-  subject: SchemeSubject,
-  what: string,
-  factors: Trial['factors'],
-  run: (repeat: number) => Found,
-): Trial {
+/** Costs of hundreds of payments are spread over all of them; so a repeat differs in its random choices alone. */
+function once(subject: SchemeSubject, what: string, run: (repeat: number) => Found): Trial {
+  const factors = { scheme: subject.name };
   return { name: `${subject.name}: ${what}`, factors, run: async repeat => run(repeat) };
 }
+
+function seriesOf({ name }: SchemeSubject, factors: Trial['factors'], found: Found): Series[] {
+  return Object.entries(found).map(([measure, value]) => ({
+    measure,
+    factors: { scheme: name, ...factors },
+    values: [value],
+  }));
+}
+
+/** Each load once: a seed decides it, and it is made of hundreds of payments. */
+async function measureLoads(
+  { terminal, signal }: Stage,
+  subjects: readonly SchemeSubject[],
+  loads: readonly LoadOptions[],
+  crowd: number,
+): Promise<Series[]> {
+  const found: Series[][] = subjects.map(() => []);
+  const all = subjects.length * loads.length;
+  let done = 0;
+  await severalAtOnce(subjects.length, availableParallelism(), async at => {
+    const subject = subjects[at];
+    await loadsApart(
+      { subject: subject.name, loads },
+      ({ load: { peers, awayPercent }, found: values }) => {
+        done += 1;
+        const place = `${subject.name}: ${peers} peers, ${awayPercent} % away`;
+        terminal.say(`${done}/${all}  ${place}: ${Object.entries(values).map(shown).join(', ')}`);
+        if (awayPercent === 0) found[at].push(...seriesOf(subject, { peers }, values));
+        if (peers === crowd) found[at].push(...seriesOf(subject, { away: awayPercent }, values));
+      },
+      signal,
+    );
+  });
+  return found.flat();
+}
+
+const shown = ([measure, value]: readonly [string, number]): string => `${measure} ${significant(value)}`;
 
 function spentTwice(subject: SchemeSubject, repeat: number): Found {
   const { caught, afterMs, lostMsat, proved } = doubleSpendOf(subject, repeat);

@@ -35,7 +35,12 @@ export function addBench(program: Command, does: Does): void {
   measured(
     'pay',
     'Pay and Redeem against native sign and verify, durable REDEEMs a second; all payment systems compared',
-  ).action(does(async () => (await import('../bench/pay.ts')).benchPay));
+  )
+    .addOption(
+      new Option('--only <stage>', 'one of its stages').choices(['pay', 'schemes', 'schemes-window']),
+    )
+    .addOption(bitcoindOption())
+    .action(does(async () => (await import('../bench/pay.ts')).benchPay));
   measured(
     'circuit',
     'CREATE2 handshakes a second, and the memory of idle circuits, at a free and a paid relay',
@@ -54,10 +59,16 @@ export function addBench(program: Command, does: Does): void {
     .option('--relays <number>', 'the most relays', wholeNumber(3, 200))
     .option('--circuits <number>', 'the most circuits at once', wholeNumber(1, 10_000))
     .action(does(async () => (await import('../bench/scale.ts')).benchScale));
-  const docsOption = () => new Option('--docs <dir>', 'where PERFORMANCE.md goes').default('docs');
   measured('all', 'every benchmark, one after the other, then the report of all')
     .addOption(docsOption())
     .action(does(async () => (await import('../bench/all.ts')).benchAll));
+  addReports(program, bench, does);
+}
+
+const docsOption = () => new Option('--docs <dir>', 'where PERFORMANCE.md goes').default('docs');
+
+/** What is made of results. */
+function addReports(program: Command, bench: Command, does: Does): void {
   bench
     .command('report')
     .description('write docs/PERFORMANCE.md and docs/SCHEMES.md from the results, and keep these beside it')

@@ -62,27 +62,32 @@ export async function withBroker<T>(
   }
 }
 
-/** Pays into the client's account, and into the broker's own, on a private chain where coins cost nothing. */
+/**
+ * Pays into the client's account, and into the broker's own, on a private chain where coins cost nothing; not when the client
+ * has half of what it begins with, or more. Returns what the client's account holds then, in satoshi.
+ */
 export async function fundAccounts(
   { address }: BrokerAccess,
   dirs: { readonly broker: string; readonly client: string },
   funds: Funds,
-): Promise<void> {
+): Promise<bigint> {
   const accounts = [accountOf(dirs.client), accountKeyIn(dirs.broker, new SystemEntropy(), brokerKeyFile)];
-  await withBroker(address, async broker => {
-    const begun = await Promise.all(accounts.map(async account => (await broker.balance(account)).msat));
+  return withBroker(address, async broker => {
+    const balances = async () =>
+      Promise.all(accounts.map(async account => (await broker.balance(account)).msat));
+    const begun = await balances();
+    if (begun[0] * 2n >= accountSat * 1_000n) return begun[0] / 1_000n;
     for (const account of accounts) await funds.faucet(await broker.address(account), accountSat);
     await funds.mine(1);
-    const deadline = performance.now() + fundedMsMax;
-    for (const [index, account] of accounts.entries())
-      while ((await broker.balance(account)).msat < begun[index] + accountSat * 1_000n) {
-        if (performance.now() > deadline)
-          throw new OperatorError(
-            'ACCOUNT_BLIND',
-            `the broker does not see the ${accountSat} sat paid to it`,
-            4,
-          );
-        await pause(100);
-      }
+    for (const deadline = performance.now() + fundedMsMax; ; await pause(100)) {
+      const now = await balances();
+      if (now.every((msat, at) => msat >= begun[at] + accountSat * 1_000n)) return now[0] / 1_000n;
+      if (performance.now() > deadline)
+        throw new OperatorError(
+          'ACCOUNT_BLIND',
+          `the broker does not see the ${accountSat} sat paid to it`,
+          4,
+        );
+    }
   });
 }

@@ -11,7 +11,7 @@ import { brokeredScheme } from '../src/schemes/brokered.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { type NetPlan, type PlannedRelay, relaysOf } from './net-file.ts';
-import { accountSat, brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
+import { brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
 import {
   addAuthorities,
   authorityLine,
@@ -284,15 +284,11 @@ export class NetworkStart {
     }
   }
 
-  /** Pays into the accounts of client and broker; returns what it was, in satoshi. */
+  /** Pays into the accounts of client and broker, where it has become little; returns what the client's holds, in satoshi. */
   async fundAccounts(): Promise<bigint> {
-    if (this.#funds !== undefined && this.#broker !== undefined)
-      await fundAccounts(
-        this.#broker,
-        { broker: this.#nodeDir('broker'), client: this.#nodeDir('client') },
-        this.#funds,
-      );
-    return accountSat;
+    if (this.#funds === undefined || this.#broker === undefined) return 0n;
+    const dirs = { broker: this.#nodeDir('broker'), client: this.#nodeDir('client') };
+    return fundAccounts(this.#broker, dirs, this.#funds);
   }
 
   /** Pays coins to a wallet that has less than half of what a network's client starts with; waits until it sees them. */

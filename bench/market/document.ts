@@ -1,46 +1,41 @@
 import { growthOf } from '../growth.ts';
 import type { Results } from '../results-file.ts';
 import { significant } from '../trials.ts';
-import { brokered, claims, Figures, found, yes } from './claims.ts';
+import { claims, found } from './claims.ts';
+import { brokered, Figures, share, yes } from './figures.ts';
 
-const transferable: Readonly<Record<string, string>> = {
-  payword: 'no',
-  'p2p-netpay': 'chain moves between vendors',
-  ppay: 'coin moves on',
-  whopay: 'coin moves on',
-  cpay: 'coin moves on',
-};
+/** What `bench pay` measured of payment systems. */
+export interface SchemeResults {
+  readonly schemes: Results;
+  /** Over real relays. */
+  readonly windows: Results | undefined;
+}
 
-/** The measured Table 1: a function of one file of results, so that the same file makes the same text. */
-export function schemesDocument(results: Results, pictures: string): string {
-  const subjects = [...new Set(results.series.map(({ factors }) => String(factors.scheme)))];
-  const figures = subjects.map(subject => new Figures(results, subject));
+/** The measured Table 1: a function of files of results, so that the same files make the same text. */
+export function schemesDocument({ schemes, windows }: SchemeResults, pictures: string): string {
+  const subjects = [...new Set(schemes.series.map(({ factors }) => String(factors.scheme)))];
+  const series = [...schemes.series, ...(windows?.series ?? [])];
+  const figures = subjects.map(subject => new Figures(series, subject));
   return [
     '# Payment systems compared',
     '<!-- Written by `naulon bench report`; what is changed here by hand is lost. -->',
-    'The paper on P2P-NetPay compares payment systems for peers in words (its Table 1). Here the same systems are measured: the sides',
-    'that relays and clients run, a broker whose e-coins are backed, in virtual time. `./naulon bench pay` does it again. Each figure is',
-    `for one payment worth 1,024 cells, what is bought and handed in included; commit ${results.environment.commit}.`,
+    'The paper on P2P-NetPay compares payment systems for peers in words (its Table 1): security, anonymity, transferability,',
+    'scalability, performance. Here the same systems are measured, beside PayWord, which the paper starts from, and our own Bitcoin',
+    'channels, which it does not know. `./naulon bench pay` does it all again.',
     '',
-    ...(results.settings?.quick === true
-      ? [
-          '**A quick run, of few payments between few peers: it shows that it works and measures little.**',
-          '',
-        ]
-      : []),
+    ...runText(schemes, windows),
+    '',
     `![Payment systems compared](${pictures}/schemes.png)`,
     '',
     '## Table 1, measured',
-    ...transposed(figures),
+    ...costsText(schemes, figures),
     '',
-    '## Growth of the load of the broker',
-    ...growthText(figures),
+    ...windowsText(windows, figures, pictures),
+    '## The load as peers grow, and as they are away',
+    ...growthText(schemes, figures),
     '',
     '## What each party learned',
-    'By the bytes that it received, searched for accounts and for bytes that tie two circuits together. Whoever asks another party',
-    'directly shows it its network address besides.',
-    '',
-    ...learnedText(results, figures),
+    ...learnedText(schemes, figures),
     '',
     '## Beside the words of the paper',
     ...claimsText(figures),
@@ -49,71 +44,186 @@ export function schemesDocument(results: Results, pictures: string): string {
     .concat('\n');
 }
 
-function transposed(figures: readonly Figures[]): string[] {
+function runText(schemes: Results, windows: Results | undefined): string[] {
+  const all = [schemes, ...(windows === undefined ? [] : [windows])];
+  const quick = all.filter(({ settings }) => settings.quick === true);
+  const { cores, cpu, node } = schemes.environment;
+  const commits = [...new Set(all.map(({ environment }) => environment.commit))];
+  return [
+    quick.length === 0
+      ? `A full run: commit ${commits.join(', ')}, ${cores} cores of ${cpu}, Node ${node}.`
+      : '**A quick run, of few payments between few peers: it shows that it works and measures little.**',
+    'What payments cost, who learns what and how the load grows is measured between the sides that relays and clients run, with a',
+    'broker whose e-coins are backed, in virtual time, on a simulated chain and without circuits; throughput over real relays.',
+  ];
+}
+
+function costsText({ settings }: Results, figures: readonly Figures[]): string[] {
   const row = (name: string, show: (of: Figures) => string) => [name, ...figures.map(show)];
   const sides = (measure: string) => (of: Figures) =>
     ['payer', 'payee', 'broker'].map(side => of.shown(`${measure}, ${side}`)).join(' / ');
-  return table(
-    ['', ...figures.map(({ subject }) => subject)],
-    [
-      row('messages on the circuit', of => of.shown('payment messages')),
-      row('bytes on the circuit', of => of.shown('payment bytes')),
-      row('cells on the circuit', of => of.shown('payment cells')),
-      row('signatures: payer / payee / broker', sides('signatures')),
-      row('verifications: payer / payee / broker', sides('verifications')),
-      row('hashes: payer / payee / broker', sides('hashes')),
-      row('CPU, us: payer / payee / broker', sides('CPU')),
-      row('a double spend', found),
-      row('… after', of =>
-        of.get('double spend caught after') === undefined ? '' : `${of.shown('double spend caught after')} s`,
-      ),
-      row('… proved', of => (yes(of.get('double spend proved')) ? 'yes' : 'no')),
-      row('transferable', of => transferable[of.subject.split(',')[0]] ?? ''),
-    ],
-  );
+  const told = (measure: string) => (of: Figures) => (yes(of.get(measure)) ? 'yes' : 'no');
+  const perChannel = (measure: string) => (of: Figures) => {
+    const each = of.get(measure) ?? 0;
+    return each === 0 ? '–' : significant(each);
+  };
+  const asked = (of: Figures) => `${of.shown(brokered)} / ${of.shown('requests to peers')}`;
+  return [
+    'For one payment worth 1,024 cells (0.5 MiB through one relay), as a client pays the three relays of its circuits, with what is bought,',
+    `set up and handed in spread over all: ${settings.paymentsEach} payments at each hop of each of ${settings.circuits} circuits. A Bitcoin channel lasts as long as its`,
+    'circuit, so its two transactions are spread over as many payments.',
+    '',
+    ...table(
+      ['', ...figures.map(({ subject }) => subject)],
+      [
+        row('messages on the circuit', of => of.shown('payment messages')),
+        row('bytes on the circuit', of => of.shown('payment bytes')),
+        row('cells on the circuit', of => of.shown('payment cells')),
+        row('signatures: payer / payee / broker', sides('signatures')),
+        row('verifications: payer / payee / broker', sides('verifications')),
+        row('hashes: payer / payee / broker', sides('hashes')),
+        row('CPU, us: payer / payee / broker', sides('CPU')),
+        row('requests: to the broker / to peers', asked),
+        row('bytes to and from the broker', of => of.shown('bytes at the broker')),
+        row('chain: transactions', perChannel('transactions on the chain')),
+        row('chain: vB', perChannel('bytes on the chain')),
+        row('chain: fees, sat', perChannel('fees on the chain')),
+        row('a double spend', found),
+        row('… found after', of =>
+          of.get('double spend caught after') === undefined
+            ? '–'
+            : `${of.shown('double spend caught after')} s`,
+        ),
+        row('… proved', told('double spend proved')),
+        row('earned money is spent again', told('earned money is spent again')),
+        row(
+          'another payee is paid without a request of the payer to the broker',
+          told('another payee is paid without the broker'),
+        ),
+      ],
+    ),
+    '',
+    'Hashes are counted where SHA-256 is called; ids of Bitcoin transactions, made inside a library, are not. A double spend is that of a',
+    'payer who lives twice: the second life remembers all up to a moment and nothing after it, and pays another payee. Over channels',
+    'both lives make a contract of the same coin before a block has either.',
+  ];
 }
 
-function growthText(figures: readonly Figures[]): string[] {
-  const sizes = figures[0]?.over(brokered, 'peers').map(([size]) => size) ?? [];
-  const away = figures[0]?.over(brokered, 'away').map(([share]) => share) ?? [];
-  const rows = figures.map(of => {
-    const grown = of.over(brokered, 'peers');
-    const growth = growthOf(
-      grown.filter(([, count]) => count > 0).map(([size, count]) => ({ size, values: [count] })),
-    );
-    return [
-      of.subject,
-      ...grown.map(([, count]) => significant(count)),
-      growth === undefined ? '' : `peers^${growth.exponent.value.toFixed(2)}`,
-      ...of.over(brokered, 'away').map(([, count]) => significant(count)),
-      of
-        .over('requests to the busiest peer', 'peers')
-        .map(([, count]) => significant(count))
-        .join(' / '),
-    ];
-  });
+function windowsText(windows: Results | undefined, figures: readonly Figures[], pictures: string): string[] {
+  if (windows === undefined) return [];
+  const tried = [1_024, 8_192, 'default'];
+  const measured = figures.filter(of => of.get('throughput', { window: 'control' }) !== undefined);
+  const cell = (of: Figures, window: number | string): string => {
+    const factors = { window };
+    const part = share(of, window);
+    const done = of.get('transferred', factors) ?? 0;
+    const cut = done < 100 ? `, cut at ${significant(done)} % of it` : '';
+    return part === undefined
+      ? ''
+      : `${of.shown('throughput', factors)} MB/s (${Math.round(100 * part)} %), ${of.shown('payments', factors)} payments${cut}`;
+  };
+  const { size, repeat, secondsMax } = windows.settings;
   return [
-    'Requests to the broker for each payment; peers pay each other at random, by what they were paid where the system lets them.',
+    '## Throughput over payment window',
+    `Each: ${Number(size) / 1e6} MB over three hops on real relays, with links over TLS, a broker and a bitcoind, each a process of its own;`,
+    `median of ${repeat}. The share is that of a control in the same network, over relays that cost nothing. A transfer is cut`,
+    `after ${secondsMax} s. All processes share the machine’s cores, so that whatever a payment costs anybody costs throughput.`,
+    '',
+    `![Throughput over payment window, by payment system](${pictures}/schemes-window.png)`,
     '',
     ...table(
       [
         '',
-        ...sizes.map(size => `${size} peers`),
+        'control',
+        ...tried.map(window => `window ${window.toLocaleString('en-US')}`),
+        'CPU of the broker, window 1,024',
+      ],
+      measured.map(of => [
+        of.subject,
+        `${of.shown('throughput', { window: 'control' })} MB/s`,
+        ...tried.map(window => cell(of, window)),
+        `${of.shown('CPU, broker or bitcoind', { window: 1_024 })} s`,
+      ]),
+    ),
+    '',
+  ];
+}
+
+function growthText({ settings }: Results, figures: readonly Figures[]): string[] {
+  const sizes = [settings.sizes].flat().map(Number);
+  const away = [settings.away].flat().map(Number);
+  const rows = figures.map(of => {
+    const third = of.get('transactions on the chain', { peers: sizes[0] })
+      ? 'transactions on the chain'
+      : brokered;
+    const grown = of.over(third, 'peers').filter(([, count]) => count > 0);
+    const growth = growthOf(grown.map(([size, count]) => ({ size, values: [count] })));
+    const made = (share: number): string => {
+      const percent = of.get('payments made', { away: share });
+      if (percent === undefined) return 'not measured';
+      const shown = of.shown(third, { away: share });
+      if (percent === 0) return 'no payment is made';
+      return percent < 99.5 ? `${shown} (${significant(percent)} % made)` : shown;
+    };
+    return [
+      third === brokered ? of.subject : `${of.subject} (transactions)`,
+      ...sizes.map(peers => of.shown(third, { peers }) || 'not measured'),
+      growth === undefined ? '' : `peers^${growth.exponent.value.toFixed(2)}`,
+      ...away.map(made),
+      sizes.map(peers => of.shown('requests to the busiest peer', { peers }) || '–').join(' / '),
+    ];
+  });
+  return [
+    `A day, shortened: peers pay each other at random, ${settings.paymentsPerPeer} times each, by what they were paid where the system lets them, and hand in`,
+    'the rest at its end. Requests to the broker for each payment, purchases, upkeep and what is handed in included; for Bitcoin',
+    `channels transactions instead. Who is away (of ${settings.crowd} peers) does not answer for what it manages, and is back later.`,
+    '',
+    ...table(
+      [
+        '',
+        ...sizes.map(size => `${size.toLocaleString('en-US')} peers`),
         'grows as',
-        ...away.map(share => `${share} % away`),
+        ...away.map(part => `${part} % away`),
         'busiest peer, as peers grow',
       ],
       rows,
     ),
+    ...cutText(settings, figures, sizes),
   ];
+}
+
+/** Loads that took longer than their time. */
+function cutText(
+  settings: Results['settings'],
+  figures: readonly Figures[],
+  sizes: readonly number[],
+): string[] {
+  const cut = figures.flatMap(of =>
+    sizes.flatMap(peers => {
+      const tried = of.get('payments tried', { peers });
+      if (tried === undefined || tried >= Number(settings.paymentsPerPeer)) return [];
+      return [
+        `${of.subject} at ${peers.toLocaleString('en-US')} peers after ${significant(tried)} payments each`,
+      ];
+    }),
+  );
+  return cut.length === 0
+    ? []
+    : ['', `Cut short when ${settings.secondsMax} s were over: ${cut.join('; ')}.`];
 }
 
 function learnedText(results: Results, figures: readonly Figures[]): string[] {
   const lessons = Object.entries(results.measures).filter(([, { unit }]) => unit === '1: learned');
-  return table(
-    ['', ...figures.map(({ subject }) => subject)],
-    lessons.map(([lesson]) => [lesson, ...figures.map(of => (yes(of.get(lesson)) ? 'learned' : '–'))]),
-  );
+  return [
+    'By the bytes that it received, searched for accounts and for bytes that tie two circuits together. Whoever asks another party',
+    'directly shows it its network address besides. Over channels an account is an address that bitcoins were paid in to, and who is',
+    'told of a contract reads its transaction, and those before it, on the chain, as everybody can.',
+    '',
+    ...table(
+      ['', ...figures.map(({ subject }) => subject)],
+      lessons.map(([lesson]) => [lesson, ...figures.map(of => (yes(of.get(lesson)) ? 'learned' : '–'))]),
+    ),
+  ];
 }
 
 function claimsText(figures: readonly Figures[]): string[] {
@@ -125,7 +235,11 @@ function claimsText(figures: readonly Figures[]): string[] {
         return [of.subject, criterion, says, measured, agrees ? 'agrees' : '**disagrees**'];
       }),
   );
-  return table(['system', 'criterion', 'the paper says', 'measured', ''], rows);
+  return [
+    'What it says of each system, in short. It knows no Bitcoin channels, so nothing of theirs is here.',
+    '',
+    ...table(['system', 'criterion', 'the paper says', 'measured', ''], rows),
+  ];
 }
 
 function table(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {

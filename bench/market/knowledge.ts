@@ -20,7 +20,18 @@ export class Knowledge {
 
   /** True when something that `by` got, from anybody or from `from` alone, holds these bytes. */
   holds(by: string, bytes: Uint8Array, from?: string): boolean {
-    return this.#of(by, from).some(each => Buffer.from(each).includes(Buffer.from(bytes)));
+    return this.#of(by, from).some(each => holds(each, bytes));
+  }
+
+  /** The same for one of several. */
+  holdsAny(by: string, keys: readonly Uint8Array[]): boolean {
+    return keys.some(key => this.holds(by, key));
+  }
+
+  /** Whoever got the name of a document that all may read, reads it, and has it from where it has the name from. */
+  read(name: Uint8Array, document: Uint8Array): void {
+    for (const { by, from, bytes } of [...this.#received])
+      if (holds(bytes, name)) this.add({ by, from, bytes: document });
   }
 
   /**
@@ -49,6 +60,11 @@ export class Knowledge {
       .filter(each => each.by === by && (from === undefined || each.from === from))
       .map(each => each.bytes);
   }
+}
+
+/** True when `part` is somewhere in `bytes`. */
+export function holds(bytes: Uint8Array, part: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(Buffer.from(part));
 }
 
 /** What `by` got from `from`. */

@@ -1,5 +1,5 @@
 import { paymentMsat } from './costs.ts';
-import { Knowledge } from './knowledge.ts';
+import { holds, Knowledge } from './knowledge.ts';
 import { brokerName, Market } from './market.ts';
 import type { Peer } from './peer.ts';
 import type { SchemeSubject } from './subjects.ts';
@@ -12,7 +12,7 @@ export const lessons = [
   'payee: account of the payer',
   'payee: the same payer on two circuits',
   'two payees together: the same payer',
-  'broker: who paid whom',
+  'broker or chain: who paid whom',
   'coin owner or assistant: account of the payer',
   'coin owner or assistant: account of the payee',
   'payee: account of an earlier holder',
@@ -39,7 +39,8 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
         got.add({ by: payee.name, from: `${payer.name} ${circuit}`, bytes });
       for (const bytes of bargain.wire.targets) got.add({ by: payer.name, from: payee.name, bytes });
     }
-    payer.part();
+    for (const bytes of payer.part().payments)
+      got.add({ by: payee.name, from: `${payer.name} ${circuit}`, bytes });
   };
   market.parties.tap = ({ from, to, request, reply }) => {
     got.add({ by: to, from, bytes: request });
@@ -62,12 +63,13 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
   market.settle();
   for (const payee of [first, second, third, fourth]) payee.deposit();
   market.runFor(60_000);
+  readChain(market, got);
   const side = (by: Peer, from: Peer, circuit: string) => ({ by: by.name, from: `${from.name} ${circuit}` });
   const managers = [alice, bob, ...others];
   const knows = (whom: Peer): boolean =>
-    managers.some(({ name }) => got.holds(asked(name), whom.account.publicKey));
+    managers.some(({ name }) => got.holdsAny(asked(name), whom.ownerKeys));
   return {
-    'payee: account of the payer': got.holds(first.name, alice.account.publicKey),
+    'payee: account of the payer': got.holdsAny(first.name, alice.ownerKeys),
     'payee: the same payer on two circuits': got.links(side(first, alice, 'one'), side(first, alice, 'two'), [
       side(first, bob, 'one'),
       side(first, bob, 'two'),
@@ -76,7 +78,7 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
       side(first, bob, 'one'),
       side(second, bob, 'one'),
     ]),
-    'broker: who paid whom': got.links(
+    'broker or chain: who paid whom': got.links(
       { by: brokerName, from: alice.name },
       { by: brokerName, from: first.name },
       [
@@ -87,6 +89,18 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
     'coin owner or assistant: account of the payer': knows(first),
     'coin owner or assistant: account of the payee': knows(third),
     'payee: account of an earlier holder':
-      got.holds(third.name, alice.account.publicKey) || got.holds(third.name, bob.account.publicKey),
+      got.holdsAny(third.name, alice.ownerKeys) || got.holdsAny(third.name, bob.ownerKeys),
   };
+}
+
+/**
+ * Everybody reads the chain: the transactions that a payment names and, back from there, those whose outputs they spend; as
+ * the chain itself, those that hold an owner's key.
+ */
+function readChain(market: Market, got: Knowledge): void {
+  for (const { txid, bytes } of [...market.onChainSince(0).transactions].reverse()) {
+    got.read(txid, bytes);
+    for (const { name, ownerKeys } of market.peers)
+      if (ownerKeys.some(key => holds(bytes, key))) got.add({ by: brokerName, from: name, bytes });
+  }
 }

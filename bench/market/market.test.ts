@@ -4,20 +4,24 @@ import { SigningKey, verifyDigest } from '../../src/crypto/ecdsa.ts';
 import { sha256 } from '../../src/crypto/sha.ts';
 import { brokeredSchemes } from '../../src/schemes/brokered.ts';
 import { World } from '../../src/sim/world.ts';
+import { coloursOf } from './colours.ts';
 import { costsOf } from './costs.ts';
-import { schemesDocument } from './document.ts';
+import { type SchemeResults, schemesDocument } from './document.ts';
 import { doubleSpendOf } from './double-spend.ts';
+import { handedOn } from './hands.ts';
 import { Knowledge } from './knowledge.ts';
 import { learnedIn } from './learned.ts';
 import { loadOf } from './load.ts';
 import { Meter } from './meter.ts';
-import { schemeSubjects } from './subjects.ts';
+import { channelSubject, schemeSubjects } from './subjects.ts';
 
 const subjects = schemeSubjects();
 const ppay = subjects.find(({ name }) => name.startsWith('ppay')) ?? subjects[0];
 
-test('every payment system with a broker is compared', () => {
-  expect(new Set(subjects.map(({ scheme }) => scheme))).toEqual(new Set(brokeredSchemes));
+test('every payment system is compared, each in its own colour', () => {
+  expect(new Set(subjects.map(({ scheme }) => scheme))).toEqual(new Set([undefined, ...brokeredSchemes]));
+  const colours = coloursOf(subjects.map(({ name }) => name));
+  expect(new Set(colours).size).toBe(subjects.length);
 });
 
 test('what is done in the turn of a party is counted as its own, and nothing else is', () => {
@@ -56,6 +60,32 @@ test('a payer that lives twice and pays by coins is found out, and it is proved'
   expect(doubleSpendOf(ppay, 0)).toMatchObject({ caught: 'when handed in', proved: true });
 });
 
+test('a payer that lives twice and makes two contracts of one coin pays one of them', () => {
+  expect(doubleSpendOf(channelSubject, 0)).toMatchObject({ caught: 'nobody lost', lostMsat: 0n });
+});
+
+test('channels are counted on the chain, and read there by whom they are told of', () => {
+  const costs = costsOf(channelSubject, { circuits: 1, paymentsEach: 5 }, 0);
+  // A contract and a settlement at each hop.
+  expect(costs).toMatchObject({ 'transactions on the chain': 2 / 5, 'requests to the broker': 0 });
+  expect(costs['fees on the chain']).toBeGreaterThan(0);
+  expect(learnedIn(channelSubject)).toMatchObject({
+    'payee: account of the payer': true,
+    'broker or chain: who paid whom': false,
+  });
+});
+
+test('coins of ppay go from hand to hand without the broker, and those with layers grow', () => {
+  const [flat, layered] = subjects.filter(({ name }) => name.startsWith('ppay')).map(handedOn);
+  for (const found of [flat, layered])
+    expect(found).toMatchObject({
+      'earned money is spent again': 1,
+      'requests to the broker when spent again': 0,
+    });
+  expect(flat['payment bytes, ninth hand']).toBe(flat['payment bytes, first hand']);
+  expect(layered['payment bytes, ninth hand']).toBeGreaterThan(2 * layered['payment bytes, first hand']);
+});
+
 test('what is measured fills the table, beside the words of the paper', () => {
   const factors = { scheme: ppay.name };
   const found = (values: Readonly<Record<string, number>>, more = {}) =>
@@ -64,10 +94,10 @@ test('what is measured fills the table, beside the words of the paper', () => {
       factors: { ...factors, ...more },
       values: [value],
     }));
-  const costs = costsOf(ppay, 9, 0);
+  const costs = costsOf(ppay, { circuits: 1, paymentsEach: 3 }, 0);
   expect(costs).toMatchObject({ 'payment messages': 2, 'signatures, payee': expect.any(Number) });
-  const [few, more] = [5, 10].map(peers => loadOf(ppay, { peers, awayPercent: 0, repeat: 0 }));
-  expect(few['payments made']).toBe(100);
+  const [few, more] = [5, 10].map(peers => loadOf(ppay, { peers, awayPercent: 0, secondsMax: 60 }));
+  expect(few).toMatchObject({ 'payments made': 100, 'payments tried': 4 });
   const lessons = Object.entries(learnedIn(ppay)).map(([lesson, known]) => [lesson, Number(known)] as const);
   const series = [
     ...found(costs),
@@ -77,11 +107,30 @@ test('what is measured fills the table, beside the words of the paper', () => {
     ...found(Object.fromEntries(lessons)),
   ];
   const measures = Object.fromEntries(lessons.map(([lesson]) => [lesson, { unit: '1: learned' }]));
-  const text = schemesDocument(
-    { series, measures, environment: { commit: 'abc' } } as unknown as Parameters<typeof schemesDocument>[0],
-    'pictures',
-  );
-  expect(text).toContain(`| payee: account of the payer | learned |`);
-  expect(text).toContain(`| messages on the circuit | 2 |`);
+  const environment = { commit: 'abc' };
+  const throughput = (window: number | string, values: number[]) => ({
+    measure: 'throughput',
+    factors: { ...factors, window },
+    values,
+  });
+  const transferred = { ...throughput(1_024, [60]), measure: 'transferred' };
+  const windows = {
+    settings: { size: 5e6 },
+    series: [throughput('control', [40]), throughput(1_024, [30]), transferred],
+    environment,
+  };
+  const schemes = {
+    series,
+    measures,
+    settings: { sizes: [5, 10], away: [0], paymentsPerPeer: 4 },
+    environment,
+  };
+  const text = schemesDocument({ schemes, windows } as unknown as SchemeResults, 'pictures');
+  for (const line of [
+    '| payee: account of the payer | learned |',
+    '| messages on the circuit | 2 |',
+    `| ${ppay.name} | 40 MB/s | 30 MB/s (75 %),  payments, cut at 60 % of it |`,
+  ])
+    expect(text).toContain(line);
   expect(text).toMatch(/ppay, reassigned \| Scalability .* (agrees|\*\*disagrees\*\*) \|/);
 });

@@ -1,28 +1,30 @@
 import { assert } from '../../src/base/assert.ts';
-import { fromUtf8 } from '../../src/base/bytes.ts';
-import { scriptOfAddress } from '../../src/bitcoin/wallet.ts';
 import { BrokerCore, filedProofs } from '../../src/broker/broker-core.ts';
-import { addressReply, plainBody, tillOperation, tillScheme } from '../../src/broker/money-messages.ts';
 import { SigningKey } from '../../src/crypto/ecdsa.ts';
-import { makeAccountRequest } from '../../src/payment/account-request.ts';
 import type { BrokeredScheme } from '../../src/payment/brokered.ts';
-import type { Endpoint } from '../../src/ports.ts';
 import { SimChain } from '../../src/sim/sim-chain.ts';
 import { type PartyTrouble, SimParties } from '../../src/sim/sim-parties.ts';
 import { SimProcess } from '../../src/sim/sim-process.ts';
 import { World } from '../../src/sim/world.ts';
 import { Peer, type Surroundings } from './peer.ts';
+import { accountAddress } from './purse.ts';
 
 export const brokerName = 'broker';
 
 export interface MarketOptions {
-  readonly scheme: BrokeredScheme;
+  /** Absent: Bitcoin channels. */
+  readonly scheme?: BrokeredScheme;
   readonly variant?: string;
   readonly seed: string;
 }
 
-/** The longest that somebody waits for what others do, in virtual time. */
+/** The longest that somebody waits for what others do, in virtual time; and for blocks. */
 const patienceMs = 60_000;
+const blockPatienceMs = 300_000;
+/** A block comes so often where payments wait for blocks. */
+const blockMs = 10_000;
+/** What a wallet has to pay from, each at an address of its own. */
+const walletCoins = 12n;
 /** The broker's own account, out of which it grants credit. */
 const houseSat = 10_000_000n;
 /** Peers begin to assist with the epoch after the one in which they offered to: three of a minute, to be sure. */
@@ -35,59 +37,78 @@ const paidPerBlock = 100;
  * is on a simulated chain, and no circuits in between. What takes money or proves a breach is real; only time and wires are not.
  */
 export class Market implements Surroundings {
-  readonly scheme: BrokeredScheme;
-  readonly variant: string | undefined;
   readonly world: World;
   readonly chain = new SimChain();
   readonly parties = new SimParties();
-  readonly broker: { readonly at: Endpoint; readonly key: SigningKey; readonly core: BrokerCore };
-  readonly #brokerProcess: SimProcess;
+  readonly brokered: Surroundings['brokered'];
+  readonly #brokerProcess: SimProcess | undefined;
   readonly #peers = new Map<string, Peer>();
   readonly #troubles = new Map<string, PartyTrouble>();
+  /** Nothing is mined meanwhile. */
+  blocksHeld = false;
 
   constructor({ scheme, variant, seed }: MarketOptions) {
-    this.scheme = scheme;
-    this.variant = variant;
     this.world = new World({ seed });
-    const at = { host: '10.255.255.1', port: 80 };
-    const key = new SigningKey(new Uint8Array(32).fill(11));
-    const walletSeed = new Uint8Array(32).fill(12);
-    const process = SimProcess.start(this.world, brokerName, this.chain, this.parties, at);
-    const core = process.turn(
-      () =>
-        new BrokerCore(
-          { key, walletSeed, minConfirmations: 1 },
-          { ...process.host, parties: process.parties },
-          [scheme],
-        ),
-    );
-    process.attach({
-      onAnswer: answer => core.onAnswer(answer),
-      onChain: event => core.onChain(event),
-      onRequest: (request, id, bytes) => core.onRequest(request, id, bytes),
-    });
-    process.turn(() => core.start());
-    this.#brokerProcess = process;
-    this.broker = { at, key, core };
+    if (scheme === undefined) {
+      this.#mineOnAndOn();
+    } else {
+      const at = { host: '10.255.255.1', port: 80 };
+      const key = new SigningKey(new Uint8Array(32).fill(11));
+      this.brokered = { scheme, variant, at, key };
+      this.#brokerProcess = this.#startBroker(this.brokered);
+    }
     this.parties.trouble = ({ host }) => this.#troubles.get(host);
     this.runFor(100);
   }
 
-  /** Peers of these names, each with an account of so much. */
+  #startBroker({ scheme, at, key }: NonNullable<Surroundings['brokered']>): SimProcess {
+    const walletSeed = new Uint8Array(32).fill(12);
+    const process = SimProcess.start(this.world, brokerName, this.chain, this.parties, at);
+    const { host, parties } = process;
+    const settings = { key, walletSeed, minConfirmations: 1 };
+    const core = process.turn(() => new BrokerCore(settings, { ...host, parties }, [scheme]));
+    process.attach(core);
+    process.turn(() => core.start());
+    return process;
+  }
+
+  #mineOnAndOn(): void {
+    this.world.after(blockMs * 1_000, () => {
+      if (!this.blocksHeld) this.chain.mine();
+      this.#mineOnAndOn();
+    });
+  }
+
+  /** Peers of these names, each with so much money. */
   open(names: readonly string[], sat: bigint): Peer[] {
     const opened = names.map(name => {
       const peer = new Peer(this, name, this.#peers.size + 1);
       this.#peers.set(name, peer);
       return peer;
     });
-    if (this.#peers.size === opened.length) this.#fund(opened[0], this.broker.key, houseSat);
-    for (const [at, peer] of opened.entries()) {
-      if (sat > 0n) this.#fund(peer, peer.account, sat);
+    const { brokered } = this;
+    if (brokered === undefined) {
+      for (let coin = 0n; sat > 0n && coin < walletCoins; coin++) this.#pay(opened, sat / walletCoins);
+      return opened;
+    }
+    if (this.#peers.size === opened.length) {
+      const [peer] = opened;
+      const house = accountAddress(brokered.key, brokered.at, (...asked) => peer.ask(...asked));
+      this.chain.issue(house, houseSat);
+    }
+    this.#pay(sat > 0n ? opened : [], sat);
+    this.runFor(settlingInMs);
+    return opened;
+  }
+
+  /** New bitcoins for each of them, in blocks of their own. */
+  #pay(peers: readonly Peer[], sat: bigint): void {
+    for (const [at, peer] of peers.entries()) {
+      this.chain.issue(peer.address(), sat);
       if (at % paidPerBlock === 0) this.chain.mine();
     }
     this.chain.mine();
-    this.runFor(settlingInMs);
-    return opened;
+    this.runFor(blockMs);
   }
 
   /** Another life of a peer, with its keys and all its records as they are now: both go on. */
@@ -115,7 +136,15 @@ export class Market implements Surroundings {
 
   /** Proofs of breaches that the broker has on file. */
   get proofs(): number {
-    return this.#brokerProcess.turn(() => filedProofs(this.#brokerProcess.store).length);
+    const process = this.#brokerProcess;
+    return process === undefined ? 0 : process.turn(() => filedProofs(process.store).length);
+  }
+
+  /** Transactions in blocks above `height`, those that make new bitcoins left out. */
+  onChainSince(height: number) {
+    const blocks = this.chain.blocksFrom(height + 1);
+    const transactions = blocks.flatMap(block => block.transactions.slice(1));
+    return { transactions, feesSat: Number(blocks.reduce((sum, { feesSat }) => sum + feesSat, 0n)) };
   }
 
   get nowMs(): number {
@@ -129,16 +158,6 @@ export class Market implements Surroundings {
   /** Lets time pass until `done`, as long as anybody would wait; without it, for a second. */
   settle(done?: () => boolean): void {
     if (done === undefined) this.runFor(1_000);
-    else this.world.runUntil(done, { virtualMs: patienceMs });
-  }
-
-  /** Bitcoins are paid into an account, whose address `peer` asks for. */
-  #fund(peer: Peer, account: SigningKey, sat: bigint): void {
-    const body = plainBody.encode({ operation: tillOperation.address });
-    const reply = peer.ask(this.broker.at, tillScheme, entropy => makeAccountRequest(account, entropy, body));
-    const address = fromUtf8(addressReply.decode(reply)?.address ?? new Uint8Array(0));
-    const script = scriptOfAddress(address);
-    assert(script !== undefined, 'the broker gives an address to an account');
-    this.chain.issue(script, sat);
+    else this.world.runUntil(done, { virtualMs: this.brokered ? patienceMs : blockPatienceMs });
   }
 }

@@ -7,7 +7,7 @@ const bytes = a('B a payment');
 const operations = a('a payment');
 const cpu = a('us a payment');
 
-/** What `bench schemes` measures, by name. */
+/** What the stage `schemes` measures, by name. */
 export const schemeMeasures: Readonly<Record<string, Measure>> = {
   'payment messages': messages,
   'payment bytes': bytes,
@@ -28,7 +28,16 @@ export const schemeMeasures: Readonly<Record<string, Measure>> = {
   'bytes at the broker': bytes,
   'requests to peers': messages,
   'requests to the busiest peer': messages,
+  'transactions on the chain': messages,
+  'bytes on the chain': a('vB a payment'),
+  'fees on the chain': a('sat a payment'),
   'payments made': { unit: '%', better: 'more' },
+  'payments tried': { unit: 'a peer' },
+  'earned money is spent again': { unit: '1: yes' },
+  'another payee is paid without the broker': { unit: '1: yes' },
+  'requests to the broker when spent again': messages,
+  'payment bytes, first hand': bytes,
+  'payment bytes, ninth hand': bytes,
   'caught at once': { unit: '1: yes' },
   'caught when handed in': { unit: '1: yes' },
   'double spend caught after': a('s'),

@@ -1,21 +1,10 @@
 import { assert } from '../../src/base/assert.ts';
-import { balanceReply, plainBody, tillOperation, tillScheme } from '../../src/broker/money-messages.ts';
 import { SigningKey } from '../../src/crypto/ecdsa.ts';
 import { Ed25519Key } from '../../src/crypto/ed25519.ts';
-import { makeAccountRequest } from '../../src/payment/account-request.ts';
 import type { BrokeredScheme } from '../../src/payment/brokered.ts';
 import { CommitQueue } from '../../src/payment/commit-queue.ts';
 import { PartyDesk, partiesOf } from '../../src/payment/party-desk.ts';
-import type {
-  Outcome,
-  Paid,
-  Payee,
-  Payer,
-  PaymentScheme,
-  Redeemed,
-  SessionId,
-  Value,
-} from '../../src/payment/scheme.ts';
+import type { Outcome, Paid, Payee, Payer, Redeemed, SessionId, Value } from '../../src/payment/scheme.ts';
 import type {
   Answer,
   AnswerHandler,
@@ -31,6 +20,13 @@ import type { SimChain } from '../../src/sim/sim-chain.ts';
 import type { SimParties } from '../../src/sim/sim-parties.ts';
 import { SimProcess } from '../../src/sim/sim-process.ts';
 import type { World } from '../../src/sim/world.ts';
+import { accountPurse, channelPurse, type Purse } from './purse.ts';
+
+interface Session {
+  readonly id: SessionId;
+  /** What the payee said last of how to pay. */
+  target: Uint8Array;
+}
 
 /** What became of one payment. */
 export type Bargain =
@@ -39,18 +35,24 @@ export type Bargain =
 
 /** What passed between payer and payee over the circuit: the payments' bytes, and those of the targets in the answers. */
 export interface Wire {
-  readonly payments: readonly Uint8Array[];
-  readonly targets: readonly Uint8Array[];
+  readonly payments: Uint8Array[];
+  readonly targets: Uint8Array[];
 }
 
 /** What surrounds a peer. */
 export interface Surroundings {
-  readonly scheme: BrokeredScheme;
-  readonly variant: string | undefined;
   readonly world: World;
   readonly chain: SimChain;
   readonly parties: SimParties;
-  readonly broker: { readonly at: Endpoint; readonly key: SigningKey };
+  /** Absent: peers pay each other over Bitcoin channels, and there is no broker. */
+  readonly brokered:
+    | {
+        readonly scheme: BrokeredScheme;
+        readonly variant: string | undefined;
+        readonly at: Endpoint;
+        readonly key: SigningKey;
+      }
+    | undefined;
   peer(name: string): Peer;
   /** Lets time pass until `done`, as long as anybody would wait; without it, for a second. */
   settle(done?: () => boolean): void;
@@ -59,7 +61,7 @@ export interface Surroundings {
 /** Set-up steps that a payment may take before it has value. */
 const stepsMax = 12;
 /** What a circuit is announced with: so many payments like the first. */
-const paymentsPerCircuit = 64n;
+export const paymentsPerCircuit = 64;
 
 /** A node in its present life: it pays, is paid, and is asked by others. */
 export class Peer implements AnswerHandler, RequestHandler {
@@ -74,11 +76,13 @@ export class Peer implements AnswerHandler, RequestHandler {
   readonly #payee: Payee;
   readonly #commits: CommitQueue;
   readonly #desk: PartyDesk;
-  readonly #node: PaymentScheme;
+  readonly #purse: Purse;
   readonly #paid = new Map<SessionId, Paid>();
   readonly #redeemed = new Map<SessionId, Redeemed>();
   /** By the name of who is paid. */
-  readonly #sessions = new Map<string, { readonly id: SessionId; target: Uint8Array }>();
+  readonly #sessions = new Map<string, Session>();
+  /** Circuits that have ended, and whose payees do not know it. */
+  readonly #left: { readonly name: string; readonly id: SessionId }[] = [];
   readonly #asked = new Map<AskId, Uint8Array | undefined>();
   #lastSession = 0;
 
@@ -103,13 +107,8 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.#market = market;
     this.process = SimProcess.start(market.world, name, market.chain, market.parties, this.at);
     this.#remember(records);
-    const { scheme, variant, broker } = market;
-    const node = scheme.node({
-      broker: { endpoint: broker.at, key: broker.key.publicKey },
-      account: this.account,
-      self: this.at,
-      variant,
-    });
+    this.#purse = this.#makePurse();
+    const { node } = this.#purse;
     const signer = {
       ed25519: this.identity.publicKey,
       sign: (message: Uint8Array) => this.identity.sign(message),
@@ -122,7 +121,26 @@ export class Peer implements AnswerHandler, RequestHandler {
       new PartyDesk(partiesOf([node], host), parties, this.#commits),
     ]);
     this.process.attach(this);
-    this.#node = node;
+  }
+
+  #makePurse(): Purse {
+    const turn = <T>(run: () => T): T => this.process.turn(run);
+    const { brokered } = this.#market;
+    if (brokered === undefined) return channelPurse(turn);
+    const { scheme, variant, at, key } = brokered;
+    const broker = { endpoint: at, key: key.publicKey };
+    return accountPurse(scheme, { broker, account: this.account, self: this.at, variant }, turn, (...asked) =>
+      this.ask(...asked),
+    );
+  }
+
+  get ownerKeys(): readonly Uint8Array[] {
+    return this.#purse.ownerKeys;
+  }
+
+  /** Bitcoins that are paid to it are this peer's. */
+  address(): Uint8Array {
+    return this.#purse.address();
   }
 
   onAnswer(answer: Answer): void {
@@ -145,7 +163,7 @@ export class Peer implements AnswerHandler, RequestHandler {
   /** Pays `value` or somewhat more, set-up steps and all. */
   pay(to: Peer, value: Value): Bargain {
     const session = this.#sessionWith(to, value);
-    const wire = { payments: [] as Uint8Array[], targets: [] as Uint8Array[] };
+    const wire: Wire = { payments: [], targets: [] };
     for (let step = 0; step < stepsMax; step++) {
       const paid = this.#outcome(this.#paid, session.id, () =>
         this.#payer.pay(session.id, session.target, value),
@@ -153,14 +171,12 @@ export class Peer implements AnswerHandler, RequestHandler {
       if (paid === undefined) return { kind: 'refused', by: 'payer', code: 'waiting' };
       if (paid.kind === 'refused') return { kind: 'refused', by: 'payer', code: paid.fault.code };
       if (paid.kind !== 'send') continue;
-      this.#persist(paid.persist);
-      wire.payments.push(paid.payment);
-      const redeemed = to.#take(this.name, session.id, paid.payment);
+      const redeemed = this.#send(to, session, paid, wire);
       if (redeemed === undefined) return { kind: 'refused', by: 'payee', code: 'waiting' };
-      if (redeemed.reply !== undefined && redeemed.reply.length > 0) session.target = redeemed.reply;
-      wire.targets.push(redeemed.reply ?? new Uint8Array(0));
       if (redeemed.kind === 'refused') {
         this.process.turn(() => this.#payer.onRefused(session.id, redeemed.fault));
+        // The contract is in no block yet: the payer tries again when it is.
+        if (redeemed.fault.code === 'unconfirmed') continue;
         return { kind: 'refused', by: 'payee', code: redeemed.fault.code };
       }
       if (redeemed.value > 0n) return { kind: 'credited', value: redeemed.value, wire };
@@ -181,30 +197,49 @@ export class Peer implements AnswerHandler, RequestHandler {
     return reply;
   }
 
-  /** Hands in at the broker all that was earned. */
+  /** Hands in all that was earned. */
   deposit(): void {
-    const { desk } = this.#node as { readonly desk?: { deposit?(): void } };
-    this.process.turn(() => desk?.deposit?.());
+    this.#purse.deposit();
   }
 
-  /** What its account at the broker holds. */
+  /** What it could have paid out. */
   balanceMsat(): Value {
-    const body = plainBody.encode({ operation: tillOperation.balance });
-    const reply = this.ask(this.#market.broker.at, tillScheme, entropy =>
-      makeAccountRequest(this.account, entropy, body),
-    );
-    const said = balanceReply.decode(reply);
-    return (said?.heldMsat ?? 0n) - (said?.owedMsat ?? 0n);
+    return this.#purse.balanceMsat();
   }
 
-  /** The circuits to all payees end. */
-  part(): void {
-    for (const [name, { id }] of this.#sessions) {
-      this.process.turn(() => this.#payer.ended(id));
+  /** The circuits to all payees end in order: what is said at their ends. */
+  part(): Wire {
+    const wire = this.leave();
+    for (const { name, id } of this.#left.splice(0)) {
       const payee = this.#market.peer(name);
       payee.process.turn(() => payee.#payee.ended(sessionOf(this.name, id)));
     }
+    return wire;
+  }
+
+  /** The same, and payees, who may hand in what they have when a circuit ends, take note of it later, when this one parts. */
+  leave(): Wire {
+    const wire: Wire = { payments: [], targets: [] };
+    for (const [name, session] of this.#sessions) {
+      const { id } = session;
+      const last = this.process.turn(() => this.#payer.finish(id));
+      if (last?.kind === 'send') this.#send(this.#market.peer(name), session, last, wire);
+      this.process.turn(() => this.#payer.ended(id));
+      this.#left.push({ name, id });
+    }
     this.#sessions.clear();
+    return wire;
+  }
+
+  /** Over the circuit; what the payee makes of it, undefined for nothing. */
+  #send(to: Peer, session: Session, paid: Extract<Paid, { kind: 'send' }>, wire: Wire) {
+    this.#persist(paid.persist);
+    wire.payments.push(paid.payment);
+    const redeemed = to.#take(this.name, session.id, paid.payment);
+    if (redeemed === undefined) return undefined;
+    if (redeemed.reply !== undefined && redeemed.reply.length > 0) session.target = redeemed.reply;
+    wire.targets.push(redeemed.reply ?? new Uint8Array(0));
+    return redeemed;
   }
 
   #take(from: string, session: SessionId, payment: Uint8Array) {
@@ -215,13 +250,13 @@ export class Peer implements AnswerHandler, RequestHandler {
     return redeemed;
   }
 
-  #sessionWith(to: Peer, budget: Value): { readonly id: SessionId; target: Uint8Array } {
+  #sessionWith(to: Peer, budget: Value): Session {
     const known = this.#sessions.get(to.name);
     if (known !== undefined) return known;
     this.#lastSession += 1;
     const id = this.#lastSession;
     this.process.turn(() =>
-      this.#payer.begin(id, { ed25519: to.identity.publicKey }, paymentsPerCircuit * budget),
+      this.#payer.begin(id, { ed25519: to.identity.publicKey }, BigInt(paymentsPerCircuit) * budget),
     );
     const target = to.process.turn(() => to.#payee.target(sessionOf(this.name, id)));
     const session = { id, target };

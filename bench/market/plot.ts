@@ -1,6 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { barPlot } from '../bar-plot.ts';
 import type { Series } from '../trials.ts';
+import { coloursOf } from './colours.ts';
 import { schemeMeasures } from './measures.ts';
 
 /** Bars for each payment system: what a payment costs, and how the broker's part grows with peers, and with peers that are away. */
@@ -15,6 +16,7 @@ export function schemesPlot(series: readonly Series[], crowd: number): TopLevelS
     subtitle: ['simulated peers and a broker; per payment, purchase and handing in included'],
     by: 'scheme',
     columns: 3,
+    coloursOf,
     measures: schemeMeasures,
     series,
     panels: [

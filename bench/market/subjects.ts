@@ -6,11 +6,14 @@ export interface SchemeSubject extends Pick<MarketOptions, 'scheme' | 'variant'>
   readonly name: string;
 }
 
-/** All payment systems with a broker, each in all its variants. */
+export const channelSubject: SchemeSubject = { name: 'bitcoin-channel' };
+
+/** All payment systems, each in all its variants that differ in what parties do: both contracts of a channel are paid alike. */
 export function schemeSubjects(): SchemeSubject[] {
-  return brokeredSchemes.flatMap(scheme =>
+  const brokered = brokeredSchemes.flatMap(scheme =>
     scheme.variants.length === 0
       ? [{ name: scheme.name, scheme }]
       : scheme.variants.map(variant => ({ name: `${scheme.name}, ${variant}`, scheme, variant })),
   );
+  return [channelSubject, ...brokered];
 }
