@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { megabytes } from '../scripts/terminal.ts';
+import { megabytes, type Terminal } from '../scripts/terminal.ts';
 import type { CreateLoad } from './create-load.ts';
 import { roundTrips } from './echo.ts';
 import { residentBytesOf, withCpu } from './process-usage.ts';
@@ -18,8 +18,6 @@ export const torMeasures: Readonly<Record<string, Measure>> = {
   memory: { unit: 'MB', better: 'less' },
 };
 
-/** What the first round, which counts for nothing, streams at most. */
-const warmUpBytes = 10_000_000;
 /** Long enough for what was under way to drain, once nobody takes it any more. */
 const drainMs = 250;
 
@@ -30,17 +28,19 @@ export interface BulkOptions {
   readonly hops: number;
   readonly lab: string;
   readonly bytes: number;
+  /** What the first round, which counts for nothing, streams: relays run for weeks, and compilers take their time. */
+  readonly warmUpBytes: number;
   readonly signal: AbortSignal;
 }
 
-export function bulkTrial({ subject, route, hops, lab, bytes, signal }: BulkOptions): Trial {
+export function bulkTrial({ subject, route, hops, lab, bytes, warmUpBytes, signal }: BulkOptions): Trial {
   const circuits = route.users.length;
   return {
     name: `${subject.name}, ${hops} hop${hops > 1 ? 's' : ''}, ${circuits} circuit${circuits > 1 ? 's' : ''}`,
     factors: { subject: subject.name, hops, circuits },
     unsteady: subject.unsteady,
     async run(repeat, tell) {
-      const each = Math.round((repeat < 0 ? Math.min(bytes, warmUpBytes) : bytes) / circuits);
+      const each = Math.round((repeat < 0 ? warmUpBytes : bytes) / circuits);
       const { result: seconds, cpuSum } = await withCpu(subject.pids, () =>
         transfer(route, lab, each, signal, soFar => tell(megabytes(soFar))),
       );
@@ -109,11 +109,28 @@ export function handshakeTrial(
   };
 }
 
-/** Resident memory of each node as it is now, after all that it has carried. */
+/** Resident memory of each node as it is now. */
 export function memoryOf(subject: Subject): Series[] {
   return Object.entries(subject.pids).map(([node, pid]) => ({
     measure: 'memory',
     factors: { subject: subject.name, node },
     values: [residentBytesOf(pid) / 1e6],
   }));
+}
+
+/** … and after each of so many transfers. */
+export async function memoryOver(
+  subject: Subject,
+  transfers: number,
+  terminal: Terminal,
+  carry: () => Promise<unknown>,
+): Promise<Series[]> {
+  const samples = [memoryOf(subject)];
+  while (samples.length <= transfers) {
+    terminal.redraw(`memory of ${subject.name}, transfer ${samples.length}/${transfers}`);
+    await carry();
+    samples.push(memoryOf(subject));
+  }
+  const [first = []] = samples;
+  return first.map((series, at) => ({ ...series, values: samples.flatMap(each => each[at]?.values ?? []) }));
 }

@@ -3,13 +3,14 @@ import { findTor } from '../scripts/tor-node.ts';
 import { barPlot } from './bar-plot.ts';
 import { CreateLoad } from './create-load.ts';
 import { startEchoServer } from './echo.ts';
-import { startPaidLab } from './paid-lab.ts';
+import { type PaidLab, startPaidLab } from './paid-lab.ts';
 import type { Finding, Findings } from './report.ts';
 import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
 import { estimateOf, ratioOf } from './statistics.ts';
-import { startTorLab, torAsInstalled, torAtItsBest } from './tor-lab.ts';
+import { startTorLab, type TorLab, torAsInstalled, torAtItsBest } from './tor-lab.ts';
 import { oneHopUser, ourSubject, ours, type Subject, torSubject } from './tor-subjects.ts';
-import { bulkTrial, handshakeTrial, latencyTrial, memoryOf, torMeasures } from './tor-trials.ts';
+import { bulkTrial, handshakeTrial, latencyTrial, memoryOf, memoryOver, torMeasures } from './tor-trials.ts';
+import { transfer } from './traffic.ts';
 import { type Factors, measureTrials, type Series, type Trial, valuesOf } from './trials.ts';
 
 export interface BenchTorOptions extends BenchOptions {
@@ -20,6 +21,8 @@ export interface BenchTorOptions extends BenchOptions {
 /** What relays ask where nobody says otherwise. */
 const price = '100000 sat/GiB';
 const circuitsMax = 8;
+/** What our relays carry at last, in so many transfers, while their memory is watched. */
+const endurance = { bytes: 10_000_000_000, transfers: 10 };
 /** Windows about a third as wide as C tor is fastest with: as fast here, and half the wait for who shares the path. */
 const oursAtItsBest = {
   cc_alg: 2,
@@ -30,6 +33,8 @@ const oursAtItsBest = {
   cc_vegas_gamma_exit: 200,
   cc_vegas_delta_exit: 1_000,
 };
+/** What still counts as flat. */
+const growthMaxMb = 6;
 const torNames = [torAsInstalled.name, torAtItsBest.name];
 
 /** Our network beside the installed C tor, in turns on the same machine: speed, CPU, latency, handshakes, memory. */
@@ -40,7 +45,14 @@ export function benchTor(options: BenchTorOptions, terminal: Terminal): Promise<
     const { quick = false, repeat } = options;
     const { size = quick ? 8_000_000 : 105_000_000 } = options;
     const circuitCounts = quick ? [1, circuitsMax] : [1, 4, circuitsMax];
-    const series = await measureAll(stage, { ...options, size, circuitCounts, ms: quick ? 400 : 5_000 });
+    const series = await measureAll(stage, {
+      ...options,
+      size,
+      warmUpBytes: quick ? size : 400_000_000,
+      enduranceBytes: quick ? 10 * size : endurance.bytes,
+      circuitCounts,
+      ms: quick ? 400 : 5_000,
+    });
     const { cores, cpu, tor } = stage.environment;
     const subtitle = [
       `${megabytes(size)} in all each time, ${repeat} repeats, ${cores} cores of ${cpu}`,
@@ -65,13 +77,15 @@ async function measureAll(
   stage: Stage,
   options: BenchTorOptions & {
     readonly size: number;
+    readonly warmUpBytes: number;
+    readonly enduranceBytes: number;
     /** Of latency and handshakes. */
     readonly ms: number;
     readonly circuitCounts: readonly number[];
   },
 ): Promise<Series[]> {
   const { terminal, signal } = stage;
-  const { size: bytes, ms, circuitCounts, repeat, bitcoind } = options;
+  const { size: bytes, warmUpBytes, enduranceBytes, ms, circuitCounts, repeat, bitcoind } = options;
   const echo = await startEchoServer();
   stage.defer(() => echo.stop());
   const lab = await startPaidLab(stage, {
@@ -90,7 +104,7 @@ async function measureAll(
   const free = await ourSubject(lab, 'free', circuitsMax);
   const subjects = [paid, free, ...tors.map(torSubject)];
   const bulk = (subject: Subject, circuits: number): Trial =>
-    bulkTrial({ subject, route: subject.bulk(circuits), hops: 3, lab: server, bytes, signal });
+    bulkTrial({ subject, route: subject.bulk(circuits), hops: 3, lab: server, bytes, warmUpBytes, signal });
   const { socks } = lab.state;
   const oneHop = {
     subject: paid,
@@ -98,35 +112,44 @@ async function measureAll(
     hops: 1,
     lab: server,
     bytes,
+    warmUpBytes,
     signal,
   };
   const latency = (subject: Subject): Trial =>
     latencyTrial({ subject, circuits: circuitsMax, lab: server, echo: echo.address, ms, signal });
-  const nodeOf = (name: string) => lab.state.nodes.find(node => node.name === name);
-  const directory = nodeOf('auth1')?.listens.dir ?? '';
-  const handshakes = await Promise.all(
-    [
-      { name: ours.free, pid: free.pids.guard, relay: nodeOf('guard2')?.listens.or ?? '', directory },
-      ...tors.map(tor => ({
-        name: tor.name,
-        pid: tor.pids.guard,
-        relay: tor.guard,
-        directory: tor.directory,
-      })),
-    ].map(async each => {
-      const load = await CreateLoad.to(each.relay, each.directory);
-      stage.defer(() => load.stop());
-      return handshakeTrial(each, each.pid, load, ms / 2, signal);
-    }),
-  );
   const trials = [
     bulkTrial(oneHop),
     ...circuitCounts.flatMap(circuits => subjects.map(subject => bulk(subject, circuits))),
     ...subjects.map(latency),
-    ...handshakes,
+    ...(await handshakeTrials(stage, lab, tors, ms / 2)),
   ];
   const series = await measureTrials(trials, { repeat }, terminal, signal);
-  return [...series, ...subjects.flatMap(memoryOf)];
+  const each = Math.round(enduranceBytes / endurance.transfers / circuitsMax);
+  const carry = () => transfer(paid.bulk(circuitsMax), server, each, signal);
+  const others = subjects.filter(subject => subject !== paid);
+  return [
+    ...series,
+    ...(await memoryOver(paid, endurance.transfers, terminal, carry)),
+    ...others.flatMap(memoryOf),
+  ];
+}
+
+/** CREATE2 at one relay of each network. */
+function handshakeTrials(stage: Stage, lab: PaidLab, tors: readonly TorLab[], ms: number): Promise<Trial[]> {
+  const { nodes } = lab.state;
+  const listens = (name: string) => nodes.find(node => node.name === name)?.listens;
+  const directory = listens('auth1')?.dir ?? '';
+  const relays = [
+    { name: ours.free, pid: lab.pids('free').guard, relay: listens('guard2')?.or ?? '', directory },
+    ...tors.map(tor => ({ name: tor.name, pid: tor.pids.guard, relay: tor.guard, directory: tor.directory })),
+  ];
+  return Promise.all(
+    relays.map(async each => {
+      const load = await CreateLoad.to(each.relay, each.directory);
+      stage.defer(() => load.stop());
+      return handshakeTrial(each, each.pid, load, ms, stage.signal);
+    }),
+  );
 }
 
 function findingsOf(series: readonly Series[], circuitCounts: readonly number[]): Finding[] {
@@ -184,12 +207,28 @@ function findingsOf(series: readonly Series[], circuitCounts: readonly number[])
         of('handshakes a core', { subject }),
       ),
     ),
-    ...['guard', 'middle', 'exit'].map(node => ({
+    ...['guard', 'middle', 'exit'].flatMap(node =>
+      memoryFindings(node, of('memory', { subject: ours.paid, node })),
+    ),
+  ];
+}
+
+/** @param resident MB, after each of the transfers. */
+function memoryFindings(node: string, resident: readonly number[]): Finding[] {
+  const secondHalf = resident.slice(-Math.ceil(endurance.transfers / 2));
+  return [
+    {
       name: `resident memory, ${node}, paid`,
       unit: 'MB',
-      ...estimateOf(of('memory', { subject: ours.paid, node })),
+      ...estimateOf(secondHalf),
       goal: { atMost: 120 },
-    })),
+    },
+    {
+      name: `growth of memory, ${node}, paid, over the last half`,
+      unit: 'MB',
+      ...estimateOf([(secondHalf.at(-1) ?? 0) - (secondHalf[0] ?? 0)]),
+      goal: { atMost: growthMaxMb },
+    },
   ];
 }
 
@@ -207,7 +246,7 @@ function plotOf(series: readonly Series[], subtitle: readonly string[]): Finding
       { measure: 'latency p50', title: `Request beside ${circuitsMax} bulk circuits, median` },
       { measure: 'latency p99', title: `Request beside ${circuitsMax} bulk circuits, 99 of 100` },
       { measure: 'handshakes a core', title: 'CREATE2 handshakes at one relay' },
-      { measure: 'memory', title: 'Resident memory at the end', along: 'node' },
+      { measure: 'memory', title: 'Resident memory', along: 'node' },
     ],
   });
 }
