@@ -79,6 +79,7 @@ function panel(
     type: 'nominal' as const,
     scale: { domain: [...schemes], range: coloursOf(schemes) },
     title: null,
+    legend: { symbolOpacity: 1 },
   };
   // Side by side, so that the ranges of several do not lie over each other.
   const xOffset = { field: 'scheme', sort: [...schemes] };

@@ -8,6 +8,8 @@ export interface Claim {
   readonly criterion: string;
   readonly says: string;
   readonly holds: (of: Figures) => Finding;
+  /** Why a measurement may disagree, where that is known. */
+  readonly because?: string;
 }
 
 interface Finding {
@@ -169,6 +171,8 @@ export const claims: readonly Claim[] = [
       const { agrees, measured } = moreWhenAway(of);
       return { agrees: !agrees, measured };
     },
+    because:
+      'whoever is paid by layers has them turned into an assignment soon, by the broker while the owner is away, so that a double spend shows early',
   },
   {
     scheme: 'ppay, layered',
@@ -192,6 +196,8 @@ export const claims: readonly Claim[] = [
     scheme: 'whopay',
     criterion: 'Anonymity',
     says: 'payer and payee are anonymous',
+    because:
+      'a coin bears a number of its owner, the same on all coins that one peer bought, for holders to find the owner by: who spends coins of its own is known by it, if not by name',
     holds: of => {
       const { agrees, measured } = unnamed(of);
       return { agrees: agrees && !yes(of.get('payee: the same payer on two circuits')), measured };

@@ -1,3 +1,4 @@
+import { counted } from '../../scripts/terminal.ts';
 import { growthOf } from '../growth.ts';
 import type { Results } from '../results-file.ts';
 import { significant } from '../trials.ts';
@@ -70,8 +71,8 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
   const asked = (of: Figures) => `${of.shown(brokered)} / ${of.shown('requests to peers')}`;
   return [
     'For one payment worth 1,024 cells (0.5 MiB through one relay), as a client pays the three relays of its circuits, with what is bought,',
-    `set up and handed in spread over all: ${settings.paymentsEach} payments at each hop of each of ${settings.circuits} circuits. A Bitcoin channel lasts as long as its`,
-    'circuit, so its two transactions are spread over as many payments.',
+    `set up and handed in spread over all: ${settings.paymentsEach} payments at each hop of a circuit, ${counted(Number(settings.circuits), 'circuit')} one after the other. A Bitcoin`,
+    'channel lasts as long as its circuit, so its two transactions are spread over as many payments.',
     '',
     ...table(
       ['', ...figures.map(({ subject }) => subject)],
@@ -135,7 +136,9 @@ function windowsText(windows: Results | undefined, figures: readonly Figures[], 
       [
         '',
         'control',
-        ...tried.map(window => `window ${window.toLocaleString('en-US')}`),
+        ...tried.map(window =>
+          typeof window === 'number' ? `window ${window.toLocaleString('en-US')}` : 'default window',
+        ),
         'CPU of the broker, window 1,024',
       ],
       measured.map(of => [
@@ -174,8 +177,8 @@ function growthText({ settings }: Results, figures: readonly Figures[]): string[
     ];
   });
   return [
-    `A day, shortened: peers pay each other at random, ${settings.paymentsPerPeer} times each, by what they were paid where the system lets them, and hand in`,
-    'the rest at its end. Requests to the broker for each payment, purchases, upkeep and what is handed in included; for Bitcoin',
+    `A day, shortened: peers pay each other at random, ${settings.paymentsPerPeer} times each, mostly by what they were paid where the system lets them,`,
+    'and hand in the rest at its end. Requests to the broker for each payment, purchases, upkeep and what is handed in included; for Bitcoin',
     `channels transactions instead. Who is away (of ${settings.crowd} peers) does not answer for what it manages, and is back later.`,
     '',
     ...table(
@@ -227,12 +230,13 @@ function learnedText(results: Results, figures: readonly Figures[]): string[] {
 }
 
 function claimsText(figures: readonly Figures[]): string[] {
-  const rows = claims.flatMap(({ scheme, criterion, says, holds }) =>
+  const rows = claims.flatMap(({ scheme, criterion, says, holds, because }) =>
     figures
       .filter(({ subject }) => subject.startsWith(scheme))
       .map(of => {
         const { agrees, measured } = holds(of);
-        return [of.subject, criterion, says, measured, agrees ? 'agrees' : '**disagrees**'];
+        const why = agrees || because === undefined ? '' : `: ${because}`;
+        return [of.subject, criterion, says, measured, agrees ? 'agrees' : `**disagrees**${why}`];
       }),
   );
   return [
