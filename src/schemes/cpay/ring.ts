@@ -48,12 +48,15 @@ export class Ring {
     this.#broker = broker;
   }
 
-  /** Those that authorise payments of this key: so many, or all there are. */
+  /** Those that authorise payments of this key: so many, or all there are. Nobody assists itself; where nobody else is, the broker does. */
   assistantsOf(key: Uint8Array, count: number): readonly Assistant[] {
     const all = this.#assistants;
-    if (all.length === 0) return [{ key: this.#broker.key, at: this.#broker.endpoint }];
-    const from = indexOfPlace(all, placeOnRing(key));
-    return Array.from({ length: Math.min(count, all.length) }, (_, at) => all[(from + at) % all.length]);
+    const at = indexOfPlace(all, placeOnRing(key));
+    const isThere = at < all.length && equalBytes(all[at].key, key);
+    const others = isThere ? all.length - 1 : all.length;
+    if (others === 0) return [{ key: this.#broker.key, at: this.#broker.endpoint }];
+    const from = isThere ? at + 1 : at;
+    return Array.from({ length: Math.min(count, others) }, (_, step) => all[(from + step) % all.length]);
   }
 }
 
