@@ -2,7 +2,7 @@ import { toHex } from '../../base/bytes.ts';
 import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
-import { Piles } from '../../payment/coins/piles.ts';
+import { Stranded } from '../../payment/coins/stranded.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
@@ -26,10 +26,11 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
   /** Orders that found nobody to carry them out. Signed once, they can be for nobody else. */
-  readonly #stranded = new Piles<HandedCoin>();
+  readonly #stranded: Stranded<HandedCoin>;
 
   constructor(setup: CoinSetup, purse: WhoPayPurse) {
     this.#setup = setup;
+    this.#stranded = new Stranded(setup.host.clock);
     this.#purse = purse;
     this.#dealings = new WhoPayDealings(setup, purse, 'payer');
   }
@@ -51,7 +52,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
 
   makeOut(coin: WhoPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     if (coin.kind === 'stranded') {
-      this.#stranded.take(this.payeeOf(target), [coin.handed]);
+      this.#stranded.take(this.payeeOf(target), coin.handed);
       this.#carry(coin.handed, target, done);
       return;
     }
@@ -84,7 +85,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   #carry(handed: HandedCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     const { paid } = handed;
     this.#dealings.carry(handed, carried => {
-      if (carried === undefined) this.#stranded.put(this.payeeOf(target), [handed]);
+      if (carried === undefined) this.#stranded.put(this.payeeOf(target), handed);
       if (carried === undefined || carried === 'contradicted') done(undefined);
       else done({ value: paid.coin.value, paid: { ...paid, binding: carried }, persist: () => [] });
     });
