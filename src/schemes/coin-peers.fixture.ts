@@ -108,6 +108,11 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.#live();
   }
 
+  /** For good: nobody answers there any more. */
+  die(): void {
+    this.process = this.process.restart();
+  }
+
   onAnswer(answer: Answer): void {
     if (this.#commits.onAnswer(answer)) return;
     if (answer.kind === 'party') this.#asked.set(answer.ask, answer);

@@ -34,6 +34,10 @@ export class SoldCoins<R extends SoldCoin> {
     return this.#coins.get(name);
   }
 
+  all(): readonly R[] {
+    return [...this.#coins.entries()].map(([, record]) => record);
+  }
+
   put(name: string, record: R): StoreWrite {
     this.#note(name, this.#coins.get(name), record);
     return this.#coins.put(name, record);

@@ -48,6 +48,8 @@ interface Wanted {
   readonly held: PaidCoin;
   readonly wish: Wish;
   readonly timeMs: bigint;
+  /** Of those that assisted this holder before. */
+  readonly releases: Grant['releases'];
   readonly done: (served: Served) => void;
 }
 
@@ -88,7 +90,7 @@ export class AssistantDesk {
     else if (held.coin.expirySeconds * 1_000 <= clock.wallMs()) done(refused('expired'));
     else if (!wish.isBy(said.payer, said)) done(refused('badSignature'));
     else {
-      const wanted = { held, wish: said, timeMs, done };
+      const wanted = { held, wish: said, timeMs, releases: [], done };
       rings.fetch([...epochsFor(held.auth, broker.key), epochOf(timeMs)], () => this.#judge(wanted));
     }
   }
@@ -157,14 +159,16 @@ export class AssistantDesk {
       const earlier = rings.ring(before);
       if (earlier === undefined) done(refused('partyUnavailable'));
       else
-        this.#askReleases(wanted, earlier, released =>
-          released ? this.#takeOver(wanted, earlier, lists + 1) : done(refused('partyUnavailable')),
+        this.#askReleases(wanted, earlier, releases =>
+          releases === undefined
+            ? done(refused('partyUnavailable'))
+            : this.#takeOver({ ...wanted, releases: [...wanted.releases, ...releases] }, earlier, lists + 1),
         );
     });
   }
 
-  /** True once all that assist this holder no more have released it: those that still do refuse what they authorised. */
-  #askReleases(wanted: Wanted, earlier: Ring, done: (released: boolean) => void): void {
+  /** The releases of all that assist this holder no more; those that still do refuse what they authorised. Undefined: one is missing. */
+  #askReleases(wanted: Wanted, earlier: Ring, done: (releases: Grant['releases'] | undefined) => void): void {
     const { held, wish: said, timeMs } = wanted;
     const { ask, rings } = this.#host;
     const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(said.payer, held.coin.assistants) ?? [];
@@ -172,23 +176,24 @@ export class AssistantDesk {
     const gone = groupOf(earlier).filter(({ key }) => !includes(present, key));
     const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };
     const request = { op: requestOp.release, coin: held.coin, payer: said.payer, sinceMs: held.auth.timeMs };
-    let [left, all] = [gone.length, true];
+    const releases: Grant['releases'][number][] = [];
+    let left = gone.length;
     if (left === 0 || ask === undefined) {
-      done(left === 0);
+      done(left === 0 ? [] : undefined);
       return;
     }
-    for (const other of gone) {
-      ask(other.at, releaseRequest.encode(request), reply => {
+    for (const { at, key } of gone) {
+      ask(at, releaseRequest.encode(request), reply => {
         const answer = reply === undefined ? undefined : release.decode(reply);
-        all &&=
-          answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(other.key, answer);
+        if (answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(key, answer))
+          releases.push({ by: key, said: answer });
         left -= 1;
-        if (left === 0) done(all);
+        if (left === 0) done(releases.length === gone.length ? releases : undefined);
       });
     }
   }
 
-  #grant({ held, wish: said, timeMs, done }: Wanted): void {
+  #grant({ held, wish: said, timeMs, releases, done }: Wanted): void {
     const { guid, payer, payee, nonce } = said;
     const sinceMs = held.auth.timeMs;
     const holding = holdingOf({ guid, payer, sinceMs });
@@ -200,7 +205,7 @@ export class AssistantDesk {
     }
     const auth =
       known?.auth ?? authStatement.sign(this.#host.key, { guid, payer, payee, sinceMs, timeMs, nonce });
-    const write = this.#grants.put(holding, { held, wish: said, auth });
+    const write = this.#grants.put(holding, { held, wish: said, auth, releases });
     done(replyOf(auth, [write]));
   }
 }

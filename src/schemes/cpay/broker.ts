@@ -7,9 +7,11 @@ import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { AssistantDesk } from './assistant.ts';
+import { BrokerClaims, claimSeconds } from './broker-claims.ts';
 import { BrokerRings } from './broker-rings.ts';
 import { accountNonce } from './dealings.ts';
-import { doubleAuthorisation, unshown, unshownProof } from './fraud.ts';
+import { doubleAuthorisation, falseRelease, unshown, unshownProof } from './fraud.ts';
+import { Leases } from './leases.ts';
 import {
   type Auth,
   type AuthStatement,
@@ -20,13 +22,16 @@ import {
   authStatement,
   boughtReply,
   buyBody,
+  claimRequest,
   coin,
   depositRequest,
   epoch,
   epochRequest,
+  type Grant,
   groupSize,
   listRequest,
   type PaidCoin,
+  release,
   requestOp,
   schemeId,
   showRequest,
@@ -55,6 +60,11 @@ type BrokerCoin = Holds<typeof coinRecord>;
 export class CPayBroker implements BrokerSide {
   readonly #host: BrokerHost;
   readonly #rings: BrokerRings;
+  readonly #leases: Leases;
+  readonly #claims: BrokerClaims;
+  /** In hex: they assist no more. */
+  readonly #convicts = new Set<string>();
+  #lastEpoch = -1;
   /** By guid. */
   readonly #coins: SoldCoins<BrokerCoin>;
   /** While nobody offers to assist, the broker does. */
@@ -64,9 +74,13 @@ export class CPayBroker implements BrokerSide {
     const { clock, key, store } = host;
     this.#host = host;
     this.#rings = new BrokerRings(store, clock, key);
+    this.#leases = new Leases(store);
+    this.#claims = new BrokerClaims(store);
     this.#coins = new SoldCoins(store, 'cpay/coin/', coinRecord);
     const broker = { endpoint: { host: '', port: 0 }, key: key.publicKey };
     this.#desk = new AssistantDesk({ store, clock, key, broker, rings: this.#rings });
+    for (const { convicted } of this.#coins.all())
+      for (const each of convicted) this.#convicts.add(toHex(each));
   }
 
   outstandingMsat(): Value {
@@ -85,6 +99,8 @@ export class CPayBroker implements BrokerSide {
         return this.#tellList(request);
       case requestOp.deposit:
         return this.#serveDeposit(request);
+      case requestOp.claim:
+        return this.#serveClaim(request);
       case requestOp.show:
         return this.#serveShow(request);
       case requestOp.account:
@@ -97,10 +113,16 @@ export class CPayBroker implements BrokerSide {
     }
   }
 
-  /** Convicts assistants that have shown nothing for too long. */
+  /** Convicts assistants that have shown nothing for too long; with each epoch, ends leases and settles claims. */
   onTick(): readonly StoreWrite[] {
     const before = BigInt(this.#nowSeconds()) - assistantAnswerSeconds;
-    return this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
+    const convicted = this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
+    if (this.#rings.now === this.#lastEpoch) return convicted;
+    this.#lastEpoch = this.#rings.now;
+    const ended = this.#leases
+      .end(this.#host.clock.wallMs())
+      .flatMap(({ assistant, write }) => [write, ...this.#rings.remove(assistant)]);
+    return [...convicted, ...ended, ...this.#settleClaims()];
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -144,9 +166,12 @@ export class CPayBroker implements BrokerSide {
   #enlist(account: Uint8Array, body: Uint8Array): Served {
     const offer = assistBody.decode(body);
     if (offer === undefined) return refused('malformed');
-    const added = this.#rings.add({ key: account, at: offer.at });
+    const isTaken = !this.#convicts.has(toHex(account));
+    const added = isTaken ? this.#rings.add({ key: account, at: offer.at }) : undefined;
+    const lease =
+      added === undefined ? [] : [...added, this.#leases.renew(account, this.#host.clock.wallMs())];
     const wanted = this.#wantedOf(account);
-    return { kind: 'reply', reply: assistReply.encode({ wanted }), persist: added ?? [] };
+    return { kind: 'reply', reply: assistReply.encode({ wanted }), persist: lease };
   }
 
   #tellEpoch(request: Uint8Array): Served {
@@ -173,6 +198,7 @@ export class CPayBroker implements BrokerSide {
     const ours = equalBytes(paid.auth.payee, publicKey) && equalBytes(paid.auth.nonce, accountNonce(account));
     if (!ours) return refused('badTerms');
     if (!isAuthorised({ ...paid, coin: record.coin }, publicKey, this.#rings)) return refused('badSignature');
+    if (this.#isOver(record)) return refused('expired');
     const reply = new Uint8Array(0);
     if (record.seen.some(({ auth: known }) => isSame(known, paid.auth)))
       return { kind: 'reply', reply, persist: [] };
@@ -184,11 +210,44 @@ export class CPayBroker implements BrokerSide {
     return { kind: 'reply', reply, persist: this.#lookInto(withSeen(record, paid.auth)) };
   }
 
+  #serveClaim(request: Uint8Array): Served {
+    const message = claimRequest.decode(request);
+    if (message === undefined) return refused('malformed');
+    const { account, paid, wish: said } = message;
+    const record = this.#coins.get(toHex(paid.coin.guid));
+    if (record === undefined) return refused('unknownChannel');
+    const { publicKey } = this.#host.key;
+    const ours = equalBytes(said.payee, publicKey) && equalBytes(said.nonce, accountNonce(account));
+    const holders = equalBytes(said.guid, paid.auth.guid) && equalBytes(said.payer, paid.auth.payee);
+    if (!ours || !holders) return refused('badTerms');
+    const held = { ...paid, coin: record.coin };
+    if (!wish.isBy(said.payer, said) || !isAuthorised(held, publicKey, this.#rings))
+      return refused('badSignature');
+    if (this.#isOver(record)) return refused('expired');
+    if (record.deposited === 1) return refused('stale');
+    return { kind: 'reply', reply: new Uint8Array(0), persist: this.#claims.add(held, account) };
+  }
+
+  /** Nobody can hand them in any more. */
+  #settleClaims(): readonly StoreWrite[] {
+    return this.#claims.due(this.#nowSeconds()).flatMap(claim => {
+      const record = this.#coins.get(toHex(claim.guid));
+      const dropped = this.#claims.drop(claim);
+      if (record === undefined || record.deposited === 1) return [dropped];
+      const credited = this.#host.accounts.deposit(schemeId, claim.account, record.coin.value);
+      return [dropped, this.#put({ ...record, deposited: 1 }), ...credited];
+    });
+  }
+
+  #isOver({ coin: { expirySeconds } }: BrokerCoin): boolean {
+    return expirySeconds + claimSeconds <= this.#nowSeconds();
+  }
+
   /** The grounds of an authorisation lead to the one before it, until two of them contradict each other. */
   #serveShow(request: Uint8Array): Served {
     const message = showRequest.decode(request);
     if (message === undefined) return refused('malformed');
-    const { held, wish: said, auth: given } = message.grant;
+    const { held, wish: said, auth: given, releases } = message.grant;
     const record = this.#coins.get(toHex(held.coin.guid));
     if (record === undefined || record.askedSeconds === 0n) return refused('unknownChannel');
     const { publicKey } = this.#host.key;
@@ -203,12 +262,28 @@ export class CPayBroker implements BrokerSide {
     if (!grounded) return refused('badSignature');
     const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
     if (!seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
-    const persist = this.#lookInto(withSeen({ ...record, seen }, held.auth));
+    const shown = withSeen({ ...record, seen }, held.auth);
+    const persist = this.#lookInto(shown, this.#falselyReleased(shown, releases));
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
+  /** Who authorised what it had left to another. */
+  #falselyReleased(record: BrokerCoin, releases: Grant['releases']): readonly Conviction[] {
+    const { publicKey } = this.#host.key;
+    return releases.flatMap(({ by, said }) =>
+      record.seen.flatMap(({ auth: given }) => {
+        const at = signersOf(given, record.coin, publicKey, this.#rings).findIndex(key =>
+          equalBytes(key, by),
+        );
+        const proof =
+          at < 0 || !release.isBy(by, said) ? undefined : falseRelease(by, said, statementOf(given, at));
+        return proof === undefined ? [] : [{ assistant: by, proof }];
+      }),
+    );
+  }
+
   /** Two authorisations of one holding convict whoever signed both. Else the grounds of all are asked for. */
-  #lookInto(record: BrokerCoin): readonly StoreWrite[] {
+  #lookInto(record: BrokerCoin, found: readonly Conviction[] = []): readonly StoreWrite[] {
     const proofs = record.seen.flatMap(({ auth: one }, at) =>
       record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
     );
@@ -216,7 +291,7 @@ export class CPayBroker implements BrokerSide {
     // Whoever signed what is new to us has all the time to answer.
     const isNews = before === undefined || record.seen.length > before.seen.length;
     const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
-    return this.#convict({ ...record, askedSeconds }, proofs);
+    return this.#convict({ ...record, askedSeconds }, [...found, ...proofs]);
   }
 
   #signedTwice(record: BrokerCoin, one: Auth, other: Auth): readonly Conviction[] {
@@ -238,7 +313,14 @@ export class CPayBroker implements BrokerSide {
     );
     const found = silent.flatMap(({ auth: given }) =>
       signersOf(given, record.coin, key.publicKey, this.#rings).map((assistant, at) => {
-        const word = unshown.sign(key, { assistant, askedSeconds: record.askedSeconds });
+        const { guid, payer, sinceMs } = given;
+        const word = unshown.sign(key, {
+          assistant,
+          guid,
+          payer,
+          sinceMs,
+          askedSeconds: record.askedSeconds,
+        });
         const proof = unshownProof(assistant, key.publicKey, statementOf(given, at), unshown.encode(word));
         return { assistant, proof };
       }),
@@ -253,6 +335,7 @@ export class CPayBroker implements BrokerSide {
     for (const { assistant, proof } of found) {
       if (convicted.some(each => equalBytes(each, assistant))) continue;
       convicted.push(assistant);
+      this.#convicts.add(toHex(assistant));
       writes.push(...this.#host.file(proof), ...this.#host.accounts.charge(assistant, record.coin.value));
       writes.push(...this.#rings.remove(assistant));
     }

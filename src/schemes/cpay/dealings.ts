@@ -15,6 +15,7 @@ import {
   authStatement,
   boughtReply,
   buyBody,
+  claimRequest,
   clockSkewMs,
   depositRequest,
   type Grant,
@@ -28,6 +29,9 @@ import { NodeRings } from './node-rings.ts';
 import type { CPayPurse, WishedCoin } from './purse.ts';
 import { epochOf, isAuthorised, isSamePayment, quorumOf, type Rings } from './ring.ts';
 
+/** How often a node looks for coins that expire. */
+const claimEveryMs = 6 * 3_600_000;
+
 /** The secrets of the keys that the bought coins are held under. */
 const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
 
@@ -40,11 +44,13 @@ export function accountNonce(account: Uint8Array): Uint8Array {
 export class CPayDealings {
   readonly rings: Rings;
   readonly #setup: CoinSetup;
+  readonly #purse: CPayPurse;
   readonly #errands: CoinErrands;
 
   constructor(setup: CoinSetup, purse: CPayPurse, side: 'payer' | 'payee' | 'assistant') {
     const { broker } = setup;
     this.#setup = setup;
+    this.#purse = purse;
     this.#errands = new CoinErrands({
       setup,
       words,
@@ -115,6 +121,17 @@ export class CPayDealings {
   deposit(paid: PaidCoin, handedIn: StoreWrite): void {
     const account = this.#setup.account.publicKey;
     this.#errands.tell(depositRequest.encode({ op: requestOp.deposit, account, paid }), [handedIn]);
+  }
+
+  /** Claims of the broker what is left here of coins that expire: their assistants may answer no more. */
+  claimExpiring(): void {
+    const account = this.#setup.account.publicKey;
+    for (const held of this.#purse.expiring()) {
+      const { said, write } = this.#purse.claim(held, accountNonce(account));
+      const request = { op: requestOp.claim, account, paid: held.paid, wish: said };
+      this.#errands.tell(claimRequest.encode(request), [write]);
+    }
+    this.#setup.host.clock.after(claimEveryMs, () => this.claimExpiring());
   }
 
   /** Shows the broker on what a payment was authorised. */

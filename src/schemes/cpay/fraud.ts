@@ -8,6 +8,9 @@ import { holdingOf, isSamePayment } from './ring.ts';
 /** The broker's word that an assistant, asked on what it authorised a payment, has shown nothing. */
 export const unshown = statement('cpay unshown', {
   assistant: fixedBytes(publicKeyBytes),
+  guid: fixedBytes(16),
+  payer: fixedBytes(publicKeyBytes),
+  sinceMs: u64,
   askedSeconds: u64,
 });
 
@@ -77,6 +80,9 @@ function isSilent(assistant: Uint8Array, [broker, given, said]: readonly Uint8Ar
   const [auth, word] = [authStatement.decode(given), unshown.decode(said)];
   if (auth === undefined || word === undefined) return false;
   return (
-    equalBytes(word.assistant, assistant) && unshown.isBy(broker, word) && authStatement.isBy(assistant, auth)
+    equalBytes(word.assistant, assistant) &&
+    holdingOf(word) === holdingOf(auth) &&
+    unshown.isBy(broker, word) &&
+    authStatement.isBy(assistant, auth)
   );
 }

@@ -38,6 +38,8 @@ export const requestOp = {
   account: 6,
   /** Anybody to the broker: who is on that list? */
   list: 7,
+  /** Holder to the broker, where its assistants answer no more: what is left of the coin when it has expired. */
+  claim: 8,
 } as const;
 export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const accountOp = { buy: 1, assist: 2 } as const;
@@ -47,7 +49,7 @@ export const epochMs = 60_000;
 /** What an assistant allows between its clock and a holder's. */
 export const clockSkewMs = 30_000;
 /** How often an assistant offers itself anew, and asks whether it must show the grounds of something. */
-export const offerEveryMs = 3_600_000;
+export const offerEveryMs = 6 * 3_600_000;
 /** Assistants of a coin of Group CPay. */
 export const groupSize = 3;
 export const assistantsMax = 1_000;
@@ -56,7 +58,7 @@ const publicKey = fixedBytes(publicKeyBytes);
 const guid = fixedBytes(16);
 const nonce = fixedBytes(16);
 
-/** 136 bytes, of which a node hears once in each epoch; the list itself it gets when that has changed. */
+/** 104 bytes, of which a node hears once in each epoch; the list itself it gets when that has changed. */
 export const epoch = statement('cpay epoch', {
   number: u32,
   /** The first epoch with this very list, by which the list is named. */
@@ -140,8 +142,15 @@ export const releaseRequest = struct({ op: u8, coin, payer: publicKey, sinceMs: 
 export const epochRequest = struct({ op: u8, number: u32 });
 export const listRequest = struct({ op: u8, since: u32 });
 export const depositRequest = struct({ op: u8, account: publicKey, paid: paidCoin });
-/** What an assistant authorised, by whose wish, and what made the payer the coin's holder. */
-export const grant = struct({ held: paidCoin, wish, auth: authStatement });
+/** A wish to the broker that nobody authorised. */
+export const claimRequest = struct({ op: u8, account: publicKey, paid: paidCoin, wish });
+/** What an assistant authorised, by whose wish, what made the payer the coin's holder, and who had left that holding to it. */
+export const grant = struct({
+  held: paidCoin,
+  wish,
+  auth: authStatement,
+  releases: countedList(u8, struct({ by: publicKey, said: release })),
+});
 export type Grant = Holds<typeof grant>;
 export const showRequest = struct({ op: u8, grant });
 

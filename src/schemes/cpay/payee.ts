@@ -28,7 +28,10 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     this.#purse = purse;
     this.#dealings = new CPayDealings(setup, purse, 'payee');
     this.#keys = new OneTimeKeys(setup.account, 'cpay');
-    setup.host.clock.after(0, () => this.#handInLeft());
+    setup.host.clock.after(0, () => {
+      this.#handInLeft();
+      this.#dealings.claimExpiring();
+    });
   }
 
   newTarget(): Uint8Array {

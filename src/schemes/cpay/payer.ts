@@ -2,7 +2,7 @@ import { toHex } from '../../base/bytes.ts';
 import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
-import { Piles } from '../../payment/coins/piles.ts';
+import { Stranded } from '../../payment/coins/stranded.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { CPayDealings } from './dealings.ts';
@@ -26,14 +26,16 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
   readonly #purse: CPayPurse;
   readonly #dealings: CPayDealings;
   /** Wishes that too few assistants answered, or none before a restart. They may have been granted, so they are for nobody else. */
-  readonly #stranded = new Piles<WishedCoin>();
+  readonly #stranded: Stranded<WishedCoin>;
 
   constructor(setup: CoinSetup, purse: CPayPurse) {
     this.#setup = setup;
+    this.#stranded = new Stranded(setup.host.clock);
     this.#purse = purse;
     this.#dealings = new CPayDealings(setup, purse, 'payer');
+    setup.host.clock.after(0, () => this.#dealings.claimExpiring());
     for (const wished of purse.unfinished())
-      if (!purse.isDeposit(wished)) this.#stranded.put(toHex(wished.relayId), [wished]);
+      if (!purse.isDeposit(wished)) this.#stranded.put(toHex(wished.relayId), wished);
   }
 
   readTarget(payee: PayeeIdentity, bytes: Uint8Array): Target | undefined {
@@ -53,7 +55,7 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
 
   makeOut(coin: CPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     if (coin.kind === 'stranded') {
-      this.#stranded.take(this.payeeOf(target), [coin.wished]);
+      this.#stranded.take(this.payeeOf(target), coin.wished);
       this.#authorise(coin.wished, target, done);
       return;
     }
@@ -84,7 +86,7 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
   #authorise(wished: WishedCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     this.#dealings.authorise(wished, paid => {
       if (paid === undefined) {
-        this.#stranded.put(this.payeeOf(target), [wished]);
+        this.#stranded.put(this.payeeOf(target), wished);
         done(undefined);
       } else done({ value: paid.coin.value, paid, persist: () => [this.#purse.gone(wished)] });
     });

@@ -9,7 +9,7 @@ import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { type Auth, paidCoin, wish } from './messages.ts';
+import { type Auth, paidCoin, type Wish, wish } from './messages.ts';
 import { KnownRings } from './node-rings.ts';
 import { holdingOf, isOrigin } from './ring.ts';
 
@@ -40,6 +40,8 @@ export class CPayPurse implements CoinPurse {
   readonly #held: Stock<HeldCoin, WishedCoin>;
   /** Those of the wishes that were sent to their payees, or that the broker was told of. */
   readonly #gone: RecordBook<WishedCoin>;
+  /** Holdings that are claimed of the broker, each once. */
+  readonly #claimed: RecordBook<Wish>;
   readonly #visits = new Visits();
 
   constructor(setup: CoinSetup) {
@@ -52,6 +54,7 @@ export class CPayPurse implements CoinPurse {
       { prefix: 'cpay/wished/', kind: wishedCoin },
     );
     this.#gone = new RecordBook(store, 'cpay/gone/', wishedCoin);
+    this.#claimed = new RecordBook(store, 'cpay/claimed/', wish);
     for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
   }
 
@@ -111,6 +114,22 @@ export class CPayPurse implements CoinPurse {
   /** It goes to its payee, or into the broker's hands. */
   gone(wished: WishedCoin): StoreWrite {
     return this.#gone.put(ownHoldingOf(wished.paid.auth), wished);
+  }
+
+  /** Coins that nobody will take any more, and that nobody has got of us as far as we know. */
+  expiring(): readonly HeldCoin[] {
+    return this.#held.came().filter(({ paid }) => {
+      const holding = ownHoldingOf(paid.auth);
+      const isHere = this.#gone.get(holding) === undefined && this.#claimed.get(holding) === undefined;
+      return isHere && !lasts(paid.coin.expirySeconds, this.#setup.host.clock);
+    });
+  }
+
+  /** Signs that a coin is to be the broker's, whoever may have authorised what. */
+  claim({ paid, secret }: HeldCoin, nonce: Uint8Array): { readonly said: Wish; readonly write: StoreWrite } {
+    const { guid, payee: payer } = paid.auth;
+    const said = wish.sign(new SigningKey(secret), { guid, payer, payee: this.#setup.broker.key, nonce });
+    return { said, write: this.#claimed.put(ownHoldingOf(paid.auth), said) };
   }
 
   get partedMsat(): Value {

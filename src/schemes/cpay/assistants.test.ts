@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
+import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
+import { claimSeconds } from './broker-claims.ts';
+import {
+  assistantOf,
+  authBy,
+  convicted,
+  deskOf,
+  heldBy,
+  keyOf,
+  nowOf,
+  payWith,
+  peersOf,
+  start,
+  targetOf,
+  value,
+} from './cpay-peers.fixture.ts';
+import { accountNonce } from './dealings.ts';
+import { judge } from './fraud.ts';
+import { claimRequest, epochMs, offerEveryMs, type PaidCoin, requestOp, wish } from './messages.ts';
+
+const dayMs = 86_400_000;
+
+/** What an authorisation says by which that peer is paid with a coin of the relay's, now. */
+function saidFor(coins: CoinWorld, held: PaidCoin, to: Peer) {
+  const { payeeKey, nonce } = targetOf(to);
+  const { guid, payee: payer, timeMs: sinceMs } = held.auth;
+  return { guid, payer, payee: payeeKey, sinceMs, timeMs: nowOf(coins), nonce };
+}
+
+/** Everybody is asked what it authorised, and shows it, so often as it takes to come to the ground of it. */
+function enquire(coins: CoinWorld, peers: readonly Peer[]): void {
+  for (let round = 0; round < 3; round++) {
+    coins.world.runFor(epochMs);
+    for (const peer of peers) peer.restart();
+    coins.settle();
+  }
+}
+
+/** What a holder, or who says so, claims when its assistant is no more. */
+function claim(by: SigningKey, coins: CoinWorld, held: PaidCoin): Uint8Array {
+  const { guid, payee: payer } = held.auth;
+  const nonce = accountNonce(by.publicKey);
+  const said = wish.sign(by, { guid, payer, payee: coins.broker.key.publicKey, nonce });
+  return claimRequest.encode({ op: requestOp.claim, account: by.publicKey, paid: held, wish: said });
+}
+
+describe('an assistant of CPay that is asked by one relay to pay another', () => {
+  it.each(['late', 'lying'] as const)('and is %s, costs nobody a coin', trouble => {
+    const { coins, peers } = peersOf(`assistant ${trouble}`);
+    const [payer, relay, other] = peers;
+    payer.pay(relay, value);
+    const assistant = assistantOf(coins, peers, heldBy(relay)[0], relay);
+    coins.trouble(assistant.at, trouble);
+    const first = relay.pay(other, value);
+    coins.trouble(assistant.at, undefined);
+    const second = relay.pay(other, value);
+    expect(second).toBe(value);
+    const credited = [first, second].filter(each => each === value).length;
+    expect(deskOf(other).receivedMsat).toBe(BigInt(credited) * value);
+    expect(convicted(coins)).toEqual([]);
+  });
+
+  it('and gives the coin to two of them, is convicted by what both hand in', () => {
+    const { coins, peers } = peersOf('two relays');
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const victims = peers.filter(peer => ![payer, relay, assistant].includes(peer)).slice(0, 2);
+    for (const to of victims)
+      expect(payWith(to, { coin: held.coin, auth: authBy(assistant, saidFor(coins, held, to)) })).toBe(
+        'added',
+      );
+    for (const peer of victims) peer.do(() => deskOf(peer).deposit());
+    enquire(coins, peers);
+    const [proof, ...more] = coins.broker.proofs;
+    expect(more).toEqual([]);
+    expect(proof.cheat).toBe('double-authorisation');
+    expect(toHex(judge(proof).guilty!)).toBe(keyOf(assistant));
+    const gains = victims.map(peer => coins.broker.balanceOf(peer) - start);
+    expect(gains.sort()).toEqual([0n, value]);
+    expect(coins.broker.balanceOf(assistant)).toBe(start - held.coin.value);
+  });
+
+  it('and authorises what it has left to its successor, is convicted by its release', () => {
+    const { coins, peers } = peersOf('false release');
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const before = assistantOf(coins, peers, held, relay);
+    const [other, third] = peers.filter(peer => ![payer, relay, before].includes(peer));
+    const late = authBy(before, saidFor(coins, held, other));
+    const all = [...peers];
+    let after = before;
+    for (let more = 0; after === before; more++) {
+      all.push(coins.peer(`newcomer ${more}`));
+      coins.world.runFor(2 * epochMs);
+      after = assistantOf(coins, all, held, relay);
+    }
+    expect(relay.pay(third, value)).toBe(value);
+    expect(payWith(other, { coin: held.coin, auth: late })).toBe('added');
+    for (const peer of [other, third]) peer.do(() => deskOf(peer).deposit());
+    enquire(coins, all);
+    const [proof, ...more] = coins.broker.proofs;
+    expect(more).toEqual([]);
+    expect(proof.cheat).toBe('false-release');
+    expect(toHex(judge(proof).guilty!)).toBe(keyOf(before));
+  });
+
+  it('and was convicted, assists nobody any more, however often it offers to', () => {
+    const { coins, peers } = peersOf('convict');
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const victims = peers.filter(peer => ![payer, relay, assistant].includes(peer)).slice(0, 2);
+    for (const to of victims)
+      payWith(to, { coin: held.coin, auth: authBy(assistant, saidFor(coins, held, to)) });
+    for (const peer of victims) peer.do(() => deskOf(peer).deposit());
+    enquire(coins, peers);
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    coins.world.runFor(2 * offerEveryMs);
+    expect(payer.pay(relay, value)).toBe(value);
+    const [fresh] = heldBy(relay).filter(({ auth }) => auth.timeMs > held.auth.timeMs);
+    expect(assistantOf(coins, peers, fresh, relay)).not.toBe(assistant);
+  });
+});
+
+describe('an assistant of CPay that never comes back', () => {
+  /** A relay's coin whose assistant has died, and a broker that has found somebody else to assist it. */
+  function bereaved(seed: string) {
+    const { coins, peers } = peersOf(seed);
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const dead = assistantOf(coins, peers, held, relay);
+    dead.die();
+    return { coins, payer, relay, held, dead, alive: peers.filter(peer => peer !== dead) };
+  }
+
+  it('is replaced for all that is paid from then on', () => {
+    const { coins, payer, relay, held, dead, alive } = bereaved('replaced');
+    coins.world.runFor(6 * offerEveryMs);
+    coins.broker.tick();
+    coins.world.runFor(2 * epochMs);
+    const giver = payer === dead ? alive.find(peer => peer !== relay)! : payer;
+    expect(giver.pay(relay, value)).toBe(value);
+    const [fresh] = heldBy(relay).filter(({ auth }) => auth.timeMs > held.auth.timeMs);
+    const next = assistantOf(coins, alive, fresh, relay);
+    const other = alive.find(peer => ![giver, relay, next].includes(peer))!;
+    expect(relay.pay(other, value)).toBe(value);
+    expect(deskOf(other).receivedMsat).toBe(value);
+  });
+
+  it('leaves a coin to who held it last, once it has expired, though another claims it too', () => {
+    const { coins, payer, relay, held } = bereaved('claimed');
+    relay.do(() => deskOf(relay).deposit());
+    expect(coins.broker.balanceOf(relay)).toBe(start);
+    const outstanding = coins.broker.outstandingMsat;
+    coins.world.runFor(held.coin.expirySeconds * 1_000 - Number(nowOf(coins)));
+    const [bought] = heldBy(payer).filter(({ coin }) => toHex(coin.guid) === toHex(held.coin.guid));
+    expect(payer.ask(coins.broker.at, claim(payer.account, coins, bought))).toEqual(new Uint8Array(0));
+    expect(payer.ask(coins.broker.at, claim(payer.account, coins, held))).toBe('badSignature');
+    coins.broker.tick();
+    expect(coins.broker.balanceOf(relay)).toBe(start);
+    coins.world.runFor(claimSeconds * 1_000 + dayMs);
+    for (let time = 0; time < 2; time++) {
+      coins.broker.tick();
+      coins.world.runFor(2 * epochMs);
+    }
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    expect(outstanding - coins.broker.outstandingMsat).toBeGreaterThanOrEqual(value);
+    expect(relay.ask(coins.broker.at, claim(relay.account, coins, held))).toBe('expired');
+    expect(convicted(coins)).toEqual([]);
+  });
+});

@@ -1,0 +1,82 @@
+import { expect } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
+import type { BrokeredNode } from '../../payment/brokered.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { judge } from './fraud.ts';
+import { cpay } from './index.ts';
+import {
+  type Auth,
+  authoriseRequest,
+  authStatement,
+  epochMs,
+  type PaidCoin,
+  paidCoin,
+  paymentMessage,
+  paymentOp,
+  requestOp,
+  schemeId,
+  targetMessage,
+  wish,
+} from './messages.ts';
+
+export const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
+export const value = 1_024n;
+export const start = 10n ** 9n;
+
+/** Peers that have offered to assist, in an epoch in which they do. */
+export function peersOf(seed: string, variant?: string) {
+  const coins = new CoinWorld(cpay, seed);
+  const peers = ['first', 'second', 'third', 'fourth', 'fifth'].map(name => coins.peer(name, variant));
+  coins.world.runFor(epochMs);
+  return { coins, peers };
+}
+
+/** The coins that a peer's disk says it was paid. */
+export function heldBy(peer: Peer): readonly PaidCoin[] {
+  return [...peer.process.store.durable()]
+    .filter(([key]) => key.startsWith('cpay/held/'))
+    .map(([, bytes]) => paidCoin.decode(bytes.subarray(0, -32))!);
+}
+
+export const targetOf = (peer: Peer) =>
+  targetMessage.decode(peer.process.turn(() => peer.payee.target(peer.at.port)))!;
+
+/** What a holder asks of its assistant: that the coin be that peer's. */
+export function request(held: PaidCoin, from: SigningKey, to: Peer, timeMs: bigint): Uint8Array {
+  const { payeeKey, nonce } = targetOf(to);
+  const { guid, payee: payer } = held.auth;
+  const said = wish.sign(from, { guid, payer, payee: payeeKey, nonce });
+  return authoriseRequest.encode({ op: requestOp.authorise, held, wish: said, timeMs });
+}
+
+export function nowOf({ world }: CoinWorld): bigint {
+  return BigInt(world.wallStartMs + Math.floor(world.nowUs / 1_000));
+}
+
+/** Who of the peers assists this one now: the one that looks into the coin, which is none. */
+export function assistantOf(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, from: Peer): Peer {
+  const worthless = { ...held, coin: { ...held.coin, signature: new Uint8Array(64) } };
+  const asked = (peer: Peer) => from.ask(peer.at, request(worthless, from.account, from, nowOf(coins)));
+  const found = peers.find(peer => asked(peer) === 'badSignature');
+  expect(found).toBeDefined();
+  return found!;
+}
+
+/** An authorisation that its assistant has no business to give. */
+export function authBy(assistant: Peer, said: Omit<Auth, 'signatures'>): Auth {
+  const { signature } = authStatement.sign(assistant.account, said);
+  return { ...said, signatures: [{ place: 0, signature }] };
+}
+
+export function payWith(to: Peer, paid: PaidCoin): string {
+  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: [paid] });
+  const redeemed = to.take(to.at.port, bytes);
+  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
+}
+
+export function convicted(coins: CoinWorld): readonly string[] {
+  return coins.broker.proofs.map(proof => toHex(judge(proof).guilty ?? new Uint8Array(0)));
+}
+
+export const keyOf = (peer: { readonly account: SigningKey }) => toHex(peer.account.publicKey);
