@@ -193,6 +193,26 @@ describe('bitcoin-channel', () => {
     expect(lab.row('payee').paidSat * 1000n).toBe(talk.credited);
   });
 
+  it('takes no last word for more than it has begun to settle', async () => {
+    const lab = new Lab();
+    const talk = await lab.open();
+    const unsent = await lab.payer.result(talk.session, side =>
+      side.pay(talk.session, talk.target, 2_000_000n),
+    );
+    expect(unsent).toMatchObject({ kind: 'send', value: 2_000_000n });
+    talk.lose();
+    lab.mine(3);
+    expect(lab.row('payee')).toMatchObject({ phase: 'closing', paidSat: 1_000n });
+    expect(lab.payerScheme.desk.close(lab.row('payer').channel)).toMatchObject({ ok: true });
+    expect(await lab.talk().close()).toBe(false);
+    lab.mine();
+    expect(lab.row('payee')).toMatchObject({
+      phase: 'closed',
+      paidSat: 1_000n,
+      ending: { payeeSat: 1_000n },
+    });
+  });
+
   it('raises the fee of a settlement that waits', async () => {
     const lab = new Lab();
     const talk = await lab.open(5_000_000n);

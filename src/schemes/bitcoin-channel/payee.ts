@@ -325,7 +325,9 @@ export class ChannelPayee implements Payee {
     if (channel === undefined) return this.#refuse(session, 'unknownChannel');
     const { best, payments, state, record } = channel;
     if (state.ending !== undefined) return this.#refuse(session, 'stale');
-    if (close.paidSat < best.paidSat || (record.closeAsked && close.paidSat !== best.paidSat))
+    // What has been offered to the chain is not replaced by a payment of the same fee.
+    const settles = record.closeAsked || state.phase === 'closing';
+    if (close.paidSat < best.paidSat || (settles && close.paidSat !== best.paidSat))
       return this.#refuse(session, 'stale');
     if (close.paidSat > payments.satMax) return this.#refuse(session, 'overspent');
     if (close.paidSat !== 0n && close.paidSat < firstPaymentSatMin) return this.#refuse(session, 'tooSmall');
