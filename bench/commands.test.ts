@@ -40,7 +40,7 @@ describe.each([
     expect(results.findings).toHaveLength(findings);
     const files = [results, ...compared].flatMap(each => each.files);
     for (const file of files) expect(existsSync(join(folder, file))).toBe(true);
-  }, 120_000);
+  }, 240_000);
 });
 
 it('ends with 2 on numbers that cannot be, before anything is started', async () => {

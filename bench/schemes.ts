@@ -42,7 +42,8 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
       ...sizes.map(peers => ({ peers, awayPercent: 0, secondsMax })),
       ...away.filter(share => share > 0).map(awayPercent => ({ peers: crowd, awayPercent, secondsMax })),
     ].sort((one, other) => one.peers - other.peers);
-    const series = [...measured, ...seen, ...(await measureLoads(stage, subjects, loads, crowd))];
+    const loaded = await measureLoads(stage, subjects, loads, crowd);
+    const series = [...measured, ...seen, ...loaded.series];
     return {
       settings: { repeat, circuits, paymentsEach, paymentsPerPeer, sizes, away, crowd, secondsMax },
       measures: schemeMeasures,
@@ -52,6 +53,7 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
       notes: [
         'Peers, their payments and the broker are the product’s own; circuits are left out, and time, wires and chain are simulated.',
         'Signatures, verifications and hashes are counted at the libraries; a payment buys 1,024 cells at 100,000 sat/GiB.',
+        ...loaded.notes,
       ],
     };
   });
@@ -79,25 +81,35 @@ async function measureLoads(
   subjects: readonly SchemeSubject[],
   loads: readonly LoadOptions[],
   crowd: number,
-): Promise<Series[]> {
+): Promise<{ readonly series: readonly Series[]; readonly notes: readonly string[] }> {
   const found: Series[][] = subjects.map(() => []);
+  const notes: string[] = [];
   const all = subjects.length * loads.length;
   let done = 0;
   await severalAtOnce(subjects.length, availableParallelism(), async at => {
     const subject = subjects[at];
+    const missing = new Set(loads.map(placeOf));
     await loadsApart(
       { subject: subject.name, loads },
-      ({ load: { peers, awayPercent }, found: values }) => {
+      ({ load, found: values }) => {
+        const { peers, awayPercent } = load;
         done += 1;
-        const place = `${subject.name}: ${peers} peers, ${awayPercent} % away`;
-        terminal.say(`${done}/${all}  ${place}: ${Object.entries(values).map(shown).join(', ')}`);
+        missing.delete(placeOf(load));
+        terminal.say(
+          `${done}/${all}  ${subject.name}: ${placeOf(load)}: ${Object.entries(values).map(shown).join(', ')}`,
+        );
         if (awayPercent === 0) found[at].push(...seriesOf(subject, { peers }, values));
         if (peers === crowd) found[at].push(...seriesOf(subject, { away: awayPercent }, values));
       },
       signal,
     );
+    if (missing.size > 0) notes.push(`${subject.name}: no end of ${[...missing].join('; ')}`);
   });
-  return found.flat();
+  return { series: found.flat(), notes };
+}
+
+function placeOf({ peers, awayPercent }: LoadOptions): string {
+  return `${peers} peers, ${awayPercent} % away`;
 }
 
 const shown = ([measure, value]: readonly [string, number]): string => `${measure} ${significant(value)}`;
