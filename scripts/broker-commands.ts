@@ -130,12 +130,25 @@ async function reserveSat(rpc: RpcCall, ledger: BrokerLedger): Promise<bigint> {
     { desc: descriptor, range: [0, addresses - 1] },
   ]);
   let sat = satoshiOf(found.total_amount) - waitingSat;
-  for (const { paidSat, spends } of withdrawals) {
-    const [{ txid, index }] = spends;
-    const unspent = await rpc('gettxout', toHex(txid.slice().reverse()), index, false);
-    if (unspent !== null) sat -= paidSat;
-  }
+  const underWay = await underWayAmong(rpc, withdrawals);
+  for (const [id, { paidSat }] of withdrawals) if (underWay(id)) sat -= paidSat;
   return sat;
+}
+
+/** Which withdrawals are in no block yet: their coins are unspent there, or come from one that is in none itself. */
+async function underWayAmong(
+  rpc: RpcCall,
+  withdrawals: BrokerLedger['withdrawals'],
+): Promise<(id: string) => boolean> {
+  const unspent = new Set<string>();
+  for (const [id, { spends }] of withdrawals) {
+    const [{ txid, index }] = spends;
+    const output = await rpc('gettxout', toHex(txid.slice().reverse()), index, false);
+    if (output !== null) unspent.add(id);
+  }
+  const underWay = (id: string): boolean =>
+    unspent.has(id) || (withdrawals.get(id)?.spends ?? []).some(({ txid }) => underWay(toHex(txid)));
+  return underWay;
 }
 
 /** The books as a table. */

@@ -11,11 +11,17 @@ export interface BrokerLedger {
   readonly books: Books;
   /** In blocks, but not deep enough to count. */
   readonly waitingSat: bigint;
-  /** Withdrawals ever made, with their fees: until its coins are spent on the chain one is under way. */
-  readonly withdrawals: readonly { readonly paidSat: Value; readonly spends: readonly Outpoint[] }[];
+  /** Withdrawals ever made, with their fees, by hex of their ids. */
+  readonly withdrawals: ReadonlyMap<string, Withdrawal>;
   /** The wallet's coins, as bitcoind looks for them. */
   readonly descriptor: string;
   readonly addresses: number;
+}
+
+/** Under way until its coins are spent on the chain; those may be change of another that is under way. */
+interface Withdrawal {
+  readonly paidSat: Value;
+  readonly spends: readonly Outpoint[];
 }
 
 /** @param key the broker's own, @param walletSeed what its addresses follow from. */
@@ -29,10 +35,15 @@ export function readBrokerLedger(
   return {
     books: new AccountBook(store, key).books,
     waitingSat: deposits.reduce((sum, { sat, credited }) => (credited === 0 ? sum + sat : sum), 0n),
-    withdrawals: [...withdrawalBook(store).entries()].map(([, { paidSat, raw }]) => ({
-      paidSat,
-      spends: transactionOf(raw).ins.map(({ hash, index }) => ({ txid: new Uint8Array(hash), index })),
-    })),
+    withdrawals: new Map(
+      [...withdrawalBook(store).entries()].map(([id, { paidSat, raw }]) => {
+        const spends = transactionOf(raw).ins.map(({ hash, index }) => ({
+          txid: new Uint8Array(hash),
+          index,
+        }));
+        return [id, { paidSat, spends }];
+      }),
+    ),
     descriptor: walletDescriptor(walletSeed, false),
     addresses: wallet.watchedAddresses,
   };
