@@ -50,18 +50,15 @@ export async function expectKept(ground: StoreGround, stdout: string): Promise<v
 /** What every store on real disks must keep when processes die, whatever it is made of. */
 export function storeDeathKit(name: string, make: () => Promise<StoreGround>): void {
   describe(`${name}, by processes that die`, () => {
-    it.each([1, 300])(
-      'keeps what was answered after kill -9 at %i answers, and no half',
-      async count => {
-        const ground = await make();
-        const { writer, said, gone, acknowledged } = startWriter(ground.args);
-        await acknowledged(count);
-        writer.kill('SIGKILL');
-        await gone;
-        await expectKept(ground, said.stdout);
-        await ground.remove();
-      },
-    );
+    it.each([1, 300])('keeps what was answered after kill -9 at %i answers, and no half', async count => {
+      const ground = await make();
+      const { writer, said, gone, acknowledged } = startWriter(ground.args);
+      await acknowledged(count);
+      writer.kill('SIGKILL');
+      await gone;
+      await expectKept(ground, said.stdout);
+      await ground.remove();
+    });
 
     it('is written by one of the processes that start at once, also where one was killed', async () => {
       const ground = await make();
