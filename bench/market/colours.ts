@@ -4,7 +4,7 @@ const shades: Readonly<Record<string, readonly string[]>> = {
   payword: ['#1f6fb4', '#8ec1ea'],
   'p2p-netpay': ['#e6860b'],
   ppay: ['#2a8f3c', '#93d48f'],
-  whopay: ['#8a4fb5'],
+  whopay: ['#8a4fb5', '#c9a6e3'],
   cpay: ['#a11d21', '#dd4b3e', '#f28b6d', '#fbc4a9'],
 };
 

@@ -175,12 +175,10 @@ export class Peer implements AnswerHandler, RequestHandler {
     const { session, paid } = this.makePayment(to, value);
     if (paid.kind !== 'send') return paid.kind === 'refused' ? paid.fault.code : paid.kind;
     const redeemed = to.take(session, paid.payment);
+    if (redeemed.kind === 'refused') this.process.turn(() => this.payer.onRefused(session, redeemed.fault));
     this.#coins.settle();
-    return redeemed.kind === 'added'
-      ? redeemed.value
-      : redeemed.kind === 'refused'
-        ? redeemed.fault.code
-        : '';
+    if (redeemed.kind === 'refused') return redeemed.fault.code;
+    return redeemed.kind === 'added' ? redeemed.value : '';
   }
 
   #persist(writes: readonly StoreWrite[]): void {

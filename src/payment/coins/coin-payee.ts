@@ -62,7 +62,9 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     let ask: AskId | undefined;
     let redeemed: Redeemed | undefined;
     this.#rules.inquire(coins, fault => {
-      redeemed = fault === undefined ? this.#judgedAgain(session, message) : refused(fault);
+      if (fault !== undefined) redeemed = refused(fault);
+      else
+        redeemed = ask === undefined ? this.#verified(session, coins) : this.#judgedAgain(session, message);
       if (ask !== undefined) this.#outcome = { session, result: redeemed };
     });
     if (redeemed !== undefined) return redeemed;

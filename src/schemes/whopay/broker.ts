@@ -4,14 +4,17 @@ import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
 import { syncBody } from '../../payment/coins/coin-messages.ts';
 import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { coinsPerPaymentMax } from '../../payment/coins/denominations.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { type Fraud, fraudIn, isUnjustified, unanswered, unansweredProof } from './fraud.ts';
+import { BindingList } from './binding-list.ts';
+import { doubleBinding, type Fraud, fraudIn, isUnjustified, unanswered, unansweredProof } from './fraud.ts';
 import {
   accountOp,
   answerOp,
+  type Binding,
   binding,
   boughtReply,
   boundAnswer,
@@ -20,6 +23,8 @@ import {
   coin,
   contradictedAnswer,
   historyMax,
+  listReply,
+  listRequest,
   type News,
   news,
   orderKind,
@@ -34,7 +39,7 @@ import {
   syncReply,
 } from './messages.ts';
 import { bindingSeconds } from './purse.ts';
-import { isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
+import { isBound, isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
 
 /** An owner that cannot be reached for so long, and that must say by whose order it bound a coin, is convicted. */
 const ownerAnswerSeconds = 7n * 86_400n;
@@ -64,11 +69,13 @@ export class WhoPayBroker implements BrokerSide {
   /** By the coin's key. */
   readonly #coins: SoldCoins<BrokerCoin>;
   readonly #queue: OwnerQueue<News>;
+  readonly #list: BindingList;
 
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#coins = new SoldCoins(host.store, 'whopay/coin/', coinRecord);
     this.#queue = new OwnerQueue(host.store, schemeName, news);
+    this.#list = new BindingList(host.store);
   }
 
   outstandingMsat(): Value {
@@ -87,6 +94,8 @@ export class WhoPayBroker implements BrokerSide {
         return this.#serveStep(request);
       case requestOp.report:
         return this.#serveReport(request);
+      case requestOp.list:
+        return this.#serveList(request);
       default:
         return refused('malformed');
     }
@@ -207,6 +216,31 @@ export class WhoPayBroker implements BrokerSide {
     const found = this.#fraudAmong(record, steps);
     const persist = found === undefined ? this.#explained(record, steps) : this.#convict(record, found.fraud);
     return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
+  /** All are on the list then, or those that speak against it are told; and whoever bound a coin to two is convicted. */
+  #serveList(request: Uint8Array): Served {
+    const message = listRequest.decode(request);
+    if (message === undefined || message.coins.length > 2 * coinsPerPaymentMax) return refused('malformed');
+    const records: BrokerCoin[] = [];
+    for (const { binding: bound } of message.coins) {
+      const record = this.#coins.get(nameOf(bound));
+      if (record === undefined) return refused('unknownChannel');
+      if (!isBound(record.coin, bound, this.#host.key.publicKey)) return refused('badSignature');
+      records.push(record);
+    }
+    const persist: StoreWrite[] = [];
+    const against: Binding[] = [];
+    for (const [at, { binding: bound }] of message.coins.entries()) {
+      const listed = this.#list.put(bound);
+      if (listed.kind === 'listed') persist.push(...listed.write);
+      else {
+        const fraud = doubleBinding(bound, listed.known, claim.encode(records[at].claim));
+        if (fraud !== undefined) persist.push(...this.#convict(records[at], fraud));
+        against.push(listed.known);
+      }
+    }
+    return { kind: 'reply', reply: listReply.encode({ known: against }), persist };
   }
 
   /** What was claimed may be what its owner has long carried out. */

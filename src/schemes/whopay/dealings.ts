@@ -17,6 +17,9 @@ import {
   claim,
   coin,
   contradictedAnswer,
+  listReply,
+  listRequest,
+  type PaidCoin,
   reportRequest,
   requestOp,
   type Step,
@@ -75,6 +78,17 @@ export class WhoPayDealings {
     const request = stepRequest.encode({ op: requestOp.transfer, coin: paid.coin, step });
     const [owner] = paid.ownerAt;
     this.#errands.askManager(owner, request, reply => this.#judge(paid.coin, step, reply), done);
+  }
+
+  /** Puts bindings on the public list; true: they are there, and nothing speaks against them. Undefined: the list does not answer. */
+  list(coins: readonly PaidCoin[], done: (listed: boolean | undefined) => void): void {
+    const { endpoint, key } = this.#setup.broker;
+    const request = listRequest.encode({ op: requestOp.list, coins });
+    this.#errands.ask(endpoint, request, reply => {
+      const known = reply === undefined ? undefined : listReply.decode(reply)?.known;
+      const isSaid = known?.every(bound => coins.some(({ coin: made }) => isBound(made, bound, key)));
+      done(isSaid === true ? known?.length === 0 : undefined);
+    });
   }
 
   /** Makes keys, and has the broker sell them as coins worth 2^exponent each. */

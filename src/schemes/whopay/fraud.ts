@@ -3,6 +3,7 @@ import { fixedBytes, u64 } from '../../base/struct.ts';
 import { type CheatProof, unproven, type Verdict } from '../../payment/proof.ts';
 import { publicKeyBytes, statement } from '../../payment/statement.ts';
 import {
+  type Binding,
   binding,
   claim,
   coin,
@@ -42,9 +43,13 @@ export function fraudIn(one: Step, other: Step, claimed: Uint8Array): Fraud | un
       account: depositorOf(one.order, other.order),
     };
   }
-  const [a, b] = [one.binding, other.binding];
-  if (a.sequence !== b.sequence || !binding.isBy(a.coinKey, a) || !binding.isBy(b.coinKey, b))
-    return undefined;
+  return doubleBinding(one.binding, other.binding, claimed);
+}
+
+/** What proves that an owner bound its coin to two. */
+export function doubleBinding(a: Binding, b: Binding, claimed: Uint8Array): Fraud | undefined {
+  if (a.sequence !== b.sequence || equalBytes(a.holder, b.holder)) return undefined;
+  if (!binding.isBy(a.coinKey, a) || !binding.isBy(b.coinKey, b)) return undefined;
   const parts = [claimed, binding.encode(a), binding.encode(b)];
   return {
     proof: { scheme: schemeName, cheat: 'double-binding', parts },

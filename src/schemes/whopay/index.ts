@@ -18,11 +18,14 @@ export interface WhoPayNode extends BrokeredNode {
   };
 }
 
-/** Coins that are public keys, held under keys that are used once (WhoPay, Wei and others): whoever pays or is paid shows no name. */
+/**
+ * Coins that are public keys, held under keys that are used once (WhoPay, Wei and others): whoever pays or is paid shows no name.
+ * `unlisted`, an owner that binds a coin to two is found when both hand it in; `listed`, when the second is paid.
+ */
 export const whopay: BrokeredScheme = {
   id: schemeId,
   name: schemeName,
-  variants: [],
+  variants: ['unlisted', 'listed'],
   node: whopayNode,
   broker: host => new WhoPayBroker(host),
   judge,

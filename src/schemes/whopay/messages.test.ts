@@ -10,6 +10,8 @@ import {
   coin,
   contradictedAnswer,
   deposit,
+  listReply,
+  listRequest,
   order,
   paidCoin,
   paymentMessage,
@@ -63,6 +65,15 @@ describe('each message of WhoPay', () => {
     ['order', order, anyOrder],
     ['step', step, anyStep],
     ['paid coin', paidCoin, anyPaid],
+    [
+      'question to the list',
+      listRequest,
+      fc.record({
+        op: u8,
+        coins: fc.array(fc.record({ coin: anyCoin, binding: anyBinding }), { maxLength: 4 }),
+      }),
+    ],
+    ['what the list says', listReply, fc.record({ known: fc.array(anyBinding, { maxLength: 4 }) })],
     [
       'target',
       targetMessage,

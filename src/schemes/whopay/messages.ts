@@ -13,6 +13,8 @@ import { publicKeyBytes, statement } from '../../payment/statement.ts';
  *     order      holder's key: the coin goes to the next holder's key (a transfer, or a renewal to one of its own),
  *                or to an account at the broker (a deposit)
  *
+ * Where bindings are listed, a payee takes none that is not on the public list, which has one under each number.
+ *
  * A holder's key signs one order in its life. Whoever signs two has cheated, and only the key is known by it.
  */
 export const schemeId = 5;
@@ -30,6 +32,8 @@ export const requestOp = {
   deposit: 3,
   /** Account holder, in an account request: buys coins, or asks what befell them while it was away. To the broker. */
   account: 4,
+  /** Payee: put these bindings on the public list. To the broker, which keeps it. */
+  list: 5,
 } as const;
 export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const answerOp = {
@@ -94,6 +98,9 @@ export const paidCoin = struct({ coin, binding, ownerAt: countedList(u8, endpoin
 export type PaidCoin = Holds<typeof paidCoin>;
 export const paymentMessage = struct({ scheme: u8, op: u8, coins: countedList(u8, paidCoin) });
 
+export const listRequest = struct({ op: u8, coins: countedList(u8, struct({ coin, binding })) });
+/** Those on the list that contradict the ones to be put there, or that have passed them over. */
+export const listReply = struct({ known: countedList(u8, binding) });
 export const stepRequest = struct({ op: u8, coin, step });
 export const reportRequest = struct({ op: u8, coin, steps: countedList(u16, step) });
 export const boundAnswer = struct({ op: u8, binding });

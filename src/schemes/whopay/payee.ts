@@ -58,6 +58,18 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     return held;
   }
 
+  /** Looks at the public list, where the node is to. What is forged is not asked about. */
+  inquire(coins: readonly HeldCoin[], done: (fault: PaymentStatusName | undefined) => void): void {
+    if (this.#setup.variant !== 'listed') done(undefined);
+    else if (!coins.every(coin => this.isGenuine(coin))) done('badSignature');
+    else {
+      const paid = coins.map(held => held.paid);
+      this.#dealings.list(paid, listed =>
+        done(listed === true ? undefined : listed === false ? 'stale' : 'partyUnavailable'),
+      );
+    }
+  }
+
   isGenuine({ paid: { coin, binding } }: HeldCoin): boolean {
     return isBound(coin, binding, this.#setup.broker.key);
   }

@@ -29,9 +29,11 @@ const deskOf = (peer: Peer) => (peer.scheme as WhoPayNode).desk;
 const value = 1_024n;
 const start = 10n ** 9n;
 
-function peersOf(seed: string) {
+function peersOf(seed: string, variant = 'unlisted') {
   const coins = new CoinWorld(whopay, seed);
-  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name => coins.peer(name));
+  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name =>
+    coins.peer(name, variant),
+  );
   return { coins, owner, relay, other, third };
 }
 
@@ -327,5 +329,47 @@ describe('whoever cheats with coins of WhoPay', () => {
     ];
     for (const at of [owner.at, coins.broker.at])
       for (const bytes of requests) expect(owner.ask(at, bytes)).toBeTypeOf('string');
+  });
+});
+
+describe('a coin of WhoPay whose holders are on the public list', () => {
+  it('goes from peer to peer, by its owner and by the broker, each time under another number', () => {
+    const { coins, owner, relay, other, third } = peersOf('listed', 'listed');
+    expect(owner.pay(relay, value)).toBe(value);
+    expect(relay.pay(other, value)).toBe(value);
+    coins.trouble(owner.at, 'absent');
+    expect(other.pay(third, value)).toBe(value);
+    third.do(() => deskOf(third).deposit());
+    expect(coins.broker.balanceOf(third)).toBe(start + value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('is refused to the second that it is bound to, and its owner convicted before anybody hands it in', () => {
+    const { coins, owner, relay, other } = peersOf('listed twice', 'listed');
+    owner.pay(relay, value);
+    const { coin: made, binding: bound } = heldBy(relay)[0].paid;
+    const again = binding.sign(coinSecretOf(owner, made), { ...bound, ...placeAt(other, made) });
+    expect(payWith(other, made, again)).toBe('stale');
+    expect(deskOf(other).receivedMsat).toBe(0n);
+    expect(convicted(coins)).toEqual({ guilty: toHex(owner.account.publicKey), role: 'owner' });
+    expect(coins.broker.balanceOf(owner)).toBeLessThan(start - value);
+    relay.do(() => deskOf(relay).deposit());
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
+  });
+
+  it('is refused once it was passed on, and whoever is asked to take an older binding accuses nobody', () => {
+    const { coins, owner, relay, other, third } = peersOf('listed late', 'listed');
+    owner.pay(relay, value);
+    const { coin: made, binding: bound } = heldBy(relay)[0].paid;
+    relay.pay(other, value);
+    const older = binding.sign(coinSecretOf(owner, made), { ...bound, ...placeAt(third, made) });
+    expect(payWith(third, made, older)).toBe('stale');
+    expect(coins.broker.proofs).toEqual([]);
+    coins.trouble(coins.broker.at, 'lying');
+    expect(other.pay(third, value)).toBeTypeOf('string');
+    coins.trouble(coins.broker.at, 'absent');
+    expect(other.pay(third, value)).toBe('partyUnavailable');
+    coins.trouble(coins.broker.at, undefined);
+    expect(other.pay(third, value)).toBe(value);
   });
 });
