@@ -121,9 +121,11 @@ export function refundRace(lab: CrashLab, random: SeededEntropy): Problems {
   return countedTrial(lab, async count => {
     const channel = await paidChannel(lab);
     await lab.relay.kill();
-    const [{ refundHeight }] = await channelsSince(lab, count.fromHeight);
+    // One that did not get as far as this may have a channel too.
+    const opened = await channelsSince(lab, count.fromHeight);
+    const firstT = Math.min(...opened.map(({ refundHeight }) => refundHeight));
     const blocksLeft = random.between(1, 6);
-    await lab.chain.mine(refundHeight - blocksLeft - (await lab.chain.height()));
+    await lab.chain.mine(firstT - blocksLeft - (await lab.chain.height()));
     await lab.chain.withoutMining(async () => {
       await lab.relay.start();
       await spendingOf(lab, channel);

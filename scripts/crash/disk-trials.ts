@@ -41,8 +41,11 @@ export function diskFull(lab: CrashLab, party: Party): Problems {
 }
 
 async function payOnce(lab: CrashLab, party: Party): Promise<void> {
-  const dead = lab.node(party).death.then(() => undefined);
-  const paid = paidChannel(lab).catch(() => undefined);
-  const channel = await Promise.race([paid, dead]);
+  let over = false;
+  const dead = lab.node(party).death.then(() => {
+    over = true;
+  });
+  // A channel that were opened later would still be in use when the money is counted.
+  const channel = await paidChannel(lab, undefined, () => over).catch(() => undefined);
   if (channel !== undefined) await Promise.race([tryClose(lab, channel), dead]);
 }

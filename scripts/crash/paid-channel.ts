@@ -12,14 +12,21 @@ export interface PaidChannel {
 
 const openMsMax = 60_000;
 
-/** Opens one and streams over it; who has just started may need a while until it can. */
-export async function paidChannel(lab: CrashLab, bytes = 1_000_000): Promise<PaidChannel> {
+/**
+ * Opens one and streams over it; who has just started may need a while until it can.
+ * @param isOver it is not tried again once that is so.
+ */
+export async function paidChannel(
+  lab: CrashLab,
+  bytes = 1_000_000,
+  isOver = () => false,
+): Promise<PaidChannel> {
   for (const deadline = performance.now() + openMsMax; ; await pause(100)) {
     try {
       const { circuit, user } = await lab.openCircuit();
       return await streamFirst(lab, circuit.id, user, bytes);
     } catch (error) {
-      if (performance.now() > deadline) throw error;
+      if (isOver() || performance.now() > deadline) throw error;
     }
   }
 }
