@@ -74,8 +74,10 @@ export class SimPartyPort implements PartyPort {
   ask(to: Endpoint, scheme: number, request: Uint8Array, ask: AskId): void {
     this.node.called('party ask', ask, scheme, request);
     let open = true;
+    const { life } = this.node;
     const answer = (given: { readonly fault: string } | { readonly reply: Uint8Array }): void => {
-      if (!open) return;
+      // Whoever has died since hears nothing, and whoever lives now has not asked.
+      if (!open || this.node.life !== life) return;
       open = false;
       giveUp();
       this.node.later(latencyUs, () => this.#hear({ kind: 'party', ask, ...given }));
