@@ -47,7 +47,11 @@ export class PayeeDesk implements PayeeCounter {
     for (const payee of this.payees.values()) {
       const outcome = payee.onAnswer(answer);
       if (outcome === undefined) continue;
-      this.#sessions.get(outcome.session)?.onOutcome(outcome.result);
+      const { session, result } = outcome;
+      const waiting = this.#sessions.get(session);
+      if (waiting !== undefined) waiting.onOutcome(result);
+      // Its circuit is gone, but what it paid is paid.
+      else if (result.kind === 'added') this.commits.commit(result.persist, () => {});
       return true;
     }
     return false;
