@@ -46,6 +46,8 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     this.#rules = rules;
     this.#oneTarget = oneTarget;
     this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());
+    // What an earlier life earned.
+    this.#idle.left();
   }
 
   target(session: SessionId): Uint8Array {
@@ -56,7 +58,7 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     const message = this.#rules.read(payment);
     const count = message?.coins.length ?? 0;
     if (message === undefined || count === 0 || count > 2 * coinsPerPaymentMax) return refused('malformed');
-    const coins = this.#rules.judge(message, this.#targets.get(session));
+    const coins = this.#rules.judge(message, this.target(session));
     if (typeof coins === 'string') return refused(coins);
     if (this.#rules.inquire === undefined) return this.#verified(session, coins);
     let ask: AskId | undefined;
@@ -97,13 +99,21 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
 
   #verified(session: SessionId, coins: readonly H[]): Redeemed {
     if (!coins.every(coin => this.#rules.isGenuine(coin))) return refused('badSignature');
-    this.#idle.paid(session);
+    // Its circuit may be gone by now; what came on it is handed in all the same.
+    const ended = !this.#targets.has(session);
+    if (ended) this.#idle.left();
+    else this.#idle.paid(session);
     return {
       kind: 'added',
       value: coins.reduce((sum, coin) => sum + this.#rules.valueOf(coin), 0n),
       persist: coins.map(coin => this.#rules.received(coin)),
-      reply: this.#oneTarget ? this.target(session) : this.#nextTarget(session),
+      reply: this.#replyTo(session, ended),
     };
+  }
+
+  #replyTo(session: SessionId, ended: boolean): Uint8Array {
+    if (ended) return new Uint8Array(0);
+    return this.#oneTarget ? this.target(session) : this.#nextTarget(session);
   }
 
   #nextTarget(session: SessionId): Uint8Array {

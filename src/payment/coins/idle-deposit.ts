@@ -24,7 +24,13 @@ export class IdleDeposit {
   }
 
   ended(session: SessionId): void {
-    if (!this.#open.delete(session) || this.#open.size > 0) return;
+    if (this.#open.delete(session)) this.left();
+  }
+
+  /** Something is held that no session will end with: of an earlier life, or of a circuit that was gone when it came. */
+  left(): void {
+    if (this.#open.size > 0) return;
+    this.#cancel?.();
     this.#cancel = this.#clock.after(idleMs, () => {
       this.#cancel = undefined;
       this.#deposit();
