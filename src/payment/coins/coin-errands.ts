@@ -76,15 +76,17 @@ export class CoinErrands {
     });
   }
 
-  /** Buys of the broker, however often it must be asked; `done` may be told that it takes too long. */
+  /**
+   * Buys of the broker, however often it must be asked; `done` may be told that it takes too long: at once, or while an answer is
+   * dealt with, since only then can the outcome of a payment be told.
+   */
   buy(body: Uint8Array, memo: Uint8Array, done: (purchase: Purchase) => void): void {
     const { setup, words } = this.#options;
-    const { host } = setup;
     if (this.#errands.size >= errandsMax) {
-      host.clock.after(0, () => done('unavailable'));
+      done('unavailable');
       return;
     }
-    const id = host.entropy.bytes(purchaseIdBytes);
+    const id = setup.host.entropy.bytes(purchaseIdBytes);
     this.#buyers.set(toHex(id), done);
     this.#send(askedByAccount(setup, words, body), concatBytes(id, memo), []);
   }

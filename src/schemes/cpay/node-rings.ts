@@ -33,11 +33,13 @@ export class KnownRings {
   }
 }
 
-/** The rings as one side of a node asks for them: each epoch once, when it is first needed, and the list when that is another. */
+/**
+ * The rings as one side of a node asks for them: each epoch when it is first needed, and the list when that is another. Whoever
+ * needs the same meanwhile asks for it too: an answer can end the wait of one session, and no more.
+ */
 export class NodeRings implements Rings {
   readonly #known: KnownRings;
   readonly #ask: Ask;
-  readonly #waiting = new Map<number, (() => void)[]>();
 
   /** @param ask a question to the broker. */
   constructor(known: KnownRings, ask: Ask) {
@@ -61,39 +63,27 @@ export class NodeRings implements Rings {
   }
 
   #fetchOne(number: number, done: () => void): void {
-    const waiting = this.#waiting.get(number);
-    if (waiting !== undefined) {
-      waiting.push(done);
-      return;
-    }
-    this.#waiting.set(number, [done]);
     this.#ask(epochRequest.encode({ op: requestOp.epoch, number }), reply => {
       const told = reply === undefined ? undefined : epoch.decode(reply);
-      if (told?.number !== number || !epoch.isBy(this.#known.broker.key, told)) this.#goOn(number);
-      else this.#fetchList(told);
+      if (told?.number !== number || !epoch.isBy(this.#known.broker.key, told)) done();
+      else this.#fetchList(told, done);
     });
   }
 
-  #fetchList(told: Epoch): void {
-    const { number, since, digest } = told;
+  #fetchList(told: Epoch, done: () => void): void {
+    const { since, digest } = told;
     const known = this.#known.list(since);
     if (known !== undefined) {
       this.#known.keep(told, known);
-      this.#goOn(number);
+      done();
       return;
     }
     this.#ask(listRequest.encode({ op: requestOp.list, since }), reply => {
       const genuine = reply !== undefined && equalBytes(sha256(reply), digest);
       const list = genuine ? assistantList.decode(reply) : undefined;
       if (list?.since === since) this.#known.keep(told, new Ring(list, this.#known.broker));
-      this.#goOn(number);
+      done();
     });
-  }
-
-  #goOn(number: number): void {
-    const told = this.#waiting.get(number) ?? [];
-    this.#waiting.delete(number);
-    for (const each of told) each();
   }
 }
 
