@@ -91,6 +91,12 @@ export class NetpayPayer implements Payer {
     const spending = state?.spending;
     if (state === undefined || spending === undefined) return;
     spending.sent = spending.index;
+    // Our records are behind the vendor's: it is asked once more how far it has taken the chain.
+    if (fault.code === 'stale') {
+      this.#wallet.release(spending.id);
+      state.spending = undefined;
+      return;
+    }
     if (spending.state === 'here' && fault.code !== 'expired' && fault.code !== 'unknownChannel') return;
     // Whoever the chain was said to go to is the one that it may be spent at, so it is lost to all others.
     this.#wallet.giveUp(spending.id);
@@ -128,6 +134,8 @@ export class NetpayPayer implements Payer {
       }
       spending.state = 'here';
       spending.sent = offer.index;
+      // It may be more than we remember, from before an old copy of our records was put back; it is never so much again.
+      this.#wallet.spend(spending.id, offer.index);
     }
     spending.index = spending.sent;
     const words = wordsFor(value, stone.unitMsat);
