@@ -90,6 +90,8 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   readonly #sessions = new Map<SessionId, Session<T, R>>();
   /** Made out and not taken, by payee. */
   readonly #left = new Piles<R>();
+  /** One at least of those that were sent with it the payee had before, as a payer's older records do not say. */
+  readonly #doubtful = new Set<R>();
   #outcome: Outcome<Paid> | undefined;
 
   /** @param ahead has as much made out again as each payment took, so that the next need not wait. */
@@ -107,12 +109,13 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     const session = this.#sessions.get(id);
     const read = session === undefined ? undefined : this.#read(session, target);
     if (session === undefined || read === undefined) return refused('PAY_BAD_TARGET');
+    for (const coin of session.sent) this.#doubtful.delete(coin);
     session.sent = [];
     if (value === 0n) return { kind: 'ready' };
     const sum = coinSum(value, most);
     if (sum === undefined) return refused('PAY_LIMIT');
     const payeeName = this.#trade.payeeOf(read);
-    const ready = chooseCoins(this.#left.of(payeeName), sum).coins;
+    const ready = chooseCoins(this.#leftFor(payeeName), sum).coins;
     this.#left.take(payeeName, ready);
     const job: Job<T, R> = {
       ask: this.#host.newAsk(),
@@ -137,10 +140,11 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
 
   onChain(_event: ChainEvent): void {}
 
-  onRefused(id: SessionId, _fault: PaymentFault): void {
+  onRefused(id: SessionId, fault: PaymentFault): void {
     const session = this.#sessions.get(id);
     if (session?.target === undefined) return;
-    this.#putBack(session.target.read, session.sent);
+    const { sent } = session;
+    this.#putBack(session.target.read, fault.code === 'stale' ? this.#sorted(sent) : sent);
     session.sent = [];
   }
 
@@ -254,6 +258,24 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
 
   #putBack(target: T, coins: readonly R[]): void {
     this.#left.put(this.#trade.payeeOf(target), coins);
+  }
+
+  /** Of those in doubt one at a time, so that what is wrong with it shows. */
+  #leftFor(payeeName: string): readonly R[] {
+    const left = this.#left.of(payeeName);
+    const tried = left.find(coin => this.#doubtful.has(coin));
+    return left.filter(coin => coin === tried || !this.#doubtful.has(coin));
+  }
+
+  /** The payee says that it has one of these: without that one, if it is known which. */
+  #sorted(sent: readonly R[]): readonly R[] {
+    const suspects = sent.length === 1 ? sent : sent.filter(coin => this.#doubtful.has(coin));
+    if (suspects.length === 1) {
+      this.#doubtful.delete(suspects[0]);
+      return sent.filter(coin => coin !== suspects[0]);
+    }
+    for (const coin of sent) this.#doubtful.add(coin);
+    return sent;
   }
 }
 
