@@ -12,6 +12,7 @@ import {
   drawPlan,
   type PlanChanges,
   type TrialPlan,
+  trialSchemes,
   trialSteps,
 } from './sim/trial/trial-plan.ts';
 import { grouped, type Terminal, table } from './terminal.ts';
@@ -22,6 +23,7 @@ const twiceEvery = 8;
 interface TrialFlags extends GlobalOptions {
   readonly seed: number;
   readonly steps?: number;
+  readonly scheme?: string;
   readonly relays?: number;
   readonly clients?: number;
   readonly kinds?: readonly string[];
@@ -31,14 +33,18 @@ interface TrialFlags extends GlobalOptions {
 interface RunFlags extends GlobalOptions {
   readonly seed: number;
   readonly steps: number;
+  readonly scheme?: string;
 }
 
 /** Trials until so many steps are done, or a rule breaks. */
-export async function run({ seed, steps }: RunFlags, terminal: Terminal): Promise<number> {
+export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal): Promise<number> {
   const began = process.cpuUsage();
   let [done, trials, payments, twice] = [0, 0, 0, 0];
   while (done < steps) {
-    const changes = steps - done < trialSteps ? { steps: steps - done } : {};
+    const changes = {
+      ...(steps - done < trialSteps ? { steps: steps - done } : {}),
+      ...(scheme === undefined ? {} : { scheme: schemeNamed(scheme) }),
+    };
     const plan = drawPlan(seed + trials, changes);
     const result = runTrial(plan);
     const again = result.breach === undefined && trials % twiceEvery === 0 ? runTrial(plan) : undefined;
@@ -49,7 +55,7 @@ export async function run({ seed, steps }: RunFlags, terminal: Terminal): Promis
     if (again !== undefined) twice += 1;
     if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
     terminal.say(
-      `seed ${plan.seed}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of ${grouped(steps)} steps`,
+      `seed ${plan.seed}, ${plan.scheme}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of ${grouped(steps)} steps`,
     );
     // Signals are heard between trials.
     await new Promise(setImmediate);
@@ -140,12 +146,16 @@ function tellBreach(
 }
 
 /** The command that does the same again. */
-export function replayLine(seed: number, { steps, relays, clients, kinds, acts }: PlanChanges): string {
+export function replayLine(
+  seed: number,
+  { steps, scheme, relays, clients, kinds, acts }: PlanChanges,
+): string {
   const flag = (name: string, value: string | number | undefined) =>
     value === undefined ? [] : [`--${name} ${value}`];
   return [
     `naulon sim replay --seed ${seed}`,
     ...flag('steps', steps),
+    ...flag('scheme', scheme),
     ...flag('relays', relays),
     ...flag('clients', clients),
     ...flag('kinds', kinds?.join(',')),
@@ -153,11 +163,23 @@ export function replayLine(seed: number, { steps, relays, clients, kinds, acts }
   ].join(' ');
 }
 
-function changesOf({ steps, relays, clients, kinds, acts }: TrialFlags): PlanChanges {
+function schemeNamed(name: string): string {
+  if (trialSchemes.includes(name)) return name;
+  throw new OperatorError('USAGE', `--scheme: ${name} is none of ${trialSchemes.join(', ')}`, exitCode.usage);
+}
+
+function changesOf({ steps, scheme, relays, clients, kinds, acts }: TrialFlags): PlanChanges {
   const unknown = kinds?.find(kind => !(actKinds as readonly string[]).includes(kind));
   if (unknown !== undefined) {
     throw new OperatorError('USAGE', `--kinds: ${unknown} is none of ${actKinds.join(', ')}`, exitCode.usage);
   }
-  const given = { steps, relays, clients, kinds: kinds as readonly ActKind[] | undefined, acts };
+  const given = {
+    steps,
+    scheme: scheme && schemeNamed(scheme),
+    relays,
+    clients,
+    kinds: kinds as readonly ActKind[] | undefined,
+    acts,
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -16,6 +16,7 @@ export function addSim(program: Command, does: Does): void {
       )
       .option('--seed <number>', 'of the first trial; each next one has the next', wholeNumber(0, 2 ** 48), 1)
       .option('--steps <number>', 'in all, as 1e7; a step is one event delivered', steps, 1_000_000)
+      .option('--scheme <name>', 'what is paid with in all of them, otherwise than their seeds say')
       .action(does(async () => (await import('./sim-commands.ts')).run)),
     'naulon sim run --seed 1 --steps 1e7',
   );
@@ -23,6 +24,7 @@ export function addSim(program: Command, does: Does): void {
     command
       .requiredOption('--seed <number>', 'of the trial', wholeNumber(0, 2 ** 48))
       .option('--steps <number>', 'until its faults stop', steps)
+      .option('--scheme <name>', 'what is paid with, otherwise than its seed says')
       .option('--relays <number>', 'otherwise than its seed says', wholeNumber(3, 50))
       .option('--clients <number>', 'otherwise than its seed says', wholeNumber(1, 50))
       .option('--kinds <names>', 'what happens, with commas between, otherwise than its seed says', names)

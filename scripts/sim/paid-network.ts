@@ -104,6 +104,11 @@ const socksPort = 9_050;
 const authorityAddress = '9.9.9.9';
 const webAddress = '93.184.216.34';
 const usersAddress = '81.1.1.1';
+/** Where the `index`th relay, which is paid, or client, which pays, is found. */
+export function addressOf(role: 'payer' | 'payee', index: number): string {
+  return role === 'payee' ? `${11 + index}.1.0.1` : `80.${index >> 8}.${index & 255}.7`;
+}
+
 /** A name of the simulated internet that a BulkServer stands behind. */
 const bulkHost = 'bulk.example';
 const bulkPort = 80;
@@ -177,24 +182,25 @@ export class PaidNetwork {
   restartRelay(index: number, downMs = 0): void {
     const { keys, machine } = this.relays[index];
     if (!this.#down.has(machine.host)) this.#options.watch?.relayDied(index);
-    this.#restart(machine, downMs, next => {
+    this.restart(machine, downMs, next => {
       this.relays[index] = this.#startRelay(index, keys, next);
     });
   }
 
   /** The client dies at once and starts again, `downMs` later, with what was durable. */
   restartClient(index: number, downMs = 0): void {
-    this.#restart(this.clients[index].machine, downMs, next => {
+    this.restart(this.clients[index].machine, downMs, next => {
       this.clients[index] = this.#startClient(index, next);
     });
   }
 
   /** True between the death of a node and its next life. */
-  isDown({ machine }: SimRelay | SimClient): boolean {
+  isDown({ machine }: { readonly machine: Machine }): boolean {
     return this.#down.has(machine.host);
   }
 
-  #restart(machine: Machine, downMs: number, begin: (next: Machine) => void): void {
+  /** The machine dies at once and begins its next life `downMs` later; one that is dead already just stays so. */
+  restart(machine: Machine, downMs: number, begin: (next: Machine) => void): void {
     const { host } = machine;
     if (this.#down.has(host)) return;
     machine.crash();
@@ -207,7 +213,8 @@ export class PaidNetwork {
     else this.world.after(Math.round(downMs * 1_000), rise);
   }
 
-  #machine(name: string, ip: string): Machine {
+  /** A host of this network with a disk, a clock and a view of the chain, with the faults of all. */
+  machine(name: string, ip: string): Machine {
     const { faults = noFaults, onLog } = this.#options;
     const draw = this.world.entropy.fork(`machine/${name}`);
     const { wallSkewMsMax } = faults;
@@ -219,7 +226,7 @@ export class PaidNetwork {
 
   /** An authority lives as long as its world: nothing breaks its disk. */
   #authorityMachine(): Machine {
-    const machine = this.#machine('authority', authorityAddress);
+    const machine = this.machine('authority', authorityAddress);
     machine.store.mend();
     return machine;
   }
@@ -254,7 +261,7 @@ export class PaidNetwork {
   }
 
   #newRelay(index: number): SimRelay {
-    const machine = this.#machine(`relay${index}`, `${11 + index}.1.0.1`);
+    const machine = this.machine(`relay${index}`, addressOf('payee', index));
     machine.store.onBroken = () => this.restartRelay(index, brokenDownMs);
     return this.#startRelay(index, simNodeKeys(machine.ports.entropy, index + 1), machine);
   }
@@ -296,7 +303,7 @@ export class PaidNetwork {
   }
 
   #newClient(index: number): SimClient {
-    const machine = this.#machine(`client${index}`, `80.${index >> 8}.${index & 255}.7`);
+    const machine = this.machine(`client${index}`, addressOf('payer', index));
     machine.store.onBroken = () => this.restartClient(index, brokenDownMs);
     return this.#startClient(index, machine);
   }

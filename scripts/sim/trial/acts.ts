@@ -1,4 +1,5 @@
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+import type { PartyTrouble } from '../../../src/sim/sim-parties.ts';
 import type { Download } from '../socks-users.ts';
 import type { TrialNetwork } from './trial-network.ts';
 import type { ActKind, TrialPlan } from './trial-plan.ts';
@@ -15,7 +16,18 @@ const downMsMax = 3_000;
 const chainDownMsMax = 4_000;
 const diskFullMsMax = 3_000;
 /** Calls at which a node dies: each is a point between two effects of one turn. */
-const cutPoints = ['store write', 'link write', 'chain broadcast', 'chain output', 'stream write', 'after'];
+const cutPoints = [
+  'store write',
+  'link write',
+  'chain broadcast',
+  'chain output',
+  'stream write',
+  'after',
+  'party ask',
+  'party answer',
+];
+const partyTroubles: readonly PartyTrouble[] = ['absent', 'late', 'lying'];
+const partyTroubleMsMax = 8_000;
 
 /**
  * What users, operators, miners and bad luck do to a network, one act after the other at random times. Each act draws
@@ -89,6 +101,20 @@ export class Acts {
       this.#network.restartClient(index, downMs);
       return `client${index} for ${downMs} ms`;
     },
+    killBroker: draw => {
+      const { broker } = this.#network.rules.money;
+      if (broker === undefined) return 'there is none';
+      const downMs = draw.below(downMsMax);
+      broker.restart(downMs);
+      return `for ${downMs} ms`;
+    },
+    partyTrouble: draw => {
+      const node = this.#network.rules.money.broker ?? draw.pick(this.#network.relays);
+      const victim = draw.chance(0.5) ? node : draw.pick(this.#network.relays);
+      const [trouble, ms] = [draw.pick(partyTroubles), draw.between(1, partyTroubleMsMax)];
+      this.#network.troubleParty(victim, trouble, ms);
+      return `${victim.machine.host.node.name} is ${trouble} for ${ms} ms`;
+    },
     cutPower: draw => this.#cutPower(draw),
     reorg: draw => {
       const depth = Math.min(draw.between(1, 8), this.#network.blocksMined - 1);
@@ -115,8 +141,7 @@ export class Acts {
       return 'one transaction';
     },
     chainDown: draw => {
-      const nodes = [...this.#network.relays, ...this.#network.clients];
-      const node = draw.pick(nodes);
+      const node = draw.pick(this.#network.nodes);
       const ms = draw.below(chainDownMsMax);
       this.#network.chainDown(node, ms);
       return `${node.machine.host.node.name} for ${ms} ms`;
@@ -131,13 +156,13 @@ export class Acts {
       return 'links clog one by one';
     },
     clockJump: draw => {
-      const node = draw.pick([...this.#network.relays, ...this.#network.clients]);
+      const node = draw.pick(this.#network.nodes);
       const ms = draw.between(-20_000, 20_000);
       node.machine.clock.jumpWall(ms);
       return `${node.machine.host.node.name} by ${ms} ms`;
     },
     fullDisk: draw => {
-      const node = draw.pick([...this.#network.relays, ...this.#network.clients]);
+      const node = draw.pick(this.#network.nodes);
       const ms = draw.between(1, diskFullMsMax);
       this.#network.fillDisk(node, ms);
       return `that of ${node.machine.host.node.name} for ${ms} ms`;
@@ -152,7 +177,7 @@ export class Acts {
   };
 
   #cutPower(draw: SeededEntropy): string {
-    const victim = draw.pick([...this.#network.relays, ...this.#network.clients]);
+    const victim = draw.pick(this.#network.nodes);
     if (this.#network.isDown(victim)) return 'it is down already';
     const { node } = victim.machine.host;
     const [point, skip] = [draw.pick(cutPoints), draw.below(4)];

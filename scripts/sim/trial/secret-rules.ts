@@ -1,10 +1,12 @@
 import { toHex } from '../../../src/base/bytes.ts';
 import type { StoreWrite } from '../../../src/ports.ts';
+import type { ChainListener } from '../../../src/sim/sim-chain.ts';
 import type { LoggedLine } from '../../../src/sim/sim-node.ts';
+import type { ChainTransaction } from '../../../src/sim/transaction-bytes.ts';
 import type { RuleBook } from './rule-book.ts';
 
 /** Rule I11: what the wallets' seeds are is seen in no payment, target, transaction or log line. */
-export class SecretRules {
+export class SecretRules implements ChainListener {
   readonly #book: RuleBook;
   readonly #secrets = new Map<string, Buffer>();
 
@@ -25,6 +27,15 @@ export class SecretRules {
       this.#book.hold(!seen.includes(secret), 'I11', () => `${where} shows the seed of a wallet`);
     }
   }
+
+  /** Whatever is offered to the chain, for all to see. */
+  entered({ bytes }: ChainTransaction): void {
+    this.shown('the chain', bytes);
+  }
+
+  connected(): void {}
+
+  disconnected(): void {}
 
   logged({ node, event, fields }: LoggedLine): void {
     for (const value of Object.values(fields)) {

@@ -1,27 +1,32 @@
-import { toHex } from '../../../src/base/bytes.ts';
 import type { CellBalance } from '../../../src/payment/cell-balance.ts';
 import type { PaymentScheme } from '../../../src/payment/scheme.ts';
+import type { StoreWrite } from '../../../src/ports.ts';
 import { restoredWrites } from '../../../src/schemes/bitcoin-channel/went-back.ts';
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+import type { PartyTrouble } from '../../../src/sim/sim-parties.ts';
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
-import { ChannelNetwork } from '../channel-network.ts';
-import type { NetworkWatch, SimClient, SimRelay } from '../paid-network.ts';
+import type { Machine } from '../machine-room.ts';
+import { type NetworkWatch, PaidNetwork, type SimClient, type SimRelay } from '../paid-network.ts';
 import { schemeLike } from '../scheme-like.ts';
+import { BrokeredMoney } from './brokered-money.ts';
 import { CellRules } from './cell-rules.ts';
-import { rivalOf } from './double-spend.ts';
+import { ChannelMoney } from './channel-money.ts';
 import { forging, payingOnce, rideFree } from './hostile-clients.ts';
-import { MoneyRules, type Weather } from './money-rules.ts';
+import type { Role, Weather } from './money-rules.ts';
 import { PurseRules } from './purse-rules.ts';
 import { lying, overcharge } from './rogue-relays.ts';
 import { RuleBook } from './rule-book.ts';
-import { type ClientKind, kindOf, relayKindOf, type TrialPlan } from './trial-plan.ts';
+import { SecretRules } from './secret-rules.ts';
+import type { TrialMoney } from './trial-money.ts';
+import { type ClientKind, channelScheme, kindOf, relayKindOf, type TrialPlan } from './trial-plan.ts';
 import { TrustRules } from './trust-rules.ts';
 
 /** All rules of a trial, and the ears by which they hear of the network. */
 export class TrialRules {
   network: TrialNetwork | undefined;
   readonly book: RuleBook;
-  readonly money: MoneyRules;
+  readonly money: TrialMoney;
+  readonly secrets: SecretRules;
   readonly cells: CellRules;
   readonly purses: PurseRules;
   readonly trust: TrustRules;
@@ -43,7 +48,11 @@ export class TrialRules {
       hindered: (relay, from, to) => this.network?.hindered(relay, from, to) ?? false,
     };
     const network = (): TrialNetwork => this.network as TrialNetwork;
-    this.money = new MoneyRules(this.book, () => network().chain, weather);
+    this.secrets = new SecretRules(this.book);
+    this.money =
+      plan.scheme === channelScheme
+        ? new ChannelMoney(plan, network, this.book, this.secrets, weather)
+        : new BrokeredMoney(plan, network, this.book, this.secrets);
     this.cells = new CellRules(this.book, network);
     this.purses = new PurseRules(this.book, plan);
     this.trust = new TrustRules(this.book);
@@ -61,7 +70,7 @@ export class TrialRules {
 
   /** Asked now and then. */
   all(): void {
-    this.money.all();
+    this.money.rules.all();
     this.cells.all();
     this.purses.all();
   }
@@ -70,7 +79,7 @@ export class TrialRules {
     relayBegan: relay => {
       this.#relays[relay.index] = relay;
       this.cells.relayBegan(relay);
-      relay.machine.store.tap = writes => this.money.stored('payee', relay.index, writes);
+      relay.machine.store.tap = writes => this.#stored('payee', relay.index, writes);
       relay.machine.host.node.onPowerCut = () => this.network?.killRelay(relay.index, 0);
       relay.machine.store.onBroken = () => this.network?.killRelay(relay.index, brokenDownMs);
     },
@@ -85,13 +94,13 @@ export class TrialRules {
           : this.cells.circuitBegan(this.#relays[index], circuit, balance);
       const credit = balance.credit.bind(balance);
       balance.credit = msat => {
-        this.money.credited(life, session, msat);
+        this.money.rules.credited(life, session, msat);
         counted(msat);
         return credit(msat);
       };
     },
     clientBegan: client => {
-      client.machine.store.tap = writes => this.money.stored('payer', client.index, writes);
+      client.machine.store.tap = writes => this.#stored('payer', client.index, writes);
       client.machine.host.node.onPowerCut = () => this.network?.restartClient(client.index, 0);
     },
     circuitOpened: (client, circuit) => {
@@ -106,6 +115,11 @@ export class TrialRules {
       this.book.hold(!blames, 'honest', () => `client${client} says ${code}: ${detail}`);
     },
   };
+
+  #stored(role: Role, index: number, writes: readonly StoreWrite[]): void {
+    this.secrets.stored(writes);
+    this.money.rules.stored(role, index, writes);
+  }
 
   #isRogue(nickname: string): boolean {
     return this.#plan.rogues.some((kind, index) => kind !== 'honest' && nickname === `relay${index}`);
@@ -122,12 +136,15 @@ export class TrialRules {
 /** A relay whose disk has broken, or was put back, begins again after so long. */
 const brokenDownMs = 500;
 
-const coinsEach = 6;
 const reorgDepthMax = 8;
-const reserveSat = 200_000n;
+
+/** A node in its present life, whatever it does. */
+interface TrialNode {
+  readonly machine: Machine;
+}
 
 /** The network of a trial, with what can be done to it. */
-export class TrialNetwork extends ChannelNetwork {
+export class TrialNetwork extends PaidNetwork {
   readonly plan: TrialPlan;
   readonly rules: TrialRules;
   readonly #startHeight: number;
@@ -135,27 +152,44 @@ export class TrialNetwork extends ChannelNetwork {
   #hindered = new Map<number, Set<number>>();
   /** Of disks, by their node. */
   #copies = new Map<string, ReadonlyMap<string, Uint8Array>>();
+  /** By address. */
+  #troubles = new Map<string, PartyTrouble>();
 
   constructor(plan: TrialPlan, rules: TrialRules, trace?: TraceLine) {
     super({
       ...plan,
-      channels: { reusePaidChannels: plan.reusePaidChannels },
       paying: { channelMsat: plan.channelSat * 1_000n },
-      wrap: (scheme, role, index) => {
+      schemeFor: (role, index) => {
+        const { money } = rules;
         const life = role === 'payee' ? rules.nextLife(index) : '';
-        const seen = rules.money.watched(scheme, role, life);
+        const seen = money.rules.watched(money.scheme(role, index), role, index, life);
         if (role === 'payer') return misused(seen, kindOf(plan, index), rules.trust);
         return relayKindOf(plan, index) === 'liar' ? lying(seen, () => !rules.reformed) : seen;
       },
       watch: rules.watch,
-      onLog: line => rules.money.secrets.logged(line),
+      onLog: line => rules.secrets.logged(line),
       ...(trace === undefined ? {} : { trace }),
     });
     this.plan = plan;
     this.rules = rules;
     this.#startHeight = this.chain.height;
     rules.network = this;
-    this.chain.listen(rules.money);
+    this.chain.listen(rules.secrets);
+    this.parties.trouble = ({ host }) => this.#troubles.get(host);
+    this.#mineEach(plan.blockMs);
+  }
+
+  #mineEach(blockMs: number): void {
+    this.world.after(blockMs * 1_000, () => {
+      this.chain.mine();
+      this.#mineEach(blockMs);
+    });
+  }
+
+  /** Nodes with a disk and a view of the chain, by name; the broker among them, if there is one. */
+  get nodes(): readonly TrialNode[] {
+    const { broker } = this.rules.money;
+    return [...this.relays, ...this.clients, ...(broker === undefined ? [] : [broker])];
   }
 
   get blocksMined(): number {
@@ -167,13 +201,14 @@ export class TrialNetwork extends ChannelNetwork {
   }
 
   get anyDown(): boolean {
-    return [...this.relays, ...this.clients].some(node => this.isDown(node));
+    return this.nodes.some(node => this.isDown(node));
   }
 
   /** Whatever a fault left behind is put right: the chain answers and takes cheap transactions again. */
   heal(): void {
     this.chain.minedSatPerKvb = 0n;
-    for (const { machine } of [...this.relays, ...this.clients]) {
+    this.#troubles.clear();
+    for (const { machine } of this.nodes) {
       machine.chain.reach(true);
       machine.store.mend();
       machine.host.node.cutPower(() => false);
@@ -182,7 +217,7 @@ export class TrialNetwork extends ChannelNetwork {
   }
 
   /** The next commit of the node finds no room; there is some again after a while. */
-  fillDisk({ machine }: SimRelay | SimClient, ms: number): void {
+  fillDisk({ machine }: TrialNode, ms: number): void {
     machine.store.fill();
     this.world.after(ms * 1_000, () => machine.store.empty());
   }
@@ -196,7 +231,8 @@ export class TrialNetwork extends ChannelNetwork {
     const kept = this.#copies.get(host.node.name);
     const now = new Map(store.durable());
     // Without its seed it would be another node.
-    if ([...now.keys()].some(key => key.endsWith('/seed'))) this.#copies.set(host.node.name, now);
+    if (this.plan.scheme !== channelScheme || [...now.keys()].some(key => key.endsWith('/seed')))
+      this.#copies.set(host.node.name, now);
     if (kept === undefined) return false;
     const role = 'keys' in node ? 'payee' : 'payer';
     if (role === 'payee') this.killRelay(node.index, brokenDownMs);
@@ -207,26 +243,17 @@ export class TrialNetwork extends ChannelNetwork {
       if (value === undefined) restored.delete(key);
       else restored.set(key, value);
     store.putBack(restored);
-    this.rules.money.putBack(role, node.index, restored);
+    this.rules.secrets.stored([...kept].map(([key, value]) => ({ key, value })));
+    this.rules.money.rules.putBack(role, node.index);
     return true;
   }
 
   /** A client that cheats has the coins of a contract that is in a block spent elsewhere, by a longer branch without it. */
   doubleSpend(draw: SeededEntropy): boolean {
-    const { chain, plan, rules } = this;
-    const mine = [...rules.money.channels.all].filter(
-      ({ payer, terms }) =>
-        payer !== undefined &&
-        kindOf(plan, payer) === 'spender' &&
-        chain.unspent(terms.outpoint) !== undefined,
-    );
-    if (mine.length === 0) return false;
-    const { terms, payer = 0 } = draw.pick(mine);
-    const seed = this.clients[payer].machine.store.durable().get('bitcoin-channel/payer/seed');
-    const rival = seed && rivalOf(chain, terms.outpoint, seed);
+    const rival = this.rules.money.rival(draw);
     if (rival === undefined || rival.depth > reorgDepthMax || rival.depth >= this.blocksMined) return false;
     this.#hinderReorg(rival.depth);
-    chain.reorg(rival.depth, { without: rival.without, with: [rival.transaction] });
+    this.chain.reorg(rival.depth, { without: rival.without, with: [rival.transaction] });
     return true;
   }
 
@@ -235,20 +262,11 @@ export class TrialNetwork extends ChannelNetwork {
       this.#hinder(undefined, height);
   }
 
-  /** Coins for the clients, and for the relays what raises the fees of their settlements. */
-  endow(): void {
-    for (let coin = 0; coin < coinsEach; coin++) {
-      for (const scheme of this.payers) {
-        const wallet = scheme.desk.wallet('payer');
-        if (wallet !== undefined) this.chain.issue(wallet.address.script, 4n * this.plan.channelSat);
-      }
-      for (const scheme of this.payees) {
-        const wallet = scheme.desk.wallet('payee');
-        if (wallet !== undefined) this.chain.issue(wallet.address.script, reserveSat);
-      }
-      this.chain.mine();
-      this.world.runFor(500);
-    }
+  /** Who asks that node something gets no answer, a late one or a false one, for a while. */
+  troubleParty({ machine }: TrialNode, trouble: PartyTrouble, ms: number): void {
+    const { ip } = machine.host;
+    this.#troubles.set(ip, trouble);
+    this.world.after(ms * 1_000, () => this.#troubles.delete(ip));
   }
 
   killRelay(index: number, downMs: number): void {
@@ -289,12 +307,15 @@ export class TrialNetwork extends ChannelNetwork {
     });
   }
 
-  chainDown(node: SimRelay | SimClient, ms: number): void {
+  chainDown(node: TrialNode, ms: number): void {
     const { chain } = node.machine;
+    const hinder = (): void => {
+      for (const relay of this.relays) if (relay === node) this.#hinder(relay.index);
+    };
     chain.reach(false);
-    if ('keys' in node) this.#hinder(node.index);
+    hinder();
     this.world.after(ms * 1_000, () => {
-      if ('keys' in node) this.#hinder(node.index);
+      hinder();
       chain.reach(true);
     });
   }
@@ -311,25 +332,11 @@ export class TrialNetwork extends ChannelNetwork {
     const at = this.#hindered.get(height) ?? new Set();
     this.#hindered.set(height, at.add(relay));
   }
-
-  /** Ids of contracts of which a client has not yet got its money. */
-  unfinished(): string[] {
-    return (
-      [...this.rules.money.channels.all]
-        // The refund of a channel that its payer was put back behind is gone with its record.
-        .filter(({ confirmed, putBack }) => confirmed && !putBack.has('payer'))
-        .flatMap(({ id, terms }) => {
-          const unspent = this.chain.unspent(terms.outpoint);
-          return unspent === undefined
-            ? []
-            : [`${id.slice(0, 8)} (${toHex(terms.outpoint.txid).slice(0, 8)})`];
-        })
-    );
-  }
 }
 
 /** The scheme as a client of that kind uses it. */
 function misused(scheme: PaymentScheme, kind: ClientKind, trust: TrustRules): PaymentScheme {
+  if (kind === 'honest' && scheme.name !== channelScheme) return scheme;
   if (kind === 'honest') return schemeLike(scheme, { payer: host => trust.watched(scheme.payer(host)) });
   if (kind === 'spender') return scheme;
   return kind === 'forger' ? forging(scheme) : payingOnce(scheme);

@@ -1,4 +1,5 @@
 import type { ContractVariant } from '../../../src/bitcoin/contract-tx.ts';
+import { brokeredScheme, brokeredSchemes } from '../../../src/schemes/brokered.ts';
 import { drawFaults, type Faults } from '../../../src/sim/faults.ts';
 import { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
 
@@ -31,6 +32,8 @@ export const actKinds = [
   'fullDisk',
   'oldDisk',
   'doubleSpend',
+  'killBroker',
+  'partyTrouble',
 ] as const;
 export type ActKind = (typeof actKinds)[number];
 
@@ -46,6 +49,11 @@ export interface TrialPlan {
   readonly hostile: readonly ClientKind[];
   /** Of the relays, from the first one on. */
   readonly rogues: readonly RelayKind[];
+  /** Name of the payment system. */
+  readonly scheme: string;
+  /** Of one with a broker. */
+  readonly schemeVariant: string | undefined;
+  /** Of contracts, where channels are paid with. */
   readonly variant: ContractVariant;
   readonly priceMsatPer2Pow20: bigint;
   readonly window: number;
@@ -64,7 +72,14 @@ export interface TrialPlan {
 }
 
 /** What a replay may set otherwise than the seed does. */
-export type PlanChanges = Partial<Pick<TrialPlan, 'steps' | 'clients' | 'relays' | 'acts' | 'kinds'>>;
+export type PlanChanges = Partial<
+  Pick<TrialPlan, 'steps' | 'scheme' | 'clients' | 'relays' | 'acts' | 'kinds'>
+>;
+
+/** The payment system without a broker. */
+export const channelScheme = 'bitcoin-channel';
+/** All that a trial can be about. */
+export const trialSchemes: readonly string[] = [channelScheme, ...brokeredSchemes.map(({ name }) => name)];
 
 export const trialSteps = 150_000;
 const relaysLeast = 4;
@@ -73,6 +88,9 @@ const relaysLeast = 4;
 export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
   const draw = new SeededEntropy(`plan/${seed}`);
   const clients = draw.between(1, 4);
+  const schemeDraw = draw.fork('scheme');
+  const scheme =
+    changes.scheme ?? (schemeDraw.chance(0.5) ? channelScheme : schemeDraw.pick(brokeredSchemes).name);
   const priceMsatPer2Pow20 = BigInt(draw.between(200, 5_000)) * 1_000_003n;
   const drawn = {
     seed,
@@ -82,6 +100,8 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     clients,
     hostile: hostileOf(draw, clients),
     rogues: roguesOf(draw.fork('rogues')),
+    scheme,
+    schemeVariant: variantOf(scheme, schemeDraw),
     variant: draw.pick(['spillman', 'cltv'] as const),
     priceMsatPer2Pow20,
     window: draw.pick([64, 256, 512, 2_048]),
@@ -97,6 +117,14 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     acts: undefined,
   };
   return { ...drawn, ...changes };
+}
+
+/** Credit is for a day, and lost for as long with each crash: those who never crash are all that live on it. */
+const untried = 'credit';
+
+function variantOf(name: string, draw: SeededEntropy): string | undefined {
+  const variants = brokeredScheme(name)?.variants.filter(variant => variant !== untried) ?? [];
+  return variants.length === 0 ? undefined : draw.pick(variants);
 }
 
 function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {

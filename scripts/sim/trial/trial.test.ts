@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runTrial } from './trial.ts';
-import { drawPlan } from './trial-plan.ts';
+import { drawPlan, trialSchemes } from './trial-plan.ts';
 
 describe('a trial', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
@@ -13,6 +13,26 @@ describe('a trial', () => {
       expect(result.blocks).toBeGreaterThan(200);
     },
   );
+
+  it.each(trialSchemes)('with %s keeps all rules', { timeout: 60_000 }, scheme => {
+    const result = runTrial(drawPlan(9, { steps: 10_000, scheme }));
+    expect(result.breach).toBeUndefined();
+    expect(result.payments).toBeGreaterThan(0);
+  });
+
+  // Trials that have found something, and what.
+  it.each([
+    {
+      seed: 6,
+      scheme: 'p2p-netpay',
+      found: 'a payer with an older copy of its records visits its vendor for ever',
+    },
+    { seed: 2, scheme: 'whopay', found: 'what a relay had earned before it died is not handed in' },
+    { seed: 6, scheme: 'whopay', found: 'a coin that its payee has had is offered for ever' },
+    { seed: 1, scheme: 'cpay', found: 'two payments wait for one answer, and one of them is forgotten' },
+  ])('$scheme, $seed: $found no more', { timeout: 60_000 }, ({ seed, scheme }) => {
+    expect(runTrial(drawPlan(seed, { steps: 20_000, scheme })).breach).toBeUndefined();
+  });
 
   it('is the same each time, and another with another seed', { timeout: 60_000 }, () => {
     const [one, again, other] = [11, 11, 12].map(seed => runTrial(drawPlan(seed, { steps: 10_000 })));

@@ -52,8 +52,8 @@ export function runTrial(plan: TrialPlan, trace?: TraceLine): TrialResult {
 }
 
 function runPhases(network: TrialNetwork, acts: Acts): void {
-  const { world, plan } = network;
-  network.endow();
+  const { world, plan, rules } = network;
+  rules.money.endow(network);
   acts.start();
   watchedUntil(network, () => world.steps >= plan.steps);
   acts.stop();
@@ -108,13 +108,8 @@ function demandProgress(network: TrialNetwork): void {
   network.stopClients();
   mine(network, settleBlocks);
   rules.all();
-  const left = network.unfinished();
-  book.hold(
-    left.length === 0,
-    'live',
-    () =>
-      `${settleBlocks} blocks later ${left.length} contracts are neither settled nor refunded: ${left[0]}`,
-  );
+  const left = rules.money.unfinished();
+  book.hold(left.length === 0, 'live', () => `${settleBlocks} blocks later, of ${left.length}: ${left[0]}`);
   const kept = network.relays.reduce((sum, { core }) => sum + core.circuits.size, 0);
   book.hold(kept === 0, 'live', () => `relays keep ${kept} circuits of clients that have left`);
 }
