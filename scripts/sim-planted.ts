@@ -1,8 +1,9 @@
 import { exitCode } from '../src/base/fault.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
+import type { Plant } from './sim/plants/plant.ts';
 import type { PlantSearch } from './sim/plants/plant-child.ts';
-import { type Plant, plants } from './sim/plants/plants.ts';
+import { plants } from './sim/plants/plants.ts';
 import { plantLimits, searchPlant } from './sim/plants/search.ts';
 import { grouped, type Terminal, table } from './terminal.ts';
 

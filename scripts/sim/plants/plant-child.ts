@@ -20,12 +20,13 @@ register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, r
 
 // After the hooks, so that they see what it imports.
 const { runTrial } = await import('../trial/trial.ts');
-const { drawPlan } = await import('../trial/trial-plan.ts');
+const { channelScheme, drawPlan } = await import('../trial/trial-plan.ts');
 
+const { scheme = channelScheme } = plant;
 let steps = 0;
 let search: PlantSearch | undefined;
 for (let seed = Number(firstSeed); search === undefined; seed++) {
-  const result = runTrial(drawPlan(seed, { steps: Number(stepsEach) }));
+  const result = runTrial(drawPlan(seed, { steps: Number(stepsEach), scheme }));
   steps += result.steps;
   if (result.breach !== undefined || steps >= Number(stepsMax))
     search = { seed, steps, breach: result.breach };

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Plant } from './plant.ts';
 import type { PlantSearch } from './plant-child.ts';
-import type { Plant } from './plants.ts';
 
 export interface SearchLimits {
   readonly firstSeed: number;
