@@ -1,10 +1,10 @@
 /** A broker as it is, in a process that kills itself with -9 at a point of a withdrawal: POINT broker.yaml */
+import { main } from '../scripts/cli.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
 import { PostgresStore } from '../src/node-io/postgres-store.ts';
 import type { StoreWrite } from '../src/ports.ts';
-import { brokerMain } from './main.ts';
 
 const [point, file] = process.argv.slice(2);
 let withdrawing = false;
@@ -36,7 +36,4 @@ BitcoindChain.prototype.broadcast = function (transactions, ask) {
   broadcast.call(this, transactions, ask);
 };
 
-await brokerMain(file).catch((error: Error) => {
-  process.stderr.write(`naulon: ${error.message}\n`);
-  process.exitCode = 3;
-});
+await main(['broker', '-f', file]);
