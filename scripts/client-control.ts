@@ -7,6 +7,8 @@ export interface ClientControl {
   /** An address that funds the client's wallet. */
   walletAddress(): Promise<string>;
   walletSat(): Promise<bigint>;
+  /** Of the best chain that the wallet has looked through; null: it has not done so yet. */
+  walletHeight(): Promise<number | null>;
   /** Whether the client can build circuits over the relay of that name; if not, it looks for a newer consensus. */
   knows(relay: string): Promise<boolean>;
   /**
@@ -26,6 +28,7 @@ export async function controlOf(path: string): Promise<ClientControl> {
   return {
     walletAddress: async () => (await call<{ address: string }>('wallet.address')).address,
     walletSat: async () => BigInt((await call<{ confirmedSat: string }>('wallet.balance')).confirmedSat),
+    walletHeight: async () => (await call<{ height: number | null }>('wallet.balance')).height,
     knows: async name => {
       try {
         await call('relay', { name });

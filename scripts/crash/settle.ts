@@ -3,6 +3,7 @@ import type { RpcCall } from '../../regtest/bitcoind-rpc.ts';
 import type { LedgerRow } from '../../src/schemes/bitcoin-channel/index.ts';
 import type { CrashLab } from './crash-lab.ts';
 import type { MoneyCount } from './money-count.ts';
+import { until } from './until.ts';
 import { channelsSince } from './verdict.ts';
 
 /** A block each, in which everybody has time to act; margins of a private chain are a few blocks. */
@@ -17,6 +18,9 @@ const refundBlocksAtOnce = 25;
  * was never paid comes back after T. What has not ended by then is for the count to find.
  */
 export async function settle(lab: CrashLab, count: MoneyCount): Promise<void> {
+  const control = await lab.control();
+  // Whoever has just started offers its contract again once it has looked through the chain.
+  await until(async () => (await control.walletHeight()) !== null, 'the client has seen the chain');
   /** Rounds in which no contract was left but such as bitcoind has never heard of. */
   let quiet = 0;
   for (let round = 1; round <= roundsMax && quiet < settlingRounds; round++) {
