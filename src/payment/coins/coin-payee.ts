@@ -9,6 +9,7 @@ import {
   type Value,
 } from '../scheme.ts';
 import type { CoinSetup } from './coin-setup.ts';
+import { secondsOf } from './coin-times.ts';
 import { coinsPerPaymentMax } from './denominations.ts';
 import { IdleDeposit } from './idle-deposit.ts';
 
@@ -26,10 +27,15 @@ export interface CoinRules<M extends { readonly coins: readonly unknown[] }, H> 
   received(coin: H): StoreWrite;
   valueOf(coin: H): Value;
   onAnswer(answer: Answer): boolean;
-  /** Hands in what was earned. */
-  deposit(): void;
-  ended?(): void;
+  /** Hands in what was earned; with a time, in seconds since 1970, what of it expires by then. */
+  deposit(expiringBy?: number): void;
+  /** Keeps what is held worth its value: called each day, and when a session has ended. */
+  renew?(): void;
 }
+
+const dayMs = 86_400_000;
+/** Coins that nobody pays on with are handed in so long before they expire. */
+const depositAheadSeconds = 7 * 86_400;
 
 /** The payee of a payment system with coins: takes those of a payment together, and hands them in when nobody has paid for a while. */
 export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> implements Payee {
@@ -48,6 +54,7 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());
     // What an earlier life earned.
     this.#idle.left();
+    setup.host.clock.after(dayMs, () => this.#eachDay());
   }
 
   target(session: SessionId): Uint8Array {
@@ -84,11 +91,18 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
   ended(session: SessionId): void {
     this.#targets.delete(session);
     this.#idle.ended(session);
-    this.#rules.ended?.();
+    this.#rules.renew?.();
   }
 
   deposit(): void {
     this.#rules.deposit();
+  }
+
+  #eachDay(): void {
+    const { clock } = this.#setup.host;
+    this.#rules.renew?.();
+    this.#rules.deposit(secondsOf(clock) + depositAheadSeconds);
+    clock.after(dayMs, () => this.#eachDay());
   }
 
   /** Another payment may have brought the same coins meanwhile. */

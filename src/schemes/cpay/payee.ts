@@ -93,11 +93,12 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
   }
 
   /** A payment to the broker, authorised like any other. */
-  deposit(): void {
+  deposit(expiringBy = Number.POSITIVE_INFINITY): void {
     const { account, broker } = this.#setup;
     const nonce = accountNonce(account.publicKey);
     this.#handInLeft();
     for (const held of this.#purse.earned()) {
+      if (held.paid.coin.expirySeconds > expiringBy) continue;
       const { wished, write } = this.#purse.wishAway(held, broker.key, nonce, new Uint8Array(32));
       this.#dealings.store(write, () => this.#handIn(wished));
     }

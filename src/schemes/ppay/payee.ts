@@ -78,8 +78,9 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
     return this.#dealings.onAnswer(answer);
   }
 
-  deposit(): void {
+  deposit(expiringBy = Number.POSITIVE_INFINITY): void {
     for (const { paid } of this.#purse.holdings()) {
+      if (paid.path.assigned.coin.expirySeconds > expiringBy) continue;
       const handed = this.#purse.hand(paid, this.#setup.broker.key);
       this.#dealings.deposit(handed.paid.path, handed.write);
     }

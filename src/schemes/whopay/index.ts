@@ -1,5 +1,5 @@
-import type { BrokeredDesk, BrokeredNode, BrokeredOptions, BrokeredScheme } from '../../payment/brokered.ts';
-import { coinNode } from '../../payment/coins/coin-node.ts';
+import type { BrokeredScheme } from '../../payment/brokered.ts';
+import { type CoinSides, coinNode } from '../../payment/coins/coin-node.ts';
 import { CoinPayee } from '../../payment/coins/coin-payee.ts';
 import { CoinPayer } from '../../payment/coins/coin-payer.ts';
 import { WhoPayBroker } from './broker.ts';
@@ -10,13 +10,14 @@ import { WhoPayRules } from './payee.ts';
 import { WhoPayTrade } from './payer.ts';
 import { WhoPayPurse } from './purse.ts';
 
-/** WhoPay as one node runs it. */
-export interface WhoPayNode extends BrokeredNode {
-  readonly desk: BrokeredDesk & {
-    /** Has coins that were received bound anew whose bindings expire within so many seconds; absent: soon. */
-    renew(withinSeconds?: number): void;
-  };
-}
+const sides: CoinSides<WhoPayPurse> = {
+  id: schemeId,
+  name: schemeName,
+  purse: setup => new WhoPayPurse(setup),
+  payer: (setup, purse) => new CoinPayer(setup.host, new WhoPayTrade(setup, purse)),
+  payee: (setup, purse, signer) => new CoinPayee(setup, new WhoPayRules(setup, purse, signer)),
+  party: (setup, purse) => new WhoPayOwner(setup, purse),
+};
 
 /**
  * Coins that are public keys, held under keys that are used once (WhoPay, Wei and others): whoever pays or is paid shows no name.
@@ -26,27 +27,7 @@ export const whopay: BrokeredScheme = {
   id: schemeId,
   name: schemeName,
   variants: ['unlisted', 'listed'],
-  node: whopayNode,
+  node: options => coinNode(sides, options),
   broker: host => new WhoPayBroker(host),
   judge,
 };
-
-function whopayNode(options: BrokeredOptions): WhoPayNode {
-  let rules: WhoPayRules | undefined;
-  const node = coinNode<WhoPayPurse>(
-    {
-      id: schemeId,
-      name: schemeName,
-      purse: setup => new WhoPayPurse(setup),
-      payer: (setup, purse) => new CoinPayer(setup.host, new WhoPayTrade(setup, purse)),
-      payee(setup, purse, signer) {
-        rules = new WhoPayRules(setup, purse, signer);
-        return new CoinPayee(setup, rules);
-      },
-      party: (setup, purse) => new WhoPayOwner(setup, purse),
-    },
-    options,
-  );
-  const renew = (withinSeconds?: number) => rules?.renew(withinSeconds);
-  return { ...node, desk: Object.assign(node.desk, { renew }) };
-}

@@ -86,21 +86,18 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     return this.#dealings.onAnswer(answer);
   }
 
-  deposit(): void {
+  deposit(expiringBy = Number.POSITIVE_INFINITY): void {
     const { account, host } = this.#setup;
     for (const held of this.#purse.holdings()) {
+      if (held.paid.coin.expirySeconds > expiringBy) continue;
       const { handed, write } = this.#purse.give(held, 'deposit', account.publicKey, host.entropy.bytes(16));
       this.#dealings.deposit(handed, write);
     }
   }
 
-  ended(): void {
-    this.renew();
-  }
-
   /** Has coins bound anew, to keys of our own, before their bindings expire: to their owners a transfer like any other. */
-  renew(within = bindingSeconds / 3): void {
-    const soon = secondsOf(this.#setup.host.clock) + within;
+  renew(): void {
+    const soon = secondsOf(this.#setup.host.clock) + bindingSeconds / 3;
     for (const held of this.#purse.holdings()) {
       const { binding, coin } = held.paid;
       if (binding.expirySeconds > soon || binding.expirySeconds >= coin.expirySeconds) continue;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import type { BrokeredNode } from '../../payment/brokered.ts';
 import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { type WhoPayNode, whopay } from './index.ts';
+import { whopay } from './index.ts';
 import {
   answerOp,
   type Binding,
@@ -25,7 +26,7 @@ import {
   transfer,
 } from './messages.ts';
 
-const deskOf = (peer: Peer) => (peer.scheme as WhoPayNode).desk;
+const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
 const value = 1_024n;
 const start = 10n ** 9n;
 
@@ -164,11 +165,10 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     const { coins, owner, relay, other } = peersOf(`renewal ${away}`);
     expect(owner.pay(relay, value)).toBe(value);
     const [first] = heldBy(relay);
-    coins.world.runFor(25 * 86_400_000);
     if (away) coins.trouble(owner.at, 'absent');
     const seen = coins.watch();
-    relay.do(() => deskOf(relay).renew());
-    expect(seen).toEqual([away ? 'relay > broker' : 'relay > owner']);
+    coins.world.runFor(25 * 86_400_000);
+    expect(seen.includes('relay > owner')).toBe(!away);
     const renewed = heldBy(relay).find(({ paid }) => paid.binding.sequence === 2n)!;
     expect(renewed.paid.binding.expirySeconds).toBeGreaterThan(first.paid.binding.expirySeconds);
     expect(renewed.paid.binding.holder).not.toEqual(first.paid.binding.holder);

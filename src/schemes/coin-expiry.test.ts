@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import type { BrokeredNode } from '../payment/brokered.ts';
+import { CoinWorld } from './coin-peers.fixture.ts';
+import { cpay } from './cpay/index.ts';
+import { ppay } from './ppay/index.ts';
+import { whopay } from './whopay/index.ts';
+
+const value = 1_024n;
+const dayMs = 86_400_000;
+/** All coins of these schemes have expired then. */
+const lifeDays = 90;
+
+it.each([ppay, whopay, cpay])('a relay of $name that rests hands its coins in before they expire', scheme => {
+  const coins = new CoinWorld(scheme, 'rest');
+  const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
+  coins.peer('another', scheme.variants[0]);
+  coins.world.runFor(120_000);
+  const before = coins.broker.balanceOf(relay);
+  expect(payer.pay(relay, value)).toBe(value);
+  // The circuit stays open, and nobody pays on it any more.
+  coins.world.runFor(60 * dayMs);
+  expect((relay.scheme as BrokeredNode).desk.spendableMsat).toBe(value);
+  coins.world.runFor((lifeDays - 60) * dayMs);
+  expect(coins.broker.balanceOf(relay) - before).toBe(value);
+  expect(coins.broker.proofs).toEqual([]);
+});
