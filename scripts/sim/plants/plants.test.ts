@@ -9,9 +9,9 @@ const timesIn = (file: string, text: string): number =>
   readFileSync(`${root}${file}`, 'utf8').split(text).length - 1;
 
 describe('planted bugs', () => {
-  it('are at least 50, of different names', () => {
+  it('are at least 45, of different names', () => {
     expect(new Set(plants.map(({ name }) => name)).size).toBe(plants.length);
-    expect(plants.length).toBeGreaterThanOrEqual(50);
+    expect(plants.length).toBeGreaterThanOrEqual(45);
   });
 
   it.each(plants)(
@@ -27,7 +27,7 @@ describe('planted bugs', () => {
     'RECEIPT before the payment is durable',
     'cells rounded up',
     'one satoshi too many for the payer',
-    'broker: deposits paid twice',
+    'payword: a word is worth all words before it',
   ])('%s: is found by one of its rules', { timeout: 60_000 }, async name => {
     const plant = plants.find(each => each.name === name);
     if (plant === undefined) throw new Error(`there is no plant ${name}`);
