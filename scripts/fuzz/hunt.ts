@@ -106,7 +106,11 @@ class Hunt {
   async run(): Promise<HuntResult> {
     const { cases, onProgress } = this.#options;
     const began = process.cpuUsage();
-    for (const seed of this.#dice.shuffled(this.#subject.seeds)) if (!this.#isDone) this.#try(seed);
+    for (const [at, seed] of this.#dice.shuffled(this.#subject.seeds).entries()) {
+      if (this.#isDone) break;
+      this.#try(seed);
+      if (at % inputsPerBatch === 0) onProgress?.(this.#cases);
+    }
     for (let batch = 0; !this.#isDone; batch++) {
       if (batch === guidedBatches) this.#endGuidance();
       this.#runBatch();

@@ -88,12 +88,13 @@ export class FarPath {
     if (redeem === undefined) return undefined;
     const hop = this.#hops[redeem.hop];
     hop.creditedMsat += redeem.msat;
-    const granted = cellsFor(hop.creditedMsat, farPriceMsat);
+    const owed = freeCells + Number(cellsFor(hop.creditedMsat, farPriceMsat)) - hop.cells;
     const receipt = {
       status: 0,
       messageId: redeem.messageId,
       price: farPriceMsat,
-      balance: BigInt(freeCells) + granted - BigInt(hop.cells),
+      // Whoever sends more than it was paid for owes nothing.
+      balance: BigInt(Math.max(0, owed)),
       creditedMsat: hop.creditedMsat,
       target: Uint8Array.of(paperMoney.id),
     };
