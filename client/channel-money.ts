@@ -92,15 +92,13 @@ export class ChannelMoney implements MoneyDesk {
 
   /** The contract output that a session pays from. */
   contractOf(session: number): HopMoney['contract'] {
-    const row = this.#rows().find(each => each.session === session);
-    return row === undefined ? undefined : contractOf(row);
+    const outpoint = this.#desk.contractOf(session);
+    return outpoint && { txid: txidText(outpoint.txid), index: outpoint.index };
   }
 
-  /** Channels that were paid on and that no circuit uses any more, as after a crash: they wait to be closed. */
+  /** Channels that wait to be closed. */
   leftOver(): readonly ChannelRow[] {
-    return this.#rows().filter(
-      row => !row.inSession && row.ending === undefined && row.paidSat > 0n && row.phase === 'open',
-    );
+    return this.#desk.leftOver();
   }
 
   /** Has the relay settle the channel: with the circuit that pays from it (`now`: under its streams), or over a new one. */

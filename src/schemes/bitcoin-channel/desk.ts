@@ -2,6 +2,7 @@ import { fromHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SessionId } from '../../payment/scheme.ts';
+import type { Outpoint } from '../../ports.ts';
 import type { Channel, ChannelBook } from './channel-book.ts';
 import type { Role } from './channel-record.ts';
 import { type LedgerRow, ledgerRow } from './ledger-row.ts';
@@ -24,7 +25,12 @@ export interface ChannelRow extends LedgerRow {
 
 /** What an owner may see and ask of its channels and wallet, for the commands of a node. */
 export interface ChannelDesk {
+  /** Each costs several hashes: not for what happens often. */
   channels(): readonly ChannelRow[];
+  /** The contract's output that a session pays from. */
+  contractOf(session: SessionId): Outpoint | undefined;
+  /** Those that were paid on and that no circuit uses any more, as after a crash: they wait to be closed. */
+  leftOver(): readonly ChannelRow[];
   /** Payer: a session that has begun and not started opens a channel of its own. */
   open(session: SessionId, wish: OpenWish): boolean;
   /** Payer: another wallet's signed PSBT (base64) for the contract that the session told was unpaid. */
@@ -62,6 +68,12 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     },
     channels: () =>
       books().flatMap(([role, book]) => book.all.map(channel => rowOf(role, network, channel, book.tip))),
+    contractOf: session =>
+      sides().payer?.side.book.all.find(channel => channel.session === session)?.record.terms.outpoint,
+    leftOver: () =>
+      books().flatMap(([role, book]) =>
+        book.all.filter(isLeftOver).map(channel => rowOf(role, network, channel, book.tip)),
+      ),
     open: (session, wish) => sides().payer?.side.openNew(session, wish) ?? false,
     fund: (session, psbt) => sides().payer?.side.fundNew(session, psbt) ?? fail('CHANNEL_UNKNOWN'),
     close(text) {
@@ -84,6 +96,10 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     },
     wallet: role => sides()[role]?.wallet,
   };
+}
+
+function isLeftOver({ best, record, session, state }: Channel): boolean {
+  return session === undefined && record.ending === undefined && best.paidSat > 0n && state.phase === 'open';
 }
 
 function rowOf(role: Role, network: Network, channel: Channel, tip: number | undefined): ChannelRow {
