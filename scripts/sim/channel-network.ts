@@ -3,22 +3,13 @@ import { toHex } from '../../src/base/bytes.ts';
 import type { ContractVariant } from '../../src/bitcoin/contract-tx.ts';
 import { anchorSat } from '../../src/bitcoin/payment-tx.ts';
 import type { Wallet } from '../../src/bitcoin/wallet.ts';
-import type { PaymentScheme } from '../../src/payment/scheme.ts';
-import {
-  type BitcoinChannelOptions,
-  type BitcoinChannelScheme,
-  bitcoinChannel,
-} from '../../src/schemes/bitcoin-channel/index.ts';
+import { type BitcoinChannelScheme, bitcoinChannel } from '../../src/schemes/bitcoin-channel/index.ts';
 import type { Finding } from './checkers.ts';
 import { PaidNetwork, type PaidNetworkOptions } from './paid-network.ts';
 
 /** A paid network's options, with those of the channels in place of a scheme. */
 export type ChannelNetworkOptions = Omit<PaidNetworkOptions, 'schemeFor'> & {
   readonly variant?: ContractVariant;
-  /** What channels do otherwise than usual. */
-  readonly channels?: Partial<BitcoinChannelOptions>;
-  /** Puts something between a node and its scheme. */
-  readonly wrap?: (scheme: PaymentScheme, role: 'payer' | 'payee', index: number) => PaymentScheme;
   /** Between blocks. */
   readonly blockMs?: number;
 };
@@ -34,14 +25,14 @@ export class ChannelNetwork extends PaidNetwork {
   readonly payees: readonly BitcoinChannelScheme[];
 
   constructor(options: ChannelNetworkOptions) {
-    const { variant = 'spillman', blockMs = 10_000, channels, wrap = scheme => scheme } = options;
+    const { variant = 'spillman', blockMs = 10_000 } = options;
     const schemes: Record<'payer' | 'payee', BitcoinChannelScheme[]> = { payer: [], payee: [] };
     super({
       ...options,
       schemeFor: (role, index) => {
-        const scheme = bitcoinChannel({ network: 'regtest', variant, ...channels });
+        const scheme = bitcoinChannel({ network: 'regtest', variant });
         schemes[role][index] = scheme;
-        return wrap(scheme, role, index);
+        return scheme;
       },
     });
     this.payers = schemes.payer;
