@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SigningKey } from '../../crypto/ecdsa.ts';
+import { any, describeMessages } from '../message-kit.fixture.ts';
 import {
   assistantList,
   assistBody,
@@ -73,13 +74,7 @@ describe('a coin of CPay', () => {
   });
 });
 
-const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const key = bytes(33);
-const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
-const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const u8 = fc.nat(255);
-const signature = bytes(64);
-const at = fc.record({ host: fc.constantFrom('127.0.0.1', '::1', '10.0.0.9'), port: fc.nat(65_535) });
+const { bytes, endpoint, key, signature, u32, u64, u8 } = any;
 const anyCoin = fc.record({
   guid: bytes(16),
   value: u64,
@@ -111,69 +106,52 @@ const anyGrant = fc.record({
   releases: fc.array(fc.record({ by: key, said: anyRelease }), { maxLength: 3 }),
 });
 
-describe('each message of CPay', () => {
-  it.each<
-    [string, { encode(value: never): Uint8Array; decode(bytes: Uint8Array): unknown }, fc.Arbitrary<unknown>]
-  >([
-    ['coin', coin, anyCoin],
-    ['wish', wish, anyWish],
-    ['authorisation of one', authStatement, anyStatement],
-    ['authorisation', auth, anyAuth],
-    ['release', release, anyRelease],
-    ['epoch', epoch, fc.record({ number: u32, since: u32, digest: bytes(32), signature })],
-    [
-      'list',
-      assistantList,
-      fc.record({ since: u32, assistants: fc.array(fc.record({ key, at }), { maxLength: 5 }) }),
-    ],
-    [
-      'target',
-      targetMessage,
-      fc.record({
-        scheme: u8,
-        op: u8,
-        version: u8,
-        relayId: bytes(32),
-        brokerKey: key,
-        payeeKey: key,
-        anonymous: u8,
-        nonce: bytes(16),
-        signature,
-      }),
-    ],
-    [
-      'payment',
-      paymentMessage,
-      fc.record({ scheme: u8, op: u8, coins: fc.array(anyPaid, { maxLength: 4 }) }),
-    ],
-    ['request', authoriseRequest, fc.record({ op: u8, held: anyPaid, wish: anyWish, timeMs: u64 })],
-    ['request to release', releaseRequest, fc.record({ op: u8, coin: anyCoin, payer: key, sinceMs: u64 })],
-    ['question for an epoch', epochRequest, fc.record({ op: u8, number: u32 })],
-    ['question for a list', listRequest, fc.record({ op: u8, since: u32 })],
-    ['deposit', depositRequest, fc.record({ op: u8, account: key, paid: anyPaid })],
-    ['claim', claimRequest, fc.record({ op: u8, account: key, paid: anyPaid, wish: anyWish })],
-    ['grant', grant, anyGrant],
-    ['grounds', showRequest, fc.record({ op: u8, grant: anyGrant })],
-    [
-      'buy',
-      buyBody,
-      fc.record({
-        op: u8,
-        assistants: u8,
-        coins: fc.array(fc.record({ exponent: u8, holder: key }), { maxLength: 8 }),
-      }),
-    ],
-    ['bought', boughtReply, fc.record({ coins: fc.array(anyPaid, { maxLength: 4 }) })],
-    ['offer', assistBody, fc.record({ op: u8, at })],
-    ['offered', assistReply, fc.record({ wanted: fc.array(anyStatement, { maxLength: 3 }) })],
-  ])('%s comes back as it was, and cut it is none', (_name, message, arbitrary) => {
-    fc.assert(
-      fc.property(arbitrary, fc.double({ min: 0, max: 0.999, noNaN: true }), (value, cut) => {
-        const encoded = message.encode(value as never);
-        expect(message.decode(encoded)).toEqual(value);
-        expect(message.decode(encoded.subarray(0, Math.floor(encoded.length * cut)))).toBeUndefined();
-      }),
-      { numRuns: 30 },
-    );
-  });
-});
+describeMessages('CPay', [
+  ['coin', coin, anyCoin],
+  ['wish', wish, anyWish],
+  ['authorisation of one', authStatement, anyStatement],
+  ['authorisation', auth, anyAuth],
+  ['release', release, anyRelease],
+  ['epoch', epoch, fc.record({ number: u32, since: u32, digest: bytes(32), signature })],
+  [
+    'list',
+    assistantList,
+    fc.record({ since: u32, assistants: fc.array(fc.record({ key, at: endpoint }), { maxLength: 5 }) }),
+  ],
+  [
+    'target',
+    targetMessage,
+    fc.record({
+      scheme: u8,
+      op: u8,
+      version: u8,
+      relayId: bytes(32),
+      brokerKey: key,
+      payeeKey: key,
+      anonymous: u8,
+      nonce: bytes(16),
+      signature,
+    }),
+  ],
+  ['payment', paymentMessage, fc.record({ scheme: u8, op: u8, coins: fc.array(anyPaid, { maxLength: 4 }) })],
+  ['request', authoriseRequest, fc.record({ op: u8, held: anyPaid, wish: anyWish, timeMs: u64 })],
+  ['request to release', releaseRequest, fc.record({ op: u8, coin: anyCoin, payer: key, sinceMs: u64 })],
+  ['question for an epoch', epochRequest, fc.record({ op: u8, number: u32 })],
+  ['question for a list', listRequest, fc.record({ op: u8, since: u32 })],
+  ['deposit', depositRequest, fc.record({ op: u8, account: key, paid: anyPaid })],
+  ['claim', claimRequest, fc.record({ op: u8, account: key, paid: anyPaid, wish: anyWish })],
+  ['grant', grant, anyGrant],
+  ['grounds', showRequest, fc.record({ op: u8, grant: anyGrant })],
+  [
+    'buy',
+    buyBody,
+    fc.record({
+      op: u8,
+      assistants: u8,
+      coins: fc.array(fc.record({ exponent: u8, holder: key }), { maxLength: 8 }),
+    }),
+  ],
+  ['bought', boughtReply, fc.record({ coins: fc.array(anyPaid, { maxLength: 4 }) })],
+  ['offer', assistBody, fc.record({ op: u8, at: endpoint })],
+  ['offered', assistReply, fc.record({ wanted: fc.array(anyStatement, { maxLength: 3 }) })],
+]);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { accountMessage, syncBody } from '../../payment/coins/coin-messages.ts';
+import { any, describeMessages } from '../message-kit.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import {
   assignedAnswer,
@@ -45,78 +46,58 @@ describe('a coin of PPay', () => {
   });
 });
 
-const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const key = bytes(33);
-const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
-const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const u8 = fc.nat(255);
-const signature = bytes(64);
+const { bytes, endpoint, key, signature, u32, u64, u8 } = any;
 const anyCoin = fc.record({ serial: bytes(20), owner: key, value: u64, expirySeconds: u32, signature });
 const anyAssigned = fc.record({ coin: anyCoin, holder: key, position: u64, signature });
 const anyPath = fc.record({
   assigned: anyAssigned,
   layers: fc.array(fc.record({ next: key, signature }), { maxLength: 9 }),
 });
-const ownerAt = fc.array(fc.record({ host: fc.constantFrom('127.0.0.1', '::1'), port: fc.nat(65_535) }), {
-  maxLength: 1,
-});
+const ownerAt = fc.array(endpoint, { maxLength: 1 });
 
-describe('each message of PPay', () => {
-  it.each<
-    [string, { encode(value: never): Uint8Array; decode(bytes: Uint8Array): unknown }, fc.Arbitrary<unknown>]
-  >([
-    ['coin', rawCoin, anyCoin],
-    ['assignment', assignedCoin, anyAssigned],
-    ['path', coinPath, anyPath],
-    [
-      'target',
-      targetMessage,
-      fc.record({
-        scheme: u8,
-        op: u8,
-        version: u8,
-        relayId: bytes(32),
-        payeeKey: key,
-        brokerKey: key,
-        nonce: bytes(16),
-        signature,
-      }),
-    ],
-    [
-      'payment',
-      paymentMessage,
-      fc.record({
-        scheme: u8,
-        op: u8,
-        nonce: bytes(16),
-        coins: fc.array(fc.record({ path: anyPath, ownerAt }), { maxLength: 4 }),
-      }),
-    ],
-    ['request', pathRequest, fc.record({ op: u8, path: anyPath })],
-    ['report', reportRequest, fc.record({ op: u8, first: anyPath, second: anyPath })],
-    ['assigned', assignedAnswer, fc.record({ op: u8, assigned: anyAssigned })],
-    ['contradicted', contradictedAnswer, fc.record({ op: u8, path: anyPath })],
-    ['buy', buyBody, fc.record({ op: u8, exponents: fc.array(u8, { maxLength: 64 }) })],
-    ['bought', boughtReply, fc.record({ coins: fc.array(anyCoin, { maxLength: 8 }) })],
-    ['sync', syncBody, fc.record({ op: u8, after: u64 })],
-    [
-      'synced',
-      syncReply,
-      fc.record({
-        last: u64,
-        paths: fc.array(anyPath, { maxLength: 3 }),
-        wanted: fc.array(bytes(20), { maxLength: 3 }),
-      }),
-    ],
-    ['account', accountMessage, fc.record({ op: u8, envelope: fc.uint8Array({ maxLength: 300 }) })],
-  ])('%s comes back as it was, and cut it is none', (_name, message, arbitrary) => {
-    fc.assert(
-      fc.property(arbitrary, fc.double({ min: 0, max: 0.999, noNaN: true }), (value, cut) => {
-        const encoded = message.encode(value as never);
-        expect(message.decode(encoded)).toEqual(value);
-        expect(message.decode(encoded.subarray(0, Math.floor(encoded.length * cut)))).toBeUndefined();
-      }),
-      { numRuns: 30 },
-    );
-  });
-});
+describeMessages('PPay', [
+  ['coin', rawCoin, anyCoin],
+  ['assignment', assignedCoin, anyAssigned],
+  ['path', coinPath, anyPath],
+  [
+    'target',
+    targetMessage,
+    fc.record({
+      scheme: u8,
+      op: u8,
+      version: u8,
+      relayId: bytes(32),
+      payeeKey: key,
+      brokerKey: key,
+      nonce: bytes(16),
+      signature,
+    }),
+  ],
+  [
+    'payment',
+    paymentMessage,
+    fc.record({
+      scheme: u8,
+      op: u8,
+      nonce: bytes(16),
+      coins: fc.array(fc.record({ path: anyPath, ownerAt }), { maxLength: 4 }),
+    }),
+  ],
+  ['request', pathRequest, fc.record({ op: u8, path: anyPath })],
+  ['report', reportRequest, fc.record({ op: u8, first: anyPath, second: anyPath })],
+  ['assigned', assignedAnswer, fc.record({ op: u8, assigned: anyAssigned })],
+  ['contradicted', contradictedAnswer, fc.record({ op: u8, path: anyPath })],
+  ['buy', buyBody, fc.record({ op: u8, exponents: fc.array(u8, { maxLength: 64 }) })],
+  ['bought', boughtReply, fc.record({ coins: fc.array(anyCoin, { maxLength: 8 }) })],
+  ['sync', syncBody, fc.record({ op: u8, after: u64 })],
+  [
+    'synced',
+    syncReply,
+    fc.record({
+      last: u64,
+      paths: fc.array(anyPath, { maxLength: 3 }),
+      wanted: fc.array(bytes(20), { maxLength: 3 }),
+    }),
+  ],
+  ['account', accountMessage, fc.record({ op: u8, envelope: fc.uint8Array({ maxLength: 300 }) })],
+]);
