@@ -86,6 +86,11 @@ test('coins of ppay go from hand to hand without the broker, and those with laye
   expect(layered['payment bytes, ninth hand']).toBeGreaterThan(2 * layered['payment bytes, first hand']);
 });
 
+test('coins of cpay that wait for one list of assistants all go on', () => {
+  const [named] = subjects.filter(({ name }) => name.startsWith('cpay'));
+  expect(handedOn(named)).toMatchObject({ 'earned money is spent again': 1 });
+});
+
 test('what is measured fills the table, beside the words of the paper', () => {
   const factors = { scheme: ppay.name };
   const found = (values: Readonly<Record<string, number>>, more = {}) =>

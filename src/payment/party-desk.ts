@@ -33,11 +33,14 @@ export class PartyDesk implements RequestHandler {
   /** True when the answer was for this desk. */
   onAnswer(answer: Answer): boolean {
     for (const party of this.#parties.values()) {
-      const outcome = party.onAnswer(answer);
+      let outcome = party.onAnswer(answer);
       if (outcome === undefined) continue;
-      const request = this.#pending.get(outcome.ask);
-      this.#pending.delete(outcome.ask);
-      if (request !== undefined) this.#settle(request, outcome.served);
+      // Several requests may have waited for the one answer.
+      for (; outcome !== undefined; outcome = party.onAnswer(answer)) {
+        const request = this.#pending.get(outcome.ask);
+        this.#pending.delete(outcome.ask);
+        if (request !== undefined) this.#settle(request, outcome.served);
+      }
       return true;
     }
     return false;

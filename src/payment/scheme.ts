@@ -183,7 +183,7 @@ export type Served =
 export interface Party {
   /** Never throws for what somebody sent. A request that comes again gets the same answer. */
   serve(request: Uint8Array): Served;
-  /** The outcome of what was pending under `ask`. */
+  /** The outcome of what was pending under `ask`; called with one answer until there is none: several may wait for it. */
   onAnswer(answer: Answer): { readonly ask: AskId; readonly served: Served } | undefined;
 }
 
