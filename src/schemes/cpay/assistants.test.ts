@@ -167,6 +167,7 @@ describe('an assistant of CPay that never comes back', () => {
     coins.broker.tick();
     expect(coins.broker.balanceOf(relay)).toBe(start);
     coins.world.runFor(claimSeconds * 1_000 + dayMs);
+    coins.broker.restart();
     for (let time = 0; time < 2; time++) {
       coins.broker.tick();
       coins.world.runFor(2 * epochMs);
