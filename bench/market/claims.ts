@@ -52,6 +52,11 @@ export function found(of: Figures): string {
   return of.get('lost to a double spend') === 0 ? 'comes to nothing, nobody loses' : `not found, ${lost}`;
 }
 
+const prevented = (of: Figures): Finding => ({
+  agrees: yes(of.get('caught at once')) || of.get('lost to a double spend') === 0,
+  measured: found(of),
+});
+
 function unnamed(of: Figures): Finding {
   const named = yes(of.get('payee: account of the payer'));
   const again = yes(of.get('payee: the same payer on two circuits'));
@@ -110,10 +115,7 @@ export const claims: readonly Claim[] = [
     scheme: 'p2p-netpay',
     criterion: 'Security',
     says: 'the signed index prevents double spending; no trust in payers is required',
-    holds: of => ({
-      agrees: yes(of.get('caught at once')) || (of.get('lost to a double spend') ?? 1) === 0,
-      measured: found(of),
-    }),
+    holds: prevented,
   },
   {
     scheme: 'p2p-netpay',
@@ -225,7 +227,7 @@ export const claims: readonly Claim[] = [
     scheme: 'cpay',
     criterion: 'Security',
     says: 'double spending is prevented in time',
-    holds: of => ({ agrees: yes(of.get('caught at once')), measured: found(of) }),
+    holds: prevented,
   },
   {
     scheme: 'cpay, anonymous',
