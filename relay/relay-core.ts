@@ -2,6 +2,7 @@ import {
   circuitQueueCellsHigh,
   queuedCellBytes,
   refusedCreateWaste,
+  refusedStreamWaste,
   relayCreatesPerTurn,
 } from '../src/base/limits.ts';
 import { cellCommand, destroyReason, endReason } from '../src/cell/commands.ts';
@@ -406,14 +407,20 @@ export class RelayCore
   }
 
   beginExit(circuit: RelayCircuit, stream: ExitStream, message: BeginMessage): void {
-    if (this.#defences.mayOpen(circuit)) this.#exits.begin(stream, message);
+    if (this.#mayOpen(circuit)) this.#exits.begin(stream, message);
     else if (this.#defences.endsCircuits) circuit.destroy(destroyReason.resourceLimit);
     else stream.end(endReason.resourceLimit);
   }
 
+  #mayOpen(circuit: RelayCircuit): boolean {
+    if (this.#defences.mayOpen(circuit)) return true;
+    const { link } = circuit.previous;
+    if (this.#links.peerOf(link)?.kind !== 'relay') this.#mux.waste(link, refusedStreamWaste);
+    return false;
+  }
+
   resolve(circuit: RelayCircuit, streamId: number, name: string): void {
-    if (this.#defences.mayOpen(circuit))
-      this.#exits.resolve(name, answer => circuit.onResolved(streamId, answer));
+    if (this.#mayOpen(circuit)) this.#exits.resolve(name, answer => circuit.onResolved(streamId, answer));
     else if (this.#defences.endsCircuits) circuit.destroy(destroyReason.resourceLimit);
     else circuit.onResolved(streamId, { addresses: [], error: 'transient' });
   }

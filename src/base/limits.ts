@@ -62,6 +62,8 @@ export const wasteCellsBurst = 10_000;
 export const relayWasteFactor = 20;
 /** A CREATE that is refused counts as so many of them. */
 export const refusedCreateWaste = 500;
+/** So does a stream beyond what a client's circuit may begin; over a relay's link come those of many clients. */
+export const refusedStreamWaste = 100;
 /** Links whose handshake is not done: a new one takes the place of the one that has taken longest. */
 export const linksUnreadyMax = 1_000;
 /** CREATE cells that wait for their handshakes, over all links: 10 MB. */
