@@ -53,6 +53,14 @@ interface Wanted {
   readonly done: (served: Served) => void;
 }
 
+/** What those say that assisted a holder before. */
+interface Left {
+  /** Undefined: one is missing. */
+  readonly releases: Grant['releases'] | undefined;
+  /** The holding was authorised away, and whoever did it shows to whom: the holder may never have heard of it. */
+  readonly granted: AuthStatement | undefined;
+}
+
 /**
  * Authorises payments of those whom it assists: each holding of a coin once. What it signs is on its disk first, with the
  * holder's wish and what made it the holder, so that it can always show on what it did.
@@ -95,7 +103,7 @@ export class AssistantDesk {
     }
   }
 
-  /** Leaves a holding to its new assistant: from here on it is never authorised here. */
+  /** Leaves a holding to its new assistant: from here on it is never authorised here. What was authorised before is shown. */
   release(request: Uint8Array, done: (served: Served) => void): void {
     const message = releaseRequest.decode(request);
     if (message === undefined) {
@@ -108,11 +116,12 @@ export class AssistantDesk {
     rings.fetch([epoch], () => {
       const said = { guid: made.guid, payer, sinceMs };
       const holding = holdingOf(said);
+      const granted = this.#grants.get(holding);
       const ring = rings.ring(epoch);
       if (!coin.isBy(broker.key, made)) done(refused('badSignature'));
       else if (ring === undefined || includes(ring.assistantsOf(payer, made.assistants), key.publicKey))
         done(refused('busy'));
-      else if (this.#grants.get(holding) !== undefined) done(refused('stale'));
+      else if (granted !== undefined) done(replyOf(granted.auth, []));
       else {
         const signed = release.sign(key, said);
         done({
@@ -159,16 +168,17 @@ export class AssistantDesk {
       const earlier = rings.ring(before);
       if (earlier === undefined) done(refused('partyUnavailable'));
       else
-        this.#askReleases(wanted, earlier, releases =>
-          releases === undefined
-            ? done(refused('partyUnavailable'))
-            : this.#takeOver({ ...wanted, releases: [...wanted.releases, ...releases] }, earlier, lists + 1),
-        );
+        this.#askReleases(wanted, earlier, ({ releases, granted }) => {
+          if (granted !== undefined)
+            done(isSamePayment(granted, wanted.wish) ? replyOf(granted, []) : refused('stale'));
+          else if (releases === undefined) done(refused('partyUnavailable'));
+          else this.#takeOver({ ...wanted, releases: [...wanted.releases, ...releases] }, earlier, lists + 1);
+        });
     });
   }
 
-  /** The releases of all that assist this holder no more; those that still do refuse what they authorised. Undefined: one is missing. */
-  #askReleases(wanted: Wanted, earlier: Ring, done: (releases: Grant['releases'] | undefined) => void): void {
+  /** Asks all that assist this holder no more for their releases; those that still do answer the holder themselves. */
+  #askReleases(wanted: Wanted, earlier: Ring, done: (left: Left) => void): void {
     const { held, wish: said, timeMs } = wanted;
     const { ask, rings } = this.#host;
     const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(said.payer, held.coin.assistants) ?? [];
@@ -177,9 +187,10 @@ export class AssistantDesk {
     const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };
     const request = { op: requestOp.release, coin: held.coin, payer: said.payer, sinceMs: held.auth.timeMs };
     const releases: Grant['releases'][number][] = [];
+    let granted: AuthStatement | undefined;
     let left = gone.length;
     if (left === 0 || ask === undefined) {
-      done(left === 0 ? [] : undefined);
+      done({ releases: left === 0 ? [] : undefined, granted: undefined });
       return;
     }
     for (const { at, key } of gone) {
@@ -187,8 +198,11 @@ export class AssistantDesk {
         const answer = reply === undefined ? undefined : release.decode(reply);
         if (answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(key, answer))
           releases.push({ by: key, said: answer });
+        const auth = reply === undefined ? undefined : authStatement.decode(reply);
+        if (auth !== undefined && holdingOf(auth) === holdingOf(holding) && authStatement.isBy(key, auth))
+          granted ??= auth;
         left -= 1;
-        if (left === 0) done(releases.length === gone.length ? releases : undefined);
+        if (left === 0) done({ releases: releases.length === gone.length ? releases : undefined, granted });
       });
     }
   }

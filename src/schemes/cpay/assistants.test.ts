@@ -13,6 +13,7 @@ import {
   nowOf,
   payWith,
   peersOf,
+  request,
   start,
   targetOf,
   value,
@@ -45,6 +46,19 @@ function claim(by: SigningKey, coins: CoinWorld, held: PaidCoin): Uint8Array {
   const nonce = accountNonce(by.publicKey);
   const said = wish.sign(by, { guid, payer, payee: coins.broker.key.publicKey, nonce });
   return claimRequest.encode({ op: requestOp.claim, account: by.publicKey, paid: held, wish: said });
+}
+
+/** Others offer to assist until one of them is who assists the relay. */
+function succeeded(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, relay: Peer) {
+  const before = assistantOf(coins, peers, held, relay);
+  const all = [...peers];
+  let after = before;
+  for (let more = 0; after === before; more++) {
+    all.push(coins.peer(`newcomer ${more}`));
+    coins.world.runFor(2 * epochMs);
+    after = assistantOf(coins, all, held, relay);
+  }
+  return { all, after };
 }
 
 describe('an assistant of CPay that is asked by one relay to pay another', () => {
@@ -93,13 +107,7 @@ describe('an assistant of CPay that is asked by one relay to pay another', () =>
     const before = assistantOf(coins, peers, held, relay);
     const [other, third] = peers.filter(peer => ![payer, relay, before].includes(peer));
     const late = authBy(before, saidFor(coins, held, other));
-    const all = [...peers];
-    let after = before;
-    for (let more = 0; after === before; more++) {
-      all.push(coins.peer(`newcomer ${more}`));
-      coins.world.runFor(2 * epochMs);
-      after = assistantOf(coins, all, held, relay);
-    }
+    const { all } = succeeded(coins, peers, held, relay);
     expect(relay.pay(third, value)).toBe(value);
     expect(payWith(other, { coin: held.coin, auth: late })).toBe('added');
     for (const peer of [other, third]) peer.do(() => deskOf(peer).deposit());
@@ -108,6 +116,22 @@ describe('an assistant of CPay that is asked by one relay to pay another', () =>
     expect(more).toEqual([]);
     expect(proof.cheat).toBe('false-release');
     expect(toHex(judge(proof).guilty!)).toBe(keyOf(before));
+  });
+
+  it('and authorised a payment of which the payer never heard, is heard of by its successor', () => {
+    const { coins, peers } = peersOf('lost answer');
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const before = assistantOf(coins, peers, held, relay);
+    const [other, third] = peers.filter(peer => ![payer, relay, before].includes(peer));
+    const asked = (to: Peer) => request(held, relay.account, to, nowOf(coins));
+    const lost = relay.ask(before.at, asked(other));
+    expect(lost).not.toBeTypeOf('string');
+    const { after } = succeeded(coins, peers, held, relay);
+    expect(relay.ask(after.at, asked(other))).toEqual(lost);
+    expect(relay.ask(after.at, asked(third))).toBe('stale');
+    expect(convicted(coins)).toEqual([]);
   });
 
   it('and was convicted, assists nobody any more, however often it offers to', () => {

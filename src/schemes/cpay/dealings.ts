@@ -7,7 +7,6 @@ import type { Purchase } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
 import {
-  type Assistant,
   type Auth,
   type AuthStatement,
   accountOp,
@@ -109,7 +108,7 @@ export class CPayDealings {
           const said = reply === undefined ? undefined : this.#read(wished, reply);
           this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
             left -= 1;
-            settle(said === undefined ? undefined : this.#gather(wished, assistant, said, given));
+            settle(said === undefined ? undefined : this.#gather(wished, said, given));
           });
         });
       }
@@ -149,16 +148,17 @@ export class CPayDealings {
   /** Puts one more signature to those for the same time; the whole once they are enough. */
   #gather(
     { paid }: WishedCoin,
-    assistant: Assistant,
     { signature, ...said }: AuthStatement,
     given: Map<string, Auth>,
   ): PaidCoin | undefined {
     const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(said.payer, paid.coin.assistants) ?? [];
-    const place = group.findIndex(({ key }) => equalBytes(key, assistant.key));
-    if (place < 0 || !authStatement.isBy(assistant.key, { ...said, signature })) return undefined;
+    // Who is asked may show what its predecessor authorised.
+    const place = group.findIndex(({ key }) => authStatement.isBy(key, { ...said, signature }));
+    if (place < 0) return undefined;
     const key = String(said.timeMs);
     const before = given.get(key)?.signatures ?? [];
-    const auth = { ...said, signatures: [...before, { place, signature }] };
+    const others = before.filter(each => each.place !== place);
+    const auth = { ...said, signatures: [...others, { place, signature }] };
     given.set(key, auth);
     return auth.signatures.length >= quorumOf(group) ? { coin: paid.coin, auth } : undefined;
   }

@@ -14,6 +14,9 @@ import { epochsFor, isAuthorised } from './ring.ts';
 
 type Payment = Holds<typeof paymentMessage>;
 
+/** Coins that no assistant would authorise to the broker are offered again after so long, each time after twice as long. */
+const [pauseMsMin, pauseMsMax] = [5_000, 3_600_000];
+
 /** Takes coins that are authorised to a key of its own: its account's, or in Anonymous CPay one that is used once. */
 export class CPayRules implements CoinRules<Payment, HeldCoin> {
   readonly #setup: CoinSetup;
@@ -21,6 +24,8 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
   readonly #purse: CPayPurse;
   readonly #dealings: CPayDealings;
   readonly #keys: OneTimeKeys;
+  #pauseMs = pauseMsMin;
+  #waits = false;
 
   constructor(setup: CoinSetup, purse: CPayPurse, signer: PayeeSigner) {
     this.#setup = setup;
@@ -110,7 +115,22 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
 
   #handIn(wished: WishedCoin): void {
     this.#dealings.authorise(wished, paid => {
-      if (paid !== undefined) this.#dealings.deposit(paid, this.#purse.gone(wished));
+      if (paid === undefined) this.#handInLater();
+      else {
+        this.#pauseMs = pauseMsMin;
+        this.#dealings.deposit(paid, this.#purse.gone(wished));
+      }
+    });
+  }
+
+  /** Its assistants may be back then, or others in their place. */
+  #handInLater(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#setup.host.clock.after(this.#pauseMs, () => {
+      this.#waits = false;
+      this.#pauseMs = Math.min(2 * this.#pauseMs, pauseMsMax);
+      this.#handInLeft();
     });
   }
 
