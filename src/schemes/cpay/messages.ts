@@ -47,7 +47,7 @@ export const accountOp = { buy: 1, assist: 2 } as const;
 /** Wall clock time is cut into epochs of this length; the list of assistants changes between them alone. */
 export const epochMs = 60_000;
 /** What an assistant allows between its clock and a holder's. */
-export const clockSkewMs = 30_000;
+export const clockSkewMs = 600_000;
 /** How often an assistant offers itself anew, and asks whether it must show the grounds of something. */
 export const offerEveryMs = 6 * 3_600_000;
 /** Assistants of a coin of Group CPay. */
