@@ -17,6 +17,7 @@ import {
   claimRequest,
   clockSkewMs,
   depositRequest,
+  epochMs,
   type Grant,
   groupSize,
   type PaidCoin,
@@ -30,6 +31,9 @@ import { epochOf, isAuthorised, isSamePayment, quorumOf, type Rings } from './ri
 
 /** How often a node looks for coins that expire. */
 const claimEveryMs = 6 * 3_600_000;
+
+/** So far a clock may be ahead of the broker's. */
+const epochsBackMax = 2;
 
 /** The secrets of the keys that the bought coins are held under. */
 const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
@@ -90,11 +94,22 @@ export class CPayDealings {
 
   /** Has the holder's assistants authorise a payment; undefined: too few of them did. */
   authorise(wished: WishedCoin, done: (paid: PaidCoin | undefined) => void): void {
+    this.#authoriseIn(wished, 0, done);
+  }
+
+  /** @param back so many epochs ago. */
+  #authoriseIn(wished: WishedCoin, back: number, done: (paid: PaidCoin | undefined) => void): void {
     const { paid, wish } = wished;
-    const now = BigInt(this.#setup.host.clock.wallMs());
+    const now = BigInt(this.#setup.host.clock.wallMs() - back * epochMs);
     const timeMs = now > paid.auth.timeMs ? now : paid.auth.timeMs + 1n;
     this.rings.fetch([epochOf(timeMs)], () => {
-      const group = this.rings.ring(epochOf(timeMs))?.assistantsOf(wish.payer, paid.coin.assistants) ?? [];
+      const ring = this.rings.ring(epochOf(timeMs));
+      if (ring === undefined && back < epochsBackMax) {
+        // By the broker's clock that epoch may not have begun.
+        this.#authoriseIn(wished, back + 1, done);
+        return;
+      }
+      const group = ring?.assistantsOf(wish.payer, paid.coin.assistants) ?? [];
       const request = authoriseRequest.encode({ op: requestOp.authorise, held: paid, wish, timeMs });
       const given = new Map<string, Auth>();
       let [left, over] = [group.length, false];
