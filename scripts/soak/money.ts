@@ -67,7 +67,9 @@ async function check(soak: SoakNetwork): Promise<MoneyCheck> {
   ];
   const locked = paid.filter(({ sums }) => sums.lockedSat > 0n);
   const contracts = new Set(locked.map(({ contractTxid }) => contractTxid));
-  const fundingFees = await Promise.all([...contracts].map(txid => feeOf(soak.rpc, txid)));
+  // One after the other: bitcoind turns away thousands of questions at once.
+  const fundingFees: bigint[] = [];
+  for (const txid of contracts) fundingFees.push(await feeOf(soak.rpc, txid));
   const feeSat = sum(paid.map(({ sums }) => sums.feeSat)) + sum(fundingFees);
   return {
     channels: locked.length,
