@@ -51,6 +51,8 @@ test('who waits as long as it says finds something, and not a millisecond before
         expect(bucket.open).toBe(true);
       }
     }),
+    // What floating point made a millisecond too long.
+    { examples: [[9, 1, [{ afterMs: 0, take: 9 }]]] },
   );
 });
 

@@ -7,47 +7,48 @@ import type { Clock } from '../ports.ts';
  */
 export class TokenBucket {
   readonly #clock: Clock;
+  /** In thousandths, as the level is: whole numbers, for whole milliseconds. */
   readonly #perMs: number;
-  readonly #burst: number;
-  #tokens: number;
+  readonly #most: number;
+  #thousandths: number;
   #filledMs: number;
 
   /** @param rate a second. */
   constructor(clock: Clock, rate: number, burst: number) {
     this.#clock = clock;
-    this.#perMs = rate / 1_000;
-    this.#burst = burst;
-    this.#tokens = burst;
+    this.#perMs = rate;
+    this.#most = burst * 1_000;
+    this.#thousandths = this.#most;
     this.#filledMs = clock.monotonicMs();
   }
 
   /** Whether anything was left when it was last looked into. */
   get open(): boolean {
-    return this.#tokens > 0;
+    return this.#thousandths > 0;
   }
 
   /** False: nothing is left for now. */
   take(count: number): boolean {
     this.#fill();
-    this.#tokens -= count;
+    this.#thousandths -= count * 1_000;
     return this.open;
   }
 
   /** What is there now; negative: a debt. */
   level(): number {
     this.#fill();
-    return this.#tokens;
+    return this.#thousandths / 1_000;
   }
 
   /** Whole milliseconds until there is something; 0: there is. */
   waitMs(): number {
-    const level = this.level();
-    return level > 0 ? 0 : Math.ceil((1 - level) / this.#perMs);
+    this.#fill();
+    return this.open ? 0 : Math.ceil((1_000 - this.#thousandths) / this.#perMs);
   }
 
   #fill(): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#tokens = Math.min(this.#tokens + (nowMs - this.#filledMs) * this.#perMs, this.#burst);
+    this.#thousandths = Math.min(this.#thousandths + (nowMs - this.#filledMs) * this.#perMs, this.#most);
     this.#filledMs = nowMs;
   }
 }
