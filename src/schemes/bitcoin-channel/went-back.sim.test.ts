@@ -97,10 +97,13 @@ describe('an old copy of all records', () => {
 
   it.each(forgotten)(
     'is seen for one by a %s that lacks %s, at each start, until it is restored',
-    async (side, _, until) => {
+    async (side, what, until) => {
       const kept = await until();
       putBack(side, kept);
-      expect(await pays()).toMatchObject(stopped[side]);
+      const end = await pays();
+      expect(end).toMatchObject(stopped[side]);
+      // A payee does not tell its payers why.
+      if (side === 'payer') expect(end).toHaveProperty('fault.detail', expect.stringContaining(what.slice(2)));
       putBack(side, disk(side));
       expect(await pays()).toMatchObject(stopped[side]);
       putBack(side, restored(disk(side)));
