@@ -21,6 +21,8 @@ export interface BenchTorOptions extends BenchOptions {
 /** What relays ask where nobody says otherwise. */
 const price = '100000 sat/GiB';
 const circuitsMax = 8;
+/** What a circuit carries in all, warm-up and endurance included, twice over. */
+const channelSizeSat = 500_000;
 /** What our relays carry at last, in so many transfers, while their memory is watched. */
 const endurance = { bytes: 10_000_000_000, transfers: 10 };
 /** Windows about a third as wide as C tor is fastest with: as fast here, and half the wait for who shares the path. */
@@ -90,6 +92,7 @@ async function measureAll(
   stage.defer(() => echo.stop());
   const lab = await startPaidLab(stage, {
     price,
+    channelSizeSat,
     bitcoind,
     exitTo: [echo.address],
     params: oursAtItsBest,
