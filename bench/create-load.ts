@@ -64,6 +64,8 @@ export class CreateLoad implements LinkUser {
 
   /** Makes circuits and ends each at once, for `ms`: how many were made, in how many seconds. */
   async churn(ms: number, signal: AbortSignal): Promise<{ readonly made: number; readonly seconds: number }> {
+    // A link without circuits is closed after a while.
+    await this.#open();
     const started = performance.now();
     let made = 0;
     await this.#ask(signal, circuit => {
