@@ -103,7 +103,8 @@ describe('an old copy of all records', () => {
       const end = await pays();
       expect(end).toMatchObject(stopped[side]);
       // A payee does not tell its payers why.
-      if (side === 'payer') expect(end).toHaveProperty('fault.detail', expect.stringContaining(what.slice(2)));
+      if (side === 'payer')
+        expect(end).toHaveProperty('fault.detail', expect.stringContaining(what.slice(2)));
       putBack(side, disk(side));
       expect(await pays()).toMatchObject(stopped[side]);
       putBack(side, restored(disk(side)));
