@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ToldCoin } from '../client/channel-money.ts';
 import type { CircuitReport } from '../client/circuit-report.ts';
 import { openControl } from '../client/control-client.ts';
 import { OperatorError } from '../src/base/fault.ts';
@@ -7,6 +9,7 @@ export interface ClientControl {
   /** An address that funds the client's wallet. */
   walletAddress(): Promise<string>;
   walletSat(): Promise<bigint>;
+  walletCoins(): Promise<readonly Pick<ToldCoin, 'txid' | 'height'>[]>;
   /** Of the best chain that the wallet has looked through; null: it has not done so yet. */
   walletHeight(): Promise<number | null>;
   /** Whether the client can build circuits over the relay of that name; if not, it looks for a newer consensus. */
@@ -28,6 +31,7 @@ export async function controlOf(path: string): Promise<ClientControl> {
   return {
     walletAddress: async () => (await call<{ address: string }>('wallet.address')).address,
     walletSat: async () => BigInt((await call<{ confirmedSat: string }>('wallet.balance')).confirmedSat),
+    walletCoins: () => call('wallet.coins'),
     walletHeight: async () => (await call<{ height: number | null }>('wallet.balance')).height,
     knows: async name => {
       try {
@@ -43,6 +47,22 @@ export async function controlOf(path: string): Promise<ClientControl> {
     closeCircuit: async id => report(await call('close-circuit', { circuit: id })),
     close,
   };
+}
+
+const knownMsMax = 120_000;
+const knownAgainMs = 200;
+
+/** Waits until that client can build circuits over the relay; `over` ends the wait. False: it did not come to that. */
+export async function untilKnown(
+  control: ClientControl,
+  relay: string,
+  over: () => boolean = () => false,
+): Promise<boolean> {
+  for (const deadline = performance.now() + knownMsMax; performance.now() < deadline && !over(); ) {
+    if (await control.knows(relay)) return true;
+    await pause(knownAgainMs);
+  }
+  return false;
 }
 
 /** Amounts travel as decimal strings. */

@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ToldChannel, ToldChannels, ToldCoin } from '../client/channel-money.ts';
 import { openControl } from '../client/control-client.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 
 /** What `wallet.balance` answers. */
 export interface WalletBalance {
@@ -42,6 +44,28 @@ export interface MoneyControl {
   close(channel: string, now: boolean): Promise<ToldChannel>;
   refund(channel: string): Promise<ToldChannel>;
   disconnect(): void;
+}
+
+const seenMsMax = 120_000;
+
+/**
+ * Waits until a client's wallet has seen a coin of each of these transactions in a block. Its balance would not tell:
+ * the client may spend the first coins before the last are there.
+ */
+export async function untilSeen(
+  coins: () => Promise<readonly Pick<ToldCoin, 'txid' | 'height'>[]>,
+  txids: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const missing = new Set(txids);
+  for (const deadline = performance.now() + seenMsMax; ; await pause(50)) {
+    for (const { txid, height } of await coins()) if (height !== null) missing.delete(txid);
+    if (missing.size === 0) return;
+    signal?.throwIfAborted();
+    if (performance.now() > deadline) break;
+  }
+  const what = `the client's wallet does not see its coins of ${[...missing].join(', ')}`;
+  throw new OperatorError('WALLET_BLIND', what, exitCode.timeout);
 }
 
 /** @param path of the client's control socket. */

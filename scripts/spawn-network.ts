@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
@@ -8,8 +7,9 @@ import { type Funds, openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, isRunning } from '../src/node-io/process-identity.ts';
 import { brokeredScheme } from '../src/schemes/brokered.ts';
-import { type ClientControl, controlOf } from './client-control.ts';
+import { type ClientControl, controlOf, untilKnown } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
+import { untilSeen } from './money-control.ts';
 import { type NetPlan, type PlannedRelay, relaysOf } from './net-file.ts';
 import { brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
 import {
@@ -39,8 +39,6 @@ import { writeTorRelay } from './tor-node.ts';
 /** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
 const walletCoins = 12;
 const walletCoinSat = 2_000_000n;
-const fundMsMax = 120_000;
-const listedMsMax = 120_000;
 
 export interface SpawnOptions {
   /** Made when absent; holds a folder per node and network.json. Kept at stop. */
@@ -246,13 +244,8 @@ export class NetworkStart {
     await this.#startRelay(relay);
     const control = await controlOf(this.#control);
     try {
-      for (
-        const deadline = performance.now() + listedMsMax;
-        !(await control.knows(nickname));
-        await pause(200)
-      )
-        if (performance.now() > deadline || this.#stopping)
-          throw new OperatorError('NODE_START', `${nickname} runs, but the client does not learn of it`, 4);
+      if (!(await untilKnown(control, nickname, () => this.#stopping)))
+        throw new OperatorError('NODE_START', `${nickname} runs, but the client does not learn of it`, 4);
     } finally {
       control.close();
     }
@@ -295,20 +288,12 @@ export class NetworkStart {
   async fund(control: ClientControl): Promise<{ sat: bigint; coins: number }> {
     const before = await control.walletSat();
     const coins = before * 2n >= BigInt(walletCoins) * walletCoinSat ? 0 : walletCoins;
-    for (let coin = 0; coin < coins; coin++)
-      await this.#funds?.faucet(await control.walletAddress(), walletCoinSat);
-    if (coins > 0) await this.#funds?.mine(1);
-    const wanted = before + BigInt(coins) * walletCoinSat;
-    for (
-      const deadline = performance.now() + fundMsMax;
-      (await control.walletSat()) < wanted;
-      await pause(100)
-    ) {
-      this.#options.signal?.throwIfAborted();
-      if (performance.now() > deadline)
-        throw new OperatorError('WALLET_BLIND', `the client's wallet does not see its ${wanted} sat`, 4);
-    }
-    return { sat: wanted, coins };
+    const paid: string[] = [];
+    for (let coin = 0; coin < coins && this.#funds !== undefined; coin++)
+      paid.push(await this.#funds.faucet(await control.walletAddress(), walletCoinSat));
+    if (paid.length > 0) await this.#funds?.mine(1);
+    await untilSeen(control.walletCoins, paid, this.#options.signal);
+    return { sat: before + BigInt(coins) * walletCoinSat, coins };
   }
 
   async #start(

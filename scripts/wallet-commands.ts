@@ -1,5 +1,4 @@
 import { basename, join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Funds } from '../regtest/funds.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
@@ -8,7 +7,7 @@ import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { StoreWrite } from '../src/ports.ts';
 import { hasWallet, newWallet, watchedScripts } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { type MoneyControl, moneyControl, type WalletBalance } from './money-control.ts';
+import { type MoneyControl, moneyControl, untilSeen, type WalletBalance } from './money-control.ts';
 import { chainAt } from './running-chain.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 import { controlSocket } from './use-commands.ts';
@@ -20,8 +19,6 @@ interface ClientOptions extends GlobalOptions {
 interface DirectoryOptions extends GlobalOptions {
   readonly dir?: string;
 }
-
-const seenMsMax = 30_000;
 
 /** Makes a wallet in a client's data directory, before the client first runs. Never touches one that is there. */
 export async function create(options: DirectoryOptions, terminal: Terminal): Promise<undefined> {
@@ -69,7 +66,7 @@ export async function fund(options: ClientOptions & { sat: number }, terminal: T
     }
     const txid = await faucet.faucet(to, BigInt(sat));
     await faucet.mine(1);
-    await untilSeen(money, txid);
+    await untilSeen(money.coins, [txid]);
     const now = await money.balance();
     terminal.object({ address: to, sat, funded: true, txid, balance: now });
     terminal.print(`funded ${grouped(sat)} sat by ${txid}`);
@@ -165,18 +162,6 @@ async function store(directory: string, writes: readonly StoreWrite[]): Promise<
   } finally {
     await records.close();
   }
-}
-
-async function untilSeen(money: MoneyControl, txid: string): Promise<void> {
-  for (const deadline = performance.now() + seenMsMax; performance.now() < deadline; await pause(50)) {
-    const coins = await money.coins();
-    if (coins.some(coin => coin.txid === txid && coin.height !== null)) return;
-  }
-  throw new OperatorError(
-    'WALLET_BLIND',
-    `the client's wallet does not see its coins of ${txid}`,
-    exitCode.timeout,
-  );
 }
 
 function printBalance(

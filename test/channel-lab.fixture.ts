@@ -108,12 +108,18 @@ export class ChannelLab {
   }
 
   async inPool(txid: string): Promise<void> {
+    await this.inPoolOf([txid], 1);
+  }
+
+  /** Waits until so many of these are in the mempool. */
+  async inPoolOf(txids: readonly string[], count: number): Promise<void> {
     for (let tries = 0; tries < 500; tries++) {
-      if ((await this.#bitcoind.rpc<string[]>('getrawmempool')).includes(txid)) return;
+      const pool = new Set(await this.#bitcoind.rpc<string[]>('getrawmempool'));
+      if (txids.filter(each => pool.has(each)).length >= count) return;
       await pause(10);
     }
     const faults = [...this.payerHost.faults, ...this.payeeHost.faults];
-    throw new Error(`${txid} did not reach the mempool: ${faults.join(', ')}`);
+    throw new Error(`${count} of ${txids.join(', ')} did not reach the mempool: ${faults.join(', ')}`);
   }
 
   talk(budget = 20_000_000n): Conversation {

@@ -10,6 +10,7 @@ import { RunCount } from '../../src/node-io/run-count.ts';
 import { type ClientControl, controlOf } from '../client-control.ts';
 import { download } from '../download.ts';
 import { type LabServer, labUrl, startLabServer } from '../lab-server.ts';
+import { untilSeen } from '../money-control.ts';
 import { parseNetFile } from '../net-file.ts';
 import {
   authorityLine,
@@ -24,7 +25,6 @@ import { CrashChain } from './crash-chain.ts';
 import type { Party } from './crash-points.ts';
 import { CrashingNode } from './crash-process.ts';
 import { MoneyCount, type Purse } from './money-count.ts';
-import { until } from './until.ts';
 
 /** Small windows, so that payments are many; a price at which a cell costs about a satoshi. */
 const plan = parseNetFile(
@@ -188,11 +188,11 @@ export class CrashLab {
   async fund(): Promise<void> {
     const control = await this.control();
     if ((await control.walletSat()) >= coinSat * BigInt(coinsMin)) return;
+    const paid: string[] = [];
     for (let coin = 0; coin < coinsGiven; coin++)
-      await this.chain.funds.faucet(await control.walletAddress(), coinSat);
+      paid.push(await this.chain.funds.faucet(await control.walletAddress(), coinSat));
     await this.chain.mine(1);
-    const wanted = coinSat * BigInt(coinsGiven);
-    await until(async () => (await control.walletSat()) >= wanted, 'the client sees its coins');
+    await untilSeen(control.walletCoins, paid);
   }
 
   /** A circuit of one hop, over the relay that dies, and the user whose streams go there. */

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type RpcCall, regtestRpc } from '../../regtest/bitcoind-rpc.ts';
 import { OperatorError } from '../../src/base/fault.ts';
 import { isRunning, type ProcessIdentity, signalProcess } from '../../src/node-io/process-identity.ts';
-import { type ClientControl, controlOf } from '../client-control.ts';
+import { type ClientControl, controlOf, untilKnown } from '../client-control.ts';
 import { type MoneyControl, moneyControl } from '../money-control.ts';
 import { type NetPlan, type PlannedRelay, parseNetFile, relaysOf } from '../net-file.ts';
 import { writeClient } from '../network-config.ts';
@@ -101,6 +101,10 @@ export class SoakNetwork {
           async () => control.close(),
           async () => money.disconnect(),
         );
+        // Its first consensus may be older than the last relay.
+        for (const { nickname } of relaysOf(plan))
+          if (!(await untilKnown(control, nickname, () => signal.aborted)))
+            throw new OperatorError('NODE_START', `${name} does not learn of ${nickname}`, 4);
         fundedSat += (await start.fund(control)).sat;
         clients.push({ name, control, money, socks: at.socks });
       }

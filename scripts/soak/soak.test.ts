@@ -18,7 +18,8 @@ it('serves its users while a relay dies, accounts for every satoshi, draws a pic
   const args = ['soak', '--minutes', '0.2', '--clients', '2', '--out', out, '--json'];
   const { out: printed, err } = await runNaulon(args, { env: { TMPDIR: temp } });
   expect(printed, err).not.toBe('');
-  const { rows, traffic, money, ended, restarts, nodes } = JSON.parse(printed);
+  const { error, rows, traffic, money, ended, restarts, nodes } = JSON.parse(printed);
+  expect(error, err).toBeUndefined();
   expect({ failed: traffic.failed, ended, wrong: money.wrong }).toEqual({ failed: [], ended: [], wrong: [] });
   expect([money.missingSat, money.heldSat]).toEqual(['0', '0']);
   expect(BigInt(money.payeeSat)).toBeGreaterThan(0n);

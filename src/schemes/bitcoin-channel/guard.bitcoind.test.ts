@@ -44,9 +44,11 @@ describe('money at stake while fees are fifty times what they were and the mempo
       const waiting = rows().filter(({ phase }) => phase === 'closing');
       return sum(await Promise.all(waiting.map(each => childFeeSat(each.settlementTxid).catch(() => 0n))));
     };
-    await lab.inPool(rows()[0].settlementTxid);
-    await lab.inPool(rows()[1].settlementTxid);
-    // The third would take it beyond: it waits until one of the others is in a block.
+    // Whichever bitcoind's answers let go first: the third would take it beyond, and waits until one is in a block.
+    await lab.inPoolOf(
+      rows().map(({ settlementTxid }) => settlementTxid),
+      2,
+    );
     expect(await underWay()).toBeGreaterThan(60_000n);
     expect(await underWay()).toBeLessThanOrEqual(80_000n);
     for (let blocks = 0; blocks < 25 && rows().some(({ phase }) => phase !== 'closed'); blocks++) {
