@@ -113,6 +113,17 @@ test('a disk that takes no more ends the process with one line, and keeps what w
   await expectKept(ground(), said.stdout);
 });
 
+test('a disk that takes no more when a store is opened is said as well', async () => {
+  await openStore().close();
+  // Lmdb's lock and its first two pages fit; no record does.
+  const { said, gone } = startWriter([directory], ['sh', '-c', 'ulimit -f 17; exec "$@"', 'sh']);
+  expect(await gone).toBe(1);
+  expect(said.stderr).toContain(
+    `OperatorError: the disk does not take what must be stored in ${directory}; make room there`,
+  );
+  await openStore().close();
+});
+
 test.each([
   ['another file', () => new Uint8Array(20_000).fill(7)],
   ['the start of a store', (whole: Uint8Array) => whole.subarray(0, 5_000)],

@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../base/assert.ts';
@@ -14,6 +15,7 @@ const fileName = 'records.mdb';
 /** Raised when another naulon would misread the records. */
 const formatVersion = 1;
 const headKey = 'head';
+const diskFaults = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO'] as const;
 
 /** What the file says of itself. */
 interface Head {
@@ -62,7 +64,7 @@ export class FileStore implements StorePort {
     for (const name of [fileName, `${fileName}-lock`]) chmodSync(join(path, name), 0o600);
     this.#head = this.#root.openDB({ name: 'head', encoding: 'json' });
     this.#records = openRecords(this.#root);
-    const refusal = this.#own(path);
+    const refusal = this.#tryToOwn(path);
     if (refusal === undefined) return;
     void this.#root.close();
     throw refusal;
@@ -111,6 +113,15 @@ export class FileStore implements StorePort {
     await this.#root.close();
   }
 
+  #tryToOwn(path: string): OperatorError | undefined {
+    try {
+      return this.#own(path);
+    } catch (error) {
+      if (isDiskFault(error)) return this.#brokenStore();
+      throw error;
+    }
+  }
+
   /** Reads who writes, and says who we are, in one transaction: lmdb lets one process at a time into it. */
   #own(path: string): OperatorError | undefined {
     let runs = 0;
@@ -145,10 +156,12 @@ export class FileStore implements StorePort {
     error.commitError?.catch(() => {});
     if (this.#broken) return;
     this.#broken = true;
+    this.#options.onBroken(this.#brokenStore());
+  }
+
+  #brokenStore(): OperatorError {
     const what = `the disk does not take what must be stored in ${this.#options.directory}`;
-    this.#options.onBroken(
-      new OperatorError('STORE_BROKEN', `${what}; make room there, then start again`, 3),
-    );
+    return new OperatorError('STORE_BROKEN', `${what}; make room there, then start again`, 3);
   }
 }
 
@@ -205,6 +218,12 @@ function refuseForeign(file: string): void {
 
 function unusable(what: string): OperatorError {
   return new OperatorError('STORE_UNUSABLE', what, 3);
+}
+
+/** The system took no more: lmdb gives its number for why, Node its name. */
+function isDiskFault(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return diskFaults.some(name => code === name || code === constants.errno[name]);
 }
 
 function listRecords(
