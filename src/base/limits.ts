@@ -36,6 +36,8 @@ export const relayQueueBytesMax = 512 * 1024 * 1024;
 export const schedulerBurstCells = 16;
 /** Sockets: bytes gathered into one write of a connection. */
 export const socketBlockBytes = 65_536;
+/** Read from one connection before the others have their turn. */
+export const readBytesPerTurn = 131_072;
 /** Such blocks that a port keeps for later: 4 MiB. */
 export const socketBlocksSpareMax = 64;
 /** A connection that we closed may take this long to send what was written … */

@@ -1,7 +1,12 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { BrokenInvariant } from '../base/assert.ts';
 import { OperatorError } from '../base/fault.ts';
-import { socketAnswerMsMax, socketBlockBytes, socketBlocksSpareMax } from '../base/limits.ts';
+import {
+  readBytesPerTurn,
+  socketAnswerMsMax,
+  socketBlockBytes,
+  socketBlocksSpareMax,
+} from '../base/limits.ts';
 import type { CloseReason } from '../ports.ts';
 
 /** Blocks that carry bytes to and from sockets, used again and again by all connections of a port. */
@@ -51,6 +56,11 @@ export class PortSocket<S extends Socket = Socket> {
   #used = 0;
   #flushWaits = false;
   #full = false;
+  /** Read in this turn of the event loop; libuv would go on up to 32 times on one socket while the others wait. */
+  #readBytes = 0;
+  /** Has read its share of this turn. */
+  #rests = false;
+  #paused = false;
   /** Closed by us or gone: nothing more is told. */
   #silent = false;
   #why: CloseReason = 'done';
@@ -100,11 +110,13 @@ export class PortSocket<S extends Socket = Socket> {
   }
 
   pause(): void {
+    this.#paused = true;
     if (!this.#silent) this.socket.pause();
   }
 
   resume(): void {
-    if (!this.#silent) this.socket.resume();
+    this.#paused = false;
+    if (!this.#silent && !this.#rests) this.socket.resume();
   }
 
   /** No more bytes from us. */
@@ -156,9 +168,22 @@ export class PortSocket<S extends Socket = Socket> {
 
   #onBytes(block: Uint8Array, length: number): void {
     // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
-    if (!this.#silent)
-      this.#tell(() => this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length)));
+    if (this.#silent) return;
+    if (this.#readBytes === 0) setImmediate(this.#endTurn);
+    this.#readBytes += length;
+    if (this.#readBytes >= readBytesPerTurn && !this.#rests) {
+      this.#rests = true;
+      this.socket.pause();
+    }
+    this.#tell(() => this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length)));
   }
+
+  readonly #endTurn = (): void => {
+    this.#readBytes = 0;
+    if (!this.#rests) return;
+    this.#rests = false;
+    if (!this.#paused && !this.#silent) this.socket.resume();
+  };
 
   /** A mistake of ours in treating what a peer sent costs that peer its connection, unless it is one about money. */
   #tell(event: () => void): void {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect, test, vi } from 'vitest';
+import { readBytesPerTurn } from '../base/limits.ts';
 import type { LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 import { linkPortKit, type PortWorld, streamPortKit } from '../sim/port-kits.ts';
 import { TcpStreams } from './tcp-streams.ts';
@@ -195,6 +196,39 @@ test('a unix socket is for its user alone, gives way to the next, and goes with 
   expect(existsSync(path)).toBe(false);
   rmSync(folder, { recursive: true });
 });
+
+test.each(['dialled', 'accepted'])(
+  '%s: whoever has much to say is heard in turns with the others',
+  async how => {
+    const bytes = 16 * 1024 * 1024;
+    const talk = (socket: Socket) => void socket.on('error', () => {}).end(Buffer.alloc(bytes));
+    const server = createServer(talk);
+    await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
+    const streams = new TcpStreams();
+    const inTurn = new Map<StreamId, number>();
+    let [heard, most] = [0, 0];
+    streams.attach({
+      ...quiet,
+      onStreamBytes: (stream, { length }) => {
+        if (inTurn.size === 0) setImmediate(() => inTurn.clear());
+        const here = (inTurn.get(stream) ?? 0) + length;
+        inTurn.set(stream, here);
+        most = Math.max(most, here);
+        heard += length;
+      },
+    });
+    const at = await streams.listen(localhost, 'test');
+    for (let i = 0; i < 2; i++) {
+      if (how === 'accepted') talk(connect(at));
+      else streams.connect({ host: '127.0.0.1', port: (server.address() as { port: number }).port });
+    }
+    await until(() => heard === 2 * bytes);
+    // What is on its way when a share is full comes on top.
+    expect(most).toBeLessThanOrEqual(2 * readBytesPerTurn);
+    await streams.stop();
+    server.close();
+  },
+);
 
 const quiet: StreamHandler = {
   onResolved: () => {},
