@@ -3,6 +3,8 @@ import { dustSat } from './payment-tx.ts';
 interface Spendable {
   readonly valueSat: bigint;
   readonly height: number | undefined;
+  /** Change of our own transaction. */
+  readonly own: boolean;
 }
 
 /** Which coins pay, what the miner gets and what is left; a left-over below dust went to the miner. */
@@ -20,8 +22,8 @@ const overheadVsize = 11n;
 const inputsMax = 50;
 
 /**
- * Coins that pay `valueSat` and the fee. Coins that are confirmed come first, one coin before several: a contract
- * on unconfirmed change hangs on the transaction before it, and shows both to have one owner.
+ * Coins that pay `valueSat` and the fee. Coins that are confirmed come first, one coin before several, and change last: a
+ * contract on change shows that it has one owner with the contract before, and on unconfirmed change it hangs on that too.
  */
 export function chooseCoins<C extends Spendable>(
   coins: readonly C[],
@@ -31,6 +33,11 @@ export function chooseCoins<C extends Spendable>(
   const confirmed = coins.filter(coin => coin.height !== undefined).sort(byValue);
   const unconfirmed = coins.filter(coin => coin.height === undefined).sort(byValue);
   return (
+    oneOf(
+      confirmed.filter(({ own }) => !own),
+      valueSat,
+      satPerKvb,
+    ) ??
     oneOf(confirmed, valueSat, satPerKvb) ??
     severalOf([...confirmed].reverse(), valueSat, satPerKvb) ??
     oneOf(unconfirmed, valueSat, satPerKvb) ??

@@ -29,6 +29,7 @@ describe('coin choice', () => {
   const coin = fc.record({
     valueSat: fc.bigInt(294n, 1_000_000n),
     height: fc.option(fc.nat(100), { nil: undefined }),
+    own: fc.boolean(),
   });
 
   it('adds up, pays at least the feerate, and leaves no dust', () => {
@@ -55,17 +56,20 @@ describe('coin choice', () => {
     );
   });
 
-  it('takes one confirmed coin before several, and unconfirmed change last', () => {
+  it('takes one confirmed coin before several, change after all others, and unconfirmed change last', () => {
     const coins = [
-      { valueSat: 50_000n, height: undefined },
-      { valueSat: 9_000n, height: 1 },
-      { valueSat: 40_000n, height: 2 },
-      { valueSat: 20_000n, height: 3 },
+      { valueSat: 50_000n, height: undefined, own: true },
+      { valueSat: 9_000n, height: 1, own: false },
+      { valueSat: 40_000n, height: 2, own: false },
+      { valueSat: 20_000n, height: 3, own: false },
     ];
     expect(chooseCoins(coins, 10_000n, 1_000n)?.coins).toEqual([coins[3]]);
     expect(chooseCoins(coins, 45_000n, 1_000n)?.coins).toEqual([coins[2], coins[3]]);
     expect(chooseCoins(coins.slice(0, 2), 45_000n, 1_000n)?.coins).toEqual([coins[0]]);
     expect(chooseCoins(coins, 200_000n, 1_000n)).toBeUndefined();
+    const change = { valueSat: 15_000n, height: 4, own: true };
+    expect(chooseCoins([change, ...coins], 10_000n, 1_000n)?.coins).toEqual([coins[3]]);
+    expect(chooseCoins([change, coins[1]], 10_000n, 1_000n)?.coins).toEqual([change]);
   });
 });
 
@@ -90,6 +94,21 @@ describe('wallet', () => {
       height: 6,
     });
     expect(wallet.balance).toEqual({ confirmedSat: 70_000n - feeSat, unconfirmedSat: 0n });
+  });
+
+  it('knows its change again after a restart', () => {
+    const before = newWallet();
+    const coin = before.receive(100_000n, 5);
+    const funded = before.wallet.fund(contract, 30_000n, 2_000n);
+    if (!funded.ok) throw new Error(funded.fault.code);
+    const { transaction } = funded.value;
+    const after = newWallet();
+    after.receive(100_000n, 5);
+    after.wallet.onChain({ kind: 'spent', outpoint: coin, transaction: transaction.toBuffer(), height: 6 });
+    const [, { script, value: valueSat }] = transaction.outs;
+    const change = { txid: transaction.getHash(), index: 1 };
+    after.wallet.onChain({ kind: 'paid', script, outpoint: change, valueSat, height: 6 });
+    expect(after.wallet.coins.map(({ own }) => own)).toEqual([false, true]);
   });
 
   it('frees the coins of a transaction that is never sent', () => {

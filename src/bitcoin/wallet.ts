@@ -241,12 +241,19 @@ export class Wallet {
     if (addressIndex === undefined) return;
     const known = this.#coins.get(outpointKey(outpoint));
     if (known !== undefined) known.height = height;
-    else this.#add({ outpoint, valueSat, addressIndex, own: false, height });
+    else this.#add({ outpoint, valueSat, addressIndex, own: this.#spentOurs(outpoint.txid), height });
     // An address that received is not shown again; after a restore from the seed this finds all that were used.
     if (addressIndex >= this.#next) {
       this.#next = addressIndex + 1;
       this.#extend(height < this.#tip ? this.#birthHeight : height);
     }
+  }
+
+  /** Only we can have made that transaction, perhaps before a restart. */
+  #spentOurs(txid: Uint8Array): boolean {
+    const id = toHex(txid);
+    for (const { spentBy } of this.#coins.values()) if (spentBy === id) return true;
+    return false;
   }
 
   /** Blocks above `height` are void: what they held waits, what they spent is free unless we spent it. */
