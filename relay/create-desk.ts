@@ -153,9 +153,8 @@ export class CreateDesk {
 
   #serve(): void {
     const { compute } = this.#options;
-    const helped =
-      compute !== undefined && (this.#away.size > 0 || this.#waiting * this.#paceMs > createsHelpedFromMs);
-    if (helped) {
+    const backlogMs = (this.#waiting + this.#away.size) * this.#paceMs;
+    if (compute !== undefined && backlogMs > createsHelpedFromMs) {
       while (this.#waiting > 0 && this.#away.size < createsAwayMax) this.#handOver(compute, this.#next());
       return;
     }
