@@ -19,6 +19,34 @@ export interface StoreDisk {
   remove(): Promise<void>;
 }
 
+/** What is heard of a store that answers in its own time, over a disk or a network. */
+export class StoreEar {
+  #failed: Error | undefined;
+  #wake = (): void => {};
+  readonly onAnswer: (answer: Answer) => void;
+
+  constructor(onAnswer: (answer: Answer) => void) {
+    this.onAnswer = answer => {
+      onAnswer(answer);
+      this.#wake();
+    };
+  }
+
+  readonly onBroken = (why: Error): void => {
+    this.#failed = why;
+    this.#wake();
+  };
+
+  readonly until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) {
+      if (this.#failed !== undefined) throw this.#failed;
+      await new Promise<void>(resolve => {
+        this.#wake = resolve;
+      });
+    }
+  };
+}
+
 /** An open store, and what it has answered. */
 class Client {
   readonly answers: AskId[] = [];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { hasPostgres, Postgres } from '../../test/postgres.fixture.ts';
-import { storePortKit } from '../../test/store-port-kit.ts';
+import { StoreEar, storePortKit } from '../../test/store-port-kit.ts';
 import { PostgresStore } from './postgres-store.ts';
 
 describe.runIf(hasPostgres())('on a server', () => {
@@ -18,35 +18,19 @@ describe.runIf(hasPostgres())('on a server', () => {
     await postgres.ask('drop schema if exists naulon cascade');
     return {
       open: async onAnswer => {
-        let failed: Error | undefined;
-        let wake = () => {};
+        const ear = new StoreEar(onAnswer);
         const store = await PostgresStore.open({
           server: postgres.access,
           directory,
           owner: 'kit',
           earlier: async () => ({ runs: 0, records: [] }),
-          onBroken: why => {
-            failed = why;
-            wake();
-          },
+          onBroken: ear.onBroken,
         });
-        store.attach({
-          onAnswer: answer => {
-            onAnswer(answer);
-            wake();
-          },
-        });
+        store.attach(ear);
         return {
           port: store,
           turn: run => run(),
-          until: async holds => {
-            while (!holds()) {
-              if (failed !== undefined) throw failed;
-              await new Promise<void>(resolve => {
-                wake = resolve;
-              });
-            }
-          },
+          until: ear.until,
           close: () => store.close(),
         };
       },
