@@ -32,6 +32,27 @@ export const guardPlants: readonly Plant[] = [
     test: guard,
   },
   {
+    name: 'children of settlements forgotten at the next start',
+    file: `${channels}/settlement.ts`,
+    find: "const children = readChildren(this.#host.store, 'payee');",
+    replace: 'const children = new Map();',
+    test: guard,
+  },
+  {
+    name: 'children of refunds forgotten at the next start',
+    file: `${channels}/refund-fees.ts`,
+    find: "readChildren(this.#host.store, 'payer').values()",
+    replace: '[]',
+    test: guard,
+  },
+  {
+    name: 'children of other refunds under way not counted',
+    file: `${channels}/refund-fees.ts`,
+    find: 'feeReserveSat - this.#underWaySat(group)',
+    replace: 'feeReserveSat',
+    test: guard,
+  },
+  {
     name: 'a child for each refund',
     file: `${channels}/refund-fees.ts`,
     find: 'channels: alone.slice(0, refundsPerChildMax)',

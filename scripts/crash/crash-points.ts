@@ -44,6 +44,7 @@ const persisted: Readonly<Record<Party, Readonly<Record<string, string | undefin
     acceptance: undefined,
     payment: 'REDEEM',
     close: 'CLOSE',
+    child: undefined,
     ending: undefined,
   },
   relay: {
@@ -52,11 +53,12 @@ const persisted: Readonly<Record<Party, Readonly<Record<string, string | undefin
     acceptance: 'STATUS',
     payment: 'RECEIPT',
     close: 'CLOSING',
+    child: undefined,
     ending: undefined,
   },
 };
 const broadcasts: Readonly<Record<Party, readonly string[]>> = {
-  client: ['contract', 'refund'],
+  client: ['contract', 'refund', 'refund with child'],
   relay: ['settlement', 'settlement with child'],
 };
 
@@ -89,6 +91,7 @@ export function recordsIn(writes: readonly StoreWrite[]): ReadonlySet<string> {
       if (kind === 'seed') found.add('seed');
       else if (kind === 'wallet') found.add('address');
       else if (kind === 'best') found.add('payment');
+      else if (kind === 'child') found.add('child');
       else if (kind === 'channel') for (const name of statesIn(role, key, value)) found.add(name);
     }
   }
@@ -120,6 +123,7 @@ export function messageAfter(party: Party, record: string): string | undefined {
 
 /** What a party offers to the chain. */
 export function broadcastName(party: Party, transactions: readonly Uint8Array[]): string {
-  if (party === 'relay') return transactions.length > 1 ? 'settlement with child' : 'settlement';
-  return Transaction.fromBuffer(transactions[0]).locktime > 0 ? 'refund' : 'contract';
+  const withChild = transactions.length > 1 ? ' with child' : '';
+  if (party === 'relay') return `settlement${withChild}`;
+  return Transaction.fromBuffer(transactions[0]).locktime > 0 ? `refund${withChild}` : 'contract';
 }

@@ -93,25 +93,37 @@ async function lifeOf(
     const address = await (await lab.control()).walletAddress();
     count.gift(await lab.chain.funds.faucet(address, 50_000n), address);
   }
-  if (at?.what === 'refund' && at.act === 'broadcast') {
+  const needsChild = at?.what === 'child' || at?.what.endsWith(' with child');
+  if (at?.party === 'client' && (needsChild || (at.what === 'refund' && at.act === 'broadcast'))) {
     await lab.openChannel();
     await lab.relay.kill();
-    while (!isOver()) await slowly(lab, 25);
+    if (needsChild) await emptyBlocks(lab, 25, isOver);
+    else while (!isOver()) await slowly(lab, 25);
     return;
   }
   const { circuit, user } = await lab.openCircuit();
   for (let stream = 0; !isOver() && (stream < streams || isPayment(at)); stream++)
     await lab.stream(user, streamBytes);
   const close = async () => void (await (await lab.control()).closeCircuit(circuit.id));
-  if (at?.what !== 'settlement with child') {
-    await close();
-    while (!isOver()) await slowly(lab, 1);
+  if (needsChild) {
+    await emptyBlocks(lab, 1, isOver, close);
     return;
   }
+  await close();
+  while (!isOver()) await slowly(lab, 1);
+}
+
+/** Nothing that waits gets into any, so that it needs a child. */
+async function emptyBlocks(
+  lab: CrashLab,
+  atOnce: number,
+  isOver: () => boolean,
+  first = async () => {},
+): Promise<void> {
   await lab.chain.withoutMining(async () => {
-    await close();
+    await first();
     while (!isOver()) {
-      await lab.chain.mineEmpty(1);
+      await lab.chain.mineEmpty(atOnce);
       await pause(100);
     }
   });

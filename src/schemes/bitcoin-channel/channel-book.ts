@@ -29,6 +29,7 @@ import {
   removalWrites,
 } from './channel-record.ts';
 import { spendingBy } from './contract-spending.ts';
+import type { FeeChild } from './fee-child.ts';
 import { channelId, type Network } from './messages.ts';
 import type { WentBack } from './went-back.ts';
 
@@ -51,7 +52,7 @@ export interface Channel {
   /** Payer: the payee does not know the channel any more. */
   disowned: boolean;
   /** Payee: the child that raises the settlement's fee. */
-  bump: { readonly child: Transaction; readonly feeSat: bigint } | undefined;
+  bump: FeeChild | undefined;
 }
 
 export interface BookOptions {

@@ -1,8 +1,9 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
+import { readChildren } from './fee-child.ts';
 import { Lab, type SimHostWorld } from './sim-lab.fixture.ts';
-import type { Conversation } from './test-world.ts';
+import type { Conversation, TestHost } from './test-world.ts';
 
 /** Blocks take nothing below that: a settlement's or refund's own fee is 2,000. */
 const highSatPerKvb = 20_000n;
@@ -24,6 +25,10 @@ async function openThree(
     lab.world.runUntilIdle();
   };
   return { lab, end };
+}
+
+function worldOf({ world }: { readonly world: TestHost }): SimHostWorld {
+  return world as SimHostWorld;
 }
 
 /** Transactions that wait and spend an output of one of these. */
@@ -52,18 +57,43 @@ it.each([
   },
 );
 
+it('keeps to the reserve when it starts again, whatever fees are by then', async () => {
+  const { lab, end } = await openThree(14_000n);
+  lab.chain.minedSatPerKvb = highSatPerKvb;
+  await end('close');
+  lab.mine(2);
+  const settlements = lab.payeeScheme.desk.channels().map(({ settlementTxid }) => settlementTxid);
+  const children = () => childrenOf(lab, settlements).map(({ outs }) => outs[0].value);
+  const before = children();
+  expect(before).toHaveLength(2);
+  // Each may cost what all of the reserve is.
+  lab.chain.minedSatPerKvb = 2n * highSatPerKvb;
+  lab.startPayee(worldOf(lab.payee).restart());
+  lab.mine(4);
+  expect(children()).toEqual(before);
+  lab.chain.minedSatPerKvb = 0n;
+  lab.mine(8);
+  expect(lab.payeeScheme.desk.channels().map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
+  const { store } = worldOf(lab.payee);
+  expect(worldOf(lab.payee).turn(() => readChildren(store, 'payee').size)).toBe(0);
+});
+
+/** The process is gone for good. */
+function lose({ node, port }: SimHostWorld): void {
+  node.die();
+  port.forget();
+}
+
 it('has one child for three refunds that wait', async () => {
   const { lab, end } = await openThree(1_000_000n);
   await end('lose');
   const rows = () => lab.payerScheme.desk.channels();
   const refunds = rows().map(({ refundTxid }) => refundTxid);
   const lastT = Math.max(...rows().map(({ refundHeight }) => refundHeight));
-  // The relay is gone for good, and the payer was until all three were due.
-  const [payer, relay] = [lab.payer, lab.payee].map(({ world }) => world as SimHostWorld);
-  for (const { node, port } of [payer, relay]) {
-    node.die();
-    port.forget();
-  }
+  // The payer was gone too until all three were due.
+  const payer = worldOf(lab.payer);
+  lose(worldOf(lab.payee));
+  lose(payer);
   lab.mine(lastT + 3 - lab.chain.height);
   lab.chain.minedSatPerKvb = highSatPerKvb;
   lab.startPayer(payer.restart());
@@ -71,4 +101,49 @@ it('has one child for three refunds that wait', async () => {
   expect(childrenOf(lab, refunds).map(({ ins }) => ins.length)).toEqual([3]);
   lab.mine();
   expect(rows().map(({ phase }) => phase)).toEqual(refunds.map(() => 'refunded'));
+});
+
+/** So many channels, and another some blocks later, of which nobody is left but the payer; it wants its refunds. */
+async function openThenLater(together: number, feeReserveSat: bigint): Promise<Lab> {
+  const lab = new Lab({ feeReserveSat });
+  const talks: Conversation[] = [];
+  for (let channel = 0; channel < together; channel++) talks.push(await lab.open());
+  lab.mine(10);
+  talks.push(await lab.open());
+  for (const talk of talks) talk.lose();
+  lose(worldOf(lab.payee));
+  lab.chain.minedSatPerKvb = highSatPerKvb;
+  return lab;
+}
+
+/** What the children of the payer's refunds pay into its wallet. */
+function returning(lab: Lab): readonly bigint[] {
+  const refunds = lab.payerScheme.desk.channels().map(({ refundTxid }) => refundTxid);
+  return childrenOf(lab, refunds).map(({ outs }) => outs[0].value);
+}
+
+it('goes on with the child of its refunds when it starts again', async () => {
+  const lab = await openThenLater(1, 1_000_000n);
+  lab.mine(lab.row('payer').refundHeight + 2 - lab.chain.height);
+  const [child] = returning(lab);
+  expect(child).toBeGreaterThan(0n);
+  // One that pays less is not taken in its place.
+  lab.chain.minedSatPerKvb = highSatPerKvb / 2n;
+  lab.startPayer(worldOf(lab.payer).restart());
+  lab.world.runUntilIdle();
+  expect(returning(lab)).toEqual([child]);
+  expect(lab.payerScheme.desk.wallet('payer')!.balance.unconfirmedSat).toBe(child);
+});
+
+it('has no child for more refunds than the reserve pays for', async () => {
+  const lab = await openThenLater(2, 8_500n);
+  const [, second, third] = lab.payerScheme.desk.channels().map(({ refundHeight }) => refundHeight);
+  lab.mine(second + 1 - lab.chain.height);
+  const first = returning(lab);
+  expect(first).toHaveLength(1);
+  // Too much for the two to be raised again; the third alone would be below the reserve.
+  lab.chain.minedSatPerKvb = highSatPerKvb + 4_000n;
+  lab.mine(third + 3 - lab.chain.height);
+  expect(lab.row('payer', 2).phase).toBe('refunding');
+  expect(returning(lab)).toEqual(first);
 });

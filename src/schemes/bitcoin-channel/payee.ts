@@ -96,13 +96,16 @@ export class ChannelPayee implements Payee {
       commit,
       wentBack: this.#wentBack,
       act: (channel, action) => {
-        if (action === 'abandon') this.book.remove(channel);
-        else this.#settlement.act(channel, action);
+        if (action === 'abandon') {
+          this.#settlement.forgetChild(channel);
+          this.book.remove(channel);
+        } else this.#settlement.act(channel, action);
       },
     });
     if (setup.writes.length > 0) commit(setup.writes);
     setup.wallet.watch(host.chain);
     this.book.restore();
+    this.#settlement.restore(this.book.all);
   }
 
   target(id: SessionId): Uint8Array {

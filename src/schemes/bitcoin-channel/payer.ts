@@ -93,9 +93,9 @@ export class ChannelPayer implements Payer {
     });
     if (setup.writes.length > 0) this.#commit(setup.writes);
     this.book.restore();
-    for (const { record } of this.book.all) {
+    for (const { record } of this.book.all)
       if (record.ending === undefined) setup.wallet.adopt(Transaction.fromBuffer(record.contract));
-    }
+    this.#refundFees.restore(this.book.all);
     setup.wallet.watch(host.chain);
   }
 

@@ -1,17 +1,20 @@
 import type { Transaction } from 'bitcoinjs-lib';
+import { assert } from '../../base/assert.ts';
+import { toHex } from '../../base/bytes.ts';
 import { refundsPerChildMax } from '../../base/limits.ts';
 import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
 import { sweepTransaction, sweepVsize } from '../../bitcoin/sweep-tx.ts';
 import type { Asks } from '../../payment/asks.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
 import type { Channel } from './channel-book.ts';
+import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
 import { refundOf } from './own-transactions.ts';
 import type { RoleSetup } from './role-setup.ts';
 
 /** Refunds under one child; bitcoind replaces a child only by one of the same parents. */
 interface Group {
   readonly channels: readonly Channel[];
-  child: { readonly transaction: Transaction; readonly feeSat: bigint } | undefined;
+  child: FeeChild | undefined;
 }
 
 /**
@@ -31,6 +34,18 @@ export class RefundFees<T> {
     this.#asks = asks;
   }
 
+  /** Takes up the children that the store holds, with the refunds that they spend. */
+  restore(channels: readonly Channel[]): void {
+    const byRefund = new Map(channels.map(channel => [toHex(channel.refund.txid()), channel]));
+    for (const child of readChildren(this.#host.store, 'payer').values()) {
+      const { ins } = child.transaction;
+      const spent = ins.flatMap(({ hash }) => byRefund.get(toHex(hash)) ?? []);
+      assert(spent.length === ins.length, 'a child spends refunds of known channels');
+      this.#setup.wallet.adopt(child.transaction);
+      this.#groups.push({ channels: spent, child });
+    }
+  }
+
   /** Its refund was offered to the chain. */
   add(channel: Channel): void {
     this.#waiting.add(channel);
@@ -38,7 +53,7 @@ export class RefundFees<T> {
 
   /** When all channels have had the news of a block. */
   raise(tip: number): void {
-    this.#groups = this.#groups.filter(({ channels }) => channels.some(isRefunding));
+    for (const group of this.#groups.filter(each => this.#isOver(each, tip))) this.#forget(group);
     const grouped = new Set(this.#groups.flatMap(({ channels }) => channels));
     const alone = [...this.#waiting].filter(channel => isRefunding(channel) && !grouped.has(channel));
     this.#waiting = new Set();
@@ -54,20 +69,44 @@ export class RefundFees<T> {
     this.#host.chain.feerate(ask);
   }
 
+  /** All its refunds are final; or one can never be in a block, and with it no child that spends it. */
+  #isOver({ channels }: Group, tip: number): boolean {
+    const endings = channels.map(({ state }) => state.ending);
+    if (endings.some(ending => ending?.how === 'payment')) return true;
+    return endings.every(ending => ending && tip - ending.height + 1 >= this.#setup.rules.finalBlocks);
+  }
+
+  #forget(group: Group): void {
+    this.#groups = this.#groups.filter(each => each !== group);
+    if (group.child === undefined) return;
+    this.#setup.wallet.release(group.child.transaction);
+    group.child = undefined;
+    this.#keep(group, () => {});
+  }
+
+  /** Makes the record of its child what it is now. */
+  #keep({ channels, child }: Group, then: () => void): void {
+    const ask = this.#asks.open(() => {
+      then();
+      return undefined;
+    });
+    this.#host.store.commit([childWrite('payer', channels[0], child)], ask);
+  }
+
   #raise(group: Group, satPerKvb: bigint): void {
     const { channels, child: before } = group;
     const coins = channels.flatMap(channel => this.#returned(channel) ?? []);
     if (coins.length < channels.length || !channels.some(isRefunding)) return;
     const wanted = feeOf(channels, satPerKvb);
     if (before === undefined ? wanted <= 0n : wanted <= before.feeSat) {
-      if (before !== undefined) this.#broadcast(group, before.transaction);
+      if (before?.kept) this.#broadcast(group, before.transaction);
       return;
     }
     // A replacement pays for its own bytes on top of what it replaces (BIP125, rule 4).
     const least = before === undefined ? 0n : before.feeSat + sweepVsize(coins.length);
     const feeSat = wanted > least ? wanted : least;
     const { wallet, feeReserveSat } = this.#setup;
-    if (feeSat > feeReserveSat) {
+    if (feeSat > feeReserveSat - this.#underWaySat(group)) {
       this.#host.observer.log('warn', 'refund_reserve_short');
       return;
     }
@@ -75,9 +114,21 @@ export class RefundFees<T> {
     if (transaction === undefined) return;
     if (before !== undefined) wallet.release(before.transaction);
     wallet.adopt(transaction);
-    group.child = { transaction, feeSat };
+    const child = { transaction, feeSat, kept: false };
+    group.child = child;
     this.#host.observer.count('naulon_refund_bumps_total');
-    this.#broadcast(group, transaction);
+    this.#keep(group, () => {
+      child.kept = true;
+      if (group.child === child) this.#broadcast(group, transaction);
+    });
+  }
+
+  /** What the children of other refunds pay that wait for a block. */
+  #underWaySat(except: Group): bigint {
+    let sum = 0n;
+    for (const group of this.#groups)
+      if (group !== except && group.channels.some(isRefunding)) sum += group.child?.feeSat ?? 0n;
+    return sum;
   }
 
   #returned({ record, refund }: Channel): SpendableCoin | undefined {

@@ -1,3 +1,4 @@
+import { toHex } from '../../base/bytes.ts';
 import { firstPaymentSatMin, reorgBlocksExpected } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
@@ -7,6 +8,7 @@ import type { Asks } from '../../payment/asks.ts';
 import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import type { Channel } from './channel-book.ts';
+import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
 import { settlementOf } from './own-transactions.ts';
 import type { RoleSetup } from './role-setup.ts';
 
@@ -43,16 +45,42 @@ export class Settlement {
     this.#host.observer.log('error', 'chain_reorg_deep', { blocks: tip - height });
   }
 
+  /** Takes up the children that the store holds. */
+  restore(channels: readonly Channel[]): void {
+    const children = readChildren(this.#host.store, 'payee');
+    for (const channel of channels) {
+      channel.bump = children.get(toHex(channel.id));
+      if (channel.bump === undefined) continue;
+      this.#setup.wallet.adopt(channel.bump.transaction);
+      this.#bumped.add(channel);
+    }
+  }
+
   /** A settlement that is final needs its child no more; if another's child brought it into a block, the coin is free. */
   onBlock(): void {
     for (const channel of this.#bumped) {
       const { ending } = channel.state;
-      if (channel.bump === undefined || ending === undefined) continue;
-      if (this.#tip() - ending.height + 1 < this.#setup.rules.finalBlocks) continue;
-      this.#setup.wallet.release(channel.bump.child);
-      channel.bump = undefined;
-      this.#bumped.delete(channel);
+      if (ending === undefined || this.#tip() - ending.height + 1 < this.#setup.rules.finalBlocks) continue;
+      this.forgetChild(channel);
     }
+  }
+
+  /** There is nothing left for it to raise. */
+  forgetChild(channel: Channel): void {
+    if (channel.bump === undefined) return;
+    this.#setup.wallet.release(channel.bump.transaction);
+    channel.bump = undefined;
+    this.#bumped.delete(channel);
+    this.#keep(channel, () => {});
+  }
+
+  /** Makes the record of its child what it is now. */
+  #keep(channel: Channel, then: () => void): void {
+    const ask = this.#asks.open(() => {
+      then();
+      return undefined;
+    });
+    this.#host.store.commit([childWrite('payee', channel, channel.bump)], ask);
   }
 
   act(channel: Channel, action: ChannelAction): void {
@@ -64,8 +92,8 @@ export class Settlement {
   #broadcast(channel: Channel): void {
     const settlement = transactionOf(channel);
     if (settlement === undefined) return;
-    const child = channel.bump?.child;
-    const all = child === undefined ? [settlement.bytes] : [settlement.bytes, child.toBuffer()];
+    const { bump } = channel;
+    const all = bump?.kept ? [settlement.bytes, bump.transaction.toBuffer()] : [settlement.bytes];
     const ask = this.#asks.open(answer => {
       if (answer.kind !== 'broadcast' || answer.fault === undefined) return undefined;
       this.#host.observer.count('naulon_settlement_refused_total');
@@ -109,7 +137,7 @@ export class Settlement {
 
     const { wallet } = this.#setup;
     // A replacement of an earlier child may use that child's coin again.
-    if (channel.bump !== undefined) wallet.release(channel.bump.child);
+    if (channel.bump !== undefined) wallet.release(channel.bump.transaction);
     const coin = wallet.reserveCoin(payableSat + dustSat) ?? this.#ownShare(channel, settlement.txid);
     const feeSat = coin === undefined ? 0n : min(payableSat, coin.valueSat + anchorSat - dustSat);
     const anchor = { txid: settlement.txid, index: channel.payments.anchorIndex(best.paidSat) };
@@ -120,15 +148,22 @@ export class Settlement {
         ? childTransaction({ ...fee, anchor, coin, changeScript: wallet.address.script })
         : undefined;
     if (child === undefined) {
-      if (channel.bump !== undefined) wallet.adopt(channel.bump.child);
+      if (channel.bump !== undefined) wallet.adopt(channel.bump.transaction);
       this.#host.observer.log('warn', 'settlement_without_reserve');
       return;
     }
-    wallet.adopt(child);
-    channel.bump = { child, feeSat };
+    this.#send(channel, { transaction: child, feeSat, kept: false });
+  }
+
+  #send(channel: Channel, bump: FeeChild): void {
+    this.#setup.wallet.adopt(bump.transaction);
+    channel.bump = bump;
     this.#bumped.add(channel);
     this.#host.observer.count('naulon_settlement_bumps_total');
-    this.#broadcast(channel);
+    this.#keep(channel, () => {
+      bump.kept = true;
+      this.#broadcast(channel);
+    });
   }
 
   /** What the children of other settlements pay that wait for a block. */
