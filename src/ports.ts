@@ -153,10 +153,13 @@ export interface ChainPort {
 }
 
 /**
- * News of the best chain. The first block is its tip: what blocks up to it hold for scripts that were watched by then has
- * been told before. After 'reorg' all events above its height are void; the blocks that replace them follow.
+ * News of the best chain. 'tip' comes once, before all else: how high it is, for what is due by then and cannot wait until past
+ * blocks have been looked through. The first block is the tip of when they have been: what blocks up to it hold for scripts that
+ * were watched by then has been told before. After 'reorg' all events above its height are void; the blocks that replace them
+ * follow.
  */
 export type ChainEvent =
+  | { readonly kind: 'tip'; readonly height: number }
   | { readonly kind: 'block'; readonly height: number; readonly hash: Uint8Array }
   | { readonly kind: 'reorg'; readonly height: number }
   | {

@@ -53,6 +53,13 @@ export const guardPlants: readonly Plant[] = [
     test: guard,
   },
   {
+    name: 'what is due waits for past blocks',
+    file: `${channels}/channel-book.ts`,
+    find: 'this.#actByRecords(event.height);',
+    replace: '',
+    test: guard,
+  },
+  {
     name: 'a child for each refund',
     file: `${channels}/refund-fees.ts`,
     find: 'channels: alone.slice(0, refundsPerChildMax)',

@@ -105,6 +105,20 @@ export function stepChannel(
   return { state: next, actions: due ? actionsOf(next, tip, rules) : [] };
 }
 
+/**
+ * What a node's own records call for at that height, before it has looked through the chain. That a block may hold it already
+ * is no reason to wait: what is offered twice harms nobody.
+ */
+export function dueByRecords(
+  state: ChannelState,
+  tip: number,
+  rules: ChannelRules,
+): Extract<ChannelAction, 'broadcastSettlement' | 'broadcastRefund'> | undefined {
+  if (state.ending !== undefined) return undefined;
+  if (state.role === 'payee') return mustClose(state, tip, rules) ? 'broadcastSettlement' : undefined;
+  return state.stored && tip >= state.refundHeight ? 'broadcastRefund' : undefined;
+}
+
 /** The state with the event's facts, its phase still the old one. */
 function note(state: ChannelState, event: ChannelEvent, tip: number): ChannelState {
   switch (event.kind) {

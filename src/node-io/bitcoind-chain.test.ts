@@ -91,7 +91,8 @@ describe('bitcoind chain', () => {
     await listener.until(() => listener.height === start);
     await funds.mine(3);
     await listener.until(() => listener.height === start + 3);
-    expect(listener.kinds()).toEqual([0, 1, 2, 3].map(by => `block ${start + by}`));
+    const blocks = [0, 1, 2, 3].map(by => `block ${start + by}`);
+    expect(listener.kinds()).toEqual([`tip ${start}`, ...blocks]);
   });
 
   it('tells what pays a watched script and what spends it, later and before', async () => {

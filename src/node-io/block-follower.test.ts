@@ -46,7 +46,15 @@ async function firstRound(): Promise<readonly { readonly event: string; readonly
 
 it('tells what past blocks hold before it tells of any block', async () => {
   const told = await firstRound();
-  expect(told.map(({ event }) => event)).toEqual(['paid 1', 'spent 8', 'block 9', 'block 10']);
+  expect(told.map(({ event }) => event)).toEqual(['tip 9', 'paid 1', 'spent 8', 'block 9', 'block 10']);
+});
+
+it('tells how high the chain is before it looks through past blocks', async () => {
+  const told = await firstRound();
+  const past = 9;
+  const tip = told.find(({ event }) => event === 'tip 9');
+  const paid = told.find(({ event }) => event === 'paid 1');
+  expect((paid?.after ?? 0) - (tip?.after ?? 0)).toBeGreaterThan(past);
 });
 
 it('tells of a coin in past blocks only when it knows whether a later one has spent it', async () => {

@@ -46,7 +46,8 @@ export class BlockFollower {
   /** Scripts to be looked for in past blocks, and from which height. */
   #toScan = new Map<string, number>();
   #tip: Tip | undefined;
-  /** It has been told. */
+  #tipTold = false;
+  /** A block has been told. */
   #begun = false;
   #pollsByHash = true;
   /** The long poll under way; it outlives a wait that a new script ended. */
@@ -70,6 +71,8 @@ export class BlockFollower {
   /** Tells what is new, then waits a while for more. After a failure it can be called again. */
   async next(): Promise<void> {
     this.#tip ??= await this.#begin();
+    if (!this.#tipTold) this.#tell({ kind: 'tip', height: this.#tip.height });
+    this.#tipTold = true;
     // Before any block: who hears of one takes for granted what past blocks have told.
     await this.#scan(this.#tip.height);
     if (!this.#begun)

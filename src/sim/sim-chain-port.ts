@@ -21,6 +21,7 @@ export class SimChainPort implements ChainPort {
   #watched = new Map<string, Uint8Array>();
   /** Outputs that pay a watched script, by outpoint, so that their spending is seen. */
   #outputs = new Map<string, Outpoint>();
+  #tipTold = false;
   #lastNewsUs = 0;
   #reachable = true;
   #heldBack: ChainEvent[] = [];
@@ -39,6 +40,7 @@ export class SimChainPort implements ChainPort {
   /** The first block is the tip; what is known of watched scripts comes before. */
   attach(handler: AnswerHandler): void {
     this.#handler = handler;
+    this.#tellTip();
     const { height, hash } = this.#chain.tip;
     this.#tell({ kind: 'block', height, hash });
   }
@@ -79,6 +81,7 @@ export class SimChainPort implements ChainPort {
     const key = toHex(script);
     const watched = this.#watched.get(key) ?? script.slice();
     this.#watched.set(key, watched);
+    this.#tellTip();
     const scripts = new Set([key]);
     for (const block of this.#chain.blocksFrom(fromHeight)) {
       if (block.touches.has(key)) this.#tellMoney(block, scripts);
@@ -108,6 +111,12 @@ export class SimChainPort implements ChainPort {
       this.#node.told(`chain answer ${given.kind} ${'fault' in given ? given.fault : ''}`, given.ask);
       this.#to.onAnswer(given);
     });
+  }
+
+  /** Before anything that is in blocks. */
+  #tellTip(): void {
+    if (!this.#tipTold) this.#tell({ kind: 'tip', height: this.#chain.tip.height });
+    this.#tipTold = true;
   }
 
   #tellBlock(block: Block): void {

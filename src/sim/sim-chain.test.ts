@@ -217,10 +217,10 @@ describe('the chain port', () => {
     chain.offer([spend({ from: [coin], to: [[alice, 99_000n]] })]);
     chain.mine();
     world.runUntilIdle();
-    expect(heard).toEqual(['block 0', 'paid 0 100000', 'block 1', 'spent 1', 'paid 1 99000']);
+    expect(heard).toEqual(['tip 0', 'block 0', 'paid 0 100000', 'block 1', 'spent 1', 'paid 1 99000']);
     chain.reorg(1);
     world.runUntilIdle();
-    expect(heard.slice(5)).toEqual(['reorg 0', 'block 1', 'spent 1', 'paid 1 99000', 'block 2']);
+    expect(heard.slice(6)).toEqual(['reorg 0', 'block 1', 'spent 1', 'paid 1 99000', 'block 2']);
   });
 
   it('answers with faults while the chain is out of reach, and catches up afterwards', () => {
@@ -236,11 +236,11 @@ describe('the chain port', () => {
     expect(answers.map(answer => 'fault' in answer && answer.fault)).toEqual(
       Array(3).fill('chain unreachable'),
     );
-    expect(heard).toEqual(['block 0']);
+    expect(heard).toEqual(['tip 0', 'block 0']);
     port.reach(true);
     node.turn(() => port.output(coin, 4));
     world.runUntilIdle();
-    expect(heard).toEqual(['block 0', 'block 1', 'block 2']);
+    expect(heard).toEqual(['tip 0', 'block 0', 'block 1', 'block 2']);
     expect(answers[3]).toMatchObject({ ask: 4, output: { valueSat: 100_000n, confirmations: 3 } });
   });
 });

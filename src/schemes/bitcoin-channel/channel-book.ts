@@ -5,6 +5,7 @@ import {
   type ChannelAction,
   type ChannelEvent,
   type ChannelState,
+  dueByRecords,
   newChannel,
   stepChannel,
 } from '../../bitcoin/channel-machine.ts';
@@ -162,13 +163,16 @@ export class ChannelBook {
   step(channel: Channel, event: ChannelEvent): void {
     const { state, actions } = stepChannel(channel.state, event, this.#tip ?? 0, channel.rules);
     channel.state = state;
-    // Without a tip every deadline looks far away; nothing is done before the chain was heard of.
+    // Without a tip every deadline looks far away; but for what the records alone call for, nothing is done before.
     if (this.#tip === undefined) return;
     for (const action of actions) this.#options.act(channel, action);
   }
 
   onChain(event: ChainEvent): void {
     switch (event.kind) {
+      case 'tip':
+        this.#actByRecords(event.height);
+        return;
       case 'block':
         if (this.#tip === undefined) this.#begin(event.height);
         this.#tip = event.height;
@@ -190,6 +194,14 @@ export class ChannelBook {
         const channel = this.#byOutpoint.get(outpointKey(event.outpoint));
         if (channel !== undefined) this.#onSpent(channel, event.transaction, event.height);
       }
+    }
+  }
+
+  /** Past blocks may be many, and T is near. */
+  #actByRecords(tip: number): void {
+    for (const channel of this.#active) {
+      const due = dueByRecords(channel.state, tip, channel.rules);
+      if (due !== undefined) this.#options.act(channel, due);
     }
   }
 

@@ -147,3 +147,56 @@ it('has no child for more refunds than the reserve pays for', async () => {
   expect(lab.row('payer', 2).phase).toBe('refunding');
   expect(returning(lab)).toEqual(first);
 });
+
+/** It is told how high the chain is, and never comes to the end of past blocks. */
+function stillLooking(world: SimHostWorld): TestHost {
+  return {
+    host: world.host,
+    turn: run => world.turn(run),
+    until: done => world.until(done),
+    restart: () => world.restart(),
+    attach: handler =>
+      world.attach({
+        onAnswer: answer => handler.onAnswer(answer),
+        onChain: event => event.kind === 'tip' && handler.onChain(event),
+      }),
+  };
+}
+
+/** A channel that was paid on, at a relay and a payer that died, so many blocks before T. */
+async function leftUntil(blocksLeft: number): Promise<Lab> {
+  const lab = new Lab();
+  (await lab.open()).lose();
+  lose(worldOf(lab.payee));
+  lose(worldOf(lab.payer));
+  lab.mine(lab.row('payer').refundHeight - blocksLeft - lab.chain.height);
+  return lab;
+}
+
+function offered(lab: Lab): readonly string[] {
+  lab.world.runUntilIdle();
+  return lab.chain.mempool.transactions.map(({ transaction }) =>
+    toHex(Uint8Array.from(transaction.txid).reverse()),
+  );
+}
+
+it('offers a settlement that is due before it has looked through the chain', async () => {
+  const lab = await leftUntil(6);
+  const { settlementTxid } = lab.row('payee');
+  lab.startPayee(stillLooking(worldOf(lab.payee).restart()));
+  expect(offered(lab)).toEqual([settlementTxid]);
+});
+
+it('offers a refund that is due before it has looked through the chain', async () => {
+  const lab = await leftUntil(0);
+  const { refundTxid } = lab.row('payer');
+  lab.startPayer(stillLooking(worldOf(lab.payer).restart()));
+  expect(offered(lab)).toEqual([refundTxid]);
+});
+
+it('offers nothing that is not due before it has looked through the chain', async () => {
+  const lab = await leftUntil(7);
+  lab.startPayee(stillLooking(worldOf(lab.payee).restart()));
+  lab.startPayer(stillLooking(worldOf(lab.payer).restart()));
+  expect(offered(lab)).toEqual([]);
+});
