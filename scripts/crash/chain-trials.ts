@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { regtestRules } from '../../src/bitcoin/channel-rules.ts';
+import type { LedgerRow } from '../../src/schemes/bitcoin-channel/index.ts';
 import type { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
 import { countedTrial } from './counted-trial.ts';
 import type { CrashLab } from './crash-lab.ts';
@@ -119,24 +121,33 @@ export function feeSpike(lab: CrashLab): Problems {
 /** The relay was down until few blocks before T, when the client may take all back: it must be faster. */
 export function refundRace(lab: CrashLab, random: SeededEntropy): Problems {
   return countedTrial(lab, async count => {
-    const channel = await paidChannel(lab);
+    await paidChannel(lab);
     await lab.relay.kill();
-    // One that did not get as far as this may have a channel too.
-    const opened = await channelsSince(lab, count.fromHeight);
-    const firstT = Math.min(...opened.map(({ refundHeight }) => refundHeight));
-    const blocksLeft = random.between(1, 6);
-    await lab.chain.mine(firstT - blocksLeft - (await lab.chain.height()));
     await lab.chain.withoutMining(async () => {
+      // Streams that did not get as far as this may have been paid for too.
+      const paid = await owed(lab, count.fromHeight);
+      const firstT = Math.min(...paid.map(({ refundHeight }) => refundHeight));
+      const blocksLeft = random.between(1, 6);
+      const height = firstT - blocksLeft;
+      await lab.chain.mine(height - (await lab.chain.height()));
       await lab.relay.start();
-      await spendingOf(lab, channel);
+      const { settleMarginBlocks } = regtestRules;
+      for (const channel of paid)
+        if (channel.refundHeight - settleMarginBlocks <= height) await spendingOf(lab, channel);
       // Blocks that come all at once and leave the settlement out, until the client may offer its refund.
       await lab.chain.mineEmpty(blocksLeft + random.between(0, 2));
       await pause(200);
       await lab.chain.mine(1);
     });
-    const rows = await channelsSince(lab, count.fromHeight);
+    const rows = await owed(lab, count.fromHeight);
     return rows.some(({ ending }) => ending?.how === 'refund') ? ['the client took its money back'] : [];
   });
+}
+
+/** What the relay was paid on. */
+async function owed(lab: CrashLab, fromHeight: number): Promise<readonly LedgerRow[]> {
+  const rows = await channelsSince(lab, fromHeight);
+  return rows.filter(({ role, paidSat }) => role === 'payee' && paidSat > 0n);
 }
 
 async function confirmationsOf(lab: CrashLab, txid: string): Promise<number> {

@@ -55,7 +55,10 @@ export async function closeChannel(lab: CrashLab, { circuit }: PaidChannel): Pro
 }
 
 /** The transaction that spends the contract, once it waits or is in a block. */
-export async function spendingOf(lab: CrashLab, { contractTxid }: PaidChannel): Promise<void> {
+export async function spendingOf(
+  lab: CrashLab,
+  { contractTxid }: Pick<PaidChannel, 'contractTxid'>,
+): Promise<void> {
   await until(
     async () => (await lab.chain.rpc('gettxout', contractTxid, 0, true)) === null,
     'the contract is spent',
