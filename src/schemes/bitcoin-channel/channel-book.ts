@@ -244,8 +244,9 @@ export class ChannelBook {
     const spending = spendingBy(channel.record.terms, Transaction.fromBuffer(bytes));
     const ending: Ending = { ...spending, height };
     const { best, payments } = channel;
+    // Its payee may settle a channel long after the payment: only the channel's age says what the records can know of it.
     if (ending.how === 'payment' && ending.payeeSat > payments.shares(best.paidSat).payeeSat)
-      this.#options.wentBack.found('payment', height);
+      this.#options.wentBack.found('payment', channel.record.openedHeight);
     const known = channel.record.ending;
     if (known === undefined || known.height !== height || !equalBytes(known.txid, ending.txid)) {
       this.#options.commit(this.change(channel, { ending }));

@@ -140,6 +140,21 @@ describe('an old copy of all records', () => {
   });
 });
 
+describe('restored records', () => {
+  it('are believed for a payment that was made before, however late it is settled', async () => {
+    const talk = await lab.open();
+    const kept = disk('payer');
+    await talk.pay(2_000_000n);
+    putBack('payer', restored(kept));
+    lab.mine(20);
+    expect(lab.row('payee').phase).toBe('open');
+    lab.payee.world.turn(() => lab.payee.side.ended(talk.session));
+    lab.mine(20);
+    expect(lab.row('payer')).toMatchObject({ phase: 'closed', ending: { payeeSat: 3_000n } });
+    expect(await pays()).toMatchObject({ kind: 'credited' });
+  });
+});
+
 describe('the newest records', () => {
   it.each(['payer', 'payee'] as const)(
     'of a %s are not old for coins that came to one shown address after the other',
