@@ -1,4 +1,5 @@
-import { crypto, payments, script, Transaction } from 'bitcoinjs-lib';
+import { crypto, opcodes, payments, script, Transaction } from 'bitcoinjs-lib';
+import { concatBytes } from '../base/bytes.ts';
 import { signDigest } from '../crypto/ecdsa.ts';
 import type { Outpoint } from '../ports.ts';
 import type { KeyPair } from './keys.ts';
@@ -12,7 +13,7 @@ export interface SpendableCoin {
 
 /** P2WPKH, 22 bytes. spec: bip-0141 */
 export function keyOutputScript(publicKey: Uint8Array): Uint8Array {
-  return payments.p2wpkh({ pubkey: publicKey }).output as Uint8Array;
+  return concatBytes(Uint8Array.of(opcodes.OP_0, 20), crypto.hash160(publicKey));
 }
 
 /** Signs input `index`, which spends `coin`. spec: bip-0143 (P2WPKH) */

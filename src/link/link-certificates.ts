@@ -56,9 +56,17 @@ export function makeLinkIdentity(keys: NodeKeys, wallMs: number): LinkIdentity {
     });
   const certify = (type: number, certified: Uint8Array) =>
     certs({ type, certificate: encodeEd25519Cert({ ...order, type, certified }) });
+  let shown: { readonly tlsCertificate: Uint8Array; readonly body: Uint8Array } | undefined;
   return {
     keys,
-    responderCerts: tlsCertificate => certify(certType.signingToTls, sha256(tlsCertificate)),
+    responderCerts: tlsCertificate => {
+      if (shown === undefined || !equalBytes(shown.tlsCertificate, tlsCertificate))
+        shown = {
+          tlsCertificate: tlsCertificate.slice(),
+          body: certify(certType.signingToTls, sha256(tlsCertificate)),
+        };
+      return shown.body;
+    },
     initiatorCerts: certify(certType.signingToLinkAuth, keys.linkAuth.publicKey),
   };
 }
