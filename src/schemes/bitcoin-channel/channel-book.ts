@@ -32,6 +32,7 @@ import {
 import { spendingBy } from './contract-spending.ts';
 import type { FeeChild } from './fee-child.ts';
 import { channelId, type Network } from './messages.ts';
+import { OwnTransactions } from './own-transactions.ts';
 import type { WentBack } from './went-back.ts';
 
 /** A channel in memory; the record is what is durable of it, or is about to be. */
@@ -40,6 +41,7 @@ export interface Channel {
   readonly keys: KeyPair;
   readonly payments: PaymentTemplate;
   readonly refund: RefundTemplate;
+  readonly own: OwnTransactions;
   readonly contractScript: Uint8Array;
   /** The node's rules with the confirmations agreed on. */
   readonly rules: ChannelRules;
@@ -260,11 +262,14 @@ export class ChannelBook {
     const id = channelId(network, terms.outpoint);
     const fresh = newChannel(role, terms.refundHeight, record.stored);
     const { ending, accepted, closeAsked } = record;
+    const keys = keyRoot.named(record.keyName).keyPair();
+    const [payments, refund] = [new PaymentTemplate(terms), new RefundTemplate(terms)];
     return {
       id,
-      keys: keyRoot.named(record.keyName).keyPair(),
-      payments: new PaymentTemplate(terms),
-      refund: new RefundTemplate(terms),
+      keys,
+      payments,
+      refund,
+      own: new OwnTransactions(keys, payments, refund),
       contractScript: contractOutputScript(terms),
       rules: { ...rules, minConfirmations },
       bestKey: bestKey(role, id),

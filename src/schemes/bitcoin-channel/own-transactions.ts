@@ -7,6 +7,56 @@ import type { BestPayment, ChannelRecord } from './channel-record.ts';
 
 /** Transactions of a channel, complete with both signatures: the other side's is kept, the own one made here. */
 
+/** One of them as it is offered to the chain. */
+export interface OwnTransaction {
+  readonly bytes: Uint8Array;
+  /** In wire order. */
+  readonly txid: Uint8Array;
+  readonly vsize: bigint;
+}
+
+/** A channel's own transactions, signed once: they are offered at every block until one holds them. */
+export class OwnTransactions {
+  readonly #keys: KeyPair;
+  readonly #payments: PaymentTemplate;
+  readonly #refund: RefundTemplate;
+  #settlement: { readonly of: BestPayment; readonly made: OwnTransaction | undefined } | undefined;
+  #refunded: { readonly of: Uint8Array; readonly made: OwnTransaction } | undefined;
+
+  constructor(keys: KeyPair, payments: PaymentTemplate, refund: RefundTemplate) {
+    this.#keys = keys;
+    this.#payments = payments;
+    this.#refund = refund;
+  }
+
+  /** At the payee: the best payment; undefined when nothing was paid. */
+  settlement(best: BestPayment): OwnTransaction | undefined {
+    if (this.#settlement?.of !== best) {
+      const transaction = settlementOf(best, this.#keys, this.#payments);
+      this.#settlement = { of: best, made: transaction && offered(transaction) };
+    }
+    return this.#settlement.made;
+  }
+
+  /** At the payer: valid from T on. */
+  refund(record: ChannelRecord): OwnTransaction {
+    if (this.#refunded?.of !== record.refundSignature)
+      this.#refunded = {
+        of: record.refundSignature,
+        made: offered(refundOf(record, this.#keys, this.#refund)),
+      };
+    return this.#refunded.made;
+  }
+}
+
+function offered(transaction: Transaction): OwnTransaction {
+  return {
+    bytes: transaction.toBuffer(),
+    txid: transaction.getHash(),
+    vsize: BigInt(transaction.virtualSize()),
+  };
+}
+
 /** At the payee: the best payment; undefined when nothing was paid. */
 export function settlementOf(
   { paidSat, signature }: BestPayment,

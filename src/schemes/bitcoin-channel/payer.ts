@@ -46,7 +46,7 @@ import {
   refused,
   type PayingSession as Session,
 } from './paying-session.ts';
-import { RefundFees, refundTransaction } from './refund-fees.ts';
+import { RefundFees } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
 import { WentBack } from './went-back.ts';
 
@@ -218,7 +218,7 @@ export class ChannelPayer implements Payer {
   /** Offers the refund to the chain now; false before T, when no block would take it. */
   refund(channel: Channel): boolean {
     if (!channel.record.stored || (this.book.tip ?? 0) < channel.record.terms.refundHeight) return false;
-    this.#broadcast([refundTransaction(channel).toBuffer()], 'refund_refused');
+    this.#broadcast([channel.own.refund(channel.record).bytes], 'refund_refused');
     return true;
   }
 
@@ -441,7 +441,7 @@ export class ChannelPayer implements Payer {
   #act(channel: Channel, action: ChannelAction): void {
     if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
     else if (action === 'broadcastRefund') {
-      this.#broadcast([refundTransaction(channel).toBuffer()], 'refund_refused');
+      this.#broadcast([channel.own.refund(channel.record).bytes], 'refund_refused');
       this.#refundFees.add(channel);
     } else if (action === 'abandon') {
       this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));

@@ -8,7 +8,6 @@ import type { Asks } from '../../payment/asks.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
 import type { Channel } from './channel-book.ts';
 import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
-import { refundOf } from './own-transactions.ts';
 import type { RoleSetup } from './role-setup.ts';
 
 /** Refunds under one child; bitcoind replaces a child only by one of the same parents. */
@@ -142,11 +141,8 @@ export class RefundFees<T> {
         this.#host.observer.log('warn', 'refund_child_refused', { fault: answer.fault });
       return undefined;
     });
-    const all = [...channels.filter(isRefunding).map(refundTransaction), child];
-    this.#host.chain.broadcast(
-      all.map(each => each.toBuffer()),
-      ask,
-    );
+    const refunds = channels.filter(isRefunding).map(({ own, record }) => own.refund(record).bytes);
+    this.#host.chain.broadcast([...refunds, child.toBuffer()], ask);
   }
 }
 
@@ -154,17 +150,11 @@ function isRefunding({ state }: Channel): boolean {
   return state.phase === 'refunding';
 }
 
-/** Complete, as the chain takes it from T on. */
-export function refundTransaction({ record, keys, refund }: Channel): Transaction {
-  return refundOf(record, keys, refund);
-}
-
 /** What lifts those refunds that still wait and their child to the feerate, all together. */
 function feeOf(channels: readonly Channel[], satPerKvb: bigint): bigint {
   const waiting = channels.filter(isRefunding);
-  const refunds = waiting.map(refundTransaction);
-  const vsize = refunds.reduce(
-    (sum, refund) => sum + BigInt(refund.virtualSize()),
+  const vsize = waiting.reduce(
+    (sum, { own, record }) => sum + own.refund(record).vsize,
     sweepVsize(channels.length),
   );
   const paidSat = waiting.reduce((sum, { record }) => sum + record.terms.feeSat, 0n);

@@ -9,7 +9,6 @@ import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import type { Channel } from './channel-book.ts';
 import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
-import { settlementOf } from './own-transactions.ts';
 import type { RoleSetup } from './role-setup.ts';
 
 /** A replacement pays at least this for its own bytes on top of what it replaces (BIP125, rule 4). */
@@ -90,7 +89,7 @@ export class Settlement {
   }
 
   #broadcast(channel: Channel): void {
-    const settlement = transactionOf(channel);
+    const settlement = channel.own.settlement(channel.best);
     if (settlement === undefined) return;
     const { bump } = channel;
     const all = bump?.kept ? [settlement.bytes, bump.transaction.toBuffer()] : [settlement.bytes];
@@ -114,7 +113,7 @@ export class Settlement {
   #bump(channel: Channel, answer: Answer): void {
     if (answer.kind !== 'feerate' || answer.satPerKvb === undefined) return;
     const { state, record, best } = channel;
-    const settlement = transactionOf(channel);
+    const settlement = channel.own.settlement(channel.best);
     if (settlement === undefined || state.phase !== 'closing') return;
     const feerate = {
       parentVsize: settlement.vsize,
@@ -189,19 +188,6 @@ export class Settlement {
     if (key === undefined || payeeSat === 0n) return undefined;
     return { outpoint: { txid, index: 0 }, valueSat: payeeSat, key };
   }
-}
-
-/** The best payment with both signatures, as bytes. */
-function transactionOf(
-  channel: Channel,
-): { readonly bytes: Uint8Array; readonly txid: Uint8Array; readonly vsize: bigint } | undefined {
-  const transaction = settlementOf(channel.best, channel.keys, channel.payments);
-  if (transaction === undefined) return undefined;
-  return {
-    bytes: transaction.toBuffer(),
-    txid: transaction.getHash(),
-    vsize: BigInt(transaction.virtualSize()),
-  };
 }
 
 function min(a: bigint, b: bigint): bigint {
