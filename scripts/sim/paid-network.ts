@@ -279,7 +279,7 @@ export class PaidNetwork {
       ...(linkProtocols === undefined ? {} : { linkProtocols }),
       ...relaySettings?.(index),
     };
-    const tap = new WireTap();
+    const tap = new WireTap(() => this.world.steps);
     host.links.tap = tap;
     const core = host.node.turn(() => {
       const scheme = audited(schemeFor('payee', index), this.audit);

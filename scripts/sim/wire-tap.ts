@@ -13,6 +13,9 @@ export interface SeenCircuit {
   /** RELAY and RELAY_EARLY cells. */
   relayIn: number;
   relayOut: number;
+  /** When the latest of those came in, and how many had come before that. */
+  lastInStep: number;
+  relayInBefore: number;
   destroyed: boolean;
 }
 
@@ -29,7 +32,13 @@ type Direction = 'in' | 'out';
 /** Reads the cells of a node's links from outside, so that what a relay counted can be held against what it carried. */
 export class WireTap implements LinkTap {
   readonly circuits: SeenCircuit[] = [];
+  readonly #step: () => number;
   #links = new Map<LinkId, SeenLink>();
+
+  /** @param step number of the event that is happening. */
+  constructor(step: () => number) {
+    this.#step = step;
+  }
 
   /** The circuit of that id on that link that is in use, or was last. */
   find(link: LinkId, id: number): SeenCircuit | undefined {
@@ -72,7 +81,8 @@ export class WireTap implements LinkTap {
     if (command === cellCommand.create2 || command === cellCommand.createFast) {
       const fast = command === cellCommand.createFast;
       const createdBy = direction === 'in' ? 'peer' : 'node';
-      const circuit: SeenCircuit = { link, id, createdBy, fast, relayIn: 0, relayOut: 0, destroyed: false };
+      const cells = { relayIn: 0, relayOut: 0, lastInStep: 0, relayInBefore: 0 };
+      const circuit: SeenCircuit = { link, id, createdBy, fast, ...cells, destroyed: false };
       seen.live.set(id, circuit);
       this.circuits.push(circuit);
       return;
@@ -81,8 +91,14 @@ export class WireTap implements LinkTap {
     if (circuit === undefined) return;
     if (command === cellCommand.destroy) circuit.destroyed = true;
     if (command !== cellCommand.relay && command !== cellCommand.relayEarly) return;
-    if (direction === 'in') circuit.relayIn += 1;
-    else circuit.relayOut += 1;
+    if (direction === 'out') {
+      circuit.relayOut += 1;
+      return;
+    }
+    const step = this.#step();
+    if (circuit.lastInStep !== step) circuit.relayInBefore = circuit.relayIn;
+    circuit.lastInStep = step;
+    circuit.relayIn += 1;
   }
 }
 

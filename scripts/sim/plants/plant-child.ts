@@ -1,4 +1,4 @@
-/** A process of its own for one plant: runs trials until a rule breaks; prints one line of JSON. */
+/** A process of its own for one plant: runs trials until one of its rules breaks; prints one line of JSON. */
 import { register } from 'node:module';
 import type { Breach } from '../trial/rule-book.ts';
 import { plants } from './plants.ts';
@@ -12,23 +12,25 @@ export interface PlantSearch {
   readonly breach: Breach | undefined;
 }
 
-const [name, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
+const [name, as, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
 const plant = plants.find(each => each.name === name);
 if (plant === undefined) throw new Error(`no plant is called ${name}`);
-const url = new URL(`../../../${plant.file.replace(/\.ts$/, '.js')}`, import.meta.url).href;
-register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, replace: plant.replace } });
+if (as === 'planted') {
+  const url = new URL(`../../../${plant.file.replace(/\.ts$/, '.js')}`, import.meta.url).href;
+  register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, replace: plant.replace } });
+}
 
 // After the hooks, so that they see what it imports.
 const { runTrial } = await import('../trial/trial.ts');
 const { channelScheme, drawPlan } = await import('../trial/trial-plan.ts');
 
-const { scheme = channelScheme } = plant;
+const { scheme = channelScheme, breaks } = plant;
 let steps = 0;
 let search: PlantSearch | undefined;
 for (let seed = Number(firstSeed); search === undefined; seed++) {
-  const result = runTrial(drawPlan(seed, { steps: Number(stepsEach), scheme }));
-  steps += result.steps;
-  if (result.breach !== undefined || steps >= Number(stepsMax))
-    search = { seed, steps, breach: result.breach };
+  const { steps: more, breach } = runTrial(drawPlan(seed, { steps: Number(stepsEach), scheme }));
+  steps += more;
+  const found = breach !== undefined && (as !== 'planted' || breaks.includes(breach.rule));
+  if (found || steps >= Number(stepsMax)) search = { seed, steps, breach: found ? breach : undefined };
 }
 process.stdout.write(`${JSON.stringify(search)}\n`);

@@ -21,14 +21,29 @@ const child = fileURLToPath(import.meta.url).replace(
   'dist/scripts/sim/plants/plant-child.js',
 );
 
-/** Runs trials of a program with that plant, in a process of its own, until a rule breaks. */
+/**
+ * Runs trials of a program with that plant, in a process of its own, until one of the plant's rules breaks. What breaks in
+ * the same trial of the program as it is was not found by the plant.
+ */
 export async function searchPlant(
   plant: Plant,
   limits: SearchLimits,
   signal?: AbortSignal,
 ): Promise<PlantSearch> {
-  const { firstSeed, stepsMax, stepsEach } = limits;
-  const args = [child, plant.name, firstSeed, stepsMax, stepsEach].map(String);
+  const search = await inChild(plant, 'planted', limits, signal);
+  if (search.breach === undefined) return search;
+  const once = { ...limits, firstSeed: search.seed, stepsMax: 1 };
+  const { breach } = await inChild(plant, 'as it is', once, signal);
+  return breach === undefined ? search : { ...search, breach: undefined };
+}
+
+async function inChild(
+  plant: Plant,
+  as: 'planted' | 'as it is',
+  { firstSeed, stepsMax, stepsEach }: SearchLimits,
+  signal: AbortSignal | undefined,
+): Promise<PlantSearch> {
+  const args = [child, plant.name, as, firstSeed, stepsMax, stepsEach].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, args, { signal });
   return JSON.parse(stdout) as PlantSearch;
 }

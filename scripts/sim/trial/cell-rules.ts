@@ -5,6 +5,7 @@ import {
   relayBodyBytesMax,
 } from '../../../src/base/limits.ts';
 import type { RelayCircuit } from '../../../src/circuit/relay-circuit.ts';
+import type { CircuitSide } from '../../../src/circuit/relay-circuit-host.ts';
 import type { LinkMux } from '../../../src/link/link-mux.ts';
 import type { CellBalance } from '../../../src/payment/cell-balance.ts';
 import type { PaidNetwork, SimRelay } from '../paid-network.ts';
@@ -22,8 +23,11 @@ interface WatchedCircuit {
   /** Bytes that its exit streams have read. */
   exitBytes: number;
   exitStreams: number;
-  /** Cells that the relay has handed to its links for the circuit, on either side. */
-  sentCells: number;
+  /** Cells that the relay has handed to its links for the client. */
+  sentBack: number;
+  /** Cells that it has handed on in the step in which it last did so. */
+  sentOn: number;
+  sentOnStep: number;
 }
 
 const cellsPerPrice = 1n << 20n;
@@ -61,7 +65,7 @@ export class CellRules {
     };
     const send = core.sendRun.bind(core);
     core.sendRun = (side, bytes, at, stride, count) => {
-      this.#onSent(core.circuits.find(side.link, side.id)?.circuit, count);
+      this.#onSent(core.circuits.find(side.link, side.id)?.circuit, side, count);
       return send(side, bytes, at, stride, count);
     };
   }
@@ -84,7 +88,9 @@ export class CellRules {
       creditedMsat: 0n,
       exitBytes: 0,
       exitStreams: 0,
-      sentCells: 0,
+      sentBack: 0,
+      sentOn: 0,
+      sentOnStep: 0,
     };
     this.#circuits.set(circuit, watched);
     const debitExit = balance.debitExit.bind(balance);
@@ -104,18 +110,27 @@ export class CellRules {
     };
   }
 
-  /** What goes out was debited before; directory cells are on circuits that nobody pays for. */
-  #onSent(circuit: RelayCircuit | undefined, cells: number): void {
+  /**
+   * What goes out was debited before, and so was all that came in before this step; of what came in just now, so much as goes
+   * out with it. Directory cells are on circuits that nobody pays for.
+   */
+  #onSent(circuit: RelayCircuit | undefined, { link, id }: CircuitSide, cells: number): void {
     const watched = circuit && this.#circuits.get(circuit);
     if (watched === undefined) return;
-    watched.sentCells += cells;
-    const { balance, sentCells } = watched;
+    const { balance, seen } = watched;
+    const step = this.#network().world.steps;
+    if (watched.sentOnStep !== step) watched.sentOn = 0;
+    watched.sentOnStep = step;
+    if (link === seen.link && id === seen.id) watched.sentBack += cells;
+    else watched.sentOn += cells;
     if (!balance.paid) return;
+    const cameIn = seen.lastInStep === step ? seen.relayInBefore + watched.sentOn : seen.relayIn;
     const debited = freeCells + grantedCells(watched) - balance.balance;
     this.#book.hold(
-      sentCells <= debited,
+      watched.sentBack + cameIn <= debited,
       'I2',
-      () => `${nameOf(watched.relay)} sends ${sentCells} cells of a circuit, with ${debited} debited`,
+      () =>
+        `${nameOf(watched.relay)} has ${watched.sentBack} + ${cameIn} cells of a circuit, and ${debited} debited`,
     );
   }
 
