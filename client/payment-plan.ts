@@ -4,7 +4,7 @@ import { PayerDesk, type PayerDeskOptions } from '../src/payment/payer-desk.ts';
 import type { PayerFault, PayerSession } from '../src/payment/payer-session.ts';
 import type { PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
 import { CircuitAllowance } from '../src/payment/spending.ts';
-import type { Answer, ChainEvent, PartyPort, RequestId } from '../src/ports.ts';
+import type { Answer, ChainEvent, PartyPort, RequestId, StorePort } from '../src/ports.ts';
 import type { PaymentSettings } from './client-settings.ts';
 import type { CreditedPayment } from './client-watch.ts';
 import type { CircuitPayments, HopMoney, ManagedCircuit } from './managed-circuit.ts';
@@ -36,8 +36,15 @@ export class PaymentPlan {
     this.#schemes = settings.schemes.flatMap(name => schemes.filter(scheme => scheme.name === name));
     const limits = { relayMsat: settings.relayMsatMax, dayMsat: settings.dayMsatMax };
     this.#desk = new PayerDesk({ ...ports, schemes: this.#schemes, limits });
-    this.#partyDesk = new PartyDesk(partiesOf(this.#schemes, ports), ports.parties, this.#desk.commits);
+    const { commits } = this.#desk;
+    const parties = partiesOf(this.#schemes, { ...ports, store: commits.store });
+    this.#partyDesk = new PartyDesk(parties, ports.parties, commits);
     this.#onCredited = ports.onCredited;
+  }
+
+  /** For records that sessions write too: in one order with them. */
+  get store(): StorePort {
+    return this.#desk.commits.store;
   }
 
   /** Names of the schemes that relays are paid by, the preferred one first. */

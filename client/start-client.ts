@@ -247,7 +247,7 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 
   #moneyOf(channels: BitcoinChannelScheme): ChannelMoney {
     const money = new ChannelMoney(channels.desk, {
-      store: this.#store,
+      store: this.core.payments.store,
       newAsk: () => this.core.newAsk(),
       whenStored: (ask, run) => this.#stored.set(ask, run),
       circuits: this.#channelCircuits,

@@ -206,8 +206,9 @@ export class RelayCore
 
   /** What other parties ask is about the same records as payments, so it is written in one order with them. */
   #newPartyDesk(ports: RelayPorts, schemes: readonly PaymentScheme[]): PartyDesk {
-    const parties = partiesOf(schemes, { ...ports, newAsk: () => this.newAsk() });
-    return new PartyDesk(parties, ports.parties, this.#desk.commits);
+    const { commits } = this.#desk;
+    const parties = partiesOf(schemes, { ...ports, store: commits.store, newAsk: () => this.newAsk() });
+    return new PartyDesk(parties, ports.parties, commits);
   }
 
   #newCreateDesk(handshakes: CircuitHandshakes, { clock, compute }: RelayPorts): CreateDesk {

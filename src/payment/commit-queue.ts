@@ -12,19 +12,33 @@ const emptyBatch = (): Batch => ({ writes: [], stored: [] });
  * runs once it would survive a power cut, in the order of the calls.
  */
 export class CommitQueue {
+  /**
+   * The store for those who write by themselves about the same records: after what gathers here. Else a claim could be
+   * durable, and sent, before the payment that it claims, and a record that they drop could come back.
+   */
+  readonly store: StorePort;
   readonly #store: StorePort;
   readonly #newAsk: () => AskId;
-  #underWay: { readonly ask: AskId; readonly batch: Batch } | undefined;
+  /** In the order in which they were begun. */
+  readonly #underWay = new Map<AskId, Batch>();
   #gathering = emptyBatch();
 
   constructor(store: StorePort, newAsk: () => AskId) {
     this.#store = store;
     this.#newAsk = newAsk;
+    this.store = {
+      get: key => store.get(key),
+      list: prefix => store.list(prefix),
+      commit: (writes, ask) => {
+        if (this.#gathering.writes.length > 0) this.#begin();
+        store.commit(writes, ask);
+      },
+    };
   }
 
   /** Runs `stored` later, after `writes` are durable; at once when there is nothing to write and nothing before it. */
   commit(writes: readonly StoreWrite[], stored: () => void): void {
-    if (writes.length === 0 && this.#underWay === undefined) {
+    if (writes.length === 0 && this.#underWay.size === 0) {
       stored();
       return;
     }
@@ -35,24 +49,30 @@ export class CommitQueue {
 
   /** True when the answer was for a commit of this queue. */
   onAnswer(answer: Answer): boolean {
-    const done = this.#underWay;
-    if (answer.kind !== 'stored' || done === undefined || answer.ask !== done.ask) return false;
-    this.#underWay = undefined;
-    for (const stored of done.batch.stored) stored();
+    const batch = answer.kind === 'stored' ? this.#underWay.get(answer.ask) : undefined;
+    if (batch === undefined) return false;
+    this.#underWay.delete(answer.ask);
+    for (const stored of batch.stored) stored();
     this.#start();
     return true;
   }
 
   #start(): void {
-    if (this.#underWay !== undefined || this.#gathering.stored.length === 0) return;
-    const batch = this.#gathering;
-    this.#gathering = emptyBatch();
-    if (batch.writes.length === 0) {
-      for (const stored of batch.stored) stored();
+    if (this.#underWay.size > 0 || this.#gathering.stored.length === 0) return;
+    if (this.#gathering.writes.length > 0) {
+      this.#begin();
       return;
     }
+    const { stored } = this.#gathering;
+    this.#gathering = emptyBatch();
+    for (const run of stored) run();
+  }
+
+  #begin(): void {
+    const batch = this.#gathering;
+    this.#gathering = emptyBatch();
     const ask = this.#newAsk();
-    this.#underWay = { ask, batch };
+    this.#underWay.set(ask, batch);
     this.#store.commit(batch.writes, ask);
   }
 }

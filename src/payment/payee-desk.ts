@@ -22,7 +22,8 @@ export class PayeeDesk implements PayeeCounter {
     const { schemes, signer, store, newAsk } = options;
     this.clock = options.clock;
     this.commits = new CommitQueue(store, newAsk);
-    this.payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(options, signer)]));
+    const host: SchemeHost = { ...options, store: this.commits.store };
+    this.payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(host, signer)]));
   }
 
   get sessionCount(): number {

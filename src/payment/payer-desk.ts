@@ -38,7 +38,8 @@ export class PayerDesk {
     this.#options = options;
     this.commits = new CommitQueue(store, newAsk);
     this.#spending = new Spending(limits, clock, store);
-    this.#payers = new Map(schemes.map(scheme => [scheme.id, scheme.payer(options)]));
+    const host: SchemeHost = { ...options, store: this.commits.store };
+    this.#payers = new Map(schemes.map(scheme => [scheme.id, scheme.payer(host)]));
   }
 
   /** True when the client can pay by this scheme. */

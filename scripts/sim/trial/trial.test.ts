@@ -27,6 +27,12 @@ describe('a trial', () => {
       scheme: 'p2p-netpay',
       found: 'a payer with an older copy of its records visits its vendor for ever',
     },
+    {
+      seed: 34,
+      scheme: 'p2p-netpay',
+      steps: 30_000,
+      found: 'a claim is sent before the payment that it claims is durable',
+    },
     { seed: 2, scheme: 'whopay', found: 'what a relay had earned before it died is not handed in' },
     { seed: 6, scheme: 'whopay', found: 'a coin that its payee has had is offered for ever' },
     { seed: 1, scheme: 'cpay', found: 'two payments wait for one answer, and one of them is forgotten' },

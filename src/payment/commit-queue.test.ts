@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { AskId, StorePort, StoreWrite } from '../ports.ts';
+import { CommitQueue } from './commit-queue.ts';
+
+/** A store that answers, in order, when the test says so. */
+class LazyStore implements StorePort {
+  readonly written: string[] = [];
+  readonly asks: AskId[] = [];
+  get = () => undefined;
+  list = () => [];
+  commit(writes: readonly StoreWrite[], ask: AskId): void {
+    this.written.push(...writes.map(({ key }) => key));
+    this.asks.push(ask);
+  }
+}
+
+const write = (key: string): StoreWrite => ({ key, value: new Uint8Array(1) });
+
+test('whoever writes by themselves write after what gathers, and what waits runs in order', () => {
+  const act = fc.constantFrom('queued', 'direct', 'nothing', 'answered');
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 40 }), acts => {
+      const store = new LazyStore();
+      let asks = 0;
+      const commits = new CommitQueue(store, () => ++asks);
+      const [asked, stored]: [string[], number[]] = [[], []];
+      let waits = 0;
+      const answer = () => {
+        const ask = store.asks.shift();
+        if (ask !== undefined) commits.onAnswer({ kind: 'stored', ask });
+      };
+      for (const [at, what] of acts.entries()) {
+        const key = String(at);
+        if (what === 'answered') answer();
+        else if (what === 'direct') commits.store.commit([write(key)], ++asks);
+        else {
+          const number = waits++;
+          commits.commit(what === 'queued' ? [write(key)] : [], () => void stored.push(number));
+        }
+        if (what === 'queued' || what === 'direct') asked.push(key);
+      }
+      while (store.asks.length > 0) answer();
+      expect(store.written).toEqual(asked);
+      expect(stored).toEqual(Array.from({ length: waits }, (_, number) => number));
+    }),
+  );
+});
+
+test('what is queued while a commit is under way goes in one commit after it', () => {
+  const store = new LazyStore();
+  let asks = 0;
+  const commits = new CommitQueue(store, () => ++asks);
+  for (const key of ['a', 'b', 'c']) commits.commit([write(key)], () => {});
+  expect(store.asks).toHaveLength(1);
+  commits.onAnswer({ kind: 'stored', ask: store.asks[0] });
+  expect([store.asks.length, store.written]).toEqual([2, ['a', 'b', 'c']]);
+});
