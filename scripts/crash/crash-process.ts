@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OperatorError } from '../../src/base/fault.ts';
@@ -58,13 +58,18 @@ export class CrashingNode {
     }
   }
 
-  /** Starts it where no file may grow beyond a size; false when that does not even let it start. */
+  /**
+   * Starts it where no file may grow beyond a size; false when that does not even let it start. What it says is in a file
+   * of its own, since its log is one of those that may not grow.
+   */
   async startWithin(fileBytesMax: number): Promise<boolean> {
+    const log = this.#lastWordsFile;
+    rmSync(log, { force: true });
     // The shell counts in blocks of 512 bytes. spec: POSIX, ulimit
     const limited = ['-c', 'ulimit -f "$0"; exec "$@"', String(Math.ceil(fileBytesMax / 512))];
     const args = [...limited, process.execPath, program, ...this.#arguments({})];
     try {
-      await this.#run({ ...this.#command, executable: '/bin/sh', args });
+      await this.#run({ ...this.#command, executable: '/bin/sh', args, log });
       return true;
     } catch (error) {
       if (error instanceof OperatorError) return false;
@@ -101,27 +106,23 @@ export class CrashingNode {
     return statSync(join(this.dataDir, 'store', 'records.mdb')).size;
   }
 
-  /** Whether it has ended because its disk takes nothing more. */
-  get saidDiskFull(): boolean {
-    return this.#said('naulon: the disk does not take what must be stored') > 0;
+  /** What it said last, to people, where its files could not grow; empty: nothing. */
+  get lastWords(): string {
+    return linesOf(this.#lastWordsFile).findLast(line => line.startsWith('naulon: ')) ?? '';
+  }
+
+  get #lastWordsFile(): string {
+    return `${this.#command.log}-last-words`;
   }
 
   /** So many lines of its log hold that. */
   logged(text: string): number {
-    return this.#lines().filter(line => line.includes(text)).length;
+    return linesOf(this.#command.log).filter(line => line.includes(text)).length;
   }
 
   /** So many lines of its log begin like that. */
   #said(beginning: string): number {
-    return this.#lines().filter(line => line.startsWith(beginning)).length;
-  }
-
-  #lines(): readonly string[] {
-    try {
-      return readFileSync(this.#command.log, 'utf8').split('\n');
-    } catch {
-      return [];
-    }
+    return linesOf(this.#command.log).filter(line => line.startsWith(beginning)).length;
   }
 
   /** kill -9; resolves once it is gone. */
@@ -133,5 +134,13 @@ export class CrashingNode {
   async stop(): Promise<void> {
     await this.#process?.stop();
     await this.#death;
+  }
+}
+
+function linesOf(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
   }
 }
