@@ -106,9 +106,10 @@ export class CrashingNode {
     return statSync(join(this.dataDir, 'store', 'records.mdb')).size;
   }
 
-  /** What it said last, to people, where its files could not grow; empty: nothing. */
+  /** What it said last where its files could not grow, to people if to anybody; empty: nothing. */
   get lastWords(): string {
-    return linesOf(this.#lastWordsFile).findLast(line => line.startsWith('naulon: ')) ?? '';
+    const lines = linesOf(this.#lastWordsFile).filter(line => line !== '');
+    return lines.findLast(line => line.startsWith('naulon: ')) ?? lines.at(-1) ?? '';
   }
 
   get #lastWordsFile(): string {
