@@ -24,6 +24,7 @@ export const brokeredPlants: readonly Plant[] = [
     find: 'this.#wallet.spend(spending.id, offer.index);',
     replace: '',
     scheme: 'p2p-netpay',
+    stepsEach: 20_000,
     breaks: ['live'],
   },
   {

@@ -16,4 +16,6 @@ export interface Plant {
   readonly breaks: readonly Rule[];
   /** What its trials pay with; Bitcoin channels otherwise. */
   readonly scheme?: string;
+  /** Of each of its trials, where it shows in others than those of the usual length. */
+  readonly stepsEach?: number;
 }

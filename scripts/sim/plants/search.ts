@@ -23,18 +23,30 @@ const child = fileURLToPath(import.meta.url).replace(
 
 /**
  * Runs trials of a program with that plant, in a process of its own, until one of the plant's rules breaks. What breaks in
- * the same trial of the program as it is was not found by the plant.
+ * the same trial of the program as it is was not found by the plant: the search goes on behind it.
  */
 export async function searchPlant(
   plant: Plant,
-  limits: SearchLimits,
+  { firstSeed, stepsMax, stepsEach }: SearchLimits,
   signal?: AbortSignal,
 ): Promise<PlantSearch> {
-  const search = await inChild(plant, 'planted', limits, signal);
-  if (search.breach === undefined) return search;
-  const once = { ...limits, firstSeed: search.seed, stepsMax: 1 };
-  const { breach } = await inChild(plant, 'as it is', once, signal);
-  return breach === undefined ? search : { ...search, breach: undefined };
+  const each = { stepsEach: plant.stepsEach ?? stepsEach };
+  for (let [seed, steps] = [firstSeed, 0]; ; ) {
+    const search = await inChild(
+      plant,
+      'planted',
+      { ...each, firstSeed: seed, stepsMax: stepsMax - steps },
+      signal,
+    );
+    steps += search.steps;
+    const all = { ...search, steps };
+    if (search.breach === undefined) return all;
+    const once = { ...each, firstSeed: search.seed, stepsMax: 1 };
+    const { breach } = await inChild(plant, 'as it is', once, signal);
+    if (breach === undefined) return all;
+    if (steps >= stepsMax) return { ...all, breach: undefined };
+    seed = search.seed + 1;
+  }
 }
 
 async function inChild(
