@@ -76,7 +76,7 @@ export const guardPlants: readonly Plant[] = [
   {
     name: 'forgotten payment not seen on the chain',
     file: `${channels}/channel-book.ts`,
-    find: "this.#options.wentBack.found('payment', height);",
+    find: "this.#options.wentBack.found('payment', channel.record.openedHeight);",
     replace: '{}',
     test: oldRecords,
   },

@@ -30,7 +30,7 @@ export class CommitQueue {
       get: key => store.get(key),
       list: prefix => store.list(prefix),
       commit: (writes, ask) => {
-        if (this.#gathering.writes.length > 0) this.#begin();
+        this.#flush();
         store.commit(writes, ask);
       },
     };
@@ -55,6 +55,10 @@ export class CommitQueue {
     for (const stored of batch.stored) stored();
     this.#start();
     return true;
+  }
+
+  #flush(): void {
+    if (this.#gathering.writes.length > 0) this.#begin();
   }
 
   #start(): void {

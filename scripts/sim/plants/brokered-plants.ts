@@ -28,6 +28,14 @@ export const brokeredPlants: readonly Plant[] = [
     breaks: ['live'],
   },
   {
+    name: 'p2p-netpay: a claim is durable before the payment that it claims',
+    file: 'src/payment/commit-queue.ts',
+    find: 'this.#flush();',
+    replace: '',
+    scheme: 'p2p-netpay',
+    breaks: ['I6'],
+  },
+  {
     name: 'coins that an earlier life earned are not handed in',
     file: 'src/payment/coins/coin-payee.ts',
     find: 'this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());',

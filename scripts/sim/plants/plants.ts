@@ -22,8 +22,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'group commit answers when it begins',
     file: 'src/payment/commit-queue.ts',
-    find: 'this.#underWay = { ask, batch };',
-    replace: 'for (const stored of batch.stored.splice(0)) stored(); this.#underWay = { ask, batch };',
+    find: 'this.#underWay.set(ask, batch);',
+    replace: 'for (const stored of batch.stored.splice(0)) stored(); this.#underWay.set(ask, batch);',
     breaks: ['I3', 'I4', 'I5', 'I7', 'honest'],
   },
   {
