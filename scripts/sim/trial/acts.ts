@@ -120,7 +120,9 @@ export class Acts {
       const depth = Math.min(draw.between(1, 8), this.#network.blocksMined - 1);
       if (depth < 1) return 'no blocks yet';
       // Whoever is down does not see it happen.
-      if (draw.chance(0.4)) this.#network.killRelay(draw.below(this.#plan.relays), draw.between(1, 1_000));
+      if (draw.chance(0.4))
+        for (let relay = 0; relay < this.#plan.relays; relay++)
+          if (draw.chance(0.5)) this.#network.killRelay(relay, draw.between(1, 1_000));
       this.#network.reorg(depth, draw);
       return `${depth} blocks`;
     },
