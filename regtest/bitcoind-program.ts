@@ -56,10 +56,10 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** Whether this bitcoind knows an option; the forks differ, and an unknown option is fatal. */
-export async function hasOption(launch: Launch, option: string): Promise<boolean> {
+/** Those of the settings (`-option=value`) whose option this release knows. */
+export async function knownSettings(launch: Launch, settings: readonly string[]): Promise<string[]> {
   const stdout = await answerTo(launch, ['-regtest', '-help-debug']);
-  return new RegExp(`^\\s+${option}(=|\\s|$)`, 'm').test(stdout);
+  return settings.filter(setting => new RegExp(`^\\s+${setting.split('=')[0]}(=|\\s|$)`, 'm').test(stdout));
 }
 
 /** What bitcoind prints for a question; some releases make their data folder even then, so they get one to throw away. */

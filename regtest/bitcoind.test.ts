@@ -46,6 +46,16 @@ describe('a regtest bitcoind', () => {
     expect(satoshiOf(scan.total_amount)).toBe(1_234_567n);
   });
 
+  it('takes whatever height a transaction is locked until: the faucet draws it', async () => {
+    const wallet = bitcoind.walletRpc('faucet');
+    const raw = await wallet<string>('createrawtransaction', [], [{ [somebody]: bitcoinOf(70_000n) }], 21);
+    const { hex } = await wallet<{ hex: string }>('fundrawtransaction', raw);
+    const signed = await wallet<{ hex: string }>('signrawtransactionwithwallet', hex);
+    const txid = await bitcoind.rpc<string>('sendrawtransaction', signed.hex);
+    expect(await bitcoind.rpc<string[]>('getrawmempool')).toContain(txid);
+    await funds.mine(1);
+  });
+
   it('mines by itself when transactions wait, and only then', async () => {
     const end = funds.autoMine(20);
     const height = await bitcoind.rpc<number>('getblockcount');

@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OperatorError } from '../src/base/fault.ts';
-import type { BitcoindProgram } from './bitcoind-program.ts';
-import { hasOption } from './bitcoind-program.ts';
+import { type BitcoindProgram, knownSettings } from './bitcoind-program.ts';
 import { type RpcCall, RpcFault, regtestRpc } from './bitcoind-rpc.ts';
 import { findBitcoind } from './find-bitcoind.ts';
 import { guardOrphan } from './orphan-guard.ts';
@@ -15,6 +14,14 @@ import { guardOrphan } from './orphan-guard.ts';
 const startTries = 5;
 const readyMsMax = 60_000;
 const stopMsMax = 20_000;
+/** Settings that not every release has; an unknown one is fatal. */
+const forkSettings = [
+  // spec: bip-0431; elsewhere that is the only policy there is.
+  '-mempooltruc=enforce',
+  // Knots takes whatever is locked until block 21 for a parasite of the chain, and now and then its own wallet picks that
+  // height against fee sniping: the payment has an id, and never comes to a block.
+  '-rejectparasites=0',
+];
 
 /** A regtest bitcoind that this process started and owns. */
 export interface Bitcoind {
@@ -56,11 +63,11 @@ export async function startBitcoind(options: BitcoindOptions = {}): Promise<Bitc
   const temporary = options.dataDir === undefined;
   const dataDir = resolve(options.dataDir ?? (await mkdtemp(join(tmpdir(), 'naulon-regtest-'))));
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const truc = (await hasOption(program, '-mempooltruc')) ? ['-mempooltruc=enforce'] : [];
+  const settings = await knownSettings(program, forkSettings);
   try {
     for (let tries = 1; ; tries++) {
       const rpcPort = options.rpcPort ?? (await freePort());
-      const args = [...chainOptions(dataDir, rpcPort), ...truc, ...(options.args ?? [])];
+      const args = [...chainOptions(dataDir, rpcPort), ...settings, ...(options.args ?? [])];
       const started = await startOnce(program, dataDir, rpcPort, args, temporary, options.removeWhenOrphaned);
       if (typeof started !== 'string') return started;
       if (options.rpcPort !== undefined || tries === startTries || !/unable to bind/i.test(started))
