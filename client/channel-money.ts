@@ -3,7 +3,7 @@ import { fail, ok, type Result } from '../src/base/fault.ts';
 import { txidText } from '../src/bitcoin/outpoint.ts';
 import { addressOfScript, type Wallet, type WalletCoin } from '../src/bitcoin/wallet.ts';
 import type { SessionId } from '../src/payment/scheme.ts';
-import type { AskId, StorePort } from '../src/ports.ts';
+import type { StoreWrite } from '../src/ports.ts';
 import type { ChannelDesk, ChannelRow } from '../src/schemes/bitcoin-channel/index.ts';
 import type { ChannelCircuits } from './channel-circuits.ts';
 import type { ControlParams } from './control-params.ts';
@@ -13,11 +13,9 @@ import type { HopMoney } from './managed-circuit.ts';
 type Answer<T = unknown> = (result: Result<T>) => void;
 
 export interface ChannelMoneyHost {
-  readonly store: StorePort;
   readonly circuits: Pick<ChannelCircuits, 'openOver' | 'closeOver' | 'closeUser'>;
-  newAsk(): AskId;
-  /** Calls back when what was committed under `ask` is durable. */
-  whenStored(ask: AskId, run: () => void): void;
+  /** Runs `stored` once `writes` are durable. */
+  commit(writes: readonly StoreWrite[], stored: () => void): void;
   /** Nickname of a relay by its identity in hex. */
   nicknameOf(peer: string): string | undefined;
 }
@@ -182,10 +180,8 @@ export class ChannelMoney implements MoneyDesk {
 
   #address(answer: Answer): void {
     const { address, index, writes } = this.#wallet.takeAddress();
-    const ask = this.#host.newAsk();
     // An address that was told must be found again after a crash, or coins sent there would seem lost.
-    this.#host.whenStored(ask, () => answer(ok({ address, index })));
-    this.#host.store.commit(writes, ask);
+    this.#host.commit(writes, () => answer(ok({ address, index })));
   }
 
   #balance(answer: Answer): void {

@@ -4,7 +4,7 @@ import { PayerDesk, type PayerDeskOptions } from '../src/payment/payer-desk.ts';
 import type { PayerFault, PayerSession } from '../src/payment/payer-session.ts';
 import type { PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
 import { CircuitAllowance } from '../src/payment/spending.ts';
-import type { Answer, ChainEvent, PartyPort, RequestId, StorePort } from '../src/ports.ts';
+import type { Answer, ChainEvent, PartyPort, RequestId, StoreWrite } from '../src/ports.ts';
 import type { PaymentSettings } from './client-settings.ts';
 import type { CreditedPayment } from './client-watch.ts';
 import type { CircuitPayments, HopMoney, ManagedCircuit } from './managed-circuit.ts';
@@ -37,14 +37,18 @@ export class PaymentPlan {
     const limits = { relayMsat: settings.relayMsatMax, dayMsat: settings.dayMsatMax };
     this.#desk = new PayerDesk({ ...ports, schemes: this.#schemes, limits });
     const { commits } = this.#desk;
-    const parties = partiesOf(this.#schemes, { ...ports, store: commits.store });
+    const parties = partiesOf(this.#schemes, {
+      ...ports,
+      store: commits.store,
+      chain: commits.chain(ports.chain),
+    });
     this.#partyDesk = new PartyDesk(parties, ports.parties, commits);
     this.#onCredited = ports.onCredited;
   }
 
-  /** For records that sessions write too: in one order with them. */
-  get store(): StorePort {
-    return this.#desk.commits.store;
+  /** Runs `stored` once `writes` are durable; in one order with what sessions write. */
+  commit(writes: readonly StoreWrite[], stored: () => void): void {
+    this.#desk.commits.commit(writes, stored);
   }
 
   /** Names of the schemes that relays are paid by, the preferred one first. */

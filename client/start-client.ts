@@ -19,7 +19,6 @@ import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
   Answer,
   AnswerHandler,
-  AskId,
   ChainEvent,
   Endpoint,
   Observer,
@@ -102,7 +101,6 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   readonly #channelCircuits: ChannelCircuits;
   readonly #money: ChannelMoney | undefined;
   readonly #care: ChannelCare | undefined;
-  readonly #stored = new Map<AskId, () => void>();
   #service: ControlService | undefined;
   #controller: RunningController | undefined;
   #tellReady = (): void => {};
@@ -205,10 +203,7 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   }
 
   onAnswer(answer: Answer): void {
-    const run = this.#stored.get(answer.ask);
-    this.#stored.delete(answer.ask);
-    if (run === undefined) this.core.onAnswer(answer);
-    else run();
+    this.core.onAnswer(answer);
   }
 
   onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
@@ -247,9 +242,7 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 
   #moneyOf(channels: BitcoinChannelScheme): ChannelMoney {
     const money = new ChannelMoney(channels.desk, {
-      store: this.core.payments.store,
-      newAsk: () => this.core.newAsk(),
-      whenStored: (ask, run) => this.#stored.set(ask, run),
+      commit: (writes, stored) => this.core.payments.commit(writes, stored),
       circuits: this.#channelCircuits,
       nicknameOf: peer =>
         this.core.planner.view?.relays.find(relay => toHex(relay.ed25519) === peer)?.nickname,

@@ -207,7 +207,9 @@ export class RelayCore
   /** What other parties ask is about the same records as payments, so it is written in one order with them. */
   #newPartyDesk(ports: RelayPorts, schemes: readonly PaymentScheme[]): PartyDesk {
     const { commits } = this.#desk;
-    const parties = partiesOf(schemes, { ...ports, store: commits.store, newAsk: () => this.newAsk() });
+    const { store } = commits;
+    const chain = commits.chain(ports.chain);
+    const parties = partiesOf(schemes, { ...ports, store, chain, newAsk: () => this.newAsk() });
     return new PartyDesk(parties, ports.parties, commits);
   }
 

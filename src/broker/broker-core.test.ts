@@ -58,6 +58,27 @@ it('pays out once, however often it is asked, and not what is not there', () => 
   lab.expectBacked();
 });
 
+it('sends nothing that it would forget, though a block comes while a withdrawal is written', () => {
+  const lab = new BrokerLab('block in between', []);
+  const alice = new AccountHolder(lab, 'alice');
+  lab.fund(alice, 100_000n);
+  const { chain, store } = lab.process;
+  const kept = () => store.list('broker/withdrawal/').length;
+  const keptWhenSent: number[] = [];
+  const [commit, broadcast] = [store.commit.bind(store), chain.broadcast.bind(chain)];
+  store.commit = (writes, ask) => {
+    commit(writes, ask);
+    lab.core.onChain({ kind: 'block', height: 7, hash: new Uint8Array(32) });
+  };
+  chain.broadcast = (transactions, ask) => {
+    keptWhenSent.push(kept());
+    broadcast(transactions, ask);
+  };
+  lab.ask(alice, tillScheme, withdraw(lab, alice, 30_000n));
+  lab.run(100);
+  expect(new Set(keptWhenSent)).toEqual(new Set([1]));
+});
+
 it('takes back what a reorganisation takes, and credits it again', () => {
   const lab = new BrokerLab('reorg', []);
   const alice = new AccountHolder(lab, 'alice');

@@ -80,11 +80,11 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
     this.#till = new Till({
       store,
       accounts,
-      chain: openEnded(chain, () => this.#newAsk()),
+      chain: openEnded(this.#commits.chain(chain), () => this.#newAsk()),
       seed,
       minConfirmations,
       once,
-      persist: (writes, stored = nothing) => this.#commits.commit(writes, stored),
+      persist: writes => this.#commits.commit(writes, nothing),
       later: run => void clock.after(0, run),
     });
     const host: BrokerHost = { ...ports, key, accounts, once, file: fileProof };

@@ -26,8 +26,8 @@ export interface TillOptions {
   readonly seed: Uint8Array;
   /** From how many on a deposit counts. */
   readonly minConfirmations: number;
-  /** Makes records durable, in order, then runs `stored`. */
-  readonly persist: (writes: readonly StoreWrite[], stored?: () => void) => void;
+  /** Makes records durable, in order. */
+  readonly persist: (writes: readonly StoreWrite[]) => void;
   readonly once: (request: Uint8Array, serve: (account: AccountKey, body: Uint8Array) => Served) => Served;
   /** Runs later, in a turn of its own. */
   readonly later: (run: () => void) => void;
@@ -141,7 +141,7 @@ export class Till {
     const said = withdrawBody.decode(body);
     if (said === undefined || said.script.length === 0) return refused('malformed');
     if (said.sat < dustSat) return refused('tooSmall');
-    const { accounts, persist, later, chain } = this.#options;
+    const { accounts, later, chain } = this.#options;
     // Before coins are looked for: an account that has not as much need not hear of the broker's.
     if ((accounts.balanceMsat(account) ?? 0n) < said.sat * 1_000n) return refused('overspent');
     const funded = this.wallet.fund(said.script, said.sat, this.#satPerKvb);
@@ -156,8 +156,8 @@ export class Till {
     const raw = rawOf(transaction);
     const txid = idOf(transaction);
     const record = this.#withdrawals.put(toHex(txid), { account, paidSat, raw });
-    // Behind the records of this turn in the queue, hence sent once those are durable.
-    later(() => persist([], () => chain.broadcast([raw], 0)));
+    // The records of this turn are written at its end, and the chain is offered nothing before they are durable.
+    later(() => chain.broadcast([raw], 0));
     return {
       kind: 'reply',
       reply: withdrawReply.encode({ txid, feeSat }),

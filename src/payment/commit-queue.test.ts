@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { AskId, StorePort, StoreWrite } from '../ports.ts';
+import type { AskId, ChainPort, StorePort, StoreWrite } from '../ports.ts';
 import { CommitQueue } from './commit-queue.ts';
 
 /** A store that answers, in order, when the test says so. */
@@ -43,6 +43,50 @@ test('whoever writes by themselves write after what gathers, and what waits runs
       while (store.asks.length > 0) answer();
       expect(store.written).toEqual(asked);
       expect(stored).toEqual(Array.from({ length: waits }, (_, number) => number));
+    }),
+  );
+});
+
+test('the chain is offered nothing before all that was written until then is durable', () => {
+  const act = fc.constantFrom('queued', 'direct', 'offered', 'answered');
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 40 }), acts => {
+      const store = new LazyStore();
+      let asks = 0;
+      const commits = new CommitQueue(store, () => ++asks);
+      let [written, durable] = [0, 0];
+      const [due, offered]: [number[], number[]] = [[], []];
+      const chain = commits.chain({
+        broadcast: (_, ask) => {
+          expect(durable).toBeGreaterThanOrEqual(due[ask]);
+          offered.push(ask);
+        },
+      } as ChainPort);
+      const sizes = new Map<AskId, number>();
+      const { commit } = store;
+      store.commit = (writes, ask) => {
+        sizes.set(ask, writes.length);
+        commit.call(store, writes, ask);
+      };
+      const answer = () => {
+        const ask = store.asks.shift();
+        if (ask === undefined) return;
+        durable += sizes.get(ask) ?? 0;
+        commits.onAnswer({ kind: 'stored', ask });
+      };
+      for (const [at, what] of acts.entries()) {
+        if (what === 'answered') answer();
+        else if (what === 'offered') {
+          due.push(written);
+          chain.broadcast([], due.length - 1);
+        } else {
+          written += 1;
+          if (what === 'direct') commits.store.commit([write(String(at))], ++asks);
+          else commits.commit([write(String(at))], () => {});
+        }
+      }
+      while (store.asks.length > 0) answer();
+      expect(offered).toEqual([...due.keys()]);
     }),
   );
 });

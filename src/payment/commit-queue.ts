@@ -1,8 +1,10 @@
-import type { Answer, AskId, StorePort, StoreWrite } from '../ports.ts';
+import type { Answer, AskId, ChainPort, StorePort, StoreWrite } from '../ports.ts';
 
 interface Batch {
   readonly writes: StoreWrite[];
   readonly stored: (() => void)[];
+  /** Of somebody who writes by themselves, and hears of it too. */
+  readonly direct?: boolean;
 }
 
 const emptyBatch = (): Batch => ({ writes: [], stored: [] });
@@ -19,7 +21,7 @@ export class CommitQueue {
   readonly store: StorePort;
   readonly #store: StorePort;
   readonly #newAsk: () => AskId;
-  /** In the order in which they were begun. */
+  /** In the order in which they were begun, which is that of the answers. */
   readonly #underWay = new Map<AskId, Batch>();
   #gathering = emptyBatch();
 
@@ -31,48 +33,50 @@ export class CommitQueue {
       list: prefix => store.list(prefix),
       commit: (writes, ask) => {
         this.#flush();
+        this.#underWay.set(ask, { ...emptyBatch(), direct: true });
         store.commit(writes, ask);
       },
     };
   }
 
+  /**
+   * The chain for whoever's records these are: nothing is offered to it before all that was written until then is durable.
+   * A block may ask for a transaction at any time, and a process that has forgotten what it sent does not know what it has.
+   */
+  chain(chain: ChainPort): ChainPort {
+    return {
+      broadcast: (transactions, ask) => this.commit([], () => chain.broadcast(transactions, ask)),
+      output: (outpoint, ask) => chain.output(outpoint, ask),
+      feerate: ask => chain.feerate(ask),
+      watch: (script, fromHeight) => chain.watch(script, fromHeight),
+    };
+  }
+
   /** Runs `stored` later, after `writes` are durable; at once when there is nothing to write and nothing before it. */
   commit(writes: readonly StoreWrite[], stored: () => void): void {
-    if (writes.length === 0 && this.#underWay.size === 0) {
-      stored();
+    if (writes.length === 0 && this.#gathering.writes.length === 0) {
+      const last = [...this.#underWay.values()].at(-1);
+      if (last === undefined) stored();
+      else last.stored.push(stored);
       return;
     }
     this.#gathering.writes.push(...writes);
     this.#gathering.stored.push(stored);
-    this.#start();
+    if (this.#underWay.size === 0) this.#flush();
   }
 
-  /** True when the answer was for a commit of this queue. */
+  /** True when the answer was for a commit of this queue. Whoever wrote by themselves is told by the caller. */
   onAnswer(answer: Answer): boolean {
     const batch = answer.kind === 'stored' ? this.#underWay.get(answer.ask) : undefined;
     if (batch === undefined) return false;
     this.#underWay.delete(answer.ask);
     for (const stored of batch.stored) stored();
-    this.#start();
-    return true;
+    if (this.#underWay.size === 0) this.#flush();
+    return batch.direct !== true;
   }
 
   #flush(): void {
-    if (this.#gathering.writes.length > 0) this.#begin();
-  }
-
-  #start(): void {
-    if (this.#underWay.size > 0 || this.#gathering.stored.length === 0) return;
-    if (this.#gathering.writes.length > 0) {
-      this.#begin();
-      return;
-    }
-    const { stored } = this.#gathering;
-    this.#gathering = emptyBatch();
-    for (const run of stored) run();
-  }
-
-  #begin(): void {
+    if (this.#gathering.writes.length === 0) return;
     const batch = this.#gathering;
     this.#gathering = emptyBatch();
     const ask = this.#newAsk();

@@ -19,10 +19,10 @@ export class PayeeDesk implements PayeeCounter {
   #lastSession = 0;
 
   constructor(options: PayeeDeskOptions) {
-    const { schemes, signer, store, newAsk } = options;
+    const { schemes, signer, store, chain, newAsk } = options;
     this.clock = options.clock;
     this.commits = new CommitQueue(store, newAsk);
-    const host: SchemeHost = { ...options, store: this.commits.store };
+    const host: SchemeHost = { ...options, store: this.commits.store, chain: this.commits.chain(chain) };
     this.payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(host, signer)]));
   }
 

@@ -34,11 +34,11 @@ export class PayerDesk {
   #lastSession = 0;
 
   constructor(options: PayerDeskOptions) {
-    const { schemes, limits, clock, store, newAsk } = options;
+    const { schemes, limits, clock, store, chain, newAsk } = options;
     this.#options = options;
     this.commits = new CommitQueue(store, newAsk);
     this.#spending = new Spending(limits, clock, store);
-    const host: SchemeHost = { ...options, store: this.commits.store };
+    const host: SchemeHost = { ...options, store: this.commits.store, chain: this.commits.chain(chain) };
     this.#payers = new Map(schemes.map(scheme => [scheme.id, scheme.payer(host)]));
   }
 
