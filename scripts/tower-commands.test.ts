@@ -59,6 +59,10 @@ class Tower {
     }
   }
 
+  has(event: string): boolean {
+    return this.#lines.some(line => line.event === event);
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise(done => this.#process.once('close', done));
     this.#process.kill('SIGTERM');
@@ -146,16 +150,23 @@ describe('naulon channel watch', { timeout: 120_000 }, () => {
     const child = await settlementOf(bitcoind.rpc, { txid: row.settlementTxid, index: 2 });
     expect(child).toMatchObject({ confirmations: 0, feeSat: BigInt(String(feeSat)) });
     expect(child!.feeSat).toBeGreaterThan(30_000n);
+    // A tower that starts anew knows what is in the mempool of its own: it makes no second child.
+    await tower.stop();
+    const again = new Tower(relay, '--wallet', 'tower', '--max-fees', '50000');
+    await again.until('watching');
+    await mine([]);
+    await again.until('offered', { txid: row.settlementTxid });
     await mine([row.settlementTxid, child!.txid]);
-    await tower.until('spent', { txid: row.settlementTxid });
+    await again.until('spent', { txid: row.settlementTxid });
     await lab.phase('payer', 'closed');
     expect(lab.row('payer').ending).toMatchObject({ txid: row.settlementTxid, payeeSat: 60_000n });
     // The child has no other output than the wallet's change, the anchor's 240 sat in it.
     const left = satoshiOf(await wallet<number>('getbalance'));
     expect(left).toBe(100_000n + 240n - child!.feeSat);
     for (let i = 0; i < 5; i++) await mine([]);
-    await tower.until('over');
-    await tower.stop();
+    await again.until('over');
+    await again.stop();
+    expect(again.has('raised')).toBe(false);
     await lab.payerHost.stop();
   });
 });

@@ -2,7 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import { bitcoinOf, type RpcCall, satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { regtestRules } from '../src/bitcoin/channel-rules.ts';
-import { childFeeSat, unsignedChild } from '../src/bitcoin/child-tx.ts';
+import { childFeeSat, childVersion, unsignedChild } from '../src/bitcoin/child-tx.ts';
 import { outpointBytes, txidText } from '../src/bitcoin/outpoint.ts';
 import { anchorSat, anchorScript } from '../src/bitcoin/payment-tx.ts';
 import type { WatchOrder } from '../src/schemes/bitcoin-channel/index.ts';
@@ -30,7 +30,10 @@ export class TowerFees {
   readonly #rpc: RpcCall;
   readonly #wallet: RpcCall;
   readonly #feeSatMax: bigint;
+  /** By contract. */
   readonly #children = new Map<string, Child>();
+  /** What an earlier run of the tower left in the mempool, by the settlement that it raises; undefined: not asked yet. */
+  #left: Map<string, Child> | undefined;
 
   constructor(rpc: RpcCall, wallet: RpcCall, feeSatMax: bigint) {
     this.#rpc = rpc;
@@ -56,7 +59,7 @@ export class TowerFees {
     const index = parent.outs.findIndex(({ script }) => Buffer.compare(script, anchorScript) === 0);
     if (index < 0) return undefined;
     const outSat = parent.outs.reduce((sum, { value }) => sum + value, 0n);
-    const known = this.#children.get(contract);
+    const known = this.#children.get(contract) ?? (await this.#takeLeft(contract, parent));
     const feerate = {
       parentVsize: BigInt(parent.virtualSize()),
       parentFeeSat: order.capacitySat - outSat,
@@ -70,11 +73,7 @@ export class TowerFees {
       await this.#offer(parent, known.transaction);
       return undefined;
     }
-    const others = [...this.#children].reduce(
-      (sum, [of, { feeSat }]) => (of === contract ? sum : sum + feeSat),
-      0n,
-    );
-    if (wanted + others > this.#feeSatMax)
+    if (wanted + this.#othersSat(contract) > this.#feeSatMax)
       return `it takes ${wanted} sat, beyond the ${this.#feeSatMax} that all together may`;
     // A later child must pay for its own bytes too (BIP125, rule 4).
     const feeSat = known === undefined ? wanted : wanted + BigInt(known.transaction.virtualSize());
@@ -83,6 +82,37 @@ export class TowerFees {
     this.#children.set(contract, { transaction: child, feeSat });
     await this.#offer(parent, child);
     return feeSat;
+  }
+
+  /** The child that an earlier run made for that settlement is this one's from now on. */
+  async #takeLeft(contract: string, parent: Transaction): Promise<Child | undefined> {
+    this.#left ??= await this.#findLeft();
+    const settlement = parent.getId();
+    const child = this.#left.get(settlement);
+    if (child === undefined) return undefined;
+    this.#left.delete(settlement);
+    this.#children.set(contract, child);
+    return child;
+  }
+
+  /** What waits in no mempool any more costs nothing, and stands in nobody's way. */
+  async #findLeft(): Promise<Map<string, Child>> {
+    const left = new Map<string, Child>();
+    for (const { txid } of await this.#wallet<readonly Unspent[]>('listunspent', 0, 0)) {
+      const transaction = Transaction.fromHex(await this.#rpc<string>('getrawtransaction', txid));
+      if (!isChild(transaction)) continue;
+      const { fees } = await this.#rpc<{ fees: { base: number } }>('getmempoolentry', txid);
+      left.set(txidText(transaction.ins[0].hash), { transaction, feeSat: satoshiOf(fees.base) });
+    }
+    return left;
+  }
+
+  /** What the children of other settlements pay that wait for a block. */
+  #othersSat(contract: string): bigint {
+    let sum = 0n;
+    for (const [of, { feeSat }] of this.#children) if (of !== contract) sum += feeSat;
+    for (const { feeSat } of this.#left?.values() ?? []) sum += feeSat;
+    return sum;
   }
 
   async #feerate(): Promise<bigint> {
@@ -139,6 +169,11 @@ export class TowerFees {
   async #offer(parent: Transaction, child: Transaction): Promise<void> {
     await this.#rpc('submitpackage', [parent.toHex(), child.toHex()]);
   }
+}
+
+/** As `unsignedChild` makes them. */
+function isChild({ version, ins, outs }: Transaction): boolean {
+  return version === childVersion && ins.length === 2 && outs.length === 1;
 }
 
 function coinOf(child: Transaction): string {

@@ -4,7 +4,7 @@ import { anchorSat, dustSat } from './payment-tx.ts';
 import { type SpendableCoin, signCoinInput } from './spend-coin.ts';
 
 /** A v3 child may have 1,000 virtual bytes; one anchor, one coin and one output are far below. spec: bip-0431 */
-const childVersion = 3;
+export const childVersion = 3;
 /** Measured: anchor and one P2WPKH input, one P2WPKH output. Without the coin there is nothing to pay from. */
 export const childVsize = 151n;
 const replaceableSequence = 0xfffffffd;

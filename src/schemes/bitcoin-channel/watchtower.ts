@@ -92,7 +92,8 @@ export class Watchtower {
   }
 
   onChain(event: ChainEvent): void {
-    if (event.kind === 'block') {
+    if (event.kind === 'tip') this.#hurry(event.height);
+    else if (event.kind === 'block') {
       this.#tip = event.height;
       for (const watched of this.#watched.values()) this.#look(watched, event.height);
     } else if (event.kind === 'reorg') {
@@ -118,6 +119,12 @@ export class Watchtower {
     watched.offered = true;
     watched.fault = fault;
     this.#say(fault === undefined ? 'offered' : 'refused', watched, idOf(watched.order), fault);
+  }
+
+  /** Past blocks are looked through first, which may take long: what is due by now does not wait for that. */
+  #hurry(height: number): void {
+    for (const { order } of this.#watched.values())
+      if (height >= order.actHeight) this.#chain.broadcast([order.transaction], this.#newAsk());
   }
 
   #look(watched: Watched, height: number): void {
