@@ -25,8 +25,8 @@ const blockPatienceMs = 300_000;
 const blockMs = 10_000;
 /** What a wallet has to pay from, each at an address of its own. */
 const walletCoins = 12n;
-/** The broker's own account, out of which it grants credit. */
-const houseSat = 10_000_000n;
+/** The broker's own account, out of which it grants credit: for each peer what two certificates stand for. */
+const houseSatEach = 200_000n;
 /** Peers begin to assist with the epoch after the one in which they offered to: three of a minute, to be sure. */
 const settlingInMs = 180_000;
 /** Accounts that are filled by the coinbase of one block. */
@@ -91,11 +91,9 @@ export class Market implements Surroundings {
       for (let coin = 0n; sat > 0n && coin < walletCoins; coin++) this.#pay(opened, sat / walletCoins);
       return opened;
     }
-    if (this.#peers.size === opened.length) {
-      const [peer] = opened;
-      const house = accountAddress(brokered.key, brokered.at, (...asked) => peer.ask(...asked));
-      this.chain.issue(house, houseSat);
-    }
+    const [peer] = opened;
+    const house = accountAddress(brokered.key, brokered.at, (...asked) => peer.ask(...asked));
+    this.chain.issue(house, BigInt(opened.length) * houseSatEach);
     this.#pay(sat > 0n ? opened : [], sat);
     this.runFor(settlingInMs);
     return opened;
