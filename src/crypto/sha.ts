@@ -2,11 +2,11 @@ import { createHash, hash } from 'node:crypto';
 import { concatBytes } from '../base/bytes.ts';
 
 export function sha1(...parts: readonly Uint8Array[]): Uint8Array {
-  return digest('sha1', parts);
+  return hashOf('sha1', ...parts);
 }
 
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  return digest('sha256', parts);
+  return hashOf('sha256', ...parts);
 }
 
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
@@ -27,8 +27,7 @@ export class HmacSha256 {
   }
 
   digest(...parts: readonly Uint8Array[]): Uint8Array {
-    const inner = hash('sha256', concatBytes(this.#inner, ...parts), 'buffer');
-    return new Uint8Array(hash('sha256', concatBytes(this.#outer, inner), 'buffer'));
+    return hashOf('sha256', this.#outer, hashOf('sha256', this.#inner, ...parts));
   }
 }
 
@@ -55,8 +54,26 @@ export function hkdfSha256(
   return material;
 }
 
-function digest(algorithm: string, parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(hash(algorithm, parts.length === 1 ? parts[0] : concatBytes(...parts), 'buffer'));
+/** What is hashed is put together here: handshakes hash many short pieces, and memory of its own for each costs more than that. */
+const desk = new Uint8Array(1_024);
+
+function hashOf(algorithm: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return plain(hash(algorithm, parts[0], 'buffer'));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length > desk.length) return plain(hash(algorithm, concatBytes(...parts), 'buffer'));
+  let at = 0;
+  for (const part of parts) {
+    desk.set(part, at);
+    at += part.length;
+  }
+  const made = plain(hash(algorithm, desk.subarray(0, length), 'buffer'));
+  desk.fill(0, 0, length);
+  return made;
+}
+
+/** The same bytes: a Buffer's `slice` would not copy. */
+function plain({ buffer, byteOffset, length }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** SHA-256 over what has been added so far. */
