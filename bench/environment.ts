@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { findTor } from '../scripts/tor-node.ts';
 
 /** What a figure depends on besides the program; recorded with every result. */
@@ -17,11 +18,14 @@ export interface Environment {
   readonly memoryMib: number;
   /** Durable 200-byte appends a second to the temporary folder, one at a time. */
   readonly diskSyncsPerSecond: number;
-  /** Load of the machine over the last minute, before the run. */
+  /** Cores that others kept busy, over a moment before the run. The system's load would still tell of an earlier run of ours. */
   readonly loadBefore: number;
 }
 
-export function describeEnvironment(): Environment {
+const lookMs = 2_000;
+
+export async function describeEnvironment(): Promise<Environment> {
+  const loadBefore = await coresBusy();
   return {
     commit: commitOfCheckout(),
     node: process.version,
@@ -32,8 +36,16 @@ export function describeEnvironment(): Environment {
     cores: availableParallelism(),
     memoryMib: Math.round(totalmem() / 2 ** 20),
     diskSyncsPerSecond: measureDiskSync(),
-    loadBefore: loadavg()[0],
+    loadBefore,
   };
+}
+
+async function coresBusy(): Promise<number> {
+  const busyMs = () =>
+    cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  const [before, started] = [busyMs(), performance.now()];
+  await pause(lookMs);
+  return (busyMs() - before) / (performance.now() - started);
 }
 
 function commitOfCheckout(): string {

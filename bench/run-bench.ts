@@ -36,7 +36,7 @@ export async function runBench(
   terminal: Terminal,
   work: (stage: Stage) => Promise<Findings>,
 ): Promise<number> {
-  const environment = describeEnvironment();
+  const environment = await describeEnvironment();
   const stopping = interruption();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-bench-'));
   const stops: (() => Promise<unknown>)[] = [];

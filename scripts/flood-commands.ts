@@ -37,7 +37,7 @@ export async function flood(options: FloodFlags, terminal: Terminal, names: stri
   const stage: Stage = {
     dir,
     terminal,
-    environment: describeEnvironment(),
+    environment: await describeEnvironment(),
     signal,
     defer: stop => void stops.push(stop),
   };
