@@ -9,6 +9,8 @@ const value = 1_024n;
 const dayMs = 86_400_000;
 /** All coins of these schemes have expired then. */
 const lifeDays = 90;
+/** For so long somebody else may show that a coin is not the claimer's. */
+const claimDays = 15;
 
 it.each([ppay, whopay, cpay])('a relay of $name that rests hands its coins in before they expire', scheme => {
   const coins = new CoinWorld(scheme, 'rest');
@@ -23,4 +25,24 @@ it.each([ppay, whopay, cpay])('a relay of $name that rests hands its coins in be
   coins.world.runFor((lifeDays - 60) * dayMs);
   expect(coins.broker.balanceOf(relay) - before).toBe(value);
   expect(coins.broker.proofs).toEqual([]);
+});
+
+it.each([ppay, whopay, cpay])('a payer of $name gets back what it bought and never spent', scheme => {
+  const coins = new CoinWorld(scheme, 'leftover');
+  const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
+  coins.peer('another', scheme.variants[0]);
+  coins.world.runFor(120_000);
+  const before = coins.broker.balanceOf(payer);
+  expect(payer.pay(relay, value)).toBe(value);
+  const { desk } = payer.scheme as BrokeredNode;
+  const leftover = desk.spendableMsat;
+  expect(leftover).toBeGreaterThan(0n);
+  expect(coins.broker.balanceOf(payer)).toBe(before - value - leftover);
+  payer.restart();
+  coins.world.runFor((lifeDays + claimDays) * dayMs);
+  coins.broker.tick();
+  expect(coins.broker.balanceOf(payer)).toBe(before - value);
+  expect((payer.scheme as BrokeredNode).desk.partedMsat).toBe(value);
+  expect(coins.broker.proofs).toEqual([]);
+  coins.broker.expectBacked();
 });

@@ -9,7 +9,7 @@ import {
   type Value,
 } from '../scheme.ts';
 import type { CoinSetup } from './coin-setup.ts';
-import { secondsOf } from './coin-times.ts';
+import { expiryLookMs, handInBy } from './coin-times.ts';
 import { coinsPerPaymentMax } from './denominations.ts';
 import { IdleDeposit } from './idle-deposit.ts';
 
@@ -33,10 +33,6 @@ export interface CoinRules<M extends { readonly coins: readonly unknown[] }, H> 
   renew?(): void;
 }
 
-const dayMs = 86_400_000;
-/** Coins that nobody pays on with are handed in so long before they expire. */
-const depositAheadSeconds = 7 * 86_400;
-
 /** The payee of a payment system with coins: takes those of a payment together, and hands them in when nobody has paid for a while. */
 export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> implements Payee {
   readonly #setup: CoinSetup;
@@ -54,7 +50,7 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());
     // What an earlier life earned.
     this.#idle.left();
-    setup.host.clock.after(dayMs, () => this.#eachDay());
+    setup.host.clock.after(expiryLookMs, () => this.#eachDay());
   }
 
   target(session: SessionId): Uint8Array {
@@ -101,8 +97,8 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
   #eachDay(): void {
     const { clock } = this.#setup.host;
     this.#rules.renew?.();
-    this.#rules.deposit(secondsOf(clock) + depositAheadSeconds);
-    clock.after(dayMs, () => this.#eachDay());
+    this.#rules.deposit(handInBy(clock));
+    clock.after(expiryLookMs, () => this.#eachDay());
   }
 
   /** Another payment may have brought the same coins meanwhile. */

@@ -11,6 +11,7 @@ import type {
   SessionId,
   Value,
 } from '../scheme.ts';
+import { expiryLookMs, handInBy } from './coin-times.ts';
 import {
   type CoinSum,
   chooseCoins,
@@ -44,6 +45,11 @@ export interface CoinTrade<T, C extends { readonly value: Value }, R extends Rea
   /** Buys coins worth 2^exponent each. */
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void;
   payment(target: T, coins: readonly R[]): Uint8Array;
+  /**
+   * Hands in coins that were bought here, that nobody was paid with, and that expire by that time, in seconds since 1970: what
+   * they are worth is the account's again. Absent: the trade does so by itself.
+   */
+  giveBack?(expiringBy: number): void;
   /** True when the answer was for this trade; what it leads to is told by `done`. */
   onAnswer(answer: Answer): boolean;
 }
@@ -99,6 +105,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     this.#host = host;
     this.#trade = trade;
     this.#ahead = ahead;
+    if (trade.giveBack !== undefined) host.clock.after(0, () => this.#eachDay());
   }
 
   begin(id: SessionId, payee: PayeeIdentity, _budget: Value): void {
@@ -157,6 +164,12 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     this.#sessions.delete(id);
     if (session !== undefined) session.job = undefined;
     if (job !== undefined) this.#putBack(job.target, job.ready);
+  }
+
+  #eachDay(): void {
+    const { clock } = this.#host;
+    this.#trade.giveBack?.(handInBy(clock));
+    clock.after(expiryLookMs, () => this.#eachDay());
   }
 
   #read(session: Session<T, R>, bytes: Uint8Array): T | undefined {

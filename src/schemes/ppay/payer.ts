@@ -75,6 +75,14 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
     return paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, nonce, coins: paid });
   }
 
+  giveBack(expiringBy: number): void {
+    for (const each of this.#purse.spendable()) {
+      if (each.kind !== 'own' || each.coin.expirySeconds > expiringBy) continue;
+      const { path, write } = this.#purse.giveBack(each.coin);
+      this.#dealings.deposit(path, write);
+    }
+  }
+
   onAnswer(answer: Answer): boolean {
     return this.#dealings.onAnswer(answer);
   }

@@ -7,7 +7,7 @@ import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { endOf, handedOver, holderOf, pathOf, placeOf, serialOf } from './coin-path.ts';
+import { endOf, handedOver, holderAt, holderOf, pathOf, placeOf, serialOf } from './coin-path.ts';
 import {
   type AssignedCoin,
   assignedCoin,
@@ -88,6 +88,14 @@ export class PPayPurse implements CoinPurse {
     return { paid: { path, ownerAt: self === undefined ? [] : [self] }, write: this.ownedAs(path) };
   }
 
+  /** An own coin that nobody was paid with goes back to the broker, as from its first holder. */
+  giveBack(coin: RawCoin): { readonly path: CoinPath; readonly write: StoreWrite } {
+    const { account, broker } = this.#setup;
+    const assigned = assignedCoin.sign(account, { coin, holder: account.publicKey, position: 1n });
+    const path = handedOver(pathOf(assigned), account, broker.key);
+    return { path, write: this.ownedAs(path) };
+  }
+
   /** What the owner now knows of its coin. */
   ownedAs(path: CoinPath): StoreWrite {
     return this.#own.take(serialOf(path), path);
@@ -114,7 +122,10 @@ export class PPayPurse implements CoinPurse {
   }
 
   get partedMsat(): Value {
-    const given = this.#own.gone().map(([, { assigned }]) => assigned.coin.value);
+    const given = this.#own
+      .gone()
+      .filter(([, path]) => !this.#isGivenBack(path))
+      .map(([, { assigned }]) => assigned.coin.value);
     const handed = this.#held
       .gone()
       .filter(([, { path }]) => !equalBytes(holderOf(path), this.#setup.broker.key))
@@ -124,6 +135,12 @@ export class PPayPurse implements CoinPurse {
 
   get receivedMsat(): Value {
     return sumOf(this.#held.came().map(worthOf));
+  }
+
+  /** Whoever pays with an own coin first gives it to somebody else. */
+  #isGivenBack(path: CoinPath): boolean {
+    const first = holderAt(path, 1n);
+    return first !== undefined && equalBytes(first, this.#setup.account.publicKey);
   }
 
   #flattened(place: string, paid: PaidCoin): PaidCoin {

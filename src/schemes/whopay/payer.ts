@@ -78,6 +78,14 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     return paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: paid });
   }
 
+  giveBack(expiringBy: number): void {
+    for (const each of this.#purse.spendable()) {
+      if (each.kind !== 'own' || each.bought.coin.expirySeconds > expiringBy) continue;
+      const { handed, write } = this.#purse.giveBack(each.bought);
+      this.#dealings.deposit(handed, write);
+    }
+  }
+
   onAnswer(answer: Answer): boolean {
     return this.#dealings.onAnswer(answer);
   }

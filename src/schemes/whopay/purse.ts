@@ -110,6 +110,18 @@ export class WhoPayPurse implements CoinPurse {
     return { paid, write: this.ownedAs({ ...made, current, steps: [] }) };
   }
 
+  /** An own coin that nobody was paid with goes back to the broker: bound to a key of our own, which orders the deposit. */
+  giveBack(made: BoughtCoin): { readonly handed: HandedCoin; readonly write: StoreWrite } {
+    const { host, account } = this.#setup;
+    const [key, nonce] = [SigningKey.fresh(host.entropy), host.entropy.bytes(16)];
+    const current = this.#bind(made, key.publicKey, 1n, nonce);
+    const { coinKey, holder } = current;
+    const said = deposit.sign(key, { coinKey, holder, next: account.publicKey, nonce });
+    const order = { kind: orderKind.deposit, said };
+    const write = this.ownedAs({ ...made, current, steps: [{ binding: current, order }] });
+    return { handed: { paid: { coin: made.coin, binding: current, ownerAt: [] }, order }, write };
+  }
+
   /** Binds an own coin to the holder that an order names. */
   next(owned: OwnedCoin, holder: Uint8Array, nonce: Uint8Array): Binding {
     return this.#bind(owned, holder, owned.current.sequence + 1n, nonce);
@@ -156,7 +168,10 @@ export class WhoPayPurse implements CoinPurse {
       ]) => kind === orderKind.transfer && !ours.has(toHex(said.next)),
     );
     return sumOf([
-      ...this.#own.gone().map(([, { coin: made }]) => made.value),
+      ...this.#own
+        .gone()
+        .filter(([, owned]) => !isGivenBack(owned))
+        .map(([, { coin: made }]) => made.value),
       ...handed.map(([, { paid }]) => paid.coin.value),
     ]);
   }
@@ -178,4 +193,9 @@ export class WhoPayPurse implements CoinPurse {
   #lasts({ expirySeconds }: { readonly expirySeconds: number }): boolean {
     return lasts(expirySeconds, this.#setup.host.clock);
   }
+}
+
+/** Deposits of others do not come to the owner. */
+function isGivenBack({ steps }: OwnedCoin): boolean {
+  return steps.some(({ order: { kind } }) => kind === orderKind.deposit);
 }
