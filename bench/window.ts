@@ -80,13 +80,19 @@ export async function benchWindow(options: BenchWindowOptions, terminal: Termina
         ],
       }),
       notes: [
-        ...(wide ? [howEmulated(wide, wide.by === 'netem' ? undefined : netemRefusal())] : []),
+        ...(wide
+          ? [howEmulated(wide, wide.by === 'netem' ? undefined : netemRefusal()), fixedWindowNote]
+          : []),
         'Predicted (paper 004): the seconds of the control, and a Pay and a Redeem for each payment at each hop.',
         'The client keeps a bandwidth-delay product prepaid beside the window, so that a smaller window completes too.',
       ],
     };
   });
 }
+
+/** spec: tor-spec/flow-control: 500 cells of a stream are under way at most. */
+const fixedWindowNote =
+  'A circuit of one hop has no congestion control, as in C tor: a stream has 500 cells under way, and its throughput is those a round trip.';
 
 function nameOf(wide: WideArea | undefined): string {
   if (wide === undefined) return 'window';
