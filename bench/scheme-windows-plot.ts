@@ -72,7 +72,7 @@ function panel(
     type: 'quantitative' as const,
     title: of.title,
     scale: { zero: true },
-    axis: { format: of.field === 'share' ? '.0%' : '' },
+    axis: of.field === 'share' ? { format: '.0%' } : {},
   };
   const color = {
     field: 'scheme',

@@ -127,8 +127,7 @@ function trialOf(
     async run(repeat, tell) {
       const user = `${window}-${repeat}`;
       const signal = AbortSignal.any([stage.signal, AbortSignal.timeout(secondsMax * 1_000)]);
-      // A first round warms caches and compilers, by a part of the whole.
-      const bytes = repeat < 0 ? Math.ceil(size / 10) : size;
+      const bytes = repeat < 0 ? warmUpBytes(size, window) : size;
       let came = 0;
       const once = async () => {
         let circuit: CircuitReport | undefined;
@@ -163,6 +162,11 @@ function trialOf(
       };
     },
   };
+}
+
+/** A first round warms caches and compilers; the relays of the control then have carried as much as those of all windows. */
+function warmUpBytes(size: number, window: Window): number {
+  return (size / 2) * (window === 'control' ? windows.length : 1);
 }
 
 /** What the client counted; a circuit that was lost has ended already, and with it the count. */
