@@ -188,8 +188,9 @@ class TowerProcess {
     const fees = this.#fees;
     if (fees === undefined) return;
     this.#raising = this.#raising.then(async () => {
+      const isDue = () => this.#tower.rows.some(row => row.contract === contract && row.state === 'due');
       const raised = await fees
-        .raise(contract, order, blocks)
+        .raise(contract, order, blocks, isDue)
         .catch((error: Error) => `bitcoind: ${error.message}`);
       if (raised === undefined) return;
       const said = typeof raised === 'string' ? { fault: raised } : { feeSat: raised };

@@ -1,5 +1,5 @@
 import { Transaction } from 'bitcoinjs-lib';
-import { bitcoinOf, type RpcCall, satoshiOf } from '../regtest/bitcoind-rpc.ts';
+import { bitcoinOf, type RpcCall, RpcFault, satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { regtestRules } from '../src/bitcoin/channel-rules.ts';
 import { childFeeSat, childVersion, unsignedChild } from '../src/bitcoin/child-tx.ts';
@@ -32,8 +32,6 @@ export class TowerFees {
   readonly #feeSatMax: bigint;
   /** By contract. */
   readonly #children = new Map<string, Child>();
-  /** What an earlier run of the tower left in the mempool, by the settlement that it raises; undefined: not asked yet. */
-  #left: Map<string, Child> | undefined;
 
   constructor(rpc: RpcCall, wallet: RpcCall, feeSatMax: bigint) {
     this.#rpc = rpc;
@@ -48,18 +46,21 @@ export class TowerFees {
 
   /**
    * Offers the settlement with a child that lifts both to the feerate of the day, doubled every few blocks. Undefined:
-   * nothing is to be raised; otherwise what the child pays, in satoshi, or why none could be made.
+   * nothing is to be raised (any more: `isDue`); otherwise what the child pays, in satoshi, or why none could be made.
    */
   async raise(
     contract: string,
     order: WatchOrder,
     blocksWaited: number,
+    isDue: () => boolean,
   ): Promise<bigint | string | undefined> {
     const parent = Transaction.fromBuffer(order.transaction);
     const index = parent.outs.findIndex(({ script }) => Buffer.compare(script, anchorScript) === 0);
     if (index < 0) return undefined;
     const outSat = parent.outs.reduce((sum, { value }) => sum + value, 0n);
-    const known = this.#children.get(contract) ?? (await this.#takeLeft(contract, parent));
+    const left = await this.#findLeft();
+    const known = this.#children.get(contract) ?? left.get(parent.getId());
+    if (known !== undefined) this.#children.set(contract, known);
     const feerate = {
       parentVsize: BigInt(parent.virtualSize()),
       parentFeeSat: order.capacitySat - outSat,
@@ -68,12 +69,13 @@ export class TowerFees {
       feeSatMin: 0n,
     };
     const wanted = childFeeSat(feerate);
-    if (wanted <= 0n) return undefined;
+    // The block that called for it may have the settlement in it.
+    if (wanted <= 0n || !isDue()) return undefined;
     if (known !== undefined && wanted <= known.feeSat) {
       await this.#offer(parent, known.transaction);
       return undefined;
     }
-    if (wanted + this.#othersSat(contract) > this.#feeSatMax)
+    if (wanted + this.#othersSat(contract, left) > this.#feeSatMax)
       return `it takes ${wanted} sat, beyond the ${this.#feeSatMax} that all together may`;
     // A later child must pay for its own bytes too (BIP125, rule 4).
     const feeSat = known === undefined ? wanted : wanted + BigInt(known.transaction.virtualSize());
@@ -84,35 +86,38 @@ export class TowerFees {
     return feeSat;
   }
 
-  /** The child that an earlier run made for that settlement is this one's from now on. */
-  async #takeLeft(contract: string, parent: Transaction): Promise<Child | undefined> {
-    this.#left ??= await this.#findLeft();
-    const settlement = parent.getId();
-    const child = this.#left.get(settlement);
-    if (child === undefined) return undefined;
-    this.#left.delete(settlement);
-    this.#children.set(contract, child);
-    return child;
-  }
-
-  /** What waits in no mempool any more costs nothing, and stands in nobody's way. */
+  /**
+   * Children that an earlier run of the tower left in the mempool, by the settlement that they raise. What waits in no mempool
+   * any more costs nothing, and stands in nobody's way.
+   */
   async #findLeft(): Promise<Map<string, Child>> {
     const left = new Map<string, Child>();
+    const known = new Set([...this.#children.values()].map(({ transaction }) => transaction.getId()));
     for (const { txid } of await this.#wallet<readonly Unspent[]>('listunspent', 0, 0)) {
-      const transaction = Transaction.fromHex(await this.#rpc<string>('getrawtransaction', txid));
-      if (!isChild(transaction)) continue;
-      const { fees } = await this.#rpc<{ fees: { base: number } }>('getmempoolentry', txid);
-      left.set(txidText(transaction.ins[0].hash), { transaction, feeSat: satoshiOf(fees.base) });
+      const child = known.has(txid) ? undefined : await this.#childInMempool(txid);
+      if (child !== undefined) left.set(txidText(child.transaction.ins[0].hash), child);
     }
     return left;
   }
 
+  /** Undefined: no child of ours, or a block has it by now. */
+  async #childInMempool(txid: string): Promise<Child | undefined> {
+    try {
+      const transaction = Transaction.fromHex(await this.#rpc<string>('getrawtransaction', txid));
+      const { fees } = await this.#rpc<{ fees: { base: number } }>('getmempoolentry', txid);
+      return isChild(transaction) ? { transaction, feeSat: satoshiOf(fees.base) } : undefined;
+    } catch (error) {
+      if (error instanceof RpcFault) return undefined;
+      throw error;
+    }
+  }
+
   /** What the children of other settlements pay that wait for a block. */
-  #othersSat(contract: string): bigint {
-    let sum = 0n;
-    for (const [of, { feeSat }] of this.#children) if (of !== contract) sum += feeSat;
-    for (const { feeSat } of this.#left?.values() ?? []) sum += feeSat;
-    return sum;
+  #othersSat(contract: string, left: ReadonlyMap<string, Child>): bigint {
+    const others = [...this.#children].filter(([of]) => of !== contract).map(([, child]) => child);
+    const known = this.#children.get(contract);
+    const unclaimed = [...left.values()].filter(child => child !== known);
+    return [...others, ...unclaimed].reduce((sum, { feeSat }) => sum + feeSat, 0n);
   }
 
   async #feerate(): Promise<bigint> {
