@@ -30,8 +30,9 @@ export const brokeredPlants: readonly Plant[] = [
   {
     name: 'p2p-netpay: a claim is durable before the payment that it claims',
     file: 'src/payment/commit-queue.ts',
-    find: 'this.#flush();',
-    replace: '',
+    find: 'commit: (writes, ask) => {',
+    replace:
+      'commit: (writes, ask) => { if (this.#gathering !== undefined) { this.#underWay.set(ask, { ...emptyBatch(), direct: true }); store.commit(writes, ask); return; }',
     scheme: 'p2p-netpay',
     breaks: ['I6'],
   },
