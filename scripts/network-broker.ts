@@ -13,8 +13,10 @@ import type { ConfiguredNode } from './network-config.ts';
 import { splitAddress } from './network-ports.ts';
 import type { BrokerAccess, ChainAccess } from './network-state.ts';
 
-/** What the client's account and the broker's own begin with: the second is what credit is given from. */
+/** What the client's account begins with. */
 export const accountSat = 1_000_000n;
+/** The broker's own, out of which it gives credit: a certificate a day stands for 100,000 sat, and for as long as it may be claimed on. */
+const houseSat = 5_000_000n;
 const fundedMsMax = 60_000;
 
 export function writeBroker(dir: string, chain: ChainAccess): ConfiguredNode {
@@ -72,20 +74,22 @@ export async function fundAccounts(
   funds: Funds,
 ): Promise<bigint> {
   const accounts = [accountOf(dirs.client), accountKeyIn(dirs.broker, new SystemEntropy(), brokerKeyFile)];
+  const paidSat = [accountSat, houseSat];
   return withBroker(address, async broker => {
     const balances = async () =>
       Promise.all(accounts.map(async account => (await broker.balance(account)).msat));
     const begun = await balances();
     if (begun[0] * 2n >= accountSat * 1_000n) return begun[0] / 1_000n;
-    for (const account of accounts) await funds.faucet(await broker.address(account), accountSat);
+    for (const [at, account] of accounts.entries())
+      await funds.faucet(await broker.address(account), paidSat[at]);
     await funds.mine(1);
     for (const deadline = performance.now() + fundedMsMax; ; await pause(100)) {
       const now = await balances();
-      if (now.every((msat, at) => msat >= begun[at] + accountSat * 1_000n)) return now[0] / 1_000n;
+      if (now.every((msat, at) => msat >= begun[at] + paidSat[at] * 1_000n)) return now[0] / 1_000n;
       if (performance.now() > deadline)
         throw new OperatorError(
           'ACCOUNT_BLIND',
-          `the broker does not see the ${accountSat} sat paid to it`,
+          `the broker does not see the ${paidSat.join(' and ')} sat paid to it`,
           4,
         );
     }
