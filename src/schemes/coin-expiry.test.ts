@@ -27,22 +27,32 @@ it.each([ppay, whopay, cpay])('a relay of $name that rests hands its coins in be
   expect(coins.broker.proofs).toEqual([]);
 });
 
-it.each([ppay, whopay, cpay])('a payer of $name gets back what it bought and never spent', scheme => {
-  const coins = new CoinWorld(scheme, 'leftover');
-  const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
-  coins.peer('another', scheme.variants[0]);
-  coins.world.runFor(120_000);
-  const before = coins.broker.balanceOf(payer);
-  expect(payer.pay(relay, value)).toBe(value);
-  const { desk } = payer.scheme as BrokeredNode;
-  const leftover = desk.spendableMsat;
-  expect(leftover).toBeGreaterThan(0n);
-  expect(coins.broker.balanceOf(payer)).toBe(before - value - leftover);
-  payer.restart();
-  coins.world.runFor((lifeDays + claimDays) * dayMs);
-  coins.broker.tick();
-  expect(coins.broker.balanceOf(payer)).toBe(before - value);
-  expect((payer.scheme as BrokeredNode).desk.partedMsat).toBe(value);
-  expect(coins.broker.proofs).toEqual([]);
-  coins.broker.expectBacked();
-});
+const everyScheme = [ppay, whopay, cpay];
+/** The last of these is half a day before the coins expire. */
+const everyReturn = [0, 89.5];
+
+it.each(
+  everyScheme.flatMap(scheme => everyReturn.map(awayDays => ({ scheme, name: scheme.name, awayDays }))),
+)(
+  'a payer of $name that was away for $awayDays days gets back what it bought and never spent',
+  ({ scheme, awayDays }) => {
+    const coins = new CoinWorld(scheme, 'leftover');
+    const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
+    coins.peer('another', scheme.variants[0]);
+    coins.world.runFor(120_000);
+    const before = coins.broker.balanceOf(payer);
+    expect(payer.pay(relay, value)).toBe(value);
+    const leftover = (payer.scheme as BrokeredNode).desk.spendableMsat;
+    expect(leftover).toBeGreaterThan(0n);
+    expect(coins.broker.balanceOf(payer)).toBe(before - value - leftover);
+    payer.die();
+    coins.world.runFor(awayDays * dayMs);
+    payer.restart();
+    coins.world.runFor((lifeDays + claimDays - awayDays) * dayMs);
+    coins.broker.tick();
+    expect(coins.broker.balanceOf(payer)).toBe(before - value);
+    expect((payer.scheme as BrokeredNode).desk.partedMsat).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+    coins.broker.expectBacked();
+  },
+);

@@ -6,8 +6,8 @@ import { askedByAccount, type CoinWords } from './coin-messages.ts';
 import type { Purchase } from './coin-payer.ts';
 import type { CoinSetup } from './coin-setup.ts';
 
-/** Purchases and messages that may be under way: beyond that the broker has been away for long. */
-const errandsMax = 8;
+/** Purchases that may be under way: beyond that the broker has been away for long. */
+const purchasesMax = 8;
 const purchaseIdBytes = 8;
 /** Refusals that asking again may mend. */
 const passing: readonly string[] = ['unreachable', 'late', 'malformed', 'busy', 'partyUnavailable'];
@@ -82,7 +82,7 @@ export class CoinErrands {
    */
   buy(body: Uint8Array, memo: Uint8Array, done: (purchase: Purchase) => void): void {
     const { setup, words } = this.#options;
-    if (this.#errands.size >= errandsMax) {
+    if (this.#errands.underWay.filter(isPurchase).length >= purchasesMax) {
       done('unavailable');
       return;
     }
@@ -102,14 +102,14 @@ export class CoinErrands {
   }
 
   #done(errand: Errand, news: ErrandNews): ErrandEnd {
-    const isPurchase = errand.memo.length > 0;
+    const bought = isPurchase(errand);
     if ('fault' in news) {
-      if (isPurchase) this.#tellBuyer(errand, news.fault === 'overspent' ? 'noFunds' : 'unavailable');
+      if (bought) this.#tellBuyer(errand, news.fault === 'overspent' ? 'noFunds' : 'unavailable');
       if (passing.includes(news.fault)) return 'again';
-      if (!isPurchase) this.#options.setup.host.observer.log('warn', 'coin.refused', { fault: news.fault });
+      if (!bought) this.#options.setup.host.observer.log('warn', 'coin.refused', { fault: news.fault });
       return [];
     }
-    if (!isPurchase) return [];
+    if (!bought) return [];
     const writes = this.#options.bought(news.reply, errand.memo.subarray(purchaseIdBytes));
     this.#tellBuyer(errand, writes === undefined ? 'unavailable' : 'bought');
     return writes ?? 'again';
@@ -121,4 +121,9 @@ export class CoinErrands {
     this.#buyers.delete(id);
     buyer?.(purchase);
   }
+}
+
+/** A message that must arrive has no memo: whoever sent it need know nothing of its answer. */
+function isPurchase({ memo }: Errand): boolean {
+  return memo.length > 0;
 }

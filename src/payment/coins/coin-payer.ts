@@ -11,7 +11,7 @@ import type {
   SessionId,
   Value,
 } from '../scheme.ts';
-import { expiryLookMs, handInBy } from './coin-times.ts';
+import { expiryLookMs, handInBy, lasts } from './coin-times.ts';
 import {
   type CoinSum,
   chooseCoins,
@@ -25,8 +25,11 @@ import { Piles } from './piles.ts';
 /** A coin that its payee can be given: already made out to it. */
 export interface ReadyCoin {
   readonly value: Value;
+  readonly expirySeconds: number;
   /** Called when it is sent: what must be durable before. */
   persist(): readonly StoreWrite[];
+  /** Never sent, it may be spent anywhere again. Absent: somebody has been told whose it is to be. */
+  undo?(): void;
 }
 
 /** What became of a purchase. */
@@ -96,6 +99,8 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   readonly #sessions = new Map<SessionId, Session<T, R>>();
   /** Made out and not taken, by payee. */
   readonly #left = new Piles<R>();
+  /** They may be with the payee, whatever it says. */
+  readonly #sent = new WeakSet<R>();
   /** One at least of those that were sent with it the payee had before, as a payer's older records do not say. */
   readonly #doubtful = new Set<R>();
   #outcome: Outcome<Paid> | undefined;
@@ -211,6 +216,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   #send(session: Session<T, R>, job: Job<T, R>): Paid {
     session.job = undefined;
     session.sent = job.ready;
+    for (const coin of job.ready) this.#sent.add(coin);
     if (this.#ahead) this.#makeOutAhead(job);
     return {
       kind: 'send',
@@ -270,12 +276,15 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   }
 
   #putBack(target: T, coins: readonly R[]): void {
-    this.#left.put(this.#trade.payeeOf(target), coins);
+    const bound = coins.filter(coin => coin.undo === undefined || this.#sent.has(coin));
+    this.#left.put(this.#trade.payeeOf(target), bound);
+    for (const coin of coins) if (!bound.includes(coin)) coin.undo?.();
   }
 
   /** Of those in doubt one at a time, so that what is wrong with it shows. */
   #leftFor(payeeName: string): readonly R[] {
-    const left = this.#left.of(payeeName);
+    const { clock } = this.#host;
+    const left = this.#left.of(payeeName).filter(coin => lasts(coin.expirySeconds, clock));
     const tried = left.find(coin => this.#doubtful.has(coin));
     return left.filter(coin => coin === tried || !this.#doubtful.has(coin));
   }

@@ -20,6 +20,11 @@ export function secondsOf(clock: Clock): number {
   return Math.floor(clock.wallMs() / 1_000);
 }
 
+/** True when the broker takes a coin no more. */
+export function hasExpired(expirySeconds: number, clock: Clock): boolean {
+  return expirySeconds <= secondsOf(clock);
+}
+
 /** True when a coin can still change hands. */
 export function lasts(expirySeconds: number, clock: Clock): boolean {
   return expirySeconds - expiryMarginSeconds > secondsOf(clock);

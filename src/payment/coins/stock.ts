@@ -49,6 +49,13 @@ export class Stock<I, O> {
     return this.#in.put(name, record);
   }
 
+  /** It did not go out: nobody has seen how it did, and the write that says so was thrown away. */
+  putBack(name: string): void {
+    this.#out.drop(name);
+    const record = this.#in.get(name);
+    if (record !== undefined) this.#left.set(name, record);
+  }
+
   /** Also writes what has become of it since. */
   take(name: string, record: O): StoreWrite {
     this.#left.delete(name);

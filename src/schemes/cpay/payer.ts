@@ -88,7 +88,10 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
       if (paid === undefined) {
         this.#stranded.put(this.payeeOf(target), wished);
         done(undefined);
-      } else done({ value: paid.coin.value, paid, persist: () => [this.#purse.gone(wished)] });
+      } else {
+        const { value, expirySeconds } = paid.coin;
+        done({ value, expirySeconds, paid, persist: () => [this.#purse.gone(wished)] });
+      }
     });
   }
 }

@@ -46,13 +46,16 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
 
   makeOut(coin: PPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
     if (coin.kind === 'own') {
+      const { expirySeconds } = coin.coin;
       const { paid, write } = this.#purse.assign(coin.coin, target.payeeKey);
-      done({ value: coin.value, paid, persist: () => [write] });
+      const undo = () => this.#purse.unassign(coin.coin);
+      done({ value: coin.value, expirySeconds, paid, persist: () => [write], undo });
       return;
     }
+    const { expirySeconds } = coin.paid.path.assigned.coin;
     const { paid, write } = this.#purse.hand(coin.paid, target.payeeKey);
     const ready = (path: PaidCoin['path']) =>
-      done({ value: coin.value, paid: { ...paid, path }, persist: () => [] });
+      done({ value: coin.value, expirySeconds, paid: { ...paid, path }, persist: () => [] });
     this.#dealings.store(write, () => {
       const layered = paid.path.layers.length <= layersMax;
       // As layers, nobody is asked.
@@ -76,9 +79,9 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
   }
 
   giveBack(expiringBy: number): void {
-    for (const each of this.#purse.spendable()) {
-      if (each.kind !== 'own' || each.coin.expirySeconds > expiringBy) continue;
-      const { path, write } = this.#purse.giveBack(each.coin);
+    for (const coin of this.#purse.unspent()) {
+      if (coin.expirySeconds > expiringBy) continue;
+      const { path, write } = this.#purse.giveBack(coin);
       this.#dealings.deposit(path, write);
     }
   }

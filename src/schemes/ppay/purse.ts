@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { CoinPurse } from '../../payment/coins/coin-node.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
-import { lasts } from '../../payment/coins/coin-times.ts';
+import { hasExpired, lasts } from '../../payment/coins/coin-times.ts';
 import { Stock } from '../../payment/coins/stock.ts';
 import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
@@ -54,14 +54,21 @@ export class PPayPurse implements CoinPurse {
 
   /** What may be spent; own coins first, since nobody need be asked for them. */
   spendable(): readonly PPayCoin[] {
-    const own = this.#own
-      .left()
-      .filter(([, coin]) => this.#lasts(coin))
-      .map(([, coin]) => ({ kind: 'own', value: coin.value, coin }) as const);
-    return [...own, ...this.holdings()];
+    const own = this.unspent()
+      .filter(coin => this.#lasts(coin))
+      .map(coin => ({ kind: 'own', value: coin.value, coin }) as const);
+    return [...own, ...this.holdings().filter(({ paid }) => this.#lasts(paid.path.assigned.coin))];
   }
 
-  /** Coins of others that we hold, and that are not on their way to anybody. */
+  /** Own coins that were never given away and that the broker takes yet. */
+  unspent(): readonly RawCoin[] {
+    return this.#own
+      .left()
+      .map(([, coin]) => coin)
+      .filter(coin => !hasExpired(coin.expirySeconds, this.#setup.host.clock));
+  }
+
+  /** Coins of others that we hold, that are not on their way to anybody, and that the broker takes yet. */
   holdings(): readonly Extract<PPayCoin, { kind: 'held' }>[] {
     return this.#held
       .left()
@@ -69,7 +76,7 @@ export class PPayPurse implements CoinPurse {
         ([place, paid]) =>
           ({ kind: 'held', value: worthOf(paid), paid: this.#flattened(place, paid) }) as const,
       )
-      .filter(({ paid }) => this.#lasts(paid.path.assigned.coin));
+      .filter(({ paid }) => !hasExpired(paid.path.assigned.coin.expirySeconds, this.#setup.host.clock));
   }
 
   /** What became of an own coin, from where it was first given away. */
@@ -86,6 +93,11 @@ export class PPayPurse implements CoinPurse {
     const path = pathOf(assignedCoin.sign(this.#setup.account, { coin, holder, position: 1n }));
     const self = this.#setup.self();
     return { paid: { path, ownerAt: self === undefined ? [] : [self] }, write: this.ownedAs(path) };
+  }
+
+  /** It was not given away after all: nobody has seen that it was to be. */
+  unassign(coin: RawCoin): void {
+    this.#own.putBack(toHex(coin.serial));
   }
 
   /** An own coin that nobody was paid with goes back to the broker, as from its first holder. */

@@ -62,7 +62,9 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
       done(undefined);
     } else if (coin.kind === 'own') {
       const { paid, write } = this.#purse.issue(coin.bought, holder, target.nonce);
-      done({ value: coin.value, paid, persist: () => [write] });
+      const { expirySeconds } = coin.bought.coin;
+      const undo = () => this.#purse.unissue(coin.bought);
+      done({ value: coin.value, expirySeconds, paid, persist: () => [write], undo });
     } else {
       const { handed, write } = this.#purse.give(coin.held, 'transfer', holder, target.nonce);
       this.#dealings.store(write, () => this.#carry(handed, target, done));
@@ -79,9 +81,9 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   }
 
   giveBack(expiringBy: number): void {
-    for (const each of this.#purse.spendable()) {
-      if (each.kind !== 'own' || each.bought.coin.expirySeconds > expiringBy) continue;
-      const { handed, write } = this.#purse.giveBack(each.bought);
+    for (const bought of this.#purse.unspent()) {
+      if (bought.coin.expirySeconds > expiringBy) continue;
+      const { handed, write } = this.#purse.giveBack(bought);
       this.#dealings.deposit(handed, write);
     }
   }
@@ -95,7 +97,10 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     this.#dealings.carry(handed, carried => {
       if (carried === undefined) this.#stranded.put(this.payeeOf(target), handed);
       if (carried === undefined || carried === 'contradicted') done(undefined);
-      else done({ value: paid.coin.value, paid: { ...paid, binding: carried }, persist: () => [] });
+      else {
+        const { value, expirySeconds } = paid.coin;
+        done({ value, expirySeconds, paid: { ...paid, binding: carried }, persist: () => [] });
+      }
     });
   }
 }

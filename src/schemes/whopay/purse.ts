@@ -3,7 +3,7 @@ import { countedList, fixedBytes, type Holds, struct, u16 } from '../../base/str
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinPurse } from '../../payment/coins/coin-node.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
-import { lasts, secondsOf } from '../../payment/coins/coin-times.ts';
+import { hasExpired, lasts, secondsOf } from '../../payment/coins/coin-times.ts';
 import { Stock } from '../../payment/coins/stock.ts';
 import { Visits } from '../../payment/coins/visits.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
@@ -71,22 +71,29 @@ export class WhoPayPurse implements CoinPurse {
 
   /** What may be spent; own coins first, since nobody need be asked for them. */
   spendable(): readonly WhoPayCoin[] {
-    const own = this.#own
-      .left()
-      .filter(([, bought]) => this.#lasts(bought.coin))
-      .map(([, bought]) => ({ kind: 'own', value: bought.coin.value, bought }) as const);
-    const held = this.holdings().map(
-      each => ({ kind: 'held', value: each.paid.coin.value, held: each }) as const,
-    );
+    const own = this.unspent()
+      .filter(bought => this.#lasts(bought.coin))
+      .map(bought => ({ kind: 'own', value: bought.coin.value, bought }) as const);
+    const held = this.holdings()
+      .filter(({ paid }) => this.#lasts(paid.coin) && this.#lasts(paid.binding))
+      .map(each => ({ kind: 'held', value: each.paid.coin.value, held: each }) as const);
     return [...own, ...held];
   }
 
-  /** Coins of others that we hold, and that are not on their way to anybody. */
+  /** Own coins that were never given away and that the broker takes yet. */
+  unspent(): readonly BoughtCoin[] {
+    return this.#own
+      .left()
+      .map(([, bought]) => bought)
+      .filter(bought => this.#isTaken(bought.coin));
+  }
+
+  /** Coins of others that we hold, that are not on their way to anybody, and that the broker takes yet. */
   holdings(): readonly HeldCoin[] {
     return this.#held
       .left()
       .map(([, held]) => held)
-      .filter(({ paid }) => this.#lasts(paid.coin) && this.#lasts(paid.binding));
+      .filter(({ paid }) => this.#isTaken(paid.coin) && this.#isTaken(paid.binding));
   }
 
   /** What became of an own coin that was given away. */
@@ -108,6 +115,11 @@ export class WhoPayPurse implements CoinPurse {
     const self = this.#setup.self();
     const paid = { coin: made.coin, binding: current, ownerAt: self === undefined ? [] : [self] };
     return { paid, write: this.ownedAs({ ...made, current, steps: [] }) };
+  }
+
+  /** It was not given away after all: nobody has seen that it was to be. */
+  unissue(made: BoughtCoin): void {
+    this.#own.putBack(nameOf(made.coin));
   }
 
   /** An own coin that nobody was paid with goes back to the broker: bound to a key of our own, which orders the deposit. */
@@ -188,6 +200,10 @@ export class WhoPayPurse implements CoinPurse {
     const until = Math.min(expirySeconds, secondsOf(this.#setup.host.clock) + bindingSeconds);
     const fields = { coinKey, holder, sequence, expirySeconds: until, nonce };
     return binding.sign(new SigningKey(made.secret), fields);
+  }
+
+  #isTaken({ expirySeconds }: { readonly expirySeconds: number }): boolean {
+    return !hasExpired(expirySeconds, this.#setup.host.clock);
   }
 
   #lasts({ expirySeconds }: { readonly expirySeconds: number }): boolean {
