@@ -55,3 +55,29 @@ test('near by, a small window stays as small as it was asked to be', () => {
   expect(topUp.due(topUp.lowCells - 1)).toBe(256);
   expect(topUp.due(topUp.lowCells)).toBe(0);
 });
+
+test('far away, a small window does not hold back a far end that doubles its rate each round trip', () => {
+  const [window, roundTripMs, needed, fullRate] = [256, 300, 1_000, 8];
+  const topUp = new TopUp(window);
+  topUp.needs(needed);
+  topUp.onRoundTrip(roundTripMs);
+  const arrivals: { readonly atMs: number; readonly cells: number }[] = [];
+  let [cells, wanted, bought, credited, rate, held] = [0, 0, 2 * needed, 2 * needed, 1, false];
+  for (let now = 0; now < 20 * roundTripMs; now++) {
+    for (; arrivals[0]?.atMs === now; arrivals.shift()) credited += arrivals[0].cells;
+    if (now % roundTripMs === 0) {
+      // What waited for a payment looks like a queue on the way.
+      rate = held ? Math.max(1, rate / 2) : Math.min(fullRate, 2 * rate);
+      held = false;
+    }
+    wanted += rate;
+    cells = Math.min(Math.floor(wanted), credited - needed);
+    held ||= cells < Math.floor(wanted);
+    topUp.measure(cells, now);
+    for (let due = topUp.due(bought - cells); due > 0; due = topUp.due(bought - cells)) {
+      bought += due;
+      arrivals.push({ atMs: now + roundTripMs, cells: due });
+    }
+  }
+  expect(rate).toBe(fullRate);
+});

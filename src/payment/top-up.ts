@@ -38,9 +38,14 @@ export class TopUp {
     return Math.ceil(this.#cellsPerMs * this.#roundTripMs);
   }
 
-  /** A payment is due below this: early enough for it to arrive before `keepCells` are reached. */
+  /**
+   * A payment is due below this: early enough for it to arrive before `keepCells` are reached, though the rate doubles meanwhile.
+   * Were it just enough for the rate there is, SENDMEs would wait a little for each payment, the far end would take that for a
+   * queue, and never send faster than it does.
+   */
   get lowCells(): number {
-    return this.keepCells + Math.max(Math.min(this.windowCells, topUpMarginCells), this.#paymentTripCells);
+    const margin = Math.min(this.windowCells, topUpMarginCells);
+    return this.keepCells + Math.max(margin, 2 * this.#paymentTripCells);
   }
 
   needs(cells: number): void {
