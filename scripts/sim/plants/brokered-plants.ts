@@ -1,3 +1,4 @@
+import { noFaults } from '../../../src/sim/faults.ts';
 import type { Plant } from './plant.ts';
 
 /** One line made wrong in each payment system with a broker, and in what they share. */
@@ -34,6 +35,14 @@ export const brokeredPlants: readonly Plant[] = [
     replace:
       'commit: (writes, ask) => { if (this.#gathering !== undefined) { this.#underWay.set(ask, { ...emptyBatch(), direct: true }); store.commit(writes, ask); return; }',
     scheme: 'p2p-netpay',
+    // Circuits end all the time while a slow disk keeps payments waiting, and whoever hands in their claims then dies.
+    world: {
+      clients: 4,
+      kinds: ['newCircuits', 'cutPower'],
+      actMs: 100,
+      window: 64,
+      faults: { ...noFaults, store: { commitMsMax: 300 } },
+    },
     breaks: ['I6'],
   },
   {

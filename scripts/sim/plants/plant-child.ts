@@ -24,11 +24,12 @@ if (as === 'planted') {
 const { runTrial } = await import('../trial/trial.ts');
 const { channelScheme, drawPlan } = await import('../trial/trial-plan.ts');
 
-const { scheme = channelScheme, breaks } = plant;
+const { scheme = channelScheme, world, breaks } = plant;
+const changes = { steps: Number(stepsEach), scheme };
 let steps = 0;
 let search: PlantSearch | undefined;
 for (let seed = Number(firstSeed); search === undefined; seed++) {
-  const { steps: more, breach } = runTrial(drawPlan(seed, { steps: Number(stepsEach), scheme }));
+  const { steps: more, breach } = runTrial({ ...drawPlan(seed, changes), ...world });
   steps += more;
   const found = breach !== undefined && (as !== 'planted' || breaks.includes(breach.rule));
   if (found || steps >= Number(stepsMax)) search = { seed, steps, breach: found ? breach : undefined };

@@ -1,4 +1,5 @@
 import type { Rule } from '../trial/rule-book.ts';
+import type { TrialPlan } from '../trial/trial-plan.ts';
 
 /**
  * One line of the program or of its simulated world made wrong, to see that the simulator finds it: rules that cannot
@@ -18,4 +19,6 @@ export interface Plant {
   readonly scheme?: string;
   /** Of each of its trials, where it shows in others than those of the usual length. */
   readonly stepsEach?: number;
+  /** What its trials are besides what their seeds say, where it shows in few worlds. */
+  readonly world?: Partial<Pick<TrialPlan, 'clients' | 'kinds' | 'actMs' | 'window' | 'faults'>>;
 }
