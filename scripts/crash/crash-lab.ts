@@ -112,7 +112,11 @@ export class CrashLab {
       const receipts = join(dir, 'receipts');
       writeFileSync(receipts, '');
       const node = (party: Party, command: ConfiguredNode) =>
-        new CrashingNode(party, join(dir, party), command, { receipts, plant });
+        new CrashingNode(party, join(dir, party), command, {
+          receipts,
+          followed: join(dir, `${party}-followed`),
+          plant,
+        });
       const lab = new CrashLab({
         dir,
         chain,
@@ -224,6 +228,11 @@ export class CrashLab {
     } finally {
       socket.destroy();
     }
+  }
+
+  /** Whoever lives has treated all blocks up to this one. */
+  hasFollowed(height: number): boolean {
+    return [this.relay, this.client].every(node => node.isDead || node.followedHeight >= height);
   }
 
   /** How much RECEIPTs have acknowledged to the client so far, in all; msat. */

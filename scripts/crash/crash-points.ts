@@ -31,6 +31,8 @@ export interface CrashPlan {
   readonly nth?: number;
   /** The client notes here, a line each, how many msat a RECEIPT has acknowledged. */
   readonly receipts: string;
+  /** The height of the last block that it has treated, in this life of its. */
+  readonly followed: string;
   readonly plant?: PlantedModule;
 }
 

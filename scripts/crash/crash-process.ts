@@ -101,6 +101,11 @@ export class CrashingNode {
     return [JSON.stringify({ ...this.#plan, ...plan } satisfies CrashPlan), ...this.#command.args];
   }
 
+  /** The height of the last block that it has treated, in this life of its; 0: none yet. */
+  get followedHeight(): number {
+    return Number(linesOf(this.#plan.followed)[0] ?? 0);
+  }
+
   /** Bytes of its records. */
   get storeBytes(): number {
     return statSync(join(this.dataDir, 'store', 'records.mdb')).size;

@@ -2,9 +2,9 @@
  * A relay or client as it is, in a process that kills itself with -9 at a point of its life: PLAN relay|client -f torrc …
  * What it asks of disk, links and chain is counted from outside, at the methods by which the ports are called.
  */
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
 import { register } from 'node:module';
-import type { Answer, AnswerHandler, AskId } from '../../src/ports.ts';
+import type { Answer, AnswerHandler, AskId, ChainEvent } from '../../src/ports.ts';
 import { broadcastName, type CrashPlan, messageAfter, type Party, recordsIn } from './crash-points.ts';
 
 const [text, ...args] = process.argv.slice(2);
@@ -18,6 +18,7 @@ const { BitcoindChain } = await import('../../src/node-io/bitcoind-chain.ts');
 const { PayerSession } = await import('../../src/payment/payer-session.ts');
 const { main } = await import('../cli.ts');
 
+writeFileSync(plan.followed, '0');
 let left = plan.nth ?? 1;
 
 /** Dies here, if this is the point. */
@@ -77,7 +78,11 @@ BitcoindChain.prototype.attach = function (handler: AnswerHandler) {
     handler.onAnswer(answer);
     if (what !== undefined) reach('broadcast', what, 'told');
   };
-  attachChain.call(this, { onAnswer, onChain: event => handler.onChain(event) });
+  const onChain = (event: ChainEvent): void => {
+    handler.onChain(event);
+    if (event.kind === 'block') writeFileSync(plan.followed, String(event.height));
+  };
+  attachChain.call(this, { onAnswer, onChain });
 };
 
 const { onReceipt } = PayerSession.prototype;

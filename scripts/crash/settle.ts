@@ -6,7 +6,7 @@ import type { MoneyCount } from './money-count.ts';
 import { until } from './until.ts';
 import { channelsSince } from './verdict.ts';
 
-/** A block each, in which everybody has time to act; margins of a private chain are a few blocks. */
+/** Between blocks, beside the time that both need to treat one: what they offer then has to reach bitcoind. */
 const roundMs = 100;
 /** Rounds in which a relay settles what was paid, before the rest is left to refunds. */
 const settlingRounds = 3;
@@ -31,6 +31,9 @@ export async function settle(lab: CrashLab, count: MoneyCount): Promise<void> {
     quiet = waiting === 0 && !known.includes(true) ? quiet + 1 : 0;
     const owed = open.some(({ role, paidSat }, at) => known[at] && role === 'payee' && paidSat > 0n);
     await lab.chain.mine(owed || round < settlingRounds ? 1 : refundBlocksAtOnce);
+    // Margins of a private chain are a few blocks, and a machine may be busy: nobody loses by being slow.
+    const tip = await lab.chain.height();
+    await until(async () => lab.hasFollowed(tip), 'both have treated the block');
     await pause(roundMs);
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { expectKept, type StoreGround, startWriter, storeDeathKit } from '../../test/store-death-kit.ts';
 import { equalBytes, utf8 } from '../base/bytes.ts';
+import { storeRoomBytesMin } from '../base/limits.ts';
 import type { Answer } from '../ports.ts';
 import { FileStore, readFileStore } from './file-store.ts';
 
@@ -111,6 +112,24 @@ test('a disk that takes no more ends the process with one line, and keeps what w
   );
   expect(said.stdout.length).toBeGreaterThan(0);
   await expectKept(ground(), said.stdout);
+});
+
+test('a disk that is all but full ends the process before lmdb is asked to write', async () => {
+  let left = storeRoomBytesMin;
+  const broken: string[] = [];
+  const onBroken = (why: Error) => void broken.push(why.message);
+  const store = new FileStore({ directory, onBroken, room: () => left });
+  store.attach({ onAnswer: answer => void answers.push(answer) });
+  store.commit([{ key: 'a', value: utf8('kept') }], 1);
+  left -= 1;
+  store.commit([{ key: 'b', value: utf8('refused') }], 2);
+  expect(broken).toEqual([expect.stringMatching(/does not take .*; make room there, then start again$/)]);
+  await store.close();
+  const opened = () => new FileStore({ directory, onBroken, room: () => left });
+  expect(opened).toThrow(/make room there/);
+  const reader = readFileStore(directory);
+  expect(reader.list('').map(([key]) => key)).toEqual(['a']);
+  await reader.close();
 });
 
 test('a disk that takes no more when a store is opened is said as well', async () => {

@@ -1,9 +1,19 @@
-import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statfsSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/fault.ts';
+import { storeRoomBytesMin } from '../base/limits.ts';
 import type { Answer, AskId, StorePort, StoreWrite } from '../ports.ts';
 import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
 import { RunCount } from './run-count.ts';
@@ -35,6 +45,8 @@ export interface FileStoreOptions {
   readonly onBroken: (why: OperatorError) => void;
   /** Records that are put back from a backup have been through so many runs. */
   readonly ranBefore?: number;
+  /** Bytes that the disk of a folder still takes; the file system's own count when absent. */
+  readonly room?: (folder: string) => number;
 }
 
 /**
@@ -60,6 +72,7 @@ export class FileStore implements StorePort {
     this.#runs = new RunCount(options.directory);
     const path = join(options.directory, folder);
     mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (!this.#hasRoom()) throw this.#brokenStore();
     this.#root = openRoot(path, false);
     for (const name of [fileName, `${fileName}-lock`]) chmodSync(join(path, name), 0o600);
     this.#head = this.#root.openDB({ name: 'head', encoding: 'json' });
@@ -87,6 +100,10 @@ export class FileStore implements StorePort {
     const handler = this.#handler;
     assert(handler !== undefined, 'somebody hears of what is stored');
     assert(writes.length > 0, 'a commit writes something');
+    if (!this.#hasRoom()) {
+      this.#break();
+      return;
+    }
     const written = this.#records.batch(() => {
       for (const { key, value } of writes) {
         if (value === undefined) void this.#records.remove(key);
@@ -151,9 +168,15 @@ export class FileStore implements StorePort {
     return new OperatorError('STORE_WENT_BACK', `${what}; ${cure}`, 3);
   }
 
-  #break(error: Error & { readonly commitError?: Promise<unknown> }): void {
+  /** Lmdb is not asked to write what does not fit: where it fails it may overrun its own memory (3.5.6, mdb_page_flush). */
+  #hasRoom(): boolean {
+    const { directory, room = roomOf } = this.#options;
+    return room(directory) >= storeRoomBytesMin;
+  }
+
+  #break(error?: Error & { readonly commitError?: Promise<unknown> }): void {
     // Lmdb tells the reason by another promise, too late for a process that must end now.
-    error.commitError?.catch(() => {});
+    error?.commitError?.catch(() => {});
     if (this.#broken) return;
     this.#broken = true;
     this.#options.onBroken(this.#brokenStore());
@@ -190,6 +213,11 @@ export function readFileStore(directory: string): StoreReader {
     list: prefix => listRecords(records, prefix),
     close: () => root.close(),
   };
+}
+
+function roomOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 function openRoot(path: string, readOnly: boolean): RootDatabase {
