@@ -25,9 +25,13 @@ const circuitsMax = 8;
 const channelSizeSat = 500_000;
 /** What our relays carry at last, in so many transfers, while their memory is watched. */
 const endurance = { bytes: 10_000_000_000, transfers: 10 };
-/** Windows about a third as wide as C tor is fastest with: as fast here, and half the wait for who shares the path. */
+/**
+ * Windows about a third as wide as C tor is fastest with: as fast here, and half the wait for who shares the path. A SENDME
+ * answers as many cells as are treated at once.
+ */
 const oursAtItsBest = {
   cc_alg: 2,
+  cc_sendme_inc: 120,
   cc_cwnd_init: 600,
   cc_sscap_exit: 2_000,
   cc_vegas_alpha_exit: 200,

@@ -16,8 +16,8 @@ export const circuitQueueCellsLow = 50;
 export const linkWriteBytesHigh = 262_144;
 /** Cells of one circuit that are treated at once: as many as one read of a link holds. */
 export const cellsPerRunMax = 128;
-/** Cells for which a layer of a circuit in use makes key stream at a time: what the nearest cache of a core holds. */
-export const keyStreamCells = 32;
+/** Cells for which a layer of a circuit in use makes key stream at a time: half of the longest run. */
+export const keyStreamCells = 64;
 /** Pages of 64 KiB for cells under treatment: one run, and what it is made of. */
 export const cellMemoryPages = 8;
 /** Bytes gathered into one write: 128 cells; smaller writes cost more CPU a byte, larger ones delay circuits in turn. */

@@ -8,10 +8,11 @@ import {
   socketBlocksSpareMax,
 } from '../base/limits.ts';
 import type { CloseReason } from '../ports.ts';
+import { turnEnd } from './turn-end.ts';
 
 /** Blocks that carry bytes to and from sockets, used again and again by all connections of a port. */
 export class BlockPool {
-  /** Holds what was read last, until it is told. */
+  /** Holds what was read last, until it is told or gathered. */
   readonly forReading = Buffer.allocUnsafeSlow(socketBlockBytes);
   readonly #spare: Buffer[] = [];
 
@@ -41,10 +42,12 @@ export type SocketSource<S extends Socket> = S | ((onread: OnReadOpts) => S);
 
 /** Blocks that are less full than this are copied to their size, so that a slow reader does not hold many nearly empty blocks. */
 const blockShareMin = socketBlockBytes / 4;
+/** What comes in such pieces is told as it comes: to gather it would copy it for little. TLS brings a quarter of a block. */
+const pieceBytesLarge = socketBlockBytes / 2;
 
 /**
- * One connection of a port, TCP or TLS. Gathers what is written within one event into one write, and says full by the
- * bytes that the kernel has not taken. Node emits all events of sockets from its event loop, never inside a call, which is
+ * One connection of a port, TCP or TLS. Gathers what is read in one turn of the event loop, which TLS brings a record at a
+ * time, and what is written in it: cells are cheaper in long runs. Says full by the bytes that the kernel has not taken. Node emits all events of sockets from its event loop, never inside a call, which is
  * the ports' first rule.
  */
 export class PortSocket<S extends Socket = Socket> {
@@ -56,6 +59,8 @@ export class PortSocket<S extends Socket = Socket> {
   #used = 0;
   #flushWaits = false;
   #full = false;
+  #gathered: Buffer | undefined;
+  #gatheredBytes = 0;
   /** Read in this turn of the event loop; libuv would go on up to 32 times on one socket while the others wait. */
   #readBytes = 0;
   /** Has read its share of this turn. */
@@ -75,12 +80,14 @@ export class PortSocket<S extends Socket = Socket> {
     socket.setNoDelay(true);
     if (socket === source) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
     socket.on('end', () => {
+      this.#tellGathered();
       if (!this.#silent) this.#tell(() => user.ended());
     });
     socket.on('error', error => {
       this.#why = closeReasonOf(error);
     });
     socket.on('close', () => {
+      this.#tellGathered();
       const tell = !this.#silent;
       this.#silent = true;
       this.#dropBlock();
@@ -103,7 +110,7 @@ export class PortSocket<S extends Socket = Socket> {
     }
     if (this.#used > 0 && !this.#flushWaits) {
       this.#flushWaits = true;
-      setImmediate(this.#flushLater);
+      turnEnd.write(this.#flushLater);
     }
     this.#full ||= this.#pendingBytes > this.#writeBytesHigh;
     return !this.#full;
@@ -167,19 +174,41 @@ export class PortSocket<S extends Socket = Socket> {
   }
 
   #onBytes(block: Uint8Array, length: number): void {
-    // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
     if (this.#silent) return;
-    if (this.#readBytes === 0) setImmediate(this.#endTurn);
+    if (this.#readBytes === 0) turnEnd.read(this.#endTurn);
     this.#readBytes += length;
     if (this.#readBytes >= readBytesPerTurn && !this.#rests) {
       this.#rests = true;
       this.socket.pause();
     }
-    this.#tell(() => this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length)));
+    if (this.#gatheredBytes + length > socketBlockBytes) this.#tellGathered();
+    if (this.#gatheredBytes === 0 && length >= pieceBytesLarge) {
+      this.#tellBytes(block, length);
+      return;
+    }
+    this.#gathered ??= this.#pool.take();
+    this.#gathered.set(length < block.length ? block.subarray(0, length) : block, this.#gatheredBytes);
+    this.#gatheredBytes += length;
+  }
+
+  #tellGathered(): void {
+    const [block, length] = [this.#gathered, this.#gatheredBytes];
+    if (block === undefined) return;
+    this.#gathered = undefined;
+    this.#gatheredBytes = 0;
+    this.#tellBytes(block, length);
+    this.#pool.give(block);
+  }
+
+  #tellBytes(block: Uint8Array, length: number): void {
+    // A Buffer's slice() is a view, a Uint8Array's a copy, and cores copy by it.
+    if (!this.#silent)
+      this.#tell(() => this.#user.bytes(new Uint8Array(block.buffer, block.byteOffset, length)));
   }
 
   readonly #endTurn = (): void => {
     this.#readBytes = 0;
+    this.#tellGathered();
     if (!this.#rests) return;
     this.#rests = false;
     if (!this.#paused && !this.#silent) this.socket.resume();
