@@ -38,8 +38,6 @@ export const schedulerBurstCells = 16;
 export const socketBlockBytes = 65_536;
 /** Read from one connection before the others have their turn. */
 export const readBytesPerTurn = 131_072;
-/** A store takes no more when the disk has less than this left: more than any commit writes. */
-export const storeRoomBytesMin = 4 * 1024 * 1024;
 /** Such blocks that a port keeps for later: 4 MiB. */
 export const socketBlocksSpareMax = 64;
 /** A connection that we closed may take this long to send what was written … */
@@ -284,3 +282,5 @@ export const accountRepliesMax = 64;
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */
 export const brokerTickMs = 1_000;
+/** A store takes no more when the disk has less than this left: more than any commit writes. */
+export const storeRoomBytesMin = 4 * 1024 * 1024;

@@ -216,8 +216,9 @@ export function readFileStore(directory: string): StoreReader {
 }
 
 function roomOf(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
+  const { blocks, bavail, bsize } = statfsSync(folder);
+  // File systems that do not count say 0 of 0.
+  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
 }
 
 function openRoot(path: string, readOnly: boolean): RootDatabase {

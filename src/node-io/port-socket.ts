@@ -47,8 +47,8 @@ const pieceBytesLarge = socketBlockBytes / 2;
 
 /**
  * One connection of a port, TCP or TLS. Gathers what is read in one turn of the event loop, which TLS brings a record at a
- * time, and what is written in it: cells are cheaper in long runs. Says full by the bytes that the kernel has not taken. Node emits all events of sockets from its event loop, never inside a call, which is
- * the ports' first rule.
+ * time, and what is written in it: cells are cheaper in long runs. Says full by the bytes that the kernel has not taken. Node
+ * emits all events of sockets from its event loop, never inside a call, which is the ports' first rule.
  */
 export class PortSocket<S extends Socket = Socket> {
   readonly socket: S;
