@@ -47,7 +47,10 @@ export class ChannelNetwork extends PaidNetwork {
   /** Gives each client its coins, each with its own address, in blocks. */
   fund(): void {
     for (let coin = 0; coin < coinsPerClient; coin++) {
-      for (const scheme of this.payers) this.chain.issue(walletOf(scheme, 'payer').address.script, coinSat);
+      for (const { index, machine } of this.clients) {
+        const wallet = walletOf(this.payers[index], 'payer');
+        this.chain.issue(machine.host.node.turn(() => wallet.address.script), coinSat);
+      }
       this.chain.mine();
       this.world.runFor(1_000);
     }

@@ -156,7 +156,7 @@ describe('wallet', () => {
       restored.wallet.onChain({ kind: 'paid', script, outpoint, valueSat: 1_000n, height: index });
     }
     expect(restored.wallet.balance.confirmedSat).toBe(2_000n);
-    expect(restored.wallet.address.index).toBe(30);
+    expect(restored.wallet.takeAddress().index).toBe(30);
   });
 
   it('looks for keys that it newly hands out from the tip on', () => {
@@ -172,6 +172,20 @@ describe('wallet', () => {
     const [write] = wallet.takeAddress().writes;
     const store: StorePort = { ...emptyStore, get: key => (key === write.key ? write.value : undefined) };
     expect(newWallet(store).wallet.address.index).toBe(2);
+  });
+
+  it('shows no address that would be unknown after a crash', () => {
+    const records = new Map<string, Uint8Array>();
+    const { wallet, receive } = newWallet({ ...emptyStore, get: key => records.get(key) });
+    receive(1_000n, 1);
+    wallet.onChain(block(1));
+    expect(wallet.address.index).toBe(0);
+    for (const { key, value } of wallet.unkeptWrites()) if (value !== undefined) records.set(key, value);
+    expect(wallet.address.index).toBe(1);
+    const [offered] = [wallet.address.script];
+    for (const { key, value } of wallet.taken(offered)) if (value !== undefined) records.set(key, value);
+    expect(wallet.address.index).toBe(2);
+    expect(wallet.taken(offered)).toEqual([]);
   });
 });
 

@@ -62,6 +62,7 @@ export class Wallet {
   readonly #branch: HdKey;
   readonly #prefix: string;
   readonly #birthHeight: number;
+  readonly #store: Pick<StorePort, 'get'>;
   #chain: ChainPort | undefined;
   #next = 0;
   /** As the store has it, or is about to. */
@@ -81,8 +82,8 @@ export class Wallet {
     this.#branch = HdKey.fromSeed(options.seed).path(harden(84), harden(1), harden(0), 0);
     this.#prefix = options.prefix;
     this.#birthHeight = options.birthHeight ?? 0;
-    const record = store.get(`${options.prefix}next`);
-    if (record !== undefined) this.#next = new ByteReader(record).u32();
+    this.#store = store;
+    this.#next = this.#durableNext();
     this.#keptNext = this.#next;
     this.#shown = this.#next;
     this.#extend(this.#birthHeight);
@@ -94,9 +95,12 @@ export class Wallet {
     for (const script of this.#scripts) chain.watch(script, this.#birthHeight);
   }
 
-  /** The address to show; it changes when it is taken or receives a coin. */
+  /**
+   * The address to show; another one soon after it was taken or has received a coin. After a crash this one is known to have been
+   * shown: one that only memory knows of would make its own records look like an old copy, once it has received.
+   */
   get address(): WalletAddress {
-    return this.#addressAt(this.#next);
+    return this.#addressAt(this.#durableNext());
   }
 
   /** So many addresses, from the first on, are looked for in the chain. */
@@ -123,6 +127,12 @@ export class Wallet {
     // Keys that are new to a wallet in use have received nothing yet.
     this.#extend(this.#tip);
     return { ...taken, writes: this.#nextWrites() };
+  }
+
+  /** The address was promised to a peer, and is not shown to others; `writes` must be durable before it is counted on. */
+  taken(script: Uint8Array): readonly StoreWrite[] {
+    const index = this.#indexes.get(toHex(script));
+    return index === this.#next ? this.takeAddress().writes : [];
   }
 
   get balance(): WalletBalance {
@@ -323,6 +333,11 @@ export class Wallet {
       this.#keys.set(index, key);
     }
     return key;
+  }
+
+  #durableNext(): number {
+    const record = this.#store.get(`${this.#prefix}next`);
+    return record === undefined ? 0 : new ByteReader(record).u32();
   }
 
   #nextWrites(): readonly StoreWrite[] {

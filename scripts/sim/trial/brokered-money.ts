@@ -65,6 +65,9 @@ export class BrokeredMoney implements TrialMoney {
     network.world.runFor(500);
   }
 
+  /** Nobody spends as much as there is. */
+  refill(): void {}
+
   /** What is in no block cannot be undone by another one. */
   rival(): undefined {}
 

@@ -12,6 +12,7 @@ import type { TrialMoney } from './trial-money.ts';
 import { kindOf, type TrialPlan } from './trial-plan.ts';
 
 const coinsEach = 6;
+const channelsPerCoin = 4n;
 const reserveSat = 200_000n;
 
 /** Bitcoin channels in a trial: everybody has a wallet. */
@@ -46,17 +47,22 @@ export class ChannelMoney implements TrialMoney {
   endow({ chain, world }: PaidNetwork): void {
     chain.listen(this.rules);
     for (let coin = 0; coin < coinsEach; coin++) {
-      this.#issue('payer', 4n * this.#plan.channelSat);
+      this.#issue('payer', channelsPerCoin * this.#plan.channelSat);
       this.#issue('payee', reserveSat);
       chain.mine();
       world.runFor(500);
     }
   }
 
+  refill(): void {
+    this.#issue('payer', channelsPerCoin * this.#plan.channelSat);
+  }
+
   #issue(role: Role, sat: bigint): void {
-    for (const { desk } of this.#schemes[role]) {
-      const wallet = desk.wallet(role);
-      if (wallet !== undefined) this.#network().chain.issue(wallet.address.script, sat);
+    const { chain, clients, relays } = this.#network();
+    for (const { index, machine } of role === 'payer' ? clients : relays) {
+      const wallet = this.#schemes[role][index].desk.wallet(role);
+      if (wallet !== undefined) chain.issue(machine.host.node.turn(() => wallet.address.script), sat);
     }
   }
 

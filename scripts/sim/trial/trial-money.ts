@@ -14,6 +14,8 @@ export interface TrialMoney {
   scheme(role: Role, index: number): PaymentScheme;
   /** Gives everybody money; runs until it is there. */
   endow(network: PaidNetwork): void;
+  /** Gives more to clients that may have spent all, before they are to show that they are served. */
+  refill(): void;
   /** What another branch of the chain needs to undo a payment of a client that cheats; undefined: there is none. */
   rival(draw: SeededEntropy): Rival | undefined;
   /** Money that has not come to where it belongs, one line each. */

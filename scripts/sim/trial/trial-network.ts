@@ -3,6 +3,7 @@ import type { PaymentScheme } from '../../../src/payment/scheme.ts';
 import type { StoreWrite } from '../../../src/ports.ts';
 import { restoredWrites } from '../../../src/schemes/bitcoin-channel/went-back.ts';
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+import type { LoggedLine } from '../../../src/sim/sim-node.ts';
 import type { PartyTrouble } from '../../../src/sim/sim-parties.ts';
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
 import type { Machine } from '../machine-room.ts';
@@ -66,6 +67,12 @@ export class TrialRules {
     this.#lives[relay] = (this.#lives[relay] ?? 0) + 1;
     this.#sessions[relay] = 0;
     return this.lifeOf(relay);
+  }
+
+  /** Who was put back was told so: nobody has a reason to take its records for old. */
+  logged(line: LoggedLine): void {
+    this.secrets.logged(line);
+    this.book.hold(line.event !== 'store_went_back', 'honest', () => `${line.node} takes its records for old`);
   }
 
   /** Asked now and then. */
@@ -167,7 +174,7 @@ export class TrialNetwork extends PaidNetwork {
         return relayKindOf(plan, index) === 'liar' ? lying(seen, () => !rules.reformed) : seen;
       },
       watch: rules.watch,
-      onLog: line => rules.secrets.logged(line),
+      onLog: line => rules.logged(line),
       ...(trace === undefined ? {} : { trace }),
     });
     this.plan = plan;

@@ -42,6 +42,12 @@ describe('a trial', () => {
       steps: 30_000,
       found: 'restored records are taken for old ones when a channel is settled late',
     },
+    {
+      seed: 75,
+      scheme: 'bitcoin-channel',
+      steps: 5_000,
+      found: 'coins at an address that was shown before it was kept make records look old',
+    },
   ])('$scheme, $seed: $found no more', { timeout: 60_000 }, ({ seed, scheme, steps = 20_000 }) => {
     expect(runTrial(drawPlan(seed, { steps, scheme })).breach).toBeUndefined();
   });

@@ -88,6 +88,7 @@ function demandProgress(network: TrialNetwork): void {
     'live',
     () => 'a client finds no circuit once faults have stopped',
   );
+  rules.money.refill();
   // Coins that were locked up when nodes died are free again after this.
   mine(network, refundBlocks);
   watchedUntil(network, () => users.finished === users.downloads.length, 600_000);

@@ -14,7 +14,7 @@ async function openThree(
 ): Promise<{ lab: Lab; end: (how: 'close' | 'lose') => Promise<void> }> {
   const lab = new Lab({ feeReserveSat });
   for (let coin = 0; coin < 3; coin++) {
-    lab.chain.issue(lab.payeeScheme.desk.wallet('payee')!.address.script, 100_000n);
+    lab.issue('payee', 100_000n);
     lab.mine();
   }
   const talks: Conversation[] = [];

@@ -204,7 +204,8 @@ export class ChannelPayee implements Payee {
     if (this.book.get(channelId(this.#setup.network, record.terms.outpoint)) !== undefined) {
       return this.#refuse(session, 'badTerms', 'channel known');
     }
-    const payout = this.#setup.payoutScript === undefined ? this.#consumeAddress(offer) : [];
+    const { payoutScript, wallet } = this.#setup;
+    const payout = payoutScript === undefined ? wallet.taken(offer.payoutScript) : [];
     const channel = this.book.add(record);
     this.#attach(session, channel);
     this.#host.observer.count('naulon_channels_opened_total');
@@ -400,12 +401,6 @@ export class ChannelPayee implements Payee {
     const terms = offerTerms(this.#setup, this.#signer.ed25519, this.#host.entropy.bytes(16), tip);
     session.offer = { ...terms, signature: this.#signer.sign(offerDigest(terms)) };
     return session.offer;
-  }
-
-  /** The address in the offer is used now; the next offer shows another. */
-  #consumeAddress(offer: Offer): readonly StoreWrite[] {
-    const { wallet } = this.#setup;
-    return equalBytes(wallet.address.script, offer.payoutScript) ? wallet.takeAddress().writes : [];
   }
 
   #attach(session: Session, channel: Channel): void {

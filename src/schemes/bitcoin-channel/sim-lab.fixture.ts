@@ -80,7 +80,7 @@ export class Lab {
     this.startPayee(this.#host('payee'));
     for (let coin = 0; coin < 3; coin++) {
       this.world.runUntilIdle();
-      this.chain.issue(this.payerScheme.desk.wallet('payer')!.address.script, gib);
+      this.issue('payer', gib);
       this.chain.mine();
     }
     this.world.runUntilIdle();
@@ -99,6 +99,12 @@ export class Lab {
   startPayee(host: TestHost): void {
     this.payeeScheme = bitcoinChannel(this.options);
     this.payee = new TestSide(host, made => this.payeeScheme.payee(made, signer));
+  }
+
+  /** A coin at the address that the owner of that wallet is shown now. */
+  issue(side: 'payer' | 'payee', sat: bigint): void {
+    const { desk } = side === 'payer' ? this.payerScheme : this.payeeScheme;
+    this.chain.issue(this[side].world.turn(() => desk.wallet(side)!.address.script), sat);
   }
 
   mine(blocks = 1): void {

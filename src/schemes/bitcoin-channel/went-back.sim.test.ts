@@ -160,8 +160,7 @@ describe('the newest records', () => {
     'of a %s are not old for coins that came to one shown address after the other',
     async side => {
       for (let coin = 0; coin < 3; coin++) {
-        const { desk } = side === 'payer' ? lab.payerScheme : lab.payeeScheme;
-        lab.chain.issue(desk.wallet(side)!.address.script, 1_000n);
+        lab.issue(side, 1_000n);
         lab.mine();
       }
       putBack(side, disk(side));
@@ -176,10 +175,9 @@ describe('the newest records', () => {
         const talk = await lab.open();
         await talk.pay(2_000_000n);
         const world = lab[side].world as SimHostWorld;
-        world.node.die();
         // Anybody may pay to the address that was shown last, and to the next one once that has received.
-        const { script } = (side === 'payer' ? lab.payerScheme : lab.payeeScheme).desk.wallet(side)!.address;
-        lab.chain.issue(script, 1_000n);
+        lab.issue(side, 1_000n);
+        world.node.die();
         lab.chain.mine();
         if (side === 'payer') lab.startPayer(world.restart());
         else lab.startPayee(world.restart());
