@@ -49,7 +49,10 @@ export class ChannelNetwork extends PaidNetwork {
     for (let coin = 0; coin < coinsPerClient; coin++) {
       for (const { index, machine } of this.clients) {
         const wallet = walletOf(this.payers[index], 'payer');
-        this.chain.issue(machine.host.node.turn(() => wallet.address.script), coinSat);
+        this.chain.issue(
+          machine.host.node.turn(() => wallet.address.script),
+          coinSat,
+        );
       }
       this.chain.mine();
       this.world.runFor(1_000);

@@ -62,7 +62,11 @@ export class ChannelMoney implements TrialMoney {
     const { chain, clients, relays } = this.#network();
     for (const { index, machine } of role === 'payer' ? clients : relays) {
       const wallet = this.#schemes[role][index].desk.wallet(role);
-      if (wallet !== undefined) chain.issue(machine.host.node.turn(() => wallet.address.script), sat);
+      if (wallet !== undefined)
+        chain.issue(
+          machine.host.node.turn(() => wallet.address.script),
+          sat,
+        );
     }
   }
 

@@ -72,7 +72,11 @@ export class TrialRules {
   /** Who was put back was told so: nobody has a reason to take its records for old. */
   logged(line: LoggedLine): void {
     this.secrets.logged(line);
-    this.book.hold(line.event !== 'store_went_back', 'honest', () => `${line.node} takes its records for old`);
+    this.book.hold(
+      line.event !== 'store_went_back',
+      'honest',
+      () => `${line.node} takes its records for old`,
+    );
   }
 
   /** Asked now and then. */

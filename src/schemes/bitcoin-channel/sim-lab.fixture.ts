@@ -104,7 +104,10 @@ export class Lab {
   /** A coin at the address that the owner of that wallet is shown now. */
   issue(side: 'payer' | 'payee', sat: bigint): void {
     const { desk } = side === 'payer' ? this.payerScheme : this.payeeScheme;
-    this.chain.issue(this[side].world.turn(() => desk.wallet(side)!.address.script), sat);
+    this.chain.issue(
+      this[side].world.turn(() => desk.wallet(side)!.address.script),
+      sat,
+    );
   }
 
   mine(blocks = 1): void {
