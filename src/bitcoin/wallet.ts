@@ -135,6 +135,12 @@ export class Wallet {
     return index === this.#next ? this.takeAddress().writes : [];
   }
 
+  /** Passes over addresses that may have been handed out unknown to these records: they are looked for, and not shown again. */
+  skipAddresses(count: number): void {
+    this.#next = Math.min(this.#next + count, walletAddressesMax);
+    this.#extend(this.#birthHeight);
+  }
+
   get balance(): WalletBalance {
     let confirmedSat = 0n;
     let unconfirmedSat = 0n;

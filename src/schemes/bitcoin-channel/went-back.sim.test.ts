@@ -155,6 +155,39 @@ describe('restored records', () => {
   });
 });
 
+describe('restored records, long after', () => {
+  it('are believed though a block takes a contract late that they do not know', async () => {
+    const kept = disk('payer');
+    expect(await lab.talk().pay(1_000_000n)).toEqual({ kind: 'waiting' });
+    lab.chain.minedSatPerKvb = 10n ** 9n;
+    lab.mine();
+    expect(lab.row('payer').confirmations).toBe(0);
+    putBack('payer', restored(kept));
+    lab.mine(20);
+    lab.chain.minedSatPerKvb = 0n;
+    lab.mine();
+    expect(lab.chain.mempool.transactions).toEqual([]);
+    expect(await pays()).toMatchObject({ kind: 'credited' });
+  });
+
+  it('are believed though coins come to addresses that were shown later', async () => {
+    const kept = disk('payee');
+    const shown: Uint8Array[] = [];
+    for (let coin = 0; coin < 3; coin++) {
+      await lab.open();
+      shown.push(lab.payee.world.turn(() => lab.payeeScheme.desk.wallet('payee')!.address.script));
+    }
+    putBack('payee', restored(kept));
+    lab.mine(20);
+    for (const script of shown.reverse()) {
+      lab.chain.issue(script, 1_000n);
+      lab.mine();
+    }
+    putBack('payee', disk('payee'));
+    expect(await pays()).toMatchObject({ kind: 'credited' });
+  });
+});
+
 describe('the newest records', () => {
   it.each(['payer', 'payee'] as const)(
     'of a %s are not old for coins that came to one shown address after the other',

@@ -1,5 +1,6 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { fromUtf8, utf8 } from '../../base/bytes.ts';
+import { walletAddressGap } from '../../base/limits.ts';
 import { struct, u32 } from '../../base/struct.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
@@ -26,10 +27,14 @@ export interface WentBackOptions {
 
 const heightStruct = struct({ height: u32 });
 
+/** So long bitcoind keeps a transaction that no block takes: mempoolexpiry, 336 hours. */
+const mempoolBlocks = 2_016;
+
 /**
  * Whether records are older than what their node has done since. An old copy of a whole data directory looks like the newest
  * until the chain or a payee shows more than it knows. From then on nothing new may be promised; what is there is settled
- * or refunded as ever. Whoever restores a backup knows that it is old, and is believed for all that was so far.
+ * or refunded as ever. Whoever restores a backup knows that it is old, and is believed for all that was so far: for contracts
+ * that no block had taken yet, and for coins that come to addresses that were shown since.
  */
 export class WentBack {
   readonly #options: WentBackOptions;
@@ -49,7 +54,8 @@ export class WentBack {
     // A wallet that is made anew, or from a seed of its owner's, has no records to be old.
     const isNew = readSeed(host.store, role) === undefined;
     const known = restored && heightStruct.decode(restored)?.height;
-    this.#excusedHeight = isNew || this.#justRestored ? Number.POSITIVE_INFINITY : (known ?? -1);
+    this.#excusedHeight =
+      isNew || this.#justRestored ? Number.POSITIVE_INFINITY : (known ?? Number.NEGATIVE_INFINITY);
     if (this.#forgotten !== undefined) this.#complain(this.#forgotten);
   }
 
@@ -73,7 +79,8 @@ export class WentBack {
 
   /** @param height of the block that shows it, or of the chain when the channel was opened that shows it. */
   found(what: Forgotten, height: number): void {
-    if (this.#forgotten !== undefined || height <= this.#excusedHeight) return;
+    const laterBlocks = what === 'contract' ? mempoolBlocks : 0;
+    if (this.#forgotten !== undefined || height <= this.#excusedHeight + laterBlocks) return;
     const { commit, role } = this.#options;
     this.#forgotten = what;
     commit([{ key: foundKey(role), value: utf8(what) }]);
@@ -82,6 +89,7 @@ export class WentBack {
 
   #onBlock(height: number): void {
     const { commit, finalBlocks, role, wallet } = this.#options;
+    if (this.#justRestored) wallet.skipAddresses(walletAddressGap);
     const writes = [...wallet.unkeptWrites()];
     // What blocks before the first one hold has been told.
     if (this.#excusedHeight === Number.POSITIVE_INFINITY) this.#excusedHeight = height + finalBlocks;
