@@ -155,6 +155,7 @@ async function restore(lab: CrashLab, { dataDir }: CrashingNode, file: string): 
   for (const gone of ['store', 'store-runs', 'keys.json'])
     rmSync(join(dataDir, gone), { recursive: true, force: true });
   await naulon('restore', file, '--dir', dataDir, ...secret(lab));
+  lab.hasRestored = true;
 }
 
 /** Empty: payments are made and taken again. */

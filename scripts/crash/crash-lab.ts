@@ -48,6 +48,8 @@ export class CrashLab {
   readonly chain: CrashChain;
   readonly relay: CrashingNode;
   readonly client: CrashingNode;
+  /** A party has restored a backup, and is believed from then on: whether it finds old records out cannot be tried here. */
+  hasRestored = false;
   readonly #server: LabServer;
   readonly #standing: readonly NodeProcess[];
   readonly #control: string;

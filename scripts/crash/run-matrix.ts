@@ -31,8 +31,8 @@ export async function runMatrix(
         lab ??= await CrashLab.start(options);
         const problems = await tryOnce(lab, next.row, next.trial, options.seed);
         onTried({ ...next, problems });
-        if (problems.length === 0) continue;
-        // What one trial has lost must not be counted against the next.
+        // What one trial has lost, or has been told, must not count in the next.
+        if (problems.length === 0 && !lab.hasRestored) continue;
         await lab.stop();
         lab = undefined;
       }

@@ -25,7 +25,18 @@ export const brokeredPlants: readonly Plant[] = [
     find: 'this.#wallet.spend(spending.id, offer.index);',
     replace: '',
     scheme: 'p2p-netpay',
-    stepsEach: 20_000,
+    stepsEach: 40_000,
+    // Chains last for seconds, and copies are older than that.
+    world: {
+      clients: 4,
+      kinds: ['oldDisk'],
+      actMs: 400,
+      window: 64,
+      downloadBytesMax: 100_000,
+      priceMsatPer2Pow20: 10n ** 10n,
+      channelSat: 100_000n,
+      faults: noFaults,
+    },
     breaks: ['live'],
   },
   {

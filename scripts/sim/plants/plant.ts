@@ -20,5 +20,5 @@ export interface Plant {
   /** Of each of its trials, where it shows in others than those of the usual length. */
   readonly stepsEach?: number;
   /** What its trials are besides what their seeds say, where it shows in few worlds. */
-  readonly world?: Partial<Pick<TrialPlan, 'clients' | 'kinds' | 'actMs' | 'window' | 'faults'>>;
+  readonly world?: Partial<Omit<TrialPlan, 'seed' | 'steps' | 'scheme'>>;
 }

@@ -283,6 +283,7 @@ export const plants: readonly Plant[] = [
     file: 'src/payment/payer-session.ts',
     find: 'if (receipt.balance < own || receipt.balance > own + inFlight)',
     replace: 'if (receipt.balance < 0n)',
+    world: { rogues: ['overcharger'] },
     breaks: ['I12'],
   },
   {
