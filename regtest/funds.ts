@@ -13,8 +13,11 @@ export interface Funds {
   faucet(address: string, satoshi: bigint): Promise<string>;
   /** A fresh address of the faucet's own wallet. */
   address(): Promise<string>;
-  /** Mines a block whenever transactions wait. Returns what ends that; calling it waits for a block in the making. */
-  autoMine(everyMs?: number): () => Promise<void>;
+  /**
+   * Mines a block whenever transactions wait, and it is time for one. Returns what ends that; calling it waits for a block in
+   * the making.
+   */
+  autoMine(everyMs?: number, isTime?: () => Promise<boolean>): () => Promise<void>;
 }
 
 /** Opens, or makes, the faucet's wallet, and mines the chain's first spendable coins when there are none. */
@@ -36,7 +39,8 @@ export async function openFunds(bitcoind: Pick<Bitcoind, 'rpc' | 'walletRpc'>): 
       }
       return wallet<string>('sendtoaddress', address, bitcoinOf(satoshi));
     },
-    autoMine: (everyMs = 200) => mineWhenNeeded(bitcoind.rpc, () => mine(1), everyMs),
+    autoMine: (everyMs = 200, isTime = async () => true) =>
+      mineWhenNeeded(bitcoind.rpc, () => mine(1), everyMs, isTime),
   };
 }
 
@@ -57,13 +61,18 @@ async function openWallet(rpc: RpcCall, name: string): Promise<void> {
   }
 }
 
-function mineWhenNeeded(rpc: RpcCall, mine: () => Promise<unknown>, everyMs: number): () => Promise<void> {
+function mineWhenNeeded(
+  rpc: RpcCall,
+  mine: () => Promise<unknown>,
+  everyMs: number,
+  isTime: () => Promise<boolean>,
+): () => Promise<void> {
   let over = false;
   let running: Promise<void> = Promise.resolve();
   const look = async (): Promise<void> => {
     try {
       const { size } = await rpc<{ size: number }>('getmempoolinfo');
-      if (size > 0 && !over) await mine();
+      if (size > 0 && (await isTime()) && !over) await mine();
     } catch {
       // bitcoind is busy, restarting or gone; whoever owns it says so.
     }

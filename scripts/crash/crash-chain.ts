@@ -7,6 +7,8 @@ const autoMineMs = 50;
 
 /** A bitcoind that can be killed, restarted and reorganised; between that it mines whatever waits. */
 export class CrashChain {
+  /** Whether whoever lives has treated the block at that height: no other one comes by itself before. */
+  hasBeenFollowed: (height: number) => boolean = () => true;
   readonly #program: BitcoindProgram;
   readonly #removeWhenOrphaned: string;
   readonly #dataDir: string;
@@ -20,7 +22,7 @@ export class CrashChain {
     this.#dataDir = bitcoind.dataDir;
     this.#removeWhenOrphaned = dir;
     this.#funds = funds;
-    this.#stopMining = funds.autoMine(autoMineMs);
+    this.#stopMining = this.#mineOnDemand();
   }
 
   /** @param dir removed when this process dies without stopping it. */
@@ -71,7 +73,7 @@ export class CrashChain {
     try {
       return await run();
     } finally {
-      this.#stopMining = this.#funds.autoMine(autoMineMs);
+      this.#stopMining = this.#mineOnDemand();
     }
   }
 
@@ -94,11 +96,16 @@ export class CrashChain {
     await this.#startAgain(rpcPort, args);
   }
 
+  /** Margins of a private chain are a few blocks, and a machine may be busy: nobody loses by being slow. */
+  #mineOnDemand(): () => Promise<void> {
+    return this.#funds.autoMine(autoMineMs, async () => this.hasBeenFollowed(await this.height()));
+  }
+
   async #startAgain(rpcPort: number, args: readonly string[]): Promise<void> {
     const [program, dataDir, removeWhenOrphaned] = [this.#program, this.#dataDir, this.#removeWhenOrphaned];
     this.#bitcoind = await startBitcoind({ program, dataDir, rpcPort, removeWhenOrphaned, args });
     this.#funds = await openFunds(this.#bitcoind);
-    this.#stopMining = this.#funds.autoMine(autoMineMs);
+    this.#stopMining = this.#mineOnDemand();
   }
 
   /** The last `depth` blocks give way to one more, which are empty but for `transactions` (hex) in the first. */

@@ -129,6 +129,7 @@ export class CrashLab {
         control: client.control,
       });
       stops.push(() => lab.#stopParties());
+      chain.hasBeenFollowed = height => lab.hasFollowed(height);
       await lab.relay.start();
       await lab.client.start();
       return lab;

@@ -31,7 +31,6 @@ export async function settle(lab: CrashLab, count: MoneyCount): Promise<void> {
     quiet = waiting === 0 && !known.includes(true) ? quiet + 1 : 0;
     const owed = open.some(({ role, paidSat }, at) => known[at] && role === 'payee' && paidSat > 0n);
     await lab.chain.mine(owed || round < settlingRounds ? 1 : refundBlocksAtOnce);
-    // Margins of a private chain are a few blocks, and a machine may be busy: nobody loses by being slow.
     const tip = await lab.chain.height();
     await until(async () => lab.hasFollowed(tip), 'both have treated the block');
     await pause(roundMs);
