@@ -9,6 +9,7 @@ import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
+import { SealedDoor } from '../src/payment/sealed-asks.ts';
 import type { Endpoint, Observer } from '../src/ports.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import { openRecords } from './broker-records.ts';
@@ -55,7 +56,7 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
     await store.close();
   };
   try {
-    const at = await parties.listen(config.listen);
+    const at = await parties.listen(config.listen, new SealedDoor(key, entropy));
     chain.attach(core);
     core.start();
     return { core, at, key: key.publicKey, stop };

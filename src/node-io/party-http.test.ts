@@ -4,7 +4,10 @@ import { type AddressInfo, connect, createServer as createTcpServer } from 'node
 import { afterEach, expect, it } from 'vitest';
 import { utf8 } from '../base/bytes.ts';
 import { partyMessageBytesMax } from '../base/limits.ts';
+import { SigningKey } from '../crypto/ecdsa.ts';
+import { SealedDoor, sealAsk, sealedScheme } from '../payment/sealed-asks.ts';
 import type { Answer, Endpoint, PartyReply } from '../ports.ts';
+import { SeededEntropy } from '../sim/seeded-entropy.ts';
 import { HttpParties } from './party-http.ts';
 
 const open: { stop(): Promise<unknown> }[] = [];
@@ -18,7 +21,11 @@ interface Asked {
 }
 
 /** A party that answers as it is told, and one that asks it. */
-async function pair(serve: (asked: Asked) => PartyReply | undefined, answerMsMax?: number) {
+async function pair(
+  serve: (asked: Asked) => PartyReply | undefined,
+  answerMsMax?: number,
+  door?: SealedDoor,
+) {
   const server = new HttpParties();
   const client = new HttpParties(answerMsMax);
   open.push(server, client);
@@ -32,7 +39,7 @@ async function pair(serve: (asked: Asked) => PartyReply | undefined, answerMsMax
       if (reply !== undefined) server.answer(id, reply);
     },
   });
-  const at = await server.listen({ host: '127.0.0.1', port: 0 });
+  const at = await server.listen({ host: '127.0.0.1', port: 0 }, door);
   return { at, seen, ask: asking(client), server, client };
 }
 
@@ -59,6 +66,27 @@ it('carries a request and its reply, byte for byte', async () => {
 it('carries a refusal as the word that it is', async () => {
   const { at, ask } = await pair(() => ({ kind: 'refused', code: 'overspent' }));
   expect(await ask(at, 3, utf8('x'))).toMatchObject({ fault: 'overspent' });
+});
+
+it('opens what is sealed to its key and seals the answer, refusals too', async () => {
+  const entropy = new SeededEntropy('party http');
+  const key = SigningKey.fresh(entropy);
+  const serve = ({ bytes }: Asked): PartyReply =>
+    bytes.length > 5 ? { kind: 'refused', code: 'overspent' } : { kind: 'reply', bytes: utf8('gladly') };
+  const { at, ask, seen } = await pair(serve, undefined, new SealedDoor(key, entropy));
+  for (const [request, answer] of [
+    ['hello', { kind: 'reply', bytes: utf8('gladly') }],
+    ['hello again', { kind: 'refused', code: 'overspent' }],
+  ] as const) {
+    const sealed = sealAsk(key.publicKey, 3, utf8(request), entropy);
+    const heard = await ask(at, sealedScheme, sealed.box);
+    const box = heard.kind === 'party' ? heard.reply : undefined;
+    expect(Buffer.from(box ?? []).includes('gladly')).toBe(false);
+    expect(sealed.openReply(box ?? new Uint8Array(0))).toEqual(answer);
+    expect(seen.at(-1)).toEqual({ scheme: 3, bytes: utf8(request) });
+  }
+  expect(await ask(at, sealedScheme, utf8('no box'))).toMatchObject({ fault: 'malformed' });
+  expect(seen).toHaveLength(2);
 });
 
 it('says that nobody is there', async () => {

@@ -9,6 +9,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { fromUtf8 } from '../base/bytes.ts';
 import { partyAnswerMsMax, partyAsksMax, partyMessageBytesMax, partyRequestsMax } from '../base/limits.ts';
+import type { SealedDoor } from '../payment/sealed-asks.ts';
 import type {
   Answer,
   AnswerHandler,
@@ -22,8 +23,8 @@ import type {
 
 /**
  * Other parties of payment systems over HTTP/1.1: POST /pay/SCHEME with the request as body. 200 has the reply as body,
- * 409 the word that it was refused with. What is said is signed by those who say it; whoever would have it secret too
- * goes through a circuit.
+ * 409 the word that it was refused with. What is said is signed by those who say it; requests that others pass on are
+ * sealed besides (`payment/sealed-asks`).
  */
 
 const bodyType = 'application/octet-stream';
@@ -36,6 +37,7 @@ export class HttpParties implements PartyPort {
   #server: Server | undefined;
   #handler: (AnswerHandler & Partial<RequestHandler>) | undefined;
   readonly #answerMsMax: number;
+  #door: SealedDoor | undefined;
   #lastRequest = 0;
   #stopped = false;
 
@@ -47,8 +49,12 @@ export class HttpParties implements PartyPort {
     this.#handler = handler;
   }
 
-  /** Takes requests from now on. Port 0: any that is free. Rejects when that address cannot be listened at. */
-  async listen(at: Endpoint): Promise<Endpoint> {
+  /**
+   * Takes requests from now on. Port 0: any that is free. Rejects when that address cannot be listened at.
+   * @param door opens those that are sealed; absent: none is taken.
+   */
+  async listen(at: Endpoint, door?: SealedDoor): Promise<Endpoint> {
+    this.#door = door;
     const server = createServer(
       { requestTimeout: partyAnswerMsMax, headersTimeout: partyAnswerMsMax, keepAliveTimeout: 30_000 },
       (request, response) => this.#take(request, response),
@@ -99,11 +105,12 @@ export class HttpParties implements PartyPort {
     const response = this.#responses.get(request);
     this.#responses.delete(request);
     if (response === undefined || response.destroyed) return;
-    if (reply.kind === 'refused') {
-      response.writeHead(409, { 'content-type': 'text/plain' }).end(reply.code);
+    const said = this.#door?.close(request, reply) ?? reply;
+    if (said.kind === 'refused') {
+      response.writeHead(409, { 'content-type': 'text/plain' }).end(said.code);
       return;
     }
-    const body = reply.bytes.slice();
+    const body = said.bytes.slice();
     response.writeHead(200, { 'content-type': bodyType, 'content-length': body.length }).end(body);
   }
 
@@ -136,9 +143,20 @@ export class HttpParties implements PartyPort {
       if (this.#stopped || response.destroyed) return;
       this.#lastRequest += 1;
       const id = this.#lastRequest;
+      const asked =
+        this.#door === undefined
+          ? { scheme: Number(scheme), bytes }
+          : this.#door.open(id, Number(scheme), bytes);
+      if (asked === undefined) {
+        turnAway(response, 400);
+        return;
+      }
       this.#responses.set(id, response);
-      response.once('close', () => this.#responses.delete(id));
-      this.#handler?.onRequest?.(id, Number(scheme), bytes);
+      response.once('close', () => {
+        this.#responses.delete(id);
+        this.#door?.forget(id);
+      });
+      this.#handler?.onRequest?.(id, asked.scheme, asked.bytes);
     });
   }
 

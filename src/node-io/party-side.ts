@@ -1,5 +1,6 @@
 import { OperatorError } from '../base/fault.ts';
 import type { SigningKey } from '../crypto/ecdsa.ts';
+import { SealedDoor } from '../payment/sealed-asks.ts';
 import type { Endpoint, Entropy } from '../ports.ts';
 import { accountKeyIn } from './account-key.ts';
 import { HttpParties } from './party-http.ts';
@@ -17,7 +18,7 @@ export async function openPartySide(directory: string, entropy: Entropy, at: End
   const account = accountKeyIn(directory, entropy);
   const parties = new HttpParties();
   try {
-    return { parties, account, self: await parties.listen(at) };
+    return { parties, account, self: await parties.listen(at, new SealedDoor(account, entropy)) };
   } catch (error) {
     const why = (error as Error).message;
     throw new OperatorError('PORT_UNAVAILABLE', `party: cannot listen at ${at.host}:${at.port}: ${why}`, 3);
