@@ -25,4 +25,10 @@ export class DirectoryRation {
     this.#used.set(address, used + 1);
     return true;
   }
+
+  /** The stream has turned out to ask for no document. */
+  giveBack(address: string): void {
+    const used = this.#used.get(address) ?? 0;
+    if (used > 0) this.#used.set(address, used - 1);
+  }
 }

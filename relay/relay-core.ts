@@ -11,7 +11,6 @@ import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts
 import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
 import type { CircuitSide, RelayCircuitHost } from '../src/circuit/relay-circuit-host.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
-import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { DirectoryClient } from '../src/directory/directory-client.ts';
 import { HttpTransfers } from '../src/directory/http-transfers.ts';
 import { congestionOf } from '../src/directory/network-view.ts';
@@ -59,8 +58,8 @@ import { CircuitRest } from './circuit-rest.ts';
 import { CircuitTable } from './circuit-table.ts';
 import { CreateDesk } from './create-desk.ts';
 import { Defences } from './defences.ts';
+import { DirectoryDesk } from './directory-desk.ts';
 import { DirectoryDuties } from './directory-duties.ts';
-import { DirectoryRation } from './directory-ration.ts';
 import { ExitConnections } from './exit-connections.ts';
 import { Extensions } from './extensions.ts';
 import { LinkTable } from './link-table.ts';
@@ -93,7 +92,7 @@ export interface RelayPorts {
  * | CREATED2, DESTROY | Extensions, or the circuit |
  * | an exit connection's bytes | ExitConnections, then its ExitStream |
  * | a directory transfer's bytes | HttpTransfers, for DirectoryDuties and Publisher |
- * | answers of store, chain and other parties, blocks | PayeeDesk, PartyDesk |
+ * | answers of store, chain and other parties, blocks | DirectoryDesk, PayeeDesk, PartyDesk |
  * | what other parties ask | PartyDesk |
  */
 export class RelayCore
@@ -126,8 +125,7 @@ export class RelayCore
   readonly #transfers: HttpTransfers;
   readonly #duties: DirectoryDuties;
   readonly #publisher: Publisher;
-  readonly #cache: DirectoryService;
-  readonly #ration: DirectoryRation;
+  readonly #directory: DirectoryDesk;
   readonly #price: PricePolicy;
   readonly #desk: PayeeDesk;
   readonly #partyDesk: PartyDesk;
@@ -180,8 +178,7 @@ export class RelayCore
       mirror: true,
       retryMs: settings.directoryRetryMs,
     });
-    this.#cache = new DirectoryCache(this.directoryClient, clock);
-    this.#ration = new DirectoryRation(clock);
+    this.#directory = new DirectoryDesk(this, this.#partyDesk, ports);
     this.#publisher = new Publisher({
       settings,
       keys,
@@ -433,7 +430,7 @@ export class RelayCore
   }
 
   directory(circuit: RelayCircuit): DirectoryService | undefined {
-    return this.#ration.take(this.#mux.addressOf(circuit.previous.link)) ? this.#cache : undefined;
+    return this.#directory.serve(this.#mux.addressOf(circuit.previous.link));
   }
 
   // Streams
@@ -478,7 +475,7 @@ export class RelayCore
   // Money
 
   onAnswer(answer: Answer): void {
-    if (!this.#desk.onAnswer(answer)) this.#partyDesk.onAnswer(answer);
+    if (!this.#directory.onAnswer(answer) && !this.#desk.onAnswer(answer)) this.#partyDesk.onAnswer(answer);
   }
 
   onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {

@@ -35,6 +35,8 @@ export interface RelaySettings {
   /** What the operator says of denial-of-service defences, by the names of torrc; the consensus says the rest. */
   readonly dos: ReadonlyMap<string, number>;
   readonly directoryRetryMs: readonly [first: number, longest: number];
+  /** Who stands behind the payments that it takes, to whom it passes on what clients ask; undefined: nobody does. */
+  readonly broker: Endpoint | undefined;
 }
 
 /** C tor's default of BandwidthRate and BandwidthBurst: more than a relay carries. */
@@ -57,4 +59,5 @@ export const defaultRelaySettings: Omit<RelaySettings, 'nickname' | 'address' | 
   queueBytesMax: relayQueueBytesMax,
   dos: new Map(),
   directoryRetryMs: [1_000, 60_000],
+  broker: undefined,
 };

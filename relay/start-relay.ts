@@ -36,6 +36,7 @@ import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import type { RelayConfig } from './config.ts';
 import { serveOwner } from './owner-commands.ts';
 import { RelayCore } from './relay-core.ts';
+import type { RelaySettings } from './relay-settings.ts';
 
 /** A relay that serves. */
 export interface RunningRelay {
@@ -98,7 +99,6 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     throw error;
   }
   const compute = helpersOf(config, keys);
-  const settings = { ...config.settings, address: { host: config.settings.address.host, port: orPort.port } };
   const ports = {
     links,
     streams,
@@ -111,7 +111,7 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     compute,
   };
   const schemes = schemesOf(config.pay, side);
-  const core: RelayCore = new RelayCore(settings, keys, ports, schemes.all);
+  const core: RelayCore = new RelayCore(settingsAt(config, orPort), keys, ports, schemes.all);
   links.attach(core.linkHandler, core.admission);
   streams.attach(core);
   compute?.attach(core);
@@ -133,6 +133,12 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
       await Promise.all([stopPorts(), compute?.stop(), unserve?.()]);
     },
   };
+}
+
+/** What is known once it listens. */
+function settingsAt({ settings, pay }: RelayConfig, { port }: Endpoint): RelaySettings {
+  const broker = hasBroker(pay) ? pay.broker?.address : undefined;
+  return { ...settings, address: { host: settings.address.host, port }, broker };
 }
 
 function chainOf({ chain }: PayConfig, observer: Observer): BitcoindChain | undefined {

@@ -181,10 +181,19 @@ export type PartyReply =
   | { readonly kind: 'reply'; readonly bytes: Uint8Array }
   | { readonly kind: 'refused'; readonly code: string };
 
+/** Where a party is asked. */
+export interface PartyAddress extends Endpoint {
+  /** The key that it signs with, 33 bytes, to which a question that others carry is sealed; absent: not known here. */
+  readonly key?: Uint8Array;
+}
+
 /** The other parties of payment systems: a broker, the owner of a coin, whom a chain was spent at before. */
 export interface PartyPort {
-  /** Hands `request` to the party that serves `scheme` there. Answer: 'party', in partyAnswerMsMax at the latest. */
-  ask(to: Endpoint, scheme: number, request: Uint8Array, ask: AskId): void;
+  /**
+   * Hands `request` to the party that serves `scheme` there. Answer: 'party', in partyAnswerMsMax at the latest, or in
+   * circuitAskMsMax where others carry the question.
+   */
+  ask(to: PartyAddress, scheme: number, request: Uint8Array, ask: AskId): void;
   /** Answers what came by onRequest; of somebody who is gone it says nothing. */
   answer(request: RequestId, reply: PartyReply): void;
 }

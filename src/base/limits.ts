@@ -274,6 +274,20 @@ export const partyAnswerMsMax = 5_000;
 export const partyRequestsMax = 1_000;
 /** Questions to other parties that a node has under way. */
 export const partyAsksMax = 1_000;
+/** The same for a question that goes through a circuit, which may have to be built first. */
+export const circuitAskMsMax = 20_000;
+/** Bytes of such a question, as a relay takes it. What does not fit the free cells of a circuit must be paid for. */
+export const circuitAskBytesMax = 60_000;
+/** A question for which there is no circuit now looks for one again after this long. */
+export const askRetryMs = 250;
+/** A relay that says nothing for so long, with the circuit to it still to be built, is given up for another. */
+export const circuitAskTryMsMax = 8_000;
+/** Circuits that one question is tried on. */
+export const circuitAskTriesMax = 4;
+/** Circuits that a client keeps for questions: with as many assistants, each would get one. */
+export const askCircuitsMax = 24;
+/** Questions of clients that a relay passes on at a time. */
+export const forwardedAsksMax = 200;
 /** An errand that failed is run again after this long. */
 export const errandPauseMs = 2_000;
 /** Replies that a broker keeps for each account, for requests that come again. */

@@ -1,5 +1,5 @@
 import { partyRequestsMax } from '../base/limits.ts';
-import type { Answer, AskId, PartyPort, RequestHandler, RequestId } from '../ports.ts';
+import type { Answer, AskId, Endpoint, PartyPort, RequestHandler, RequestId } from '../ports.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { Party, PaymentScheme, PaymentStatusName, SchemeHost, Served } from './scheme.ts';
 
@@ -28,6 +28,24 @@ export class PartyDesk implements RequestHandler {
     if (party === undefined) this.#refuse(request, 'unknownScheme');
     else if (this.#pending.size >= partyRequestsMax) this.#refuse(request, 'busy');
     else this.#settle(request, party.serve(bytes));
+  }
+
+  /** Tells whether `at` is a party of one of the schemes; it may have to be looked up. */
+  knows(at: Endpoint, done: (known: boolean) => void): void {
+    let left = 1;
+    let over = false;
+    const one = (known: boolean): void => {
+      left -= 1;
+      if (over || (!known && left > 0)) return;
+      over = true;
+      done(known);
+    };
+    for (const party of this.#parties.values()) {
+      if (party.knows === undefined) continue;
+      left += 1;
+      party.knows(at, one);
+    }
+    one(false);
   }
 
   /** True when the answer was for this desk. */

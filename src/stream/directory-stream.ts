@@ -12,6 +12,8 @@ import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 export interface DirectoryService {
   /** The whole answer to the request so far; undefined: the request goes on. */
   respond(request: Uint8Array): Uint8Array | undefined;
+  /** True: the request is whole, and others must be asked for the answer; `later` is told it, once. */
+  defer?(request: Uint8Array, later: (answer: Uint8Array) => void): boolean;
 }
 
 /**
@@ -27,6 +29,8 @@ export class DirectoryStream implements RelayStream {
   #flow: StreamFlow;
   #request: Uint8Array = new Uint8Array(0);
   #answer: Uint8Array | undefined;
+  /** The answer comes later. */
+  #awaited = false;
   #sent = 0;
   #closed = false;
 
@@ -47,12 +51,17 @@ export class DirectoryStream implements RelayStream {
     const fault = receiver.deliver(cells, body.length, false);
     if (fault !== undefined) return fault;
     // What follows a request that is being answered is not read.
-    if (this.#answer !== undefined || this.#closed) return undefined;
+    if (this.#answer !== undefined || this.#awaited || this.#closed) return undefined;
     if (this.#request.length + body.length > directoryRequestBytesMax) {
       this.end(endReason.resourceLimit);
       return undefined;
     }
     this.#request = concatBytes(this.#request, body);
+    this.#awaited = this.#service.defer?.(this.#request, answer => this.#onLater(answer)) ?? false;
+    if (this.#awaited) {
+      this.#request = new Uint8Array(0);
+      return undefined;
+    }
     this.#answer = this.#service.respond(this.#request);
     if (this.#answer !== undefined) {
       this.#request = new Uint8Array(0);
@@ -62,6 +71,12 @@ export class DirectoryStream implements RelayStream {
       this.#circuit.sendControl(this, relayCommand.sendme, new Uint8Array(0));
     }
     return undefined;
+  }
+
+  #onLater(answer: Uint8Array): void {
+    if (this.#closed) return;
+    this.#answer = answer;
+    this.#circuit.wake(this);
   }
 
   onFlow(command: number, body: Uint8Array): Fault | undefined {

@@ -1,5 +1,5 @@
 import { concatBytes, toHex } from '../../base/bytes.ts';
-import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import type { Answer, Endpoint, PartyAddress, StoreWrite } from '../../ports.ts';
 import { Asks } from '../asks.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../errands.ts';
 import { askedByAccount, type CoinWords } from './coin-messages.ts';
@@ -52,7 +52,7 @@ export class CoinErrands {
   }
 
   /** Asks once; told undefined when there is no reply. */
-  ask(to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
+  ask(to: PartyAddress, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
     const { setup, words } = this.#options;
     const ask = this.#asks.open(answer => {
       done(answer.kind === 'party' && answer.fault === undefined ? answer.reply : undefined);

@@ -1,7 +1,7 @@
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { StandingQuestion } from '../../payment/coins/standing-question.ts';
 import { type Party, refused, type Served } from '../../payment/scheme.ts';
-import type { Answer, AskId, StoreWrite } from '../../ports.ts';
+import type { Answer, AskId, Endpoint, StoreWrite } from '../../ports.ts';
 import { AssistantDesk } from './assistant.ts';
 import { CPayDealings } from './dealings.ts';
 import {
@@ -13,13 +13,15 @@ import {
   schemeName,
   words,
 } from './messages.ts';
+import type { KnownRings } from './node-rings.ts';
 import type { CPayPurse } from './purse.ts';
-import { holdingOf } from './ring.ts';
+import { epochOf, holdingOf } from './ring.ts';
 
 /** A node that takes payments offers the broker to assist, again and again for as long as it does. */
 export class CPayAssisting implements Party {
   readonly #host: CoinSetup['host'];
   readonly #dealings: CPayDealings;
+  readonly #rings: KnownRings;
   readonly #desk: AssistantDesk;
   readonly #offer: StandingQuestion;
   readonly #outcomes = new Map<AskId, Served>();
@@ -27,6 +29,7 @@ export class CPayAssisting implements Party {
   constructor(setup: CoinSetup, purse: CPayPurse) {
     const { host, account, broker, self } = setup;
     this.#host = host;
+    this.#rings = purse.rings;
     this.#dealings = new CPayDealings(setup, purse, 'assistant');
     this.#desk = new AssistantDesk({
       store: host.store,
@@ -62,6 +65,12 @@ export class CPayAssisting implements Party {
     if (served !== undefined) return served;
     ask = this.#host.newAsk();
     return { kind: 'pending', ask };
+  }
+
+  /** An assistant of the ring; one that it has joined since is in the list of the newest epoch. */
+  knows(at: Endpoint, done: (known: boolean) => void): void {
+    const epoch = epochOf(this.#host.clock.wallMs());
+    this.#dealings.rings.fetch([epoch], () => done(this.#rings.hasAssistantAt(at)));
   }
 
   onAnswer(answer: Answer): { readonly ask: AskId; readonly served: Served } | undefined {

@@ -119,7 +119,7 @@ export class CPayDealings {
         done(authorised);
       };
       for (const assistant of group) {
-        this.#errands.ask(assistant.at, request, reply => {
+        this.#errands.ask({ ...assistant.at, key: assistant.key }, request, reply => {
           const said = reply === undefined ? undefined : this.#read(wished, reply);
           this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
             left -= 1;

@@ -1,5 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/sha.ts';
+import type { Endpoint } from '../../ports.ts';
 import { assistantList, type Epoch, epoch, epochRequest, listRequest, requestOp } from './messages.ts';
 import { type BrokerAddress, Ring, type Rings } from './ring.ts';
 
@@ -25,6 +26,11 @@ export class KnownRings {
   /** The list that began with that epoch. */
   list(since: number): Ring | undefined {
     return this.#lists.get(since);
+  }
+
+  /** True for an assistant of a list that is known. */
+  hasAssistantAt(at: Endpoint): boolean {
+    return [...this.#lists.values()].some(ring => ring.hasAssistantAt(at));
   }
 
   keep({ number, since }: Epoch, ring: Ring): void {

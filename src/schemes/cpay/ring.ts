@@ -48,6 +48,10 @@ export class Ring {
     this.#broker = broker;
   }
 
+  hasAssistantAt({ host, port }: Endpoint): boolean {
+    return this.#assistants.some(({ at }) => at.port === port && at.host === host);
+  }
+
   /** Those that authorise payments of this key: so many, or all there are. Nobody assists itself; where nobody else is, the broker does. */
   assistantsOf(key: Uint8Array, count: number): readonly Assistant[] {
     const all = this.#assistants;
