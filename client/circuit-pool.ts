@@ -81,6 +81,8 @@ export class CircuitPool {
   #waiting: Waiting[] = [];
   #lastId = 0;
   #stopping = false;
+  /** Nobody is left who could still have to ask. */
+  #asksOver = false;
   /** When the next circuit is built that nobody waits for. */
   #ahead = new RetrySchedule(aheadRetryMs);
 
@@ -118,7 +120,7 @@ export class CircuitPool {
    */
   renew(): void {
     for (const circuit of [...this.#circuits.values()]) {
-      if (circuit.purpose !== 'general') continue;
+      if (circuit.purpose !== 'general' && circuit.purpose !== 'asks') continue;
       circuit.retired = true;
       if (circuit.openStreams === 0) circuit.close();
     }
@@ -126,7 +128,7 @@ export class CircuitPool {
 
   /** Builds a circuit that streams use only when they name it. */
   open(want: CircuitWant): Result<ManagedCircuit> {
-    if (this.#stopping) return fail('CLIENT_STOPPING');
+    if (this.#stopping && (want.purpose !== 'asks' || this.#asksOver)) return fail('CLIENT_STOPPING');
     if (this.#circuits.size >= circuitsPerClientMax) this.#makeRoom();
     if (this.#circuits.size >= circuitsPerClientMax) return fail('CIRCUIT_TOO_MANY');
     this.#lastId += 1;
@@ -175,11 +177,11 @@ export class CircuitPool {
     this.#waiting = this.#waiting.filter(each => each.waiter !== waiter);
   }
 
-  /** Closes every circuit in order; `done` when all are gone. */
+  /** Closes every circuit in order, last those that others may ask through meanwhile; `done` when all are gone. */
   stop(done: () => void): void {
     this.#stopping = true;
     for (const { waiter } of this.#waiting.splice(0)) waiter.onNone({ code: 'CIRCUIT_CLOSED' });
-    for (const circuit of [...this.#circuits.values()]) circuit.close();
+    for (const circuit of [...this.#circuits.values()]) if (circuit.purpose !== 'asks') circuit.close();
     this.#whenEmpty(done);
   }
 
@@ -190,6 +192,11 @@ export class CircuitPool {
   }
 
   #whenEmpty(done: () => void): void {
+    const left = [...this.#circuits.values()];
+    if (!this.#asksOver && left.every(({ purpose }) => purpose === 'asks')) {
+      this.#asksOver = true;
+      for (const circuit of left) circuit.close();
+    }
     if (this.#circuits.size === 0) done();
     else this.#ports.clock.after(100, () => this.#whenEmpty(done));
   }

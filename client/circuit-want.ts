@@ -8,6 +8,8 @@ export type CircuitPurpose =
   | 'general'
   /** One hop, for directory documents. */
   | 'directory'
+  /** Questions to one party of payments; no stream goes there. */
+  | 'asks'
   /** Bound to whoever asked for it by path, length or terms; nobody else's streams go there. */
   | 'fixed';
 

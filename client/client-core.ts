@@ -28,6 +28,7 @@ import type {
   StreamId,
   StreamPort,
 } from '../src/ports.ts';
+import { CircuitParties } from './circuit-parties.ts';
 import { CircuitPool } from './circuit-pool.ts';
 import { CircuitTickets } from './circuit-tickets.ts';
 import type { CircuitPurpose, CircuitTerms, ExitGoal, PlannedHop } from './circuit-want.ts';
@@ -101,6 +102,8 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
   readonly #hooks: ClientHooks;
   readonly #mux: LinkMux;
   readonly #fetch: DirectoryFetch;
+  /** Undefined: other parties are asked directly. */
+  readonly #asking: CircuitParties | undefined;
   readonly #services = new Map<string, StreamService>();
   #lastAsk = 0;
   #ready = false;
@@ -126,8 +129,10 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
       user: this,
     });
     this.links = new LinkPool(this.#mux, (link, step, fault) => this.watch?.onLink(link, step, fault));
+    this.#asking = this.#askingOf(settings, ports);
     this.payments = new PaymentPlan(settings.payment, schemes, {
       ...ports,
+      parties: this.#partiesOf(ports),
       newAsk,
       onCredited: (circuit, payment) => this.watch?.onPayment(circuit, payment),
     });
@@ -297,6 +302,26 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
     return undefined;
   }
 
+  #askingOf({ payment }: ClientSettings, ports: ClientPorts): CircuitParties | undefined {
+    const broker = payment.askedThroughCircuits;
+    if (broker === undefined) return undefined;
+    const host = {
+      choosePath: () => this.planner.choose(undefined),
+      open: (path: readonly PlannedHop[]) => this.pool.open({ purpose: 'asks', path, terms: {} }),
+      onAnswer: (answer: Answer) => this.onAnswer(answer),
+    };
+    return new CircuitParties(broker, host, ports);
+  }
+
+  #partiesOf({ parties }: ClientPorts): PartyPort {
+    const asking = this.#asking;
+    if (asking === undefined) return parties;
+    return {
+      ask: (to, scheme, bytes, ask) => asking.ask(to, scheme, bytes, ask),
+      answer: (request, reply) => parties.answer(request, reply),
+    };
+  }
+
   #poolHost(): ConstructorParameters<typeof CircuitPool>[1] {
     return {
       choosePath: (to, notExits) => this.planner.choose(to, { notExits }),
@@ -305,7 +330,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
       pay: (circuit, onPaid) => this.payments.pay(circuit, onPaid),
       onCircuitLaunched: circuit => this.watch?.onCircuit(circuit, 'launched'),
       onCircuitExtended: circuit => this.watch?.onCircuit(circuit, 'extended'),
-      onCircuitPaid: circuit => this.#hooks.onCircuitPaid?.(circuit),
+      onCircuitPaid: circuit => this.#onCircuitPaid(circuit),
       onCircuitOpen: circuit => this.#onCircuitOpen(circuit),
       onCircuitEnded: (circuit, fault) => this.#onCircuitEnded(circuit, fault),
     };
@@ -329,17 +354,26 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
   }
 
   #onCircuitOpen(circuit: ManagedCircuit): void {
-    const first = !this.#ready && circuit.purpose !== 'directory';
+    const { purpose } = circuit;
+    const first = !this.#ready && purpose !== 'directory' && purpose !== 'asks';
     if (first) this.#ready = true;
     this.watch?.onCircuit(circuit, 'built');
-    if (circuit.purpose === 'directory') this.#fetch.onCircuitOpen(circuit);
+    if (purpose === 'directory') this.#fetch.onCircuitOpen(circuit);
+    else if (purpose === 'asks') this.#asking?.onCircuitOpen(circuit);
     else this.#hooks.onCircuitOpen?.(circuit);
     if (first) this.#hooks.onReady?.();
   }
 
+  #onCircuitPaid(circuit: ManagedCircuit): void {
+    if (circuit.purpose === 'asks') this.#asking?.onCircuitPaid(circuit);
+    else this.#hooks.onCircuitPaid?.(circuit);
+  }
+
   #onCircuitEnded(circuit: ManagedCircuit, fault: ManagedFault): void {
+    const { purpose } = circuit;
     this.watch?.onCircuit(circuit, 'ended');
-    if (circuit.purpose === 'directory') this.#fetch.onCircuitEnded(circuit);
+    if (purpose === 'directory') this.#fetch.onCircuitEnded(circuit);
+    else if (purpose === 'asks') this.#asking?.onCircuitEnded(circuit);
     else this.#hooks.onCircuitEnded?.(circuit, fault);
     this.tickets.forget(circuit);
   }

@@ -1,5 +1,6 @@
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import type { LinkProtocol } from '../src/link/link-faults.ts';
+import type { Endpoint } from '../src/ports.ts';
 import type { PoolSettings } from './circuit-pool.ts';
 
 /** What a client's configuration comes down to; torrc and pay.yaml are read in config.ts. */
@@ -30,6 +31,14 @@ export interface PaymentSettings {
   readonly circuitMsatMax: bigint | undefined;
   readonly relayMsatMax: bigint | undefined;
   readonly dayMsatMax: bigint | undefined;
+  /** The broker whose parties are asked through circuits; undefined: they are asked directly, or there are none. */
+  readonly askedThroughCircuits: BrokerContact | undefined;
+}
+
+/** Where the broker is asked, and the key that it signs with. */
+export interface BrokerContact {
+  readonly address: Endpoint;
+  readonly key: Uint8Array;
 }
 
 export const defaultPoolSettings: PoolSettings = {
@@ -63,5 +72,6 @@ export const defaultClientSettings: Omit<ClientSettings, 'authorities'> = {
     circuitMsatMax: undefined,
     relayMsatMax: undefined,
     dayMsatMax: undefined,
+    askedThroughCircuits: undefined,
   },
 };

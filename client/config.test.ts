@@ -85,3 +85,23 @@ describe('the control port', () => {
     ],
   ])('%j: %s', (more, expected) => expect(refusal(more)).toBe(expected));
 });
+
+describe('whom payments involve besides', () => {
+  const brokered = (more: string) => {
+    const [torrc, pay] = [join(root, 'torrc'), join(root, 'pay.yaml')];
+    writeFileSync(torrc, base);
+    writeFileSync(
+      pay,
+      `scheme: payword\nbroker: {address: 127.0.0.1:8045, key: 02${'ab'.repeat(32)}}\n${more}`,
+    );
+    return readClientConfig(torrc, pay).settings.payment.askedThroughCircuits;
+  };
+
+  it('is asked through circuits unless pay.yaml says otherwise', () => {
+    expect(brokered('')?.address).toEqual({ host: '127.0.0.1', port: 8045 });
+    expect(brokered('ask_parties: circuit')?.key[0]).toBe(2);
+    expect(brokered('ask_parties: direct')).toBeUndefined();
+    expect(() => brokered('ask_parties: never')).toThrow(/pay.yaml:3: ask_parties/);
+    expect(read('').settings.payment.askedThroughCircuits).toBeUndefined();
+  });
+});

@@ -170,6 +170,7 @@ function paymentSettings(pay: PayConfig, given: boolean): PaymentSettings {
     circuitMsatMax: msat(pay.max_spend.circuit),
     relayMsatMax: msat(pay.max_spend.relay),
     dayMsatMax: msat(pay.max_spend.day),
+    askedThroughCircuits: pay.ask_parties === 'circuit' ? pay.broker : undefined,
   };
 }
 

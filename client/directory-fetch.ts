@@ -1,13 +1,12 @@
 import { fromUtf8, toHex, utf8 } from '../src/base/bytes.ts';
 import { directoryRequestMsMax } from '../src/base/limits.ts';
-import { endReason } from '../src/cell/commands.ts';
 import type { DirectoryClient, DirectoryRequest } from '../src/directory/directory-client.ts';
-import { encodeRequest, type HttpResponse, HttpResponseReader } from '../src/directory/http-codec.ts';
+import { encodeRequest, type HttpResponse } from '../src/directory/http-codec.ts';
 import type { NetworkView } from '../src/directory/network-view.ts';
 import type { AskId, Cancel, Clock, Observer, StorePort, StoreWrite } from '../src/ports.ts';
-import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPool } from './circuit-pool.ts';
 import type { PlannedHop } from './circuit-want.ts';
+import { DirectoryExchange } from './directory-exchange.ts';
 import type { ManagedCircuit } from './managed-circuit.ts';
 
 export interface FetchHost {
@@ -39,7 +38,7 @@ export class DirectoryFetch {
   readonly #ports: FetchPorts;
   readonly #circuits = new Map<string, ManagedCircuit>();
   /** Requests whose circuit is being built. */
-  readonly #waiting = new Map<ManagedCircuit, Fetching[]>();
+  readonly #waiting = new Map<ManagedCircuit, DirectoryExchange[]>();
   #wake: Cancel | undefined;
   #view: NetworkView | undefined;
   #stopped = false;
@@ -91,7 +90,7 @@ export class DirectoryFetch {
   onCircuitOpen(circuit: ManagedCircuit): void {
     const waiting = this.#waiting.get(circuit) ?? [];
     this.#waiting.delete(circuit);
-    for (const fetching of waiting) fetching.open(circuit);
+    for (const fetching of waiting) fetching.open(circuit, 0);
   }
 
   /** A directory circuit is gone; requests on it were told by their streams. */
@@ -113,10 +112,10 @@ export class DirectoryFetch {
     const bytes = encodeRequest('GET', request.path, hop.address.host, {
       ifModifiedSinceMs: request.ifModifiedSinceMs,
     });
-    const fetching = new Fetching(bytes, this.#ports.clock, response =>
+    const fetching = new DirectoryExchange(bytes, this.#ports.clock, directoryRequestMsMax, response =>
       this.#onAnswer(request, hop, response),
     );
-    if (circuit.state === 'open') fetching.open(circuit);
+    if (circuit.state === 'open') fetching.open(circuit, 0);
     else this.#waiting.set(circuit, [...(this.#waiting.get(circuit) ?? []), fetching]);
   }
 
@@ -168,61 +167,5 @@ export class DirectoryFetch {
     ];
     if (consensus !== undefined) writes.push({ key: keys.consensus, value: utf8(consensus.text) });
     this.#ports.store.commit(writes, this.#host.newAsk());
-  }
-}
-
-/** One GET over a BEGIN_DIR stream. */
-class Fetching implements StreamUser {
-  readonly #request: Uint8Array;
-  readonly #done: (response: HttpResponse | undefined) => void;
-  readonly #reader = new HttpResponseReader();
-  readonly #timer: Cancel;
-  #stream: ClientStream | undefined;
-  #over = false;
-
-  constructor(request: Uint8Array, clock: Clock, done: (response: HttpResponse | undefined) => void) {
-    this.#request = request;
-    this.#done = done;
-    this.#timer = clock.after(directoryRequestMsMax, () => {
-      this.#stream?.close(endReason.timeout);
-      this.fail();
-    });
-  }
-
-  open(circuit: ManagedCircuit): void {
-    if (this.#over) return;
-    this.#stream = circuit.openStream({ kind: 'directory' }, this, 0);
-    if (this.#stream === undefined) this.fail();
-    else this.#stream.write(this.#request);
-  }
-
-  fail(): void {
-    this.#finish(undefined);
-  }
-
-  onOpened(): void {}
-
-  onData(bytes: Uint8Array): boolean {
-    const answer = this.#reader.push(bytes);
-    if (answer === undefined) return true;
-    this.#stream?.close(endReason.done);
-    this.#finish(answer.ok ? answer.value : undefined);
-    return true;
-  }
-
-  onWritable(): void {}
-
-  onResolved(): void {}
-
-  onClosed(reason: number): void {
-    const answer = reason === endReason.done ? this.#reader.end() : undefined;
-    this.#finish(answer?.ok ? answer.value : undefined);
-  }
-
-  #finish(response: HttpResponse | undefined): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#timer();
-    this.#done(response);
   }
 }

@@ -66,6 +66,8 @@ const netSchema = z.strictObject({
       max_spend: satoshi.optional(),
       channel_size: satoshi.optional(),
       min_confirmations: z.number().int().min(0).max(100).optional(),
+      /** As the client's pay.yaml has it. */
+      ask_parties: z.enum(['circuit', 'direct']).optional(),
     })
     .prefault({}),
   chain: z
@@ -234,7 +236,7 @@ function lineAt(
 function knownKeys(path: readonly (string | number)[]): string[] {
   if (path[0] === 'relays') return Object.keys(relayGroup.shape);
   if (path[0] === 'pay')
-    return ['scheme', 'variant', 'window', 'max_spend', 'channel_size', 'min_confirmations'];
+    return ['scheme', 'variant', 'window', 'max_spend', 'channel_size', 'min_confirmations', 'ask_parties'];
   if (path[0] === 'chain') return ['kind', 'url', 'cookie'];
   return Object.keys(netSchema.shape);
 }

@@ -202,8 +202,7 @@ export function writeClient(
     'ClientRejectInternalAddresses 0',
     'ClientDNSRejectInternalAddresses 0',
   ]);
-  const pay =
-    plan.pay.scheme === 'none' ? freeSettings(plan) : { ...paySettings(node), ...spending(plan.pay) };
+  const pay = plan.pay.scheme === 'none' ? freeSettings(plan) : { ...paySettings(node), ...paying(plan.pay) };
   const args = ['client', '-f', torrc, '--pay', writePay(dir, pay)];
   return { name: 'client', args, log: join(dir, 'log'), readyLine, readyMsMax, torrc, listensOf, control };
 }
@@ -242,8 +241,9 @@ function paySettings({
   };
 }
 
-function spending(pay: NetPlan['pay']): Record<string, unknown> {
+function paying(pay: NetPlan['pay']): Record<string, unknown> {
   return {
+    ask_parties: pay.ask_parties,
     window: pay.window,
     channel_size: pay.channel_size,
     max_spend: pay.max_spend === undefined ? undefined : { circuit: pay.max_spend },

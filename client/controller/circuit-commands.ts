@@ -148,7 +148,9 @@ export class CircuitCommands {
   }
 
   #circuit({ value }: Argument): ManagedCircuit | undefined {
-    return /^\d{1,15}$/.test(value) ? this.#core.pool.get(Number(value)) : undefined;
+    const circuit = /^\d{1,15}$/.test(value) ? this.#core.pool.get(Number(value)) : undefined;
+    // No stream that is led anywhere shares a circuit with questions of payment.
+    return circuit?.purpose === 'asks' ? undefined : circuit;
   }
 
   #stream({ value }: Argument): RequestedStream | undefined {

@@ -61,6 +61,8 @@ const paySchema = z.strictObject({
   broker: broker.optional(),
   /** Where other parties ask this node: HOST:PORT, port 0 for any that is free. */
   party: endpoint.default({ host: '127.0.0.1', port: 0 }),
+  /** How a client asks the broker and other parties: through circuits, or from its own address. Relays ask from theirs. */
+  ask_parties: z.enum(['circuit', 'direct']).default('circuit'),
   /** Blocks from opening to refund. */
   refund_blocks: z.int().min(144).max(65_535).optional(),
   /** What raising the fees of settlements and refunds may cost, all together, while they wait for a block. */
