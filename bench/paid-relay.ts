@@ -146,6 +146,7 @@ export class PaidRelay {
         this.onWritten(link, bytes);
         return true;
       },
+      pendingBytes: link => port.pendingBytes(link),
       pause: link => port.pause(link),
       resume: link => port.resume(link),
       close: (link, why) => port.close(link, why),

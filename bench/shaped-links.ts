@@ -63,6 +63,10 @@ export class ShapedLinks implements NodeLinks, LinkHandler {
     return shaped.out.send(copy.length, () => void this.#links.write(link, copy));
   }
 
+  pendingBytes(link: LinkId): number {
+    return this.#links.pendingBytes(link);
+  }
+
   pause(link: LinkId): void {
     this.#shaped.get(link)?.in.hold();
     this.#links.pause(link);

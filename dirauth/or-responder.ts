@@ -47,6 +47,7 @@ export class OrResponder {
       observer,
       port: streams,
       finished: () => {},
+      holds: () => {},
       send: (side, command, bytes, at) => mux.send(side.link, side.id, command, bytes, at),
       sendRun: (side, bytes, at, stride, count) => mux.sendRun(side.link, side.id, bytes, at, stride, count),
       canQueue: side => mux.queued(side.link, side.id) < circuitQueueCellsHigh,

@@ -14,6 +14,7 @@ import type {
 } from '../src/ports.ts';
 import type { ExitStream, ExitStreamOutside } from '../src/stream/exit-stream.ts';
 import type { ExitPolicy } from './exit-policy.ts';
+import { HeldBytes } from './held-bytes.ts';
 
 /** A question to DNS, for a stream or for a RESOLVE. */
 interface Lookup {
@@ -39,16 +40,19 @@ export class ExitConnections implements ExitStreamOutside {
   readonly port: StreamPort;
   readonly #clock: Clock;
   readonly #policy: ExitPolicy;
+  readonly #held: HeldBytes;
   #lookups = new Map<AskId, Lookup>();
   #connecting = new Map<StreamId, Outgoing>();
   #open = new Map<StreamId, ExitStream>();
   /** Connections whose stream has ended and that still send what was written. */
   #lingering = new Map<StreamId, Cancel>();
 
-  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy) {
+  /** @param fits true when so many bytes may wait here for circuits to take them. */
+  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, fits: (bytes: number) => boolean) {
     this.port = port;
     this.#clock = clock;
     this.#policy = policy;
+    this.#held = new HeldBytes(fits);
   }
 
   /** Opens the connection that a BEGIN asks for; its stream hears of the outcome. */
@@ -111,6 +115,10 @@ export class ExitConnections implements ExitStreamOutside {
       this.port.close(connection);
     });
     this.#lingering.set(connection, cancel);
+  }
+
+  holds(stream: ExitStream, bytes: number): void {
+    this.#held.holds(stream, bytes);
   }
 
   /** False: the stream is not one of an exit. */

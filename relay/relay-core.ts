@@ -166,7 +166,9 @@ export class RelayCore
       ownRsaId: keys.rsaIdentity.fingerprint,
       allowPrivate: settings.extendPrivate,
     });
-    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy);
+    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, bytes =>
+      this.#mux.hasRoomFor(bytes),
+    );
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
     this.#desk = new PayeeDesk({ ...ports, newAsk, schemes, signer: signerOf(keys) });
     this.#partyDesk = this.#newPartyDesk(ports, schemes);
@@ -427,6 +429,10 @@ export class RelayCore
 
   finished(stream: ExitStream, flush: boolean): void {
     this.#exits.finished(stream, flush);
+  }
+
+  holds(stream: ExitStream, bytes: number): void {
+    this.#exits.holds(stream, bytes);
   }
 
   directory(circuit: RelayCircuit): DirectoryService | undefined {

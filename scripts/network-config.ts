@@ -135,10 +135,11 @@ export function writeRelay(
       readonly chain: ChainAccess;
       readonly broker?: BrokerAccess;
       readonly plan: NetPlan;
-      readonly resolvConf?: string;
+      /** Further ones of its torrc. */
+      readonly lines?: readonly string[];
     },
 ): ConfiguredNode {
-  const { dir, nickname, authorities, exit, price, resolvConf } = node;
+  const { dir, nickname, authorities, exit, price, lines = [] } = node;
   const torrc = writeTorrc(dir, [
     `Nickname ${nickname}`,
     'Address 127.0.0.1',
@@ -146,7 +147,7 @@ export function writeRelay(
     ...authorityLines(authorities),
     'AssumeReachable 1',
     ...(exit ? exitLines(node.exitTo) : ['ExitRelay 0']),
-    ...(resolvConf === undefined ? [] : [`ServerDNSResolvConfFile ${resolvConf}`]),
+    ...lines,
   ]);
   const pay = price === undefined ? freeSettings(node.plan) : { ...paySettings(node), price };
   const args = ['relay', '-f', torrc, '--pay', writePay(dir, pay)];

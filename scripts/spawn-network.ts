@@ -49,8 +49,8 @@ export interface SpawnOptions {
   readonly program?: string;
   /** Loopback servers that the network's exits may reach, beside public ones. */
   readonly exitTo: readonly string[];
-  /** Name servers that our exits ask; the system's when absent. */
-  readonly resolvConf?: string;
+  /** Further lines of our relays' torrc. */
+  readonly relayLines?: readonly string[];
   readonly onStep?: (step: FindStep) => void;
   /** Told what has been started, and what ended without being asked to. */
   readonly say: (line: string) => void;
@@ -219,14 +219,14 @@ export class NetworkStart {
   }
 
   #startRelay(relay: PlannedRelay): Promise<string> {
-    const { plan, resolvConf } = this.#options;
+    const { plan, relayLines } = this.#options;
     const dir = this.#nodeDir(relay.nickname);
     const exitTo = [this.#lab, ...(plan.exit_to ?? []), ...this.#options.exitTo];
     const place = { ...relay, dir, authorities: this.#authorities, exitTo };
     const command =
       relay.impl === 'tor'
         ? writeTorRelay(place)
-        : writeRelay({ ...place, chain: this.#chain, broker: this.#broker, plan, resolvConf });
+        : writeRelay({ ...place, chain: this.#chain, broker: this.#broker, plan, lines: relayLines });
     return this.#start('relay', dir, command, this.#relays);
   }
 

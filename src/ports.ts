@@ -57,6 +57,8 @@ export interface LinkPort {
   open(to: Endpoint): LinkId;
   /** Takes all of `bytes` (copied, or owned by the port until the call returns); false: full, wait for onWritable before writing more. */
   write(link: LinkId, bytes: Uint8Array): boolean;
+  /** Of what was written, what the network has not taken yet. */
+  pendingBytes(link: LinkId): number;
   pause(link: LinkId): void;
   resume(link: LinkId): void;
   close(link: LinkId, why: CloseReason): void;

@@ -28,6 +28,8 @@ const paths: Readonly<Record<string, readonly string[]>> = {
 const price = '20000 sat/GiB';
 const channelSizeSat = 500_000;
 const rssEveryMs = 100;
+/** What the relays' queues may hold: 100,000 cells. */
+export const queueCapBytes = 100_000 * 512;
 
 /** C tor's defences, which a consensus enables. Their rates are C tor's defaults. */
 const defences = { DoSCircuitCreationEnabled: 1, DoSConnectionEnabled: 1, DoSStreamCreationEnabled: 1 };
@@ -106,7 +108,7 @@ export class FloodLab {
       bitcoind,
       program: fileURLToPath(new URL('./watched-node.js', import.meta.url)),
       exitTo: [paced.address, `127.0.0.1:${spring.port}`, `127.0.0.1:${sink.port}`],
-      resolvConf,
+      relayLines: [`ServerDNSResolvConfFile ${resolvConf}`, `MaxMemInQueues ${queueCapBytes} bytes`],
       say: line => terminal.detail(line),
       signal: stage.signal,
       removeWhenOrphaned: dir,

@@ -28,8 +28,6 @@ export const nodeQueueCellsMax = 100_000;
 export const queueLowPercent = 90;
 /** Of memory, that a cell in a queue takes. */
 export const queuedCellBytes = 514;
-/** A link that stands still holds linkWriteBytesHigh, which count as so many cells. */
-export const stalledLinkCells = 512;
 /** What a relay lets wait unless MaxMemInQueues says otherwise; C tor takes a part of the machine's memory. */
 export const relayQueueBytesMax = 512 * 1024 * 1024;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */

@@ -102,6 +102,7 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
     entropy,
     observer: { log() {}, count() {} },
     finished: () => void (written.finished += 1),
+    holds() {},
     send(side, command, bytes, at) {
       cells.push({ side, command, bytes: bytes.slice(at, at + 509) });
       return state.sendOk;

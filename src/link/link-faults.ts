@@ -37,3 +37,8 @@ export function closeReasonOf(fault: LinkFault): CloseReason {
   if (fault.code === 'LINK_STALLED') return 'overload';
   return fault.code === 'LINK_IDLE' || fault.code === 'LINK_CLOSED' ? 'done' : 'protocol';
 }
+
+/** What a log says of it. */
+export function fieldsOf(fault: Fault): Record<string, string> {
+  return fault.detail === undefined ? { code: fault.code } : { code: fault.code, detail: fault.detail };
+}

@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.ts';
-import type { Fault } from '../base/fault.ts';
 import {
   circuitQueueCellsMax,
   linkHandshakeMsMax,
@@ -8,7 +7,6 @@ import {
   linkWriteBatchBytes,
   nodeQueueCellsMax,
   queueLowPercent,
-  stalledLinkCells,
 } from '../base/limits.ts';
 import { cellCommand, destroyReason } from '../cell/commands.ts';
 import { type CellHandler, encodeRun } from '../cell/link-codec.ts';
@@ -26,8 +24,9 @@ import type {
 } from '../ports.ts';
 import { SpareBlocks } from './cell-queue.ts';
 import { CircuitIds, ownHalf } from './circuit-ids.ts';
+import { HeldCells } from './held-cells.ts';
 import type { LinkIdentity } from './link-certificates.ts';
-import { closeReasonOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
+import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
 import { longestIdle, oldestFirst } from './overload.ts';
@@ -86,16 +85,14 @@ export class LinkMux implements LinkHandler {
   readonly #batch = new Uint8Array(linkWriteBatchBytes);
   readonly #spares = new SpareBlocks();
   readonly #drained: number[] = [];
-  #queuedCells = 0;
-  #stalledLinks = 0;
-  readonly #queueCellsMax: number;
+  readonly #held: HeldCells;
   readonly #brake: WasteBrake;
   #bytesRead = 0;
   #bytesWritten = 0;
 
   constructor(options: LinkMuxOptions) {
     this.#options = options;
-    this.#queueCellsMax = options.queueCellsMax ?? nodeQueueCellsMax;
+    this.#held = new HeldCells(options, options.queueCellsMax ?? nodeQueueCellsMax);
     this.#brake = new WasteBrake(options);
   }
 
@@ -105,12 +102,12 @@ export class LinkMux implements LinkHandler {
 
   /** Cells queued over all links. */
   get queuedCells(): number {
-    return this.#queuedCells;
+    return this.#held.queued;
   }
 
-  /** Cells that this node holds: queued, and in the buffers of links that stand still. */
-  get #heldCells(): number {
-    return this.#queuedCells + this.#stalledLinks * stalledLinkCells;
+  /** True when so many bytes may wait besides what waits here. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#held.fits(this.#links.values(), bytes);
   }
 
   /** Bytes of all links so far, without what TLS adds. */
@@ -140,7 +137,7 @@ export class LinkMux implements LinkHandler {
       this.#options.observer.count('naulon_circuit_queue_full_total');
       return false;
     }
-    this.#queuedCells += 1;
+    this.#held.queued += 1;
     this.#markDirty(state);
     return true;
   }
@@ -159,7 +156,7 @@ export class LinkMux implements LinkHandler {
   ): boolean {
     const state = this.#links.get(link);
     if (state === undefined) return true;
-    if (state.stalledSinceMs === undefined && state.scheduler.queuedCells === 0) {
+    if (!state.full && state.scheduler.queuedCells === 0) {
       assert(state.peer !== undefined, 'cells go over open links');
       this.#write(state, encodeRun(state.codec.circuitIdBytes, circuit, bytes, at, stride, count));
       return true;
@@ -201,7 +198,7 @@ export class LinkMux implements LinkHandler {
     if (state === undefined) return;
     const { scheduler } = state;
     if (queued === 'dropped' || scheduler.queued(circuit) === circuitQueueCellsMax) {
-      this.#queuedCells -= scheduler.queued(circuit);
+      this.#held.queued -= scheduler.queued(circuit);
       scheduler.drop(circuit);
     }
     if (reason !== undefined) this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
@@ -258,7 +255,7 @@ export class LinkMux implements LinkHandler {
   onWritable(link: LinkId): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
-    this.#unstall(state);
+    state.full = false;
     this.#flush(state);
     this.#flushDirty();
   }
@@ -378,23 +375,17 @@ export class LinkMux implements LinkHandler {
   #fail(state: LinkState, fault: LinkFault): void {
     if (!this.#links.has(state.id)) return;
     this.#options.observer.count('naulon_link_fault_total');
-    this.#options.observer.log('debug', 'link-fault', describe(fault));
+    this.#options.observer.log('debug', 'link-fault', fieldsOf(fault));
     this.#forget(state);
     this.#options.port.close(state.id, closeReasonOf(fault));
     this.#options.user.onLinkLost(state.id, fault);
   }
 
   #forget(state: LinkState): void {
-    if (this.#links.delete(state.id)) this.#queuedCells -= state.scheduler.queuedCells;
-    this.#unstall(state);
+    if (this.#links.delete(state.id)) this.#held.forget(state);
     state.codec.stop();
     state.cancelTimeout?.();
     state.cancelHold?.();
-  }
-
-  #unstall(state: LinkState): void {
-    if (state.stalledSinceMs !== undefined) this.#stalledLinks -= 1;
-    state.stalledSinceMs = undefined;
   }
 
   #watchTimeout(state: LinkState, ms: number, code: 'LINK_TIMEOUT' | 'LINK_IDLE'): void {
@@ -428,23 +419,22 @@ export class LinkMux implements LinkHandler {
         state.dirty = false;
         this.#flush(state);
       }
-      if (this.#heldCells > this.#queueCellsMax) this.#shed();
+      if (!this.#held.fits(this.#links.values())) this.#shed();
     }
   }
 
   /** Too much waits in this node. What has waited longest gives way, not whoever sends next. */
   #shed(): void {
-    const low = (this.#queueCellsMax * queueLowPercent) / 100;
+    const isLow = () => this.#held.fits([], 0, queueLowPercent / 100);
     this.#insideEvent = true;
     for (const { state, circuit } of oldestFirst(this.#links.values())) {
-      if (this.#heldCells <= low) break;
+      if (isLow()) break;
       if (circuit === undefined) this.#fail(state, { code: 'LINK_STALLED' });
       else this.#shedCircuit(state, circuit);
     }
     // What is left are words on circuits that are gone: the peer does not even take those.
     for (const state of this.#links.values())
-      if (this.#heldCells > low && state.stalledSinceMs !== undefined)
-        this.#fail(state, { code: 'LINK_STALLED' });
+      if (state.full && !isLow()) this.#fail(state, { code: 'LINK_STALLED' });
     this.#insideEvent = false;
   }
 
@@ -465,14 +455,10 @@ export class LinkMux implements LinkHandler {
 
   #flush(state: LinkState): void {
     const idBytes = state.codec.circuitIdBytes;
-    while (
-      state.stalledSinceMs === undefined &&
-      state.scheduler.queuedCells > 0 &&
-      this.#links.has(state.id)
-    ) {
+    while (!state.full && state.scheduler.queuedCells > 0 && this.#links.has(state.id)) {
       const before = state.scheduler.queuedCells;
       const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
-      this.#queuedCells += state.scheduler.queuedCells - before;
+      this.#held.queued += state.scheduler.queuedCells - before;
       this.#write(state, this.#batch.subarray(0, length));
       if (this.#drained.length > 0) this.#tellDrained(state);
     }
@@ -480,10 +466,8 @@ export class LinkMux implements LinkHandler {
 
   #write(state: LinkState, bytes: Uint8Array): void {
     this.#bytesWritten += bytes.length;
-    const { port, clock } = this.#options;
-    if (port.write(state.id, bytes)) return;
-    state.stalledSinceMs = clock.monotonicMs();
-    this.#stalledLinks += 1;
+    this.#held.writes(state, bytes.length);
+    state.full = !this.#options.port.write(state.id, bytes);
   }
 
   #tellDrained(state: LinkState): void {
@@ -492,8 +476,4 @@ export class LinkMux implements LinkHandler {
     for (const circuit of circuits) this.#options.user.onCircuitWritable(state.id, circuit);
     this.#insideEvent = false;
   }
-}
-
-function describe(fault: Fault): Record<string, string> {
-  return fault.detail === undefined ? { code: fault.code } : { code: fault.code, detail: fault.detail };
 }

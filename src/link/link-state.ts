@@ -27,8 +27,14 @@ export class LinkState {
   ids: CircuitIds | undefined;
   /** When it was begun, was ready, or its last circuit ended. */
   idleSinceMs = 0;
-  /** Monotonic time since which the port is full and takes nothing; undefined: it takes cells. */
-  stalledSinceMs: number | undefined;
+  /** The port is full, and is given no more. */
+  full = false;
+  /** Given to the port so far; what of it the network had not taken, and had, when that was last asked. */
+  writtenBytes = 0;
+  pendingBytes = 0;
+  takenBytes = 0;
+  /** Monotonic time at which the network was last seen to have taken something, or all. */
+  tookMs = 0;
   /** Waits to be flushed at the end of this turn. */
   dirty = false;
   cancelTimeout: Cancel | undefined;

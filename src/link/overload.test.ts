@@ -34,8 +34,11 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
   push(three, 31, 50);
   push(four, 41, 3_000_000_000);
   // Links that stand still, the relay's too.
-  one.stalledSinceMs = 200;
-  two.stalledSinceMs = 400;
+  for (const [state, tookMs] of [
+    [one, 200],
+    [two, 400],
+  ] as const)
+    Object.assign(state, { pendingBytes: 1, tookMs });
   const order = () => oldestFirst(links).map(({ state, circuit }) => [state.id, circuit]);
   expect(order()).toEqual([
     [3, 31],

@@ -16,8 +16,8 @@ interface Holding {
 export function oldestFirst(links: Iterable<LinkState>): Holding[] {
   const all: Holding[] = [];
   for (const state of links) {
-    if (state.stalledSinceMs !== undefined && state.peer?.kind !== 'relay') {
-      all.push({ state, circuit: undefined, sinceMs: state.stalledSinceMs });
+    if (state.pendingBytes > 0 && state.peer?.kind !== 'relay') {
+      all.push({ state, circuit: undefined, sinceMs: state.tookMs });
       continue;
     }
     for (const [circuit, sinceMs] of state.scheduler.heads()) all.push({ state, circuit, sinceMs });

@@ -54,6 +54,10 @@ export class RateLimitedLinks implements LinkPort, LinkHandler {
     return taken && left;
   }
 
+  pendingBytes(link: LinkId): number {
+    return this.#port.pendingBytes(link);
+  }
+
   pause(link: LinkId): void {
     this.#reading.forget(link);
     this.#port.pause(link);

@@ -111,6 +111,10 @@ export class MemoryPort implements LinkPort {
     return !this.full;
   }
 
+  pendingBytes(_link: LinkId): number {
+    return 0;
+  }
+
   pause(): void {}
   resume(): void {}
 

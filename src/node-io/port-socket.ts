@@ -112,7 +112,7 @@ export class PortSocket<S extends Socket = Socket> {
       this.#flushWaits = true;
       turnEnd.write(this.#flushLater);
     }
-    this.#full ||= this.#pendingBytes > this.#writeBytesHigh;
+    this.#full ||= this.pendingBytes > this.#writeBytesHigh;
     return !this.#full;
   }
 
@@ -226,7 +226,8 @@ export class PortSocket<S extends Socket = Socket> {
     }
   }
 
-  get #pendingBytes(): number {
+  /** Written, and not taken by the kernel yet. */
+  get pendingBytes(): number {
     return this.socket.writableLength + this.#used;
   }
 
@@ -254,7 +255,7 @@ export class PortSocket<S extends Socket = Socket> {
   }
 
   readonly #onWritten = (error: Error | null | undefined): void => {
-    if (error || !this.#full || this.#silent || this.#pendingBytes > this.#writeBytesHigh / 2) return;
+    if (error || !this.#full || this.#silent || this.pendingBytes > this.#writeBytesHigh / 2) return;
     this.#full = false;
     this.#tell(() => this.#user.writable());
   };

@@ -104,6 +104,10 @@ export class TlsLinks implements LinkPort {
     return this.#find(link)?.output.write(bytes) ?? true;
   }
 
+  pendingBytes(link: LinkId): number {
+    return this.#find(link)?.output.pendingBytes ?? 0;
+  }
+
   pause(link: LinkId): void {
     this.#find(link)?.output.pause();
   }

@@ -97,6 +97,11 @@ export class ConnectionEnd {
     return false;
   }
 
+  /** Written, and not sent yet. */
+  get pendingBytes(): number {
+    return this.#outgoing.length;
+  }
+
   /** No more bytes from here. */
   end(): void {
     if (!this.open || this.#ending !== 'no') return;

@@ -59,6 +59,10 @@ export class SimLinks implements LinkPort {
     return this.#find(link)?.end.write(bytes) ?? true;
   }
 
+  pendingBytes(link: LinkId): number {
+    return this.#find(link)?.end.pendingBytes ?? 0;
+  }
+
   pause(link: LinkId): void {
     this.#host.node.called('link pause', link);
     this.#find(link)?.end.pause();

@@ -14,6 +14,8 @@ export interface ExitStreamOutside {
   readonly port: StreamPort;
   /** The stream needs its connection, or the wait for one, no more. @param flush what was written is still to arrive. */
   finished(stream: ExitStream, flush: boolean): void;
+  /** So many bytes of the destination wait for the circuit now. The stream may be ended for it, at once. */
+  holds(stream: ExitStream, bytes: number): void;
 }
 
 type State = 'opening' | 'open' | 'closed';
@@ -121,14 +123,14 @@ export class ExitStream implements RelayStream {
     if (this.#waiting.length > 0) {
       // A read that was under way when the connection was paused.
       if (this.#waiting.length + bytes.length > streamBufferBytesMax) this.end(endReason.resourceLimit);
-      else this.#waiting = concatBytes(this.#waiting, bytes);
+      else this.#hold(concatBytes(this.#waiting, bytes));
       return;
     }
     const sent = this.#send(bytes, Number.POSITIVE_INFINITY);
     if (sent === bytes.length || this.closed) return;
-    this.#waiting = bytes.slice(sent);
     this.#pause();
-    if (this.#flow.sender.open) this.#circuit.wait(this);
+    this.#hold(bytes.slice(sent));
+    if (this.#state === 'open' && this.#flow.sender.open) this.#circuit.wait(this);
   }
 
   /** The connection takes bytes again. */
@@ -157,9 +159,11 @@ export class ExitStream implements RelayStream {
     if (this.#state !== 'open') return false;
     const sent = this.#send(this.#waiting, cells);
     if (this.closed) return false;
-    this.#waiting = this.#waiting.subarray(sent);
-    if (this.#waiting.length > 0) return this.#flow.sender.open;
-    this.#waiting = nothing;
+    if (sent < this.#waiting.length) {
+      if (sent > 0) this.#hold(this.#waiting.subarray(sent));
+      return this.#state === 'open' && this.#flow.sender.open;
+    }
+    this.#hold(nothing);
     if (this.#remoteEnded) this.end(endReason.done);
     else this.#resume();
     return false;
@@ -168,6 +172,11 @@ export class ExitStream implements RelayStream {
   /** Bytes that went out. */
   #send(bytes: Uint8Array, cells: number): number {
     return packageData(this, this.#flow.sender, this.#circuit, bytes, 0, cells);
+  }
+
+  #hold(waiting: Uint8Array): void {
+    this.#waiting = waiting;
+    this.#outside.holds(this, waiting.length);
   }
 
   #write(bytes: Uint8Array): void {
@@ -190,7 +199,7 @@ export class ExitStream implements RelayStream {
 
   #close(): void {
     this.#state = 'closed';
-    this.#waiting = nothing;
+    if (this.#waiting.length > 0) this.#hold(nothing);
     this.#early = [];
     this.#flow.sender.stop();
     this.#flow.receiver.stop();

@@ -177,6 +177,7 @@ export class LoosePorts {
         }
         return this.writable;
       },
+      pendingBytes: () => 0,
       pause() {},
       resume() {},
       close: link => {

@@ -41,6 +41,7 @@ export class Neighbour implements LooseNeighbour {
           send(bytes.slice());
           return true;
         },
+        pendingBytes: () => 0,
         pause() {},
         resume() {},
         close() {},

@@ -1,0 +1,66 @@
+import { queuedCellBytes } from '../base/limits.ts';
+import type { Clock, LinkPort } from '../ports.ts';
+import type { LinkState } from './link-state.ts';
+
+/** TLS keeps what it was given until the kernel has taken it, and what it made of that. */
+const timesKept = 2;
+
+/**
+ * What waits in a node: cells in circuits' queues, and bytes that links were given and the network has not taken. How many
+ * those are is asked when a link is written to, and of all links before anything is ended for it.
+ */
+export class HeldCells {
+  readonly #port: Pick<LinkPort, 'pendingBytes'>;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #cellsMax: number;
+  /** In circuits' queues. */
+  queued = 0;
+  #pendingBytes = 0;
+
+  constructor(
+    { port, clock }: { readonly port: Pick<LinkPort, 'pendingBytes'>; readonly clock: Clock },
+    cellsMax: number,
+  ) {
+    this.#port = port;
+    this.#clock = clock;
+    this.#cellsMax = cellsMax;
+  }
+
+  /** So many bytes are about to be written to the link. */
+  writes(state: LinkState, bytes: number): void {
+    this.#look(state, this.#clock.monotonicMs());
+    state.writtenBytes += bytes;
+    this.#setPending(state, state.pendingBytes + bytes);
+  }
+
+  /** The link is gone, with all that it held. */
+  forget(state: LinkState): void {
+    this.queued -= state.scheduler.queuedCells;
+    this.#setPending(state, 0);
+  }
+
+  /** True when no more than this share of what may wait does, and so many bytes besides. */
+  fits(links: Iterable<LinkState>, besidesBytes = 0, share = 1): boolean {
+    const most = this.#cellsMax * queuedCellBytes * share - besidesBytes;
+    if (this.#bytes <= most) return true;
+    const nowMs = this.#clock.monotonicMs();
+    for (const state of links) this.#look(state, nowMs);
+    return this.#bytes <= most;
+  }
+
+  get #bytes(): number {
+    return this.queued * queuedCellBytes + this.#pendingBytes * timesKept;
+  }
+
+  #look(state: LinkState, nowMs: number): void {
+    this.#setPending(state, this.#port.pendingBytes(state.id));
+    const taken = state.writtenBytes - state.pendingBytes;
+    if (taken > state.takenBytes || state.pendingBytes === 0) state.tookMs = nowMs;
+    state.takenBytes = taken;
+  }
+
+  #setPending(state: LinkState, bytes: number): void {
+    this.#pendingBytes += bytes - state.pendingBytes;
+    state.pendingBytes = bytes;
+  }
+}
