@@ -179,8 +179,9 @@ export class PaidRelay {
   async open(circuits: number): Promise<void> {
     const wallet = this.#scheme.desk.wallet('payer');
     assert(wallet !== undefined, 'a payer has a wallet');
+    const { script } = this.#client.host.node.turn(() => wallet.address);
     for (let coin = 1; coin <= circuits; coin++) {
-      this.#chain.issue(wallet.address.script, coinSat);
+      this.#chain.issue(script, coinSat);
       if (coin % coinsPerBlock === 0 || coin === circuits) this.#chain.mine();
     }
     let open = 0;

@@ -78,7 +78,7 @@ export function channelPurse(turn: <T>(run: () => T) => T): Purse {
     address() {
       const wallet = desk.wallet('payer');
       assert(wallet !== undefined, 'a payer has a wallet');
-      const { script } = wallet.address;
+      const { script } = turn(() => wallet.address);
       const key = wallet.keyOf(script)?.publicKey;
       assert(key !== undefined, 'a wallet has the keys of its addresses');
       ownerKeys.push(key);
