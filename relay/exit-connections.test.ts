@@ -12,7 +12,7 @@ import { makeExitPolicy, noExit } from './exit-policy.ts';
 const made = makeExitPolicy({ exitRelay: true, lines: [], rejectPrivate: true, ipv6Exit: true, never: [] });
 const policy = made.ok ? made.value : noExit;
 
-function world(rules = policy, room = Number.POSITIVE_INFINITY) {
+function world(rules = policy, room = () => Number.POSITIVE_INFINITY) {
   const calls: string[] = [];
   const sent: string[] = [];
   let last = 0;
@@ -63,7 +63,7 @@ function world(rules = policy, room = Number.POSITIVE_INFINITY) {
     wake() {},
     release() {},
   };
-  const exits = new ExitConnections(port, clock, rules, bytes => bytes <= room);
+  const exits = new ExitConnections(port, clock, rules, bytes => bytes <= room());
   const stream = new ExitStream(1, circuit, exits);
   return { exits, stream, circuit, calls, sent, pass, waiting: () => timers.length };
 }
@@ -123,7 +123,7 @@ describe('exit connections', () => {
   });
 
   it('ends what has waited longest for its circuit when more waits than there is room for', () => {
-    const { exits, circuit, sent, calls } = world(policy, 2_500);
+    const { exits, circuit, sent, calls } = world(policy, () => 2_500);
     const full = { ...circuit, dataRoom: () => 0 };
     const streams = [1, 2, 3].map(id => {
       const stream = new ExitStream(id, full, exits);
@@ -147,6 +147,22 @@ describe('exit connections', () => {
     // One alone that does not fit goes too.
     exits.onBytes(3, new Uint8Array(1));
     expect(streams[2].closed).toBe(true);
+  });
+
+  it('ends any number of them at once when the room is gone', () => {
+    const state = { room: Number.POSITIVE_INFINITY };
+    const { exits, circuit } = world(policy, () => state.room);
+    const full = { ...circuit, dataRoom: () => 0 };
+    const streams = Array.from({ length: 5_000 }, (_, at) => {
+      const stream = new ExitStream(at + 1, full, exits);
+      exits.begin(stream, { host: '8.8.8.8', port: 80, flags: 0 });
+      exits.onConnected(at + 1, { host: '8.8.8.8', port: 80 });
+      return stream;
+    });
+    for (const { id } of streams.slice(1)) exits.onBytes(id, new Uint8Array(10));
+    state.room = 0;
+    exits.onBytes(1, new Uint8Array(10));
+    expect(streams.every(({ closed }) => closed)).toBe(true);
   });
 
   it('closes a connection at once when its circuit is gone', () => {

@@ -20,7 +20,9 @@ export class HeldBytes {
   holds(stream: ExitStream, bytes: number): void {
     this.#bytes += bytes - (this.#held.get(stream) ?? 0);
     this.#held.delete(stream);
-    if (bytes > 0) this.#held.set(stream, bytes);
+    // One that ends says so from within the loop below.
+    if (bytes === 0) return;
+    this.#held.set(stream, bytes);
     while (!this.#fits(this.#bytes)) {
       const [longest] = this.#held.keys();
       if (longest === undefined) return;
