@@ -174,7 +174,9 @@ export class CircuitPool {
 
   /** A waiter gave up. */
   forget(waiter: CircuitWaiter): void {
+    const awaited = this.#waiting.find(each => each.waiter === waiter)?.circuit;
     this.#waiting = this.#waiting.filter(each => each.waiter !== waiter);
+    this.#unbind(awaited);
   }
 
   /** Closes every circuit in order, last those that others may ask through meanwhile; `done` when all are gone. */
@@ -283,6 +285,13 @@ export class CircuitPool {
     });
     this.#waiting = this.#waiting.filter(each => !taken.includes(each));
     for (const { waiter } of taken) this.#give(circuit, waiter);
+    for (const { circuit: awaited } of taken) this.#unbind(awaited);
+  }
+
+  /** Nobody waits for the circuit any more, and nothing was sent on it: it may be anybody's again. */
+  #unbind(circuit: ManagedCircuit | undefined): void {
+    if (circuit?.state !== 'linking' && circuit?.state !== 'building') return;
+    if (this.#waiting.every(waiting => waiting.circuit !== circuit)) circuit.isolation = undefined;
   }
 
   #onEnded(circuit: ManagedCircuit, fault: ManagedFault): void {

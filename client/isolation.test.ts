@@ -33,6 +33,19 @@ describe('streams and circuits', () => {
     );
   });
 
+  it.each(['2', '8', '14'])('are shared by one user too where another circuit is built first (%s)', seed => {
+    const overtaken = new ClientLab({ seed }).bootstrap();
+    overtaken.destination('93.184.216.35', 80, 'a.example');
+    const users = Array.from({ length: 60 }, (_, i) => ({ user: `user ${i}`, password: '' }));
+    for (const login of users) {
+      for (let i = 0; i < 2; i++) {
+        const program = overtaken.socks().send(socksRequest('connect', 'a.example', 80, login));
+        overtaken.until(() => socksAnswer(program, login).code === 0, 'it is connected');
+      }
+    }
+    expect([...overtaken.streams().values()]).toEqual(users.map(() => 2));
+  });
+
   it('are not shared by those who wait for one circuit at the same time', () => {
     const early = new ClientLab();
     early.destination('93.184.216.35', 80, 'a.example');
