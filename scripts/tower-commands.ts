@@ -189,9 +189,7 @@ class TowerProcess {
     if (fees === undefined) return;
     this.#raising = this.#raising.then(async () => {
       const isDue = () => this.#tower.rows.some(row => row.contract === contract && row.state === 'due');
-      const raised = await fees
-        .raise(contract, order, blocks, isDue)
-        .catch((error: Error) => `bitcoind: ${error.message}`);
+      const raised = await fees.raise(contract, order, blocks, isDue);
       if (raised === undefined) return;
       const said = typeof raised === 'string' ? { fault: raised } : { feeSat: raised };
       this.#terminal.object({ event: 'raised', contract, ...said });

@@ -13,6 +13,12 @@ interface Unspent {
   readonly amount: number | string;
 }
 
+/** As bitcoind answers `submitpackage`. */
+interface OfferedPackage {
+  readonly package_msg: string;
+  readonly 'tx-results': Readonly<Record<string, { readonly error?: string }>>;
+}
+
 interface Child {
   readonly transaction: Transaction;
   readonly feeSat: bigint;
@@ -54,6 +60,19 @@ export class TowerFees {
     blocksWaited: number,
     isDue: () => boolean,
   ): Promise<bigint | string | undefined> {
+    const raised = await this.#attempt(contract, order, blocksWaited, isDue).catch(
+      (error: Error) => `bitcoind: ${error.message}`,
+    );
+    // A block that came meanwhile is why it failed, then.
+    return typeof raised === 'string' && (await this.#isSpent(contract)) ? undefined : raised;
+  }
+
+  async #attempt(
+    contract: string,
+    order: WatchOrder,
+    blocksWaited: number,
+    isDue: () => boolean,
+  ): Promise<bigint | string | undefined> {
     const parent = Transaction.fromBuffer(order.transaction);
     const index = parent.outs.findIndex(({ script }) => Buffer.compare(script, anchorScript) === 0);
     if (index < 0) return undefined;
@@ -71,18 +90,16 @@ export class TowerFees {
     const wanted = childFeeSat(feerate);
     // The block that called for it may have the settlement in it.
     if (wanted <= 0n || !isDue()) return undefined;
-    if (known !== undefined && wanted <= known.feeSat) {
-      await this.#offer(parent, known.transaction);
-      return undefined;
-    }
+    if (known !== undefined && wanted <= known.feeSat) return this.#offer(parent, known.transaction);
     if (wanted + this.#othersSat(contract, left) > this.#feeSatMax)
       return `it takes ${wanted} sat, beyond the ${this.#feeSatMax} that all together may`;
     // A later child must pay for its own bytes too (BIP125, rule 4).
     const feeSat = known === undefined ? wanted : wanted + BigInt(known.transaction.virtualSize());
     const child = await this.#child(parent, index, { ...feerate, satPerKvb: 0n, feeSatMin: feeSat }, known);
     if (child === undefined) return `the wallet has no confirmed coin of ${feeSat + changeSatMin} sat`;
-    this.#children.set(contract, { transaction: child, feeSat });
-    await this.#offer(parent, child);
+    const refused = await this.#offer(parent, child);
+    if (refused !== undefined) return refused;
+    if (isDue()) this.#children.set(contract, { transaction: child, feeSat });
     return feeSat;
   }
 
@@ -171,8 +188,22 @@ export class TowerFees {
     return coins.sort((a, b) => Number(a.valueSat - b.valueSat))[0];
   }
 
-  async #offer(parent: Transaction, child: Transaction): Promise<void> {
-    await this.#rpc('submitpackage', [parent.toHex(), child.toHex()]);
+  /** Undefined, or why the chain takes neither. */
+  async #offer(parent: Transaction, child: Transaction): Promise<string | undefined> {
+    const offered = await this.#rpc<OfferedPackage>('submitpackage', [parent.toHex(), child.toHex()]);
+    if (offered.package_msg === 'success') return undefined;
+    const errors = Object.values(offered['tx-results']).flatMap(({ error }) => error ?? []);
+    return `bitcoind: submitpackage: ${[offered.package_msg, ...errors].join(', ')}`;
+  }
+
+  /** In a block: what waits in the mempool may still be raised. */
+  async #isSpent(contract: string): Promise<boolean> {
+    const [txid, index] = contract.split(':');
+    const out = this.#rpc<object | null>('gettxout', txid, Number(index), false);
+    return out.then(
+      found => found === null,
+      () => false,
+    );
   }
 }
 

@@ -1,0 +1,87 @@
+import { Transaction } from 'bitcoinjs-lib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
+import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
+import { type Funds, openFunds } from '../regtest/funds.ts';
+import { type WatchOrder, watchOrders } from '../src/schemes/bitcoin-channel/index.ts';
+import { ChannelLab } from '../test/channel-lab.fixture.ts';
+import { TowerFees } from './tower-fees.ts';
+
+let bitcoind: Bitcoind;
+let funds: Funds;
+let wallet: RpcCall;
+beforeAll(async () => {
+  bitcoind = await startBitcoind();
+  funds = await openFunds(bitcoind);
+  await bitcoind.rpc('createwallet', 'tower');
+  wallet = bitcoind.walletRpc('tower');
+}, 120_000);
+afterAll(() => bitcoind.stop());
+
+/** What a relay that is gone for good earned on one channel, and the contract. */
+async function earned(): Promise<{ readonly order: WatchOrder; readonly contract: string }> {
+  const lab = new ChannelLab(bitcoind, funds, {});
+  await lab.fund(200_000n);
+  const talk = await lab.open(1_000_000n, 100_000_000n);
+  await talk.pay(59_000_000n);
+  const { contractTxid } = lab.row('payee');
+  await lab.stop();
+  const [order] = watchOrders(lab.payeeHost.store);
+  return { order, contract: `${contractTxid}:0` };
+}
+
+/** Calls as before, but what `act` does comes first at the next call of `method`, or right after it. */
+function meanwhile(
+  rpc: RpcCall,
+  when: 'before' | 'after',
+  method: string,
+  act: () => Promise<unknown>,
+): RpcCall {
+  let acted = false;
+  return async (called, ...parameters) => {
+    const now = called === method && !acted;
+    acted ||= now;
+    if (now && when === 'before') await act();
+    const result = await rpc<never>(called, ...parameters);
+    if (now && when === 'after') await act();
+    return result;
+  };
+}
+
+/** So late that the feerate of the day was doubled several times. */
+const late = 30;
+const later = 60;
+const due = () => true;
+
+describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => {
+  it.each([
+    ['after', 'listunspent'],
+    ['before', 'submitpackage'],
+  ] as const)('is asked for no more once a block has the settlement (%s %s)', async (when, method) => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const { order, contract } = await earned();
+    const first = await new TowerFees(bitcoind.rpc, wallet, 900_000n).raise(contract, order, late, due);
+    expect(first).toEqual(expect.any(BigInt));
+    const mine = () => funds.mine(1);
+    const again = new TowerFees(
+      meanwhile(bitcoind.rpc, when, method, mine),
+      meanwhile(wallet, when, method, mine),
+      900_000n,
+    );
+    expect(await again.raise(contract, order, later, due)).toBeUndefined();
+  });
+
+  it('is not said to be raised by what the chain refuses, and such a child counts against no cap', async () => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const { order, contract } = await earned();
+    const unsigned = Transaction.fromBuffer(order.transaction);
+    unsigned.ins[0].witness[1] = new Uint8Array(64);
+    const broke = new TowerFees(bitcoind.rpc, wallet, 0n);
+    const [, wanted] = /it takes (\d+) sat/.exec(String(await broke.raise(contract, order, late, due)))!;
+    const fees = new TowerFees(bitcoind.rpc, wallet, BigInt(wanted));
+    const refused = await fees.raise(contract, { ...order, transaction: unsigned.toBuffer() }, late, due);
+    expect(refused).toMatch(/^bitcoind: submitpackage: .+/);
+    const other = await earned();
+    expect(await fees.raise(other.contract, other.order, late, due)).toBe(BigInt(wanted));
+  });
+});
