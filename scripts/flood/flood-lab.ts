@@ -41,9 +41,8 @@ export interface Watched {
   readonly bytesPerSecond: number;
   /** By node. */
   readonly loop: Readonly<Record<string, LoopDelay>>;
-  /** Most bytes that each node had resident, and what it had before. */
+  /** Most bytes that each node had resident. */
   readonly rssMost: Readonly<Record<string, number>>;
-  readonly rssBefore: Readonly<Record<string, number>>;
   /** Seconds of CPU that each node used in a second. */
   readonly cpu: Readonly<Record<string, number>>;
 }
@@ -173,8 +172,7 @@ export class FloodLab {
     await Promise.all(watched.map(loopDelayOf));
     const rssNow = () =>
       Object.fromEntries(watched.map(({ name, process }) => [name, residentBytesOf(process.pid)]));
-    const rssBefore = rssNow();
-    const rssMost = { ...rssBefore };
+    const rssMost = rssNow();
     const look = setInterval(() => {
       if (this.signal.aborted || this.ended.length > 0) return;
       const now = rssNow();
@@ -195,7 +193,7 @@ export class FloodLab {
     const delays = await Promise.all(
       watched.map(async node => [node.name, await loopDelayOf(node)] as const),
     );
-    return { seconds, bytesPerSecond, loop: Object.fromEntries(delays), rssMost, rssBefore, cpu };
+    return { seconds, bytesPerSecond, loop: Object.fromEntries(delays), rssMost, cpu };
   }
 
   /** Seconds that a new client takes until it has built a circuit. */

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { residentBytesOf } from '../../bench/process-usage.ts';
 import type { AttackReport } from './attack.ts';
 import { startAttack } from './attack-process.ts';
 import { type FloodLab, queueCapBytes, type Watched } from './flood-lab.ts';
@@ -261,6 +262,8 @@ export async function runFlood(
   }: { readonly ms: number; readonly scale: number; readonly undisturbed: Undisturbed },
 ): Promise<FloodResult> {
   const flood = floods[name];
+  // Some attacks have all that they hold before they are said to have begun.
+  const rssBefore = residentBytesOf(lab.node(flood.victim).process.pid);
   const attack = startAttack({ attack: flood.attack, aim: lab.aim(scale) }, lab.signal);
   let besides: Readonly<Record<string, number>> = {};
   const besidesOf = async (): Promise<void> => {
@@ -277,7 +280,7 @@ export async function runFlood(
     const lost = await lab.mend();
     const figures = [
       ...honest(watched, undisturbed, lost),
-      ...ofVictim(watched, flood),
+      ...ofVictim(watched, rssBefore, flood),
       ...flood.figures(report, { lab, watched, besides, undisturbed }),
       none('nodes that ended', lab.ended.length),
     ];
@@ -301,11 +304,12 @@ function honest({ bytesPerSecond }: Watched, undisturbed: Undisturbed, lost: num
 }
 
 function ofVictim(
-  { loop, rssMost, rssBefore, cpu }: Watched,
+  { loop, rssMost, cpu }: Watched,
+  rssBefore: number,
   { victim, asksForLoop, growthBytesMax }: Flood,
 ): Figure[] {
   const { p99Ms, maxMs } = loop[victim];
-  const grown = rssMost[victim] - rssBefore[victim];
+  const grown = rssMost[victim] - rssBefore;
   return [
     {
       what: `${victim}: event loop p99`,

@@ -194,3 +194,12 @@ export function utf8(text: string): Uint8Array {
 export function fromUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
+
+/**
+ * What is left of bytes that wait: a view, and a copy once it is less than half of the memory that it holds on to. Copies
+ * no byte more than once on average.
+ */
+export function restOf(bytes: Uint8Array, from: number): Uint8Array {
+  const rest = bytes.subarray(from);
+  return rest.length * 2 < bytes.buffer.byteLength ? new Uint8Array(rest) : rest;
+}

@@ -1,3 +1,4 @@
+import { restOf } from '../base/bytes.ts';
 import type { Fault } from '../base/fault.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
 import type { ResolvedMessage } from '../cell/relay-messages.ts';
@@ -120,7 +121,7 @@ export class ClientStream {
     if (waiting !== undefined) {
       const sent = this.#package(waiting);
       if (sent < waiting.length) {
-        this.#waiting = waiting.subarray(sent);
+        this.#waiting = restOf(waiting, sent);
         this.#circuit.wait(this);
         return;
       }

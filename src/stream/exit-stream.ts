@@ -1,4 +1,4 @@
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes, restOf } from '../base/bytes.ts';
 import type { Fault } from '../base/fault.ts';
 import { streamBufferBytesMax } from '../base/limits.ts';
 import { endReason, relayCommand } from '../cell/commands.ts';
@@ -160,7 +160,7 @@ export class ExitStream implements RelayStream {
     const sent = this.#send(this.#waiting, cells);
     if (this.closed) return false;
     if (sent < this.#waiting.length) {
-      if (sent > 0) this.#hold(this.#waiting.subarray(sent));
+      if (sent > 0) this.#hold(restOf(this.#waiting, sent));
       return this.#state === 'open' && this.#flow.sender.open;
     }
     this.#hold(nothing);
