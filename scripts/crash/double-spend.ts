@@ -30,6 +30,7 @@ export async function doubleSpend(lab: CrashLab, contractTxid: string): Promise<
   const seed = readSeed(records, 'payer');
   if (seed === undefined) throw new Error('the client has no wallet');
   const wallet = walletOf(seed, 'payer', records);
+  const { address } = wallet.address;
   await records.close();
   const keys = spent.map(({ scriptPubKey }) => {
     const key = wallet.keyOf(fromHex(scriptPubKey) ?? new Uint8Array(0));
@@ -39,7 +40,7 @@ export async function doubleSpend(lab: CrashLab, contractTxid: string): Promise<
   const sat = spent.reduce((sum, { amount }) => sum + satoshiOf(amount), 0n) - feeSat;
   const inputs = spent.map(({ txid, vout }) => ({ txid, vout }));
   const raw = await rpc<string>('createrawtransaction', inputs, [
-    { [wallet.address.address]: bitcoinOf(sat) },
+    { [address]: bitcoinOf(sat) },
   ]);
   const signed = await rpc<{ hex: string; complete: boolean }>('signrawtransactionwithkey', raw, keys, spent);
   if (!signed.complete) throw new Error('the double spend cannot be signed');
