@@ -39,9 +39,7 @@ export async function doubleSpend(lab: CrashLab, contractTxid: string): Promise<
   });
   const sat = spent.reduce((sum, { amount }) => sum + satoshiOf(amount), 0n) - feeSat;
   const inputs = spent.map(({ txid, vout }) => ({ txid, vout }));
-  const raw = await rpc<string>('createrawtransaction', inputs, [
-    { [address]: bitcoinOf(sat) },
-  ]);
+  const raw = await rpc<string>('createrawtransaction', inputs, [{ [address]: bitcoinOf(sat) }]);
   const signed = await rpc<{ hex: string; complete: boolean }>('signrawtransactionwithkey', raw, keys, spent);
   if (!signed.complete) throw new Error('the double spend cannot be signed');
   return signed.hex;
