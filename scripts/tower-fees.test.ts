@@ -18,8 +18,14 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => bitcoind.stop());
 
+interface Earned {
+  readonly transaction: Uint8Array;
+  /** Raises its fee as at the latest block, so many blocks after it was due. */
+  raise(fees: TowerFees, blocks: number, changed?: Partial<WatchOrder>): Promise<bigint | string | undefined>;
+}
+
 /** What a relay that is gone for good earned on one channel, and the contract. */
-async function earned(): Promise<{ readonly order: WatchOrder; readonly contract: string }> {
+async function earned(): Promise<Earned> {
   const lab = new ChannelLab(bitcoind, funds, {});
   await lab.fund(200_000n);
   const talk = await lab.open(1_000_000n, 100_000_000n);
@@ -27,7 +33,13 @@ async function earned(): Promise<{ readonly order: WatchOrder; readonly contract
   const { contractTxid } = lab.row('payee');
   await lab.stop();
   const [order] = watchOrders(lab.payeeHost.store);
-  return { order, contract: `${contractTxid}:0` };
+  const contract = `${contractTxid}:0`;
+  const tip = await bitcoind.rpc<number>('getblockcount');
+  return {
+    transaction: order.transaction,
+    raise: (fees, blocks, changed = {}) =>
+      fees.raise(contract, { ...order, actHeight: tip - blocks, ...changed }, blocks, () => true),
+  };
 }
 
 /** Calls as before, but what `act` does comes first at the next call of `method`, or right after it. */
@@ -51,7 +63,6 @@ function meanwhile(
 /** So late that the feerate of the day was doubled several times. */
 const late = 30;
 const later = 60;
-const due = () => true;
 
 describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => {
   it.each([
@@ -59,29 +70,25 @@ describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => 
     ['before', 'submitpackage'],
   ] as const)('is asked for no more once a block has the settlement (%s %s)', async (when, method) => {
     await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
-    const { order, contract } = await earned();
-    const first = await new TowerFees(bitcoind.rpc, wallet, 900_000n).raise(contract, order, late, due);
+    const settlement = await earned();
+    const first = await settlement.raise(new TowerFees(bitcoind.rpc, wallet, 900_000n), late);
     expect(first).toEqual(expect.any(BigInt));
     const mine = () => funds.mine(1);
-    const again = new TowerFees(
-      meanwhile(bitcoind.rpc, when, method, mine),
-      meanwhile(wallet, when, method, mine),
-      900_000n,
-    );
-    expect(await again.raise(contract, order, later, due)).toBeUndefined();
+    const [rpc, own] = [bitcoind.rpc, wallet].map(each => meanwhile(each, when, method, mine));
+    expect(await settlement.raise(new TowerFees(rpc, own, 900_000n), later)).toBeUndefined();
   });
 
   it('is not said to be raised by what the chain refuses, and such a child counts against no cap', async () => {
     await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
-    const { order, contract } = await earned();
-    const unsigned = Transaction.fromBuffer(order.transaction);
+    const settlement = await earned();
+    const unsigned = Transaction.fromBuffer(settlement.transaction);
     unsigned.ins[0].witness[1] = new Uint8Array(64);
     const broke = new TowerFees(bitcoind.rpc, wallet, 0n);
-    const [, wanted] = /it takes (\d+) sat/.exec(String(await broke.raise(contract, order, late, due)))!;
+    const [, wanted] = /it takes (\d+) sat/.exec(String(await settlement.raise(broke, late)))!;
     const fees = new TowerFees(bitcoind.rpc, wallet, BigInt(wanted));
-    const refused = await fees.raise(contract, { ...order, transaction: unsigned.toBuffer() }, late, due);
+    const refused = await settlement.raise(fees, late, { transaction: unsigned.toBuffer() });
     expect(refused).toMatch(/^bitcoind: submitpackage: .+/);
     const other = await earned();
-    expect(await fees.raise(other.contract, other.order, late, due)).toBe(BigInt(wanted));
+    expect(await other.raise(fees, late)).toBe(BigInt(wanted));
   });
 });

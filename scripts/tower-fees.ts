@@ -52,7 +52,7 @@ export class TowerFees {
 
   /**
    * Offers the settlement with a child that lifts both to the feerate of the day, doubled every few blocks. Undefined:
-   * nothing is to be raised (any more: `isDue`); otherwise what the child pays, in satoshi, or why none could be made.
+   * nothing is to be raised (any more: `isDue`), or a newer block decides; otherwise what the child pays, in satoshi, or why none could be made.
    */
   async raise(
     contract: string,
@@ -63,8 +63,9 @@ export class TowerFees {
     const raised = await this.#attempt(contract, order, blocksWaited, isDue).catch(
       (error: Error) => `bitcoind: ${error.message}`,
     );
-    // A block that came meanwhile is why it failed, then.
-    return typeof raised === 'string' && (await this.#isSpent(contract)) ? undefined : raised;
+    // A newer block may be why it failed; if it has no settlement in it, it calls for this again.
+    const outdated = typeof raised === 'string' && (await this.#isHigher(order.actHeight + blocksWaited));
+    return outdated ? undefined : raised;
   }
 
   async #attempt(
@@ -196,12 +197,10 @@ export class TowerFees {
     return `bitcoind: submitpackage: ${[offered.package_msg, ...errors].join(', ')}`;
   }
 
-  /** In a block: what waits in the mempool may still be raised. */
-  async #isSpent(contract: string): Promise<boolean> {
-    const [txid, index] = contract.split(':');
-    const out = this.#rpc<object | null>('gettxout', txid, Number(index), false);
-    return out.then(
-      found => found === null,
+  async #isHigher(height: number): Promise<boolean> {
+    const tip = this.#rpc<number>('getblockcount');
+    return tip.then(
+      now => now > height,
       () => false,
     );
   }
