@@ -131,7 +131,7 @@ export class ChannelMoney implements MoneyDesk {
       return this.#desk.open(session, psbt ? { capacitySat, onUnpaid } : { capacitySat });
     };
     const giveUp = this.#host.circuits.openOver(read.value.relay, begin, opened => {
-      const row = opened.ok ? this.#rows().find(each => each.session === opened.value) : undefined;
+      const row = opened.ok ? this.#desk.channelOf(opened.value) : undefined;
       talk.answer(row === undefined ? opened : ok(this.#told(row)));
     });
     // Once it is paid for, a channel is opened whether or not somebody waits for it.
@@ -160,18 +160,15 @@ export class ChannelMoney implements MoneyDesk {
     return wallet;
   }
 
-  #rows(): readonly ChannelRow[] {
-    return this.#desk.channels().filter(row => row.role === 'payer');
-  }
-
   #list(): ToldChannels {
-    return { height: this.#desk.tip ?? null, channels: this.#rows().map(row => this.#told(row)) };
+    const rows = this.#desk.channels().filter(row => row.role === 'payer');
+    return { height: this.#desk.tip ?? null, channels: rows.map(row => this.#told(row)) };
   }
 
   /** The channel as it stands once something was done about it. */
   #after(before: ChannelRow, result: Result<undefined>): Result<ToldChannel> {
     if (!result.ok) return result;
-    return ok(this.#told(this.#rows().find(({ channel }) => channel === before.channel) ?? before));
+    return ok(this.#told(this.#desk.channel('payer', before.channel) ?? before));
   }
 
   #told(row: ChannelRow): ToldChannel {
@@ -186,15 +183,14 @@ export class ChannelMoney implements MoneyDesk {
 
   #balance(answer: Answer): void {
     const { balance, coins: all } = this.#wallet;
-    const open = this.#rows().filter(row => row.ending === undefined);
-    const lockedSat = open.reduce((sum, row) => sum + row.capacitySat, 0n);
+    const lockedSat = this.#desk.lockedSat('payer');
     const coins = all.filter(coin => coin.spentBy === undefined).length;
     answer(ok({ ...balance, lockedSat, coins, height: this.#desk.tip ?? null }));
   }
 
   #withChannel(params: ControlParams, answer: Answer, act: (row: ChannelRow) => void): void {
     const read = params.result(params.require('channel', params.text('channel')));
-    const row = read.ok ? this.#rows().find(({ channel }) => channel === read.value) : undefined;
+    const row = read.ok ? this.#desk.channel('payer', read.value ?? '') : undefined;
     if (row !== undefined) act(row);
     else answer(read.ok ? fail('CHANNEL_UNKNOWN', read.value) : read);
   }

@@ -152,6 +152,8 @@ export interface ChainPort {
   feerate(ask: AskId): void;
   /** From now on report outputs paying `script` and their spending ('paid', 'spent'); blocks from `fromHeight` on are looked through again. */
   watch(script: Uint8Array, fromHeight: number): void;
+  /** No more; what is on its way may still come. */
+  unwatch(script: Uint8Array): void;
 }
 
 /**

@@ -4,7 +4,7 @@ import { relayCommand } from '../src/cell/commands.ts';
 import { decodeReceipt, FragmentAssembler, fragment, type Receipt } from '../src/cell/payment-messages.ts';
 import { signDigest } from '../src/crypto/ecdsa.ts';
 import type { Paid } from '../src/payment/scheme.ts';
-import type { Channel } from '../src/schemes/bitcoin-channel/channel-book.ts';
+import type { Channel } from '../src/schemes/bitcoin-channel/channel.ts';
 import { payMessage, paymentOp, schemeId } from '../src/schemes/bitcoin-channel/messages.ts';
 import { ChannelPayer } from '../src/schemes/bitcoin-channel/payer.ts';
 import { setUpRole } from '../src/schemes/bitcoin-channel/role-setup.ts';
@@ -54,7 +54,7 @@ export class DishonestPayer {
     let { target } = await talk.ask();
     for (;;) {
       const paid = await this.#side.result<Paid>(session, payer => payer.pay(session, target, 0n));
-      const found = this.#side.side.book.all.find(each => each.session === session);
+      const found = [...this.#side.side.book.live].find(each => each.session === session);
       if (paid?.kind === 'ready' && found !== undefined) return new DishonestChannel(talk, found);
       if (paid?.kind !== 'send') throw new Error(`no channel: ${JSON.stringify(paid)}`);
       await this.#side.commit(paid.persist);

@@ -41,8 +41,8 @@ export const guardPlants: readonly Plant[] = [
   {
     name: 'children of refunds forgotten at the next start',
     file: `${channels}/refund-fees.ts`,
-    find: "readChildren(this.#host.store, 'payer').values()",
-    replace: '[]',
+    find: "const children = readChildren(this.#host.store, 'payer');",
+    replace: 'const children = new Map<string, FeeChild>();',
     test: guard,
   },
   {
@@ -51,6 +51,13 @@ export const guardPlants: readonly Plant[] = [
     find: 'feeReserveSat - this.#underWaySat(group)',
     replace: 'feeReserveSat',
     test: guard,
+  },
+  {
+    name: 'final endings believed after a reorganisation deeper than they are',
+    file: `${channels}/channel-book.ts`,
+    find: 'if (height < this.#finalHeight)',
+    replace: 'if (height < 0)',
+    test: `${channels}/final-channels.sim.test.ts`,
   },
   {
     name: 'what is due waits for past blocks',
@@ -90,7 +97,7 @@ export const guardPlants: readonly Plant[] = [
   {
     name: 'forgotten contract not seen',
     file: `${channels}/went-back.ts`,
-    find: 'isScriptHash(script) && !this.#options.hasContract(script)',
+    find: 'isScriptHash(script) && !this.#options.hasContract({ txid, index })',
     replace: 'isScriptHash(script) && script.length === 0',
     test: oldRecords,
   },

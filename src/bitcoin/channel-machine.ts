@@ -160,7 +160,7 @@ function below(height: number | undefined, limit: number): number | undefined {
 
 function phaseOf(state: ChannelState, tip: number, rules: ChannelRules): ChannelPhase {
   if (state.phase === 'abandoned') return 'abandoned';
-  if (state.ending !== undefined) return state.ending.how === 'payment' ? 'closed' : 'refunded';
+  if (state.ending !== undefined) return endedPhase(state.ending.how);
   const confirmed = state.contractHeight !== undefined;
   if (state.role === 'payer') {
     if (!state.stored) return state.inSession ? 'opening' : 'abandoned';
@@ -172,6 +172,11 @@ function phaseOf(state: ChannelState, tip: number, rules: ChannelRules): Channel
   if (mustClose(state, tip, rules)) return 'closing';
   if (!deep) return state.wasGood ? 'frozen' : 'opening';
   return state.accepted ? 'open' : 'funded';
+}
+
+/** Where a channel stands when a block holds what spent its contract. */
+export function endedPhase(how: 'payment' | 'refund'): 'closed' | 'refunded' {
+  return how === 'payment' ? 'closed' : 'refunded';
 }
 
 /** A payee settles when asked, when the payer is gone, and in time before T; without a payment only when asked. */

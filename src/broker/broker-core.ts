@@ -166,6 +166,7 @@ function openEnded(chain: ChainPort, newAsk: () => AskId): ChainPort {
     output: (outpoint, ask) => chain.output(outpoint, ask),
     feerate: ask => chain.feerate(ask),
     watch: (script, fromHeight) => chain.watch(script, fromHeight),
+    unwatch: script => chain.unwatch(script),
   };
 }
 

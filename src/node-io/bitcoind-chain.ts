@@ -98,6 +98,10 @@ export class BitcoindChain implements ChainPort {
     this.#follower.watch(script.slice(), fromHeight);
   }
 
+  unwatch(script: Uint8Array): void {
+    this.#follower.unwatch(script);
+  }
+
   /** Asks nothing of a chain whose coins may be worth something. */
   async #call<T>(
     method: string,

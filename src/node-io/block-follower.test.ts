@@ -62,3 +62,18 @@ it('tells of a coin in past blocks only when it knows whether a later one has sp
   const after = (wanted: string) => told.find(({ event }) => event === wanted)?.after;
   expect(after('paid 1')).toBe(after('spent 8'));
 });
+
+it('says nothing of a script that is not watched any more, nor of what it was paid', async () => {
+  const chain = new GrowingChain();
+  const told: string[] = [];
+  const poll = async <T>(): Promise<T> => undefined as T;
+  const follower = new BlockFollower(chain.call, poll, ({ kind, height }) => told.push(`${kind} ${height}`));
+  follower.watch(script, 0);
+  await follower.next();
+  follower.unwatch(script);
+  // Has it look through the same blocks again.
+  follower.watch(Uint8Array.of(0x52), 0);
+  told.length = 0;
+  await follower.next();
+  expect(told.filter(event => !event.startsWith('block'))).toEqual([]);
+});

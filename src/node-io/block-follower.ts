@@ -24,6 +24,12 @@ interface Block {
   }[];
 }
 
+interface Watched {
+  readonly script: Uint8Array;
+  /** What pays it, as TXID:INDEX. */
+  readonly outputs: string[];
+}
+
 /** How long one long poll lasts. */
 const pollMs = 10_000;
 /** Without the tip's hash in the poll, a block of equal height would go unseen until its end. */
@@ -40,8 +46,9 @@ export class BlockFollower {
   readonly #tell: (event: ChainEvent) => void;
   /** Hash in bitcoind's spelling, by height. */
   #hashes = new Map<number, string>();
-  #watched = new Map<string, Uint8Array>();
-  /** Outputs that pay a watched script, so that their spending is seen. */
+  /** By script in hex. */
+  #watched = new Map<string, Watched>();
+  /** Outputs that pay a watched script, as TXID:INDEX, so that their spending is seen. */
   #outputs = new Map<string, Outpoint>();
   /** Scripts to be looked for in past blocks, and from which height. */
   #toScan = new Map<string, number>();
@@ -63,9 +70,16 @@ export class BlockFollower {
 
   watch(script: Uint8Array, fromHeight: number): void {
     const key = toHex(script);
-    this.#watched.set(key, script);
+    if (!this.#watched.has(key)) this.#watched.set(key, { script, outputs: [] });
     this.#toScan.set(key, Math.min(fromHeight, this.#toScan.get(key) ?? fromHeight));
     this.#wake();
+  }
+
+  unwatch(script: Uint8Array): void {
+    const key = toHex(script);
+    for (const output of this.#watched.get(key)?.outputs ?? []) this.#outputs.delete(output);
+    this.#watched.delete(key);
+    this.#toScan.delete(key);
   }
 
   /** Tells what is new, then waits a while for more. After a failure it can be called again. */
@@ -177,11 +191,13 @@ export class BlockFollower {
         tell({ kind: 'spent', outpoint: spent, transaction: hexBytes(transaction.hex), height });
       }
       transaction.vout.forEach(({ value, scriptPubKey }, index) => {
-        const script = this.#watched.get(scriptPubKey.hex);
-        if (script === undefined || !wanted(scriptPubKey.hex)) return;
+        const watched = this.#watched.get(scriptPubKey.hex);
+        if (watched === undefined || !wanted(scriptPubKey.hex)) return;
         const outpoint = { txid: hashBytes(transaction.txid), index };
-        this.#outputs.set(`${transaction.txid}:${index}`, outpoint);
-        tell({ kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height });
+        const name = `${transaction.txid}:${index}`;
+        if (!this.#outputs.has(name)) watched.outputs.push(name);
+        this.#outputs.set(name, outpoint);
+        tell({ kind: 'paid', script: watched.script, outpoint, valueSat: satoshiOfBitcoin(value), height });
       });
     }
   }

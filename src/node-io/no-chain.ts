@@ -7,6 +7,7 @@ export const noChain: ChainPort = {
   output: noQuestion,
   feerate: noQuestion,
   watch: noQuestion,
+  unwatch: noQuestion,
 };
 
 function noQuestion(): never {

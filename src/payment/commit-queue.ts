@@ -49,6 +49,7 @@ export class CommitQueue {
       output: (outpoint, ask) => chain.output(outpoint, ask),
       feerate: ask => chain.feerate(ask),
       watch: (script, fromHeight) => chain.watch(script, fromHeight),
+      unwatch: script => chain.unwatch(script),
     };
   }
 

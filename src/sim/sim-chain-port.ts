@@ -10,6 +10,12 @@ export interface ChainPortOptions {
   readonly latencyMs: number;
 }
 
+interface Watched {
+  readonly script: Uint8Array;
+  /** What pays it, by outpointKey. */
+  readonly outputs: string[];
+}
+
 const unreachable = 'chain unreachable';
 
 /** One node's view of the chain: its own watched scripts, its own delay, its own outages. */
@@ -18,7 +24,7 @@ export class SimChainPort implements ChainPort {
   readonly #chain: SimChain;
   readonly #latencyUs: number;
   #handler: AnswerHandler | undefined;
-  #watched = new Map<string, Uint8Array>();
+  #watched = new Map<string, Watched>();
   /** Outputs that pay a watched script, by outpoint, so that their spending is seen. */
   #outputs = new Map<string, Outpoint>();
   #tipTold = false;
@@ -79,13 +85,19 @@ export class SimChainPort implements ChainPort {
   watch(script: Uint8Array, fromHeight: number): void {
     this.#node.called('chain watch', 0, fromHeight, script);
     const key = toHex(script);
-    const watched = this.#watched.get(key) ?? script.slice();
-    this.#watched.set(key, watched);
+    if (!this.#watched.has(key)) this.#watched.set(key, { script: script.slice(), outputs: [] });
     this.#tellTip();
     const scripts = new Set([key]);
     for (const block of this.#chain.blocksFrom(fromHeight)) {
       if (block.touches.has(key)) this.#tellMoney(block, scripts);
     }
+  }
+
+  unwatch(script: Uint8Array): void {
+    this.#node.called('chain unwatch', 0, 0, script);
+    const key = toHex(script);
+    for (const output of this.#watched.get(key)?.outputs ?? []) this.#outputs.delete(output);
+    this.#watched.delete(key);
   }
 
   /** While false, requests answer with a fault and news waits. */
@@ -137,8 +149,10 @@ export class SimChainPort implements ChainPort {
         const watched = this.#watched.get(toHex(script));
         if (watched === undefined || !scripts.has(toHex(script))) return;
         const outpoint = { txid: transaction.txid, index };
-        this.#outputs.set(outpointKey(outpoint), outpoint);
-        this.#tell({ kind: 'paid', script: watched, outpoint, valueSat, height });
+        const name = outpointKey(outpoint);
+        if (!this.#outputs.has(name)) watched.outputs.push(name);
+        this.#outputs.set(name, outpoint);
+        this.#tell({ kind: 'paid', script: watched.script, outpoint, valueSat, height });
       });
     }
   }

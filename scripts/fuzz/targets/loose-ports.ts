@@ -92,6 +92,7 @@ export class LoosePorts {
       output: (_outpoint, ask) => down('output', ask),
       feerate: ask => down('feerate', ask),
       watch() {},
+      unwatch() {},
     };
     this.parties = {
       ask: (_to, _scheme, _request, ask) =>

@@ -222,15 +222,15 @@ export const plants: readonly Plant[] = [
   {
     name: 'ending believed that a reorganisation took away meanwhile',
     file: 'src/schemes/bitcoin-channel/channel-book.ts',
-    find: 'if (record.ending !== undefined)',
-    replace: 'if (record.ending === null)',
+    find: 'if (channel.record.ending !== undefined)',
+    replace: 'if (channel.record.ending === null)',
     breaks: ['I6', 'live'],
   },
   {
     name: 'reorganisations not heard of',
     file: 'src/schemes/bitcoin-channel/channel-book.ts',
-    find: 'if (!touched && !this.#active.has(channel))',
-    replace: 'if (channel !== undefined)',
+    find: 'this.#onReorg(event.height);',
+    replace: '',
     breaks: ['I6', 'I10', 'live'],
   },
   {

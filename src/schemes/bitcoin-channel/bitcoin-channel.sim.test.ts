@@ -130,15 +130,15 @@ describe('bitcoin-channel', () => {
     ahead.lose();
     const talk = lab.talk();
     expect(await talk.pay(1_000_000n)).toMatchObject({ kind: 'credited', value: 1_000_000n });
-    expect(lab.payerScheme.desk.channels()).toHaveLength(1);
+    expect(lab.rows('payer')).toHaveLength(1);
     const second = lab.talk();
     expect(await second.pay(1_000_000n)).toEqual({ kind: 'waiting' });
-    expect(lab.payerScheme.desk.channels()).toHaveLength(2);
+    expect(lab.rows('payer')).toHaveLength(2);
   });
 
   it('opens one more where its owner asks for one, of exactly the size asked', async () => {
     const lab = new Lab();
-    const capacities = () => lab.payerScheme.desk.channels().map(({ capacitySat }) => capacitySat);
+    const capacities = () => lab.rows('payer').map(({ capacitySat }) => capacitySat);
     for (const capacitySat of [70_000n, 90_000n]) {
       const ahead = lab.talk();
       expect(lab.payerScheme.desk.open(ahead.session, { capacitySat })).toBe(true);
@@ -233,7 +233,7 @@ describe('bitcoin-channel', () => {
     talk.lose();
     lab.world.runUntilIdle();
     expect(lab.payerScheme.desk.wallet('payer')!.balance).toEqual({ confirmedSat, unconfirmedSat: 0n });
-    expect(lab.payerScheme.desk.channels()).toEqual([]);
+    expect(lab.rows('payer')).toEqual([]);
   });
 
   it('pays from coins that it had, at once after a restart', async () => {
@@ -285,7 +285,7 @@ describe('bitcoin-channel', () => {
       Transaction.fromBuffer(transaction.bytes).ins.map(input => toHex(input.hash)),
     );
     expect(new Set(inputs).size).toBe(3);
-    expect(new Set(lab.payerScheme.desk.channels().map(row => row.contractTxid)).size).toBe(3);
+    expect(new Set(lab.rows('payer').map(row => row.contractTxid)).size).toBe(3);
   });
 });
 

@@ -4,66 +4,30 @@ import { equalBytes, toHex } from '../../base/bytes.ts';
 import {
   type ChannelAction,
   type ChannelEvent,
-  type ChannelState,
   dueByRecords,
-  newChannel,
   stepChannel,
 } from '../../bitcoin/channel-machine.ts';
-import type { ChannelRules } from '../../bitcoin/channel-rules.ts';
-import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
-import type { HdKey, KeyPair } from '../../bitcoin/keys.ts';
 import { outpointKey } from '../../bitcoin/outpoint.ts';
-import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
-import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
-import type { SchemeHost, SessionId } from '../../payment/scheme.ts';
-import type { ChainEvent, StoreWrite } from '../../ports.ts';
+import type { SchemeHost } from '../../payment/scheme.ts';
+import type { ChainEvent, Outpoint, StoreWrite } from '../../ports.ts';
+import { Channel, type ChannelMaking } from './channel.ts';
 import {
   type BestPayment,
-  bestKey,
   bestWrite,
   type ChannelRecord,
   channelWrite,
   type Ending,
+  type KeptChannel,
   noPayment,
-  type Role,
+  readChannel,
   readChannels,
   removalWrites,
 } from './channel-record.ts';
 import { spendingBy } from './contract-spending.ts';
-import type { FeeChild } from './fee-child.ts';
-import { channelId, type Network } from './messages.ts';
-import { OwnTransactions } from './own-transactions.ts';
+import { channelId } from './messages.ts';
 import type { WentBack } from './went-back.ts';
 
-/** A channel in memory; the record is what is durable of it, or is about to be. */
-export interface Channel {
-  readonly id: Uint8Array;
-  readonly keys: KeyPair;
-  readonly payments: PaymentTemplate;
-  readonly refund: RefundTemplate;
-  readonly own: OwnTransactions;
-  readonly contractScript: Uint8Array;
-  /** The node's rules with the confirmations agreed on. */
-  readonly rules: ChannelRules;
-  readonly bestKey: string;
-  record: ChannelRecord;
-  best: BestPayment;
-  state: ChannelState;
-  session: SessionId | undefined;
-  /** Payer: what the payee last said it holds. */
-  acknowledgedSat: bigint;
-  /** Payer: the payee does not know the channel any more. */
-  disowned: boolean;
-  /** Payee: the child that raises the settlement's fee. */
-  bump: FeeChild | undefined;
-}
-
-export interface BookOptions {
-  readonly role: Role;
-  readonly network: Network;
-  readonly rules: ChannelRules;
-  /** Channel keys are its named children. */
-  readonly keyRoot: HdKey;
+export interface BookOptions extends ChannelMaking {
   readonly host: SchemeHost;
   /** Writes records that nobody waits for. */
   readonly commit: (writes: readonly StoreWrite[]) => void;
@@ -72,16 +36,18 @@ export interface BookOptions {
   readonly act: (channel: Channel, action: ChannelAction) => void;
 }
 
-/** All channels of one role: their records, and what the chain's events make of them. */
+/**
+ * All channels of one role: their records, and what the chain's events make of them. Those whose ending is final are in the
+ * store alone, so that a node's memory and a block's work follow from the channels it has, and not from those it had.
+ */
 export class ChannelBook {
   readonly #options: BookOptions;
-  #channels = new Map<string, Channel>();
-  #byOutpoint = new Map<string, Channel>();
-  #byScript = new Map<string, Channel>();
-  /** Channels that can still change, so that a block costs nothing for those long ended. */
-  #active = new Set<Channel>();
+  /** By id in hex. */
+  #live = new Map<string, Channel>();
   /** Channels that ended before this process began, and of whose ending the chain has not spoken since. */
   #unproven = new Set<Channel>();
+  /** No ending of a channel that is in the store alone is in a block above. */
+  #finalHeight = 0;
   #tip: number | undefined;
 
   constructor(options: BookOptions) {
@@ -93,62 +59,67 @@ export class ChannelBook {
     return this.#tip;
   }
 
+  /** Those that can still change. */
+  get live(): Iterable<Channel> {
+    return this.#live.values();
+  }
+
+  /** Those in the store alone, too: reads and decodes every record. */
   get all(): readonly Channel[] {
-    return [...this.#channels.values()];
+    return [...this.#live.values(), ...this.#final(() => true)];
   }
 
-  get active(): Iterable<Channel> {
-    return this.#active;
-  }
-
+  /** One that is final is made anew from its record. */
   get(id: Uint8Array): Channel | undefined {
-    return this.#channels.get(toHex(id));
+    const { host, role } = this.#options;
+    const channel = this.#live.get(toHex(id));
+    if (channel !== undefined) return channel;
+    const kept = readChannel(host.store, role, id);
+    // A record without an ending is about to be removed.
+    return kept?.record?.ending === undefined ? undefined : this.#make(kept);
+  }
+
+  /** True for the output of a contract that a channel has or had. */
+  knows(outpoint: Outpoint): boolean {
+    const { host, network, role } = this.#options;
+    const id = channelId(network, outpoint);
+    return this.#live.has(toHex(id)) || readChannel(host.store, role, id) !== undefined;
   }
 
   /** Takes up what the store holds. */
   restore(): void {
     const { host, role } = this.#options;
-    for (const { record, best } of readChannels(host.store, role)) {
-      assert(record !== undefined && best !== undefined, 'the records of a channel can be read');
-      const channel = this.#make(record, best);
-      this.#index(channel);
+    for (const kept of readChannels(host.store, role)) {
+      const channel = this.#make(kept);
       this.#watch(channel);
-      if (record.ending !== undefined) this.#unproven.add(channel);
+      if (channel.record.ending !== undefined) this.#unproven.add(channel);
     }
   }
 
   /** A new channel; its record is to be made durable by whoever adds it. */
   add(record: ChannelRecord): Channel {
-    const channel = this.#make(record, noPayment);
-    this.#index(channel);
+    const channel = new Channel(this.#options, record, noPayment);
     this.#watch(channel);
     return channel;
   }
 
   /** A reorganisation may confirm the contract in a block below the tip at which it was opened. */
-  #watch({ contractScript, record }: Channel): void {
+  #watch(channel: Channel): void {
     const { host, rules } = this.#options;
-    host.chain.watch(contractScript, Math.max(0, record.openedHeight - rules.finalBlocks));
+    this.#live.set(toHex(channel.id), channel);
+    host.chain.watch(channel.contractScript, Math.max(0, channel.record.openedHeight - rules.finalBlocks));
   }
 
   /** As if it had never been. */
   remove(channel: Channel): void {
-    this.#channels.delete(toHex(channel.id));
-    this.#byOutpoint.delete(outpointKey(channel.record.terms.outpoint));
-    this.#byScript.delete(toHex(channel.contractScript));
-    this.#active.delete(channel);
-    this.#unproven.delete(channel);
+    this.#forget(channel);
     this.#options.commit(removalWrites(this.#options.role, channel.id));
   }
 
-  /** True for an outpoint that a channel has or had. */
-  knows(outpoint: { txid: Uint8Array; index: number }): boolean {
-    return this.#byOutpoint.has(outpointKey(outpoint));
-  }
-
-  /** True for the output of a contract that a channel has or had. */
-  hasContract(script: Uint8Array): boolean {
-    return this.#byScript.has(toHex(script));
+  #forget(channel: Channel): void {
+    this.#live.delete(toHex(channel.id));
+    this.#unproven.delete(channel);
+    this.#options.host.chain.unwatch(channel.contractScript);
   }
 
   change(channel: Channel, change: Partial<ChannelRecord>): readonly StoreWrite[] {
@@ -178,30 +149,34 @@ export class ChannelBook {
       case 'block':
         if (this.#tip === undefined) this.#begin(event.height);
         this.#tip = event.height;
-        for (const channel of [...this.#active]) this.#onBlock(channel, event.height);
+        for (const channel of [...this.#live.values()]) this.#onBlock(channel, event.height);
         return;
       case 'reorg':
         this.#onReorg(event.height);
         return;
       case 'paid': {
-        const channel = this.#byScript.get(toHex(event.script));
-        if (channel === undefined) return;
-        const { outpoint, capacitySat } = channel.record.terms;
-        if (outpointKey(outpoint) !== outpointKey(event.outpoint) || capacitySat !== event.valueSat) return;
-        this.#active.add(channel);
+        const channel = this.#liveAt(event.outpoint);
+        if (channel === undefined || channel.record.terms.capacitySat !== event.valueSat) return;
+        if (!equalBytes(channel.contractScript, event.script)) return;
         this.step(channel, { kind: 'confirmed', height: event.height });
         return;
       }
       case 'spent': {
-        const channel = this.#byOutpoint.get(outpointKey(event.outpoint));
+        const channel = this.#liveAt(event.outpoint);
         if (channel !== undefined) this.#onSpent(channel, event.transaction, event.height);
       }
     }
   }
 
+  #liveAt(outpoint: Outpoint): Channel | undefined {
+    const channel = this.#live.get(toHex(channelId(this.#options.network, outpoint)));
+    const same = channel && outpointKey(channel.record.terms.outpoint) === outpointKey(outpoint);
+    return same ? channel : undefined;
+  }
+
   /** Past blocks may be many, and T is near. */
   #actByRecords(tip: number): void {
-    for (const channel of this.#active) {
+    for (const channel of this.#live.values()) {
       const due = dueByRecords(channel.state, tip, channel.rules);
       if (due !== undefined) this.#options.act(channel, due);
     }
@@ -210,12 +185,11 @@ export class ChannelBook {
   /** Sessions do not outlive a process: what the store held is idle from the first tip on. */
   #begin(tip: number): void {
     this.#tip = tip;
-    for (const channel of this.#active) {
+    for (const channel of this.#live.values()) {
       if (channel.session === undefined) this.step(channel, { kind: 'detached' });
     }
     // An ending that past blocks did not hold was taken away by a reorganisation while this process was down.
     for (const channel of this.#unproven) {
-      this.#active.add(channel);
       this.#options.commit(this.change(channel, { ending: undefined }));
       this.step(channel, { kind: 'unspent' });
     }
@@ -225,20 +199,33 @@ export class ChannelBook {
   #onBlock(channel: Channel, height: number): void {
     this.step(channel, { kind: 'block', height });
     const { ending } = channel.state;
-    if (ending !== undefined && height - ending.height + 1 >= this.#options.rules.finalBlocks) {
-      this.#active.delete(channel);
-    }
+    if (ending === undefined || height - ending.height + 1 < this.#options.rules.finalBlocks) return;
+    // Its session looks at it until it ends.
+    if (channel.session !== undefined) return;
+    this.#finalHeight = Math.max(this.#finalHeight, ending.height);
+    this.#forget(channel);
   }
 
   #onReorg(height: number): void {
     if (this.#tip !== undefined && this.#tip > height) this.#tip = height;
-    for (const channel of this.#channels.values()) {
-      const touched = (channel.record.ending?.height ?? 0) > height;
-      if (!touched && !this.#active.has(channel)) continue;
-      this.#active.add(channel);
-      if (touched) this.#options.commit(this.change(channel, { ending: undefined }));
+    if (height < this.#finalHeight)
+      for (const channel of this.#final(ending => ending.height > height)) this.#watch(channel);
+    this.#finalHeight = Math.min(this.#finalHeight, height);
+    for (const channel of this.#live.values()) {
+      if ((channel.record.ending?.height ?? 0) > height)
+        this.#options.commit(this.change(channel, { ending: undefined }));
       this.step(channel, { kind: 'reorg', height });
     }
+  }
+
+  /** Made anew from the store, where alone they are. */
+  #final(wanted: (ending: Ending) => boolean): readonly Channel[] {
+    const { host, network, role } = this.#options;
+    return readChannels(host.store, role).flatMap(kept => {
+      const { ending, terms } = kept.record ?? {};
+      if (ending === undefined || terms === undefined || !wanted(ending)) return [];
+      return this.#live.has(toHex(channelId(network, terms.outpoint))) ? [] : [this.#make(kept)];
+    });
   }
 
   #onSpent(channel: Channel, bytes: Uint8Array, height: number): void {
@@ -256,37 +243,8 @@ export class ChannelBook {
     this.step(channel, { kind: 'spent', how: ending.how, height });
   }
 
-  #make(record: ChannelRecord, best: BestPayment): Channel {
-    const { role, network, keyRoot, rules } = this.#options;
-    const { terms, minConfirmations } = record;
-    const id = channelId(network, terms.outpoint);
-    const fresh = newChannel(role, terms.refundHeight, record.stored);
-    const { ending, accepted, closeAsked } = record;
-    const keys = keyRoot.named(record.keyName).keyPair();
-    const [payments, refund] = [new PaymentTemplate(terms), new RefundTemplate(terms)];
-    return {
-      id,
-      keys,
-      payments,
-      refund,
-      own: new OwnTransactions(keys, payments, refund),
-      contractScript: contractOutputScript(terms),
-      rules: { ...rules, minConfirmations },
-      bestKey: bestKey(role, id),
-      record,
-      best,
-      state: { ...fresh, accepted, closeAsked, wasGood: accepted, paidSat: best.paidSat, ending },
-      session: undefined,
-      acknowledgedSat: 0n,
-      disowned: false,
-      bump: undefined,
-    };
-  }
-
-  #index(channel: Channel): void {
-    this.#channels.set(toHex(channel.id), channel);
-    this.#byOutpoint.set(outpointKey(channel.record.terms.outpoint), channel);
-    this.#byScript.set(toHex(channel.contractScript), channel);
-    this.#active.add(channel);
+  #make({ record, best }: KeptChannel): Channel {
+    assert(record !== undefined && best !== undefined, 'the records of a channel can be read');
+    return new Channel(this.#options, record, best);
   }
 }

@@ -125,6 +125,22 @@ export function readChannels(records: Records, role: Role): readonly KeptChannel
   return [...kept.values()];
 }
 
+/** Undefined for one that the store does not hold. */
+export function readChannel(
+  records: Pick<Records, 'get'>,
+  role: Role,
+  id: Uint8Array,
+): KeptChannel | undefined {
+  const key = channelKey(role, id);
+  const [record, best] = [records.get(key), records.get(bestKey(role, id))];
+  if (record === undefined) return undefined;
+  return {
+    key,
+    record: decodeRecord(record),
+    best: best === undefined ? noPayment : bestStruct.decode(best),
+  };
+}
+
 function channelKey(role: Role, id: Uint8Array): string {
   return `${rolePrefix(role)}channel/${toHex(id)}`;
 }

@@ -3,7 +3,8 @@ import { fail, ok, type Result } from '../../base/fault.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SessionId } from '../../payment/scheme.ts';
 import type { Outpoint } from '../../ports.ts';
-import type { Channel, ChannelBook } from './channel-book.ts';
+import type { Channel } from './channel.ts';
+import type { ChannelBook } from './channel-book.ts';
 import type { Role } from './channel-record.ts';
 import { type LedgerRow, ledgerRow } from './ledger-row.ts';
 import type { Network } from './messages.ts';
@@ -25,8 +26,13 @@ export interface ChannelRow extends LedgerRow {
 
 /** What an owner may see and ask of its channels and wallet, for the commands of a node. */
 export interface ChannelDesk {
-  /** Each costs several hashes: not for what happens often. */
+  /** All that ever were, each for a record read and several hashes: not for what happens often. */
   channels(): readonly ChannelRow[];
+  channel(role: Role, channel: string): ChannelRow | undefined;
+  /** Payer: that which a session pays with. */
+  channelOf(session: SessionId): ChannelRow | undefined;
+  /** What is in contracts that nothing has spent yet. */
+  lockedSat(role: Role): bigint;
   /** The contract's output that a session pays from. */
   contractOf(session: SessionId): Outpoint | undefined;
   /** Those that were paid on and that no circuit uses any more, as after a crash: they wait to be closed. */
@@ -62,17 +68,32 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     const side = sides()[role];
     return id === undefined ? undefined : side?.side.book.get(id);
   };
+  const live = (role: Role): Iterable<Channel> => sides()[role]?.side.book.live ?? [];
+  const paidFrom = (session: SessionId): Channel | undefined =>
+    [...live('payer')].find(channel => channel.session === session);
   return {
     get tip() {
       return books()[0]?.[1].tip;
     },
     channels: () =>
       books().flatMap(([role, book]) => book.all.map(channel => rowOf(role, network, channel, book.tip))),
-    contractOf: session =>
-      sides().payer?.side.book.all.find(channel => channel.session === session)?.record.terms.outpoint,
+    channel(role, text) {
+      const channel = find(role, text);
+      return channel && rowOf(role, network, channel, books()[0]?.[1].tip);
+    },
+    channelOf(session) {
+      const channel = paidFrom(session);
+      return channel && rowOf('payer', network, channel, sides().payer?.side.book.tip);
+    },
+    lockedSat: role =>
+      [...live(role)].reduce(
+        (sum, { record }) => (record.ending === undefined ? sum + record.terms.capacitySat : sum),
+        0n,
+      ),
+    contractOf: session => paidFrom(session)?.record.terms.outpoint,
     leftOver: () =>
       books().flatMap(([role, book]) =>
-        book.all.filter(isLeftOver).map(channel => rowOf(role, network, channel, book.tip)),
+        [...book.live].filter(isLeftOver).map(channel => rowOf(role, network, channel, book.tip)),
       ),
     open: (session, wish) => sides().payer?.side.openNew(session, wish) ?? false,
     fund: (session, psbt) => sides().payer?.side.fundNew(session, psbt) ?? fail('CHANNEL_UNKNOWN'),

@@ -52,7 +52,7 @@ it.each([
     lab.chain.minedSatPerKvb = highSatPerKvb;
     await end('close');
     lab.mine(2);
-    const settlements = lab.payeeScheme.desk.channels().map(({ settlementTxid }) => settlementTxid);
+    const settlements = lab.rows('payee').map(({ settlementTxid }) => settlementTxid);
     expect(childrenOf(lab, settlements)).toHaveLength(most);
   },
 );
@@ -62,7 +62,7 @@ it('keeps to the reserve when it starts again, whatever fees are by then', async
   lab.chain.minedSatPerKvb = highSatPerKvb;
   await end('close');
   lab.mine(2);
-  const settlements = lab.payeeScheme.desk.channels().map(({ settlementTxid }) => settlementTxid);
+  const settlements = lab.rows('payee').map(({ settlementTxid }) => settlementTxid);
   const children = () => childrenOf(lab, settlements).map(({ outs }) => outs[0].value);
   const before = children();
   expect(before).toHaveLength(2);
@@ -73,7 +73,7 @@ it('keeps to the reserve when it starts again, whatever fees are by then', async
   expect(children()).toEqual(before);
   lab.chain.minedSatPerKvb = 0n;
   lab.mine(8);
-  expect(lab.payeeScheme.desk.channels().map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
+  expect(lab.rows('payee').map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
   const { store } = worldOf(lab.payee);
   expect(worldOf(lab.payee).turn(() => readChildren(store, 'payee').size)).toBe(0);
 });
@@ -87,7 +87,7 @@ function lose({ node, port }: SimHostWorld): void {
 it('has one child for three refunds that wait', async () => {
   const { lab, end } = await openThree(1_000_000n);
   await end('lose');
-  const rows = () => lab.payerScheme.desk.channels();
+  const rows = () => lab.rows('payer');
   const refunds = rows().map(({ refundTxid }) => refundTxid);
   const lastT = Math.max(...rows().map(({ refundHeight }) => refundHeight));
   // The payer was gone too until all three were due.
@@ -118,7 +118,7 @@ async function openThenLater(together: number, feeReserveSat: bigint): Promise<L
 
 /** What the children of the payer's refunds pay into its wallet. */
 function returning(lab: Lab): readonly bigint[] {
-  const refunds = lab.payerScheme.desk.channels().map(({ refundTxid }) => refundTxid);
+  const refunds = lab.rows('payer').map(({ refundTxid }) => refundTxid);
   return childrenOf(lab, refunds).map(({ outs }) => outs[0].value);
 }
 
@@ -137,7 +137,7 @@ it('goes on with the child of its refunds when it starts again', async () => {
 
 it('has no child for more refunds than the reserve pays for', async () => {
   const lab = await openThenLater(2, 8_500n);
-  const [, second, third] = lab.payerScheme.desk.channels().map(({ refundHeight }) => refundHeight);
+  const [, second, third] = lab.rows('payer').map(({ refundHeight }) => refundHeight);
   lab.mine(second + 1 - lab.chain.height);
   const first = returning(lab);
   expect(first).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { toHex } from '../../base/bytes.ts';
-import type { ChannelPhase } from '../../bitcoin/channel-machine.ts';
+import { type ChannelPhase, endedPhase } from '../../bitcoin/channel-machine.ts';
 import type { ContractVariant } from '../../bitcoin/contract-tx.ts';
 import { txidText } from '../../bitcoin/outpoint.ts';
 import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
@@ -73,6 +73,6 @@ export function ledgerRow(role: Role, network: Network, record: ChannelRecord, b
 }
 
 function recordedPhase({ ending, closeAsked, accepted }: ChannelRecord): ChannelPhase {
-  if (ending !== undefined) return ending.how === 'payment' ? 'closed' : 'refunded';
+  if (ending !== undefined) return endedPhase(ending.how);
   return closeAsked ? 'closing' : accepted ? 'open' : 'opening';
 }

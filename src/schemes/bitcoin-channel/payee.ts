@@ -16,11 +16,11 @@ import type {
 } from '../../payment/scheme.ts';
 import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
 import { ChainHealth } from './chain-health.ts';
-import { type Channel, ChannelBook } from './channel-book.ts';
+import type { Channel } from './channel.ts';
+import { ChannelBook } from './channel-book.ts';
 import { FirstView } from './first-view.ts';
 import {
   acceptedMessage,
-  channelId,
   claimDigest,
   claimMessage,
   closingMessage,
@@ -85,7 +85,7 @@ export class ChannelPayee implements Payee {
       host,
       finalBlocks: setup.rules.finalBlocks,
       commit,
-      hasContract: script => this.book.hasContract(script),
+      hasContract: outpoint => this.book.knows(outpoint),
     });
     this.book = new ChannelBook({
       role: 'payee',
@@ -105,7 +105,7 @@ export class ChannelPayee implements Payee {
     if (setup.writes.length > 0) commit(setup.writes);
     setup.wallet.watch(host.chain);
     this.book.restore();
-    this.#settlement.restore(this.book.all);
+    this.#settlement.restore(this.book.live);
   }
 
   target(id: SessionId): Uint8Array {
@@ -200,10 +200,7 @@ export class ChannelPayee implements Payee {
     if (this.#isFull()) return this.#refuse(session, 'busy', 'too many channels');
 
     const record = recordOf(open, offer, tip, this.#setup);
-    if (this.book.knows(record.terms.outpoint)) return this.#refuse(session, 'badTerms', 'outpoint known');
-    if (this.book.get(channelId(this.#setup.network, record.terms.outpoint)) !== undefined) {
-      return this.#refuse(session, 'badTerms', 'channel known');
-    }
+    if (this.book.knows(record.terms.outpoint)) return this.#refuse(session, 'badTerms', 'channel known');
     const { payoutScript, wallet } = this.#setup;
     const payout = payoutScript === undefined ? wallet.taken(offer.payoutScript) : [];
     const channel = this.book.add(record);
@@ -386,7 +383,7 @@ export class ChannelPayee implements Payee {
   #isFull(): boolean {
     let opening = 0;
     let live = 0;
-    for (const { state } of this.book.active) {
+    for (const { state } of this.book.live) {
       live += 1;
       if (state.phase === 'opening') opening += 1;
     }

@@ -1,5 +1,5 @@
 import { signDigest } from '../../crypto/ecdsa.ts';
-import type { Channel } from './channel-book.ts';
+import type { Channel } from './channel.ts';
 import {
   claimDigest,
   claimMessage,

@@ -17,7 +17,8 @@ import type {
   Value,
 } from '../../payment/scheme.ts';
 import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
-import { type Channel, ChannelBook } from './channel-book.ts';
+import type { Channel } from './channel.ts';
+import { ChannelBook } from './channel-book.ts';
 import {
   type ContractDraft,
   draftContract,
@@ -79,7 +80,7 @@ export class ChannelPayer implements Payer {
       host,
       finalBlocks: setup.rules.finalBlocks,
       commit,
-      hasContract: script => this.book.hasContract(script),
+      hasContract: outpoint => this.book.knows(outpoint),
     });
     this.book = new ChannelBook({
       role: 'payer',
@@ -93,9 +94,9 @@ export class ChannelPayer implements Payer {
     });
     if (setup.writes.length > 0) this.#commit(setup.writes);
     this.book.restore();
-    for (const { record } of this.book.all)
+    for (const { record } of this.book.live)
       if (record.ending === undefined) setup.wallet.adopt(Transaction.fromBuffer(record.contract));
-    this.#refundFees.restore(this.book.all);
+    this.#refundFees.restore(this.book.live);
     setup.wallet.watch(host.chain);
   }
 
@@ -164,7 +165,8 @@ export class ChannelPayer implements Payer {
   finish(id: SessionId): Paid | undefined {
     const session = this.#sessions.get(id);
     if (session === undefined) return undefined;
-    const channel = session.channel ?? this.#wantedClosed(session.payee);
+    const ours = ({ record }: Channel) => equalBytes(record.peer, session.payee);
+    const channel = session.channel ?? [...this.#toClose].find(ours);
     if (channel === undefined || !channel.record.stored || channel.state.ending !== undefined)
       return undefined;
     this.#toClose.delete(channel);
@@ -234,10 +236,6 @@ export class ChannelPayer implements Payer {
     return session.pending;
   }
 
-  #wantedClosed(payee: Uint8Array): Channel | undefined {
-    return [...this.#toClose].find(({ record }) => equalBytes(record.peer, payee));
-  }
-
   #onOffer(session: Session, offer: Offer | undefined): Paid {
     if (offer === undefined) return refused('PAY_BAD_TARGET', 'OFFER');
     const fault = offerFault(offer, {
@@ -297,7 +295,7 @@ export class ChannelPayer implements Payer {
   #idleChannel(session: Session, offer: Offer): Channel | undefined {
     const nearest = (this.book.tip as number) + offer.refundBlocksMin;
     const { reusePaidChannels } = this.#setup;
-    return [...this.book.active].find(
+    return [...this.book.live].find(
       channel =>
         !this.#toClose.has(channel) &&
         canTakeUp(session, channel, reusePaidChannels) &&

@@ -1,6 +1,7 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { paymentSatMax } from '../../bitcoin/payment-tx.ts';
 import type { Paid, PayeeIdentity, PayFault, SessionId, Value } from '../../payment/scheme.ts';
-import type { Channel } from './channel-book.ts';
+import type { Channel } from './channel.ts';
 import type { ContractDraft } from './contract-maker.ts';
 
 /** How a session opens a channel that its owner asks for. */
@@ -62,11 +63,11 @@ export function newSession(id: SessionId, payee: PayeeIdentity, budget: Value): 
 
 /** True for a channel that no session uses and that this one may go on with, as far as its own side is concerned. */
 export function canTakeUp(session: PayingSession, channel: Channel, reusePaid: boolean): boolean {
-  const { record, state, best, payments } = channel;
+  const { record, state, best } = channel;
   if (channel.session !== undefined || channel.disowned || session.refusedClaims.has(channel)) return false;
   if (state.phase !== 'open' && state.phase !== 'funded') return false;
   if (!equalBytes(record.peer, session.payee)) return false;
-  const leftMsat = (payments.satMax - best.paidSat) * 1_000n;
+  const leftMsat = (paymentSatMax(record.terms) - best.paidSat) * 1_000n;
   return best.paidSat === 0n || (reusePaid && leftMsat >= session.budget);
 }
 

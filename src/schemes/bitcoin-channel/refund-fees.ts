@@ -6,7 +6,7 @@ import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
 import { sweepTransaction, sweepVsize } from '../../bitcoin/sweep-tx.ts';
 import type { Asks } from '../../payment/asks.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
-import type { Channel } from './channel-book.ts';
+import type { Channel } from './channel.ts';
 import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
 import type { RoleSetup } from './role-setup.ts';
 
@@ -34,9 +34,11 @@ export class RefundFees<T> {
   }
 
   /** Takes up the children that the store holds, with the refunds that they spend. */
-  restore(channels: readonly Channel[]): void {
-    const byRefund = new Map(channels.map(channel => [toHex(channel.refund.txid()), channel]));
-    for (const child of readChildren(this.#host.store, 'payer').values()) {
+  restore(channels: Iterable<Channel>): void {
+    const children = readChildren(this.#host.store, 'payer');
+    if (children.size === 0) return;
+    const byRefund = new Map([...channels].map(channel => [toHex(channel.refund.txid()), channel]));
+    for (const child of children.values()) {
       const { ins } = child.transaction;
       const spent = ins.flatMap(({ hash }) => byRefund.get(toHex(hash)) ?? []);
       assert(spent.length === ins.length, 'a child spends refunds of known channels');

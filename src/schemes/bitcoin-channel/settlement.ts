@@ -7,7 +7,7 @@ import type { SpendableCoin } from '../../bitcoin/spend-coin.ts';
 import type { Asks } from '../../payment/asks.ts';
 import type { Redeemed, SchemeHost } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
-import type { Channel } from './channel-book.ts';
+import type { Channel } from './channel.ts';
 import { childWrite, type FeeChild, readChildren } from './fee-child.ts';
 import type { RoleSetup } from './role-setup.ts';
 
@@ -45,7 +45,7 @@ export class Settlement {
   }
 
   /** Takes up the children that the store holds. */
-  restore(channels: readonly Channel[]): void {
+  restore(channels: Iterable<Channel>): void {
     const children = readChildren(this.#host.store, 'payee');
     for (const channel of channels) {
       channel.bump = children.get(toHex(channel.id));

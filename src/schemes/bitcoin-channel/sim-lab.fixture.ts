@@ -130,8 +130,12 @@ export class Lab {
     return talk;
   }
 
+  rows(side: 'payer' | 'payee') {
+    const { desk } = side === 'payer' ? this.payerScheme : this.payeeScheme;
+    return this[side].world.turn(() => desk.channels());
+  }
+
   row(side: 'payer' | 'payee', index = 0) {
-    const scheme = side === 'payer' ? this.payerScheme : this.payeeScheme;
-    return scheme.desk.channels()[index];
+    return this.rows(side)[index];
   }
 }

@@ -135,7 +135,7 @@ describe('an old copy of all records', () => {
     // Over that very channel.
     expect(await pays(1_000_000n)).toMatchObject(stopped[side]);
     lab.mine(10);
-    expect(lab.payerScheme.desk.channels().every(({ phase }) => phase === 'closed')).toBe(true);
+    expect(lab.rows('payer').every(({ phase }) => phase === 'closed')).toBe(true);
     expect(lab.row('payee')).toMatchObject({ phase: 'closed', ending: { payeeSat: 1_000n } });
   });
 });

@@ -4,7 +4,7 @@ import { walletAddressGap } from '../../base/limits.ts';
 import { struct, u32 } from '../../base/struct.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SchemeHost } from '../../payment/scheme.ts';
-import type { ChainEvent, StoreWrite } from '../../ports.ts';
+import type { ChainEvent, Outpoint, StoreWrite } from '../../ports.ts';
 import { type Records, type Role, rolePrefix, roles } from './channel-record.ts';
 import { readSeed } from './role-keys.ts';
 
@@ -22,7 +22,7 @@ export interface WentBackOptions {
   readonly finalBlocks: number;
   readonly commit: (writes: readonly StoreWrite[]) => void;
   /** True for the output of a contract that is in the records. */
-  readonly hasContract: (script: Uint8Array) => boolean;
+  readonly hasContract: (outpoint: Outpoint) => boolean;
 }
 
 const heightStruct = struct({ height: u32 });
@@ -100,8 +100,10 @@ export class WentBack {
   }
 
   #paysUnknownContract(bytes: Uint8Array): boolean {
-    return Transaction.fromBuffer(bytes).outs.some(
-      ({ script }) => isScriptHash(script) && !this.#options.hasContract(script),
+    const transaction = Transaction.fromBuffer(bytes);
+    const txid = transaction.getHash();
+    return transaction.outs.some(
+      ({ script }, index) => isScriptHash(script) && !this.#options.hasContract({ txid, index }),
     );
   }
 
