@@ -256,6 +256,8 @@ export const chainSilenceMsMax = 60_000;
 export const firstViewMsMax = 30_000;
 /** A reorganisation of more blocks than this is told to a person. */
 export const reorgBlocksExpected = 6;
+/** A wallet forgets a coin so many blocks after it was spent; a reorganisation that goes deeper has it look for all anew. */
+export const spentCoinBlocks = 100;
 /** Refunds whose fees one child raises: a package has at most 25 transactions. spec: bitcoin/doc/policy/packages.md */
 export const refundsPerChildMax = 24;
 /** Channels that a session may open one after the other, when the payee forgets them. */

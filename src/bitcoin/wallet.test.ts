@@ -2,6 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../base/bytes.ts';
+import { spentCoinBlocks } from '../base/limits.ts';
 import type { ChainPort, StorePort } from '../ports.ts';
 import { chooseCoins } from './coin-choice.ts';
 import { scriptOfAddress, Wallet } from './wallet.ts';
@@ -142,6 +143,24 @@ describe('wallet', () => {
     expect(wallet.coins.find(coin => coin.outpoint.txid[0] === 1)?.spentBy).toBeDefined();
     wallet.release(Transaction.fromBuffer(bytes));
     expect(wallet.balance).toEqual({ confirmedSat: 100_000n, unconfirmedSat: 0n });
+  });
+
+  it('forgets coins that were spent long ago, and looks for all again when the chain goes back that far', () => {
+    const { wallet, receive, watched } = newWallet();
+    const outpoint = receive(100_000n, 5);
+    const funded = wallet.fund(contract, 30_000n, 2_000n);
+    if (!funded.ok) throw new Error(funded.fault.code);
+    const spent = { kind: 'spent', outpoint, transaction: funded.value.transaction.toBuffer() } as const;
+    wallet.onChain({ ...spent, height: 9 });
+    wallet.onChain(block(8 + spentCoinBlocks));
+    expect(wallet.has(outpoint)).toBe(true);
+    wallet.onChain(block(9 + spentCoinBlocks));
+    expect(wallet.has(outpoint)).toBe(false);
+    watched.clear();
+    wallet.onChain({ kind: 'reorg', height: 9 });
+    expect(watched.size).toBe(0);
+    wallet.onChain({ kind: 'reorg', height: 8 });
+    expect(watched.size).toBe(wallet.watchedAddresses);
   });
 
   it('finds its coins again from the seed alone, beyond the first gap', () => {

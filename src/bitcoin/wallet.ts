@@ -2,7 +2,7 @@ import { address as addressCodec, networks, Transaction } from 'bitcoinjs-lib';
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, toHex } from '../base/bytes.ts';
 import { fail, ok, type Result } from '../base/fault.ts';
-import { walletAddressesMax, walletAddressGap } from '../base/limits.ts';
+import { spentCoinBlocks, walletAddressesMax, walletAddressGap } from '../base/limits.ts';
 import type { ChainEvent, ChainPort, Outpoint, StorePort, StoreWrite } from '../ports.ts';
 import { type Choice, chooseCoins } from './coin-choice.ts';
 import { HdKey, harden, type KeyPair } from './keys.ts';
@@ -72,10 +72,12 @@ export class Wallet {
   #tip = 0;
   #scripts: Uint8Array[] = [];
   #indexes = new Map<string, number>();
-  #keys = new Map<number, KeyPair>();
+  /** Those that were spent long ago are not among them. */
   #coins = new Map<string, WalletCoin>();
   /** Which own transaction spends an outpoint, known or not. */
   #adopted = new Map<string, string>();
+  /** No coin that is not among them any more was spent in a block above. */
+  #forgottenHeight = 0;
 
   constructor(options: WalletOptions, store: Pick<StorePort, 'get'>) {
     // spec: bip-0084, coin type 1 (all test networks), account 0, receiving branch
@@ -92,7 +94,11 @@ export class Wallet {
   /** Begins to look for coins. */
   watch(chain: ChainPort): void {
     this.#chain = chain;
-    for (const script of this.#scripts) chain.watch(script, this.#birthHeight);
+    this.#lookThroughChain();
+  }
+
+  #lookThroughChain(): void {
+    for (const script of this.#scripts) this.#chain?.watch(script, this.#birthHeight);
   }
 
   /**
@@ -214,7 +220,7 @@ export class Wallet {
     return fit[0] && this.#spendable(fit[0]);
   }
 
-  /** True for a coin that is or was this wallet's. */
+  /** True for a coin that is this wallet's, or was until not long ago. */
   has(outpoint: Outpoint): boolean {
     return this.#coins.has(outpointKey(outpoint));
   }
@@ -241,7 +247,7 @@ export class Wallet {
 
   onChain(event: ChainEvent): void {
     if (event.kind === 'block' || event.kind === 'reorg') this.#tip = event.height;
-    if (event.kind === 'block') this.#shown = this.#next;
+    if (event.kind === 'block') this.#onBlock(event.height);
     if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
     if (event.kind === 'spent') {
       const coin = this.#coins.get(outpointKey(event.outpoint));
@@ -250,6 +256,16 @@ export class Wallet {
       coin.spentBy = toHex(Transaction.fromBuffer(event.transaction).getHash());
     }
     if (event.kind === 'reorg') this.#onReorg(event.height);
+  }
+
+  #onBlock(height: number): void {
+    this.#shown = this.#next;
+    for (const [key, { spentHeight }] of this.#coins) {
+      if (spentHeight === undefined || height - spentHeight < spentCoinBlocks) continue;
+      this.#forgottenHeight = Math.max(this.#forgottenHeight, spentHeight);
+      this.#coins.delete(key);
+      this.#adopted.delete(key);
+    }
   }
 
   #onPaid(script: Uint8Array, outpoint: Outpoint, valueSat: bigint, height: number): void {
@@ -274,6 +290,8 @@ export class Wallet {
 
   /** Blocks above `height` are void: what they held waits, what they spent is free unless we spent it. */
   #onReorg(height: number): void {
+    if (height < this.#forgottenHeight) this.#lookThroughChain();
+    this.#forgottenHeight = Math.min(this.#forgottenHeight, height);
     for (const [key, coin] of this.#coins) {
       if (coin.spentHeight !== undefined && coin.spentHeight > height) {
         coin.spentHeight = undefined;
@@ -333,12 +351,7 @@ export class Wallet {
   }
 
   #keyAt(index: number): KeyPair {
-    let key = this.#keys.get(index);
-    if (key === undefined) {
-      key = this.#branch.child(index).keyPair();
-      this.#keys.set(index, key);
-    }
-    return key;
+    return this.#branch.child(index).keyPair();
   }
 
   #durableNext(): number {

@@ -50,6 +50,8 @@ export class Till {
   readonly #addresses: ReturnType<typeof addressBook>;
   readonly #deposits: ReturnType<typeof depositBook>;
   readonly #withdrawals: ReturnType<typeof withdrawalBook>;
+  /** Heights of the blocks that hold withdrawals, by transaction id. */
+  readonly #paidOut = new Map<string, number>();
   readonly #indexOfScript = new Map<string, number>();
   readonly #addressOf = new Map<string, string>();
   #satPerKvb = satPerKvbMin;
@@ -95,6 +97,7 @@ export class Till {
   onChain(event: ChainEvent): void {
     this.wallet.onChain(event);
     if (event.kind === 'paid') this.#onPaid(event.script, event.outpoint, event.valueSat, event.height);
+    if (event.kind === 'spent') this.#onSpent(event.transaction, event.height);
     if (event.kind === 'reorg') this.#onReorg(event.height);
     if (event.kind === 'block') this.#onBlock(event.height);
   }
@@ -181,15 +184,18 @@ export class Till {
     this.#credit();
   }
 
+  #onSpent(raw: Uint8Array, height: number): void {
+    const id = toHex(idOf(transactionOf(raw)));
+    if (this.#withdrawals.get(id) !== undefined) this.#paidOut.set(id, height);
+  }
+
   #onBlock(height: number): void {
     this.#tip = height;
     this.#credit();
     const { chain } = this.#options;
-    for (const [, { raw }] of this.#withdrawals.entries()) {
-      const id = toHex(idOf(transactionOf(raw)));
-      const spent = this.wallet.coins.find(coin => coin.spentBy === id);
-      if (spent?.spentHeight === undefined || height - spent.spentHeight < settledBlocks)
-        chain.broadcast([raw], 0);
+    for (const [id, { raw }] of this.#withdrawals.entries()) {
+      const paidHeight = this.#paidOut.get(id);
+      if (paidHeight === undefined || height - paidHeight < settledBlocks) chain.broadcast([raw], 0);
     }
   }
 
@@ -209,6 +215,7 @@ export class Till {
   /** What the blocks above `height` held is not there: it does not count until it is in a block again. */
   #onReorg(height: number): void {
     const { accounts, persist } = this.#options;
+    for (const [id, paidHeight] of this.#paidOut) if (paidHeight > height) this.#paidOut.delete(id);
     for (const [id, deposit] of [...this.#deposits.entries()]) {
       if (deposit.height <= height) continue;
       const { account, sat, credited } = deposit;
