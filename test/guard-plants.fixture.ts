@@ -60,6 +60,20 @@ export const guardPlants: readonly Plant[] = [
     test: `${channels}/final-channels.sim.test.ts`,
   },
   {
+    name: 'contracts that nobody saw keep others out',
+    file: `${channels}/payee.ts`,
+    find: 'if (oldest !== undefined) this.#abandon(oldest);',
+    replace: 'oldest = undefined;',
+    test: `${channels}/unseen-contracts.sim.test.ts`,
+  },
+  {
+    name: 'contracts that nobody saw use up addresses',
+    file: `${channels}/payee.ts`,
+    find: 'this.#setup.wallet.giveBack(channel.record.terms.payoutScript);',
+    replace: '',
+    test: `${channels}/unseen-contracts.sim.test.ts`,
+  },
+  {
     name: 'what is due waits for past blocks',
     file: `${channels}/channel-book.ts`,
     find: 'this.#actByRecords(event.height);',

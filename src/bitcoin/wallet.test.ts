@@ -206,6 +206,24 @@ describe('wallet', () => {
     expect(wallet.address.index).toBe(2);
     expect(wallet.taken(offered)).toEqual([]);
   });
+
+  it('promises again what was promised for nothing, to one peer', () => {
+    const records = new Map<string, Uint8Array>();
+    const { wallet } = newWallet({ ...emptyStore, get: key => records.get(key) });
+    const take = (): Uint8Array => {
+      const { script } = wallet.addressToPromise;
+      for (const { key, value } of wallet.taken(script)) if (value !== undefined) records.set(key, value);
+      return script;
+    };
+    const [first, second] = [take(), take()];
+    expect(second).not.toEqual(first);
+    wallet.giveBack(first);
+    expect(wallet.address.index).toBe(2);
+    expect(take()).toEqual(first);
+    expect([first, second]).not.toContainEqual(take());
+    wallet.giveBack(new Uint8Array(22));
+    expect(wallet.addressToPromise).toEqual(wallet.address);
+  });
 });
 
 describe('an address', () => {

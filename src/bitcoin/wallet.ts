@@ -72,6 +72,8 @@ export class Wallet {
   #tip = 0;
   #scripts: Uint8Array[] = [];
   #indexes = new Map<string, number>();
+  /** Indexes of addresses that were promised for nothing. */
+  #returned = new Set<number>();
   /** Those that were spent long ago are not among them. */
   #coins = new Map<string, WalletCoin>();
   /** Which own transaction spends an outpoint, known or not. */
@@ -135,10 +137,23 @@ export class Wallet {
     return { ...taken, writes: this.#nextWrites() };
   }
 
+  /** To promise to a peer: one that came back, or the one to show. */
+  get addressToPromise(): WalletAddress {
+    const [returned] = this.#returned;
+    return returned === undefined ? this.address : this.#addressAt(returned);
+  }
+
   /** The address was promised to a peer, and is not shown to others; `writes` must be durable before it is counted on. */
   taken(script: Uint8Array): readonly StoreWrite[] {
     const index = this.#indexes.get(toHex(script));
+    if (index !== undefined && this.#returned.delete(index)) return [];
     return index === this.#next ? this.takeAddress().writes : [];
+  }
+
+  /** Nothing will come of that promise: the address is another peer's to have. */
+  giveBack(script: Uint8Array): void {
+    const index = this.#indexes.get(toHex(script));
+    if (index !== undefined && index < this.#next) this.#returned.add(index);
   }
 
   /** Passes over addresses that may have been handed out unknown to these records: they are looked for, and not shown again. */

@@ -18,7 +18,7 @@ export function offerTerms(
     variant: variantByte(setup.variant),
     relayId,
     payeeKey: setup.keyRoot.named(nonce).keyPair().publicKey,
-    payoutScript: setup.payoutScript ?? setup.wallet.address.script,
+    payoutScript: setup.payoutScript ?? setup.wallet.addressToPromise.script,
     nonce,
     capacitySatMin: setup.capacitySatMin,
     capacitySatMax: setup.capacitySatMax,

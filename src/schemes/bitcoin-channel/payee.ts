@@ -98,7 +98,7 @@ export class ChannelPayee implements Payee {
       act: (channel, action) => {
         if (action === 'abandon') {
           this.#settlement.forgetChild(channel);
-          this.book.remove(channel);
+          this.#abandon(channel);
         } else this.#settlement.act(channel, action);
       },
     });
@@ -197,7 +197,7 @@ export class ChannelPayee implements Payee {
     if (tip > offer.expiryHeight) return this.#refuse(session, 'targetOld', 'the offer expired');
     const wrong = openFault(open, offer, tip);
     if (wrong !== undefined) return this.#refuse(session, 'badTerms', wrong);
-    if (this.#isFull()) return this.#refuse(session, 'busy', 'too many channels');
+    if (!this.#hasRoom()) return this.#refuse(session, 'busy', 'too many channels');
 
     const record = recordOf(open, offer, tip, this.#setup);
     if (this.book.knows(record.terms.outpoint)) return this.#refuse(session, 'badTerms', 'channel known');
@@ -261,6 +261,7 @@ export class ChannelPayee implements Payee {
       session: session.id,
       result: this.#refuse(session, code, detail),
     });
+    if (this.book.get(channel.id) !== channel) return refuse('unknownChannel', 'given up meanwhile');
     if (answer.fault !== undefined) return refuse('frozen', 'the chain does not answer');
     const { output } = answer;
     const { terms, minConfirmations } = channel.record;
@@ -380,14 +381,26 @@ export class ChannelPayee implements Payee {
     return inDoubt ? 'frozen' : undefined;
   }
 
-  #isFull(): boolean {
+  /** For one more. Of contracts that nobody has seen and no session waits for, the oldest gives way. */
+  #hasRoom(): boolean {
     let opening = 0;
     let live = 0;
-    for (const { state } of this.book.live) {
+    let oldest: Channel | undefined;
+    for (const channel of this.book.live) {
       live += 1;
-      if (state.phase === 'opening') opening += 1;
+      if (channel.state.phase !== 'opening') continue;
+      opening += 1;
+      if (channel.session === undefined && channel.state.contractHeight === undefined) oldest ??= channel;
     }
-    return live >= channelsMax || opening >= channelsOpeningMax;
+    if (live < channelsMax && opening < channelsOpeningMax) return true;
+    if (oldest !== undefined) this.#abandon(oldest);
+    return oldest !== undefined;
+  }
+
+  /** Its contract is nowhere, and nothing was paid on it. */
+  #abandon(channel: Channel): void {
+    this.book.remove(channel);
+    this.#setup.wallet.giveBack(channel.record.terms.payoutScript);
   }
 
   #offer(session: Session): Offer {
