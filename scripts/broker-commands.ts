@@ -156,12 +156,13 @@ export function bookLines(
   { books }: BrokerLedger,
   outstandingMsat: ReadonlyMap<number, Value>,
 ): readonly string[] {
-  const accounts = [...books.balancesMsat.values()].reduce((sum, balance) => sum + balance, 0n);
+  const sumOf = (values: Iterable<Value>) => [...values].reduce((sum, value) => sum + value, 0n);
+  const [held, balances] = [sumOf(books.heldMsat.values()), sumOf(books.balancesMsat.values())];
   const name = (id: number) => brokeredSchemes.find(scheme => scheme.id === id)?.name ?? String(id);
   return [
     ...table(
-      ['received msat', 'paid out', `in ${books.balancesMsat.size} accounts`],
-      [[grouped(books.receivedMsat), grouped(books.paidOutMsat), grouped(accounts)]],
+      ['received msat', 'paid out', `in ${books.heldMsat.size} accounts`, 'owed by them'],
+      [[grouped(books.receivedMsat), grouped(books.paidOutMsat), grouped(held), grouped(held - balances)]],
     ),
     '',
     ...table(

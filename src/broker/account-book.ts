@@ -6,7 +6,14 @@ import { RecordBook } from '../payment/record-book.ts';
 import type { Value } from '../payment/scheme.ts';
 import type { StorePort, StoreWrite } from '../ports.ts';
 
+interface Balance {
+  readonly heldMsat: Value;
+  /** Not more than 0 beside money that is held, but at the house. */
+  readonly owedMsat: Value;
+}
+
 const balanceRecord = struct({ heldMsat: u64, owedMsat: u64 });
+const noBalance: Balance = { heldMsat: 0n, owedMsat: 0n };
 const coinsRecord = struct({ issuedMsat: u64, depositedMsat: u64 });
 const chainRecord = struct({ receivedMsat: u64, paidOutMsat: u64 });
 
@@ -16,14 +23,19 @@ export interface IssuedCoins {
   readonly depositedMsat: Value;
 }
 
-/** A broker's books at one moment. In order: received = paid out + balances + issued - deposited. */
+/**
+ * A broker's books at one moment. In order: received = paid out + held + issued - deposited. What somebody owes is nobody's money
+ * until it is paid.
+ */
 export interface Books {
   /** By Bitcoin transactions, those that are confirmed deep enough. */
   readonly receivedMsat: Value;
   /** By Bitcoin transactions, their fees included. */
   readonly paidOutMsat: Value;
-  /** By hex of the account's key; below 0: owed for cheating. */
+  /** By hex of the account's key; below 0: owed. */
   readonly balancesMsat: ReadonlyMap<string, Value>;
+  /** By the same; the house may hold less than nothing, where a deposit came undone that was spent. */
+  readonly heldMsat: ReadonlyMap<string, Value>;
   readonly schemes: ReadonlyMap<number, IssuedCoins>;
 }
 
@@ -32,7 +44,7 @@ const nothing = 'all';
 /** Who has how much at the broker. Every change keeps the sum, or is a Bitcoin transaction. */
 export class AccountBook implements Accounts {
   readonly #house: string;
-  readonly #balances: RecordBook<{ readonly heldMsat: Value; readonly owedMsat: Value }>;
+  readonly #balances: RecordBook<Balance>;
   readonly #coins: RecordBook<IssuedCoins>;
   readonly #chain: RecordBook<{ readonly receivedMsat: Value; readonly paidOutMsat: Value }>;
 
@@ -45,17 +57,20 @@ export class AccountBook implements Accounts {
   }
 
   get books(): Books {
-    const balances = [...this.#balances.entries()].map(([account]) => [account, this.#balanceOf(account)]);
+    const all = [...this.#balances.entries()];
+    const held = (id: string, { heldMsat, owedMsat }: Balance) =>
+      id === this.#house ? heldMsat - owedMsat : heldMsat;
     return {
       ...this.#chainSums,
-      balancesMsat: new Map(balances as [string, Value][]),
+      balancesMsat: new Map(all.map(([id, { heldMsat, owedMsat }]) => [id, heldMsat - owedMsat])),
+      heldMsat: new Map(all.map(([id, balance]) => [id, held(id, balance)])),
       schemes: new Map([...this.#coins.entries()].map(([scheme, coins]) => [Number(scheme), coins])),
     };
   }
 
   balanceMsat(account: AccountKey): Value | undefined {
-    const id = toHex(account);
-    return this.#balances.get(id) === undefined ? undefined : this.#balanceOf(id);
+    const balance = this.#balances.get(toHex(account));
+    return balance && balance.heldMsat - balance.owedMsat;
   }
 
   issue(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[] | undefined {
@@ -64,7 +79,7 @@ export class AccountBook implements Accounts {
     if (balance === undefined || balance < msat) return undefined;
     const { issuedMsat, depositedMsat } = this.#coinsOf(scheme);
     return [
-      this.#add(toHex(account), -msat),
+      ...this.#take(toHex(account), msat),
       this.#coins.put(String(scheme), { issuedMsat: issuedMsat + msat, depositedMsat }),
     ];
   }
@@ -74,27 +89,27 @@ export class AccountBook implements Accounts {
     const { issuedMsat, depositedMsat } = this.#coinsOf(scheme);
     assert(depositedMsat + msat <= issuedMsat, 'no more comes back than was sold');
     return [
-      this.#add(toHex(account), msat),
+      ...this.#give(toHex(account), msat),
       this.#coins.put(String(scheme), { issuedMsat, depositedMsat: depositedMsat + msat }),
     ];
   }
 
   charge(account: AccountKey, msat: Value): readonly StoreWrite[] {
     assert(msat >= 0n, 'a fine takes');
-    return [this.#add(toHex(account), -msat), this.#add(this.#house, msat)];
+    return this.#demand(toHex(account), msat);
   }
 
   /** An account without money, if there is none of this key. */
   open(account: AccountKey): readonly StoreWrite[] {
     const id = toHex(account);
-    return this.#balances.get(id) === undefined ? [this.#add(id, 0n)] : [];
+    return this.#balances.get(id) === undefined ? [this.#balances.put(id, noBalance)] : [];
   }
 
   /** A Bitcoin transaction pays to the account. Less than 0: one that did is undone. */
   receive(account: AccountKey, msat: Value): readonly StoreWrite[] {
     const { receivedMsat, paidOutMsat } = this.#chainSums;
     return [
-      this.#add(toHex(account), msat),
+      ...(msat < 0n ? this.#giveBack(toHex(account), -msat) : this.#give(toHex(account), msat)),
       this.#chain.put(nothing, { receivedMsat: receivedMsat + msat, paidOutMsat }),
     ];
   }
@@ -105,7 +120,7 @@ export class AccountBook implements Accounts {
     if (balance === undefined || balance < msat) return undefined;
     const { receivedMsat, paidOutMsat } = this.#chainSums;
     return [
-      this.#add(toHex(account), -msat),
+      ...this.#take(toHex(account), msat),
       this.#chain.put(nothing, { receivedMsat, paidOutMsat: paidOutMsat + msat }),
     ];
   }
@@ -118,15 +133,38 @@ export class AccountBook implements Accounts {
     return this.#coins.get(String(scheme)) ?? { issuedMsat: 0n, depositedMsat: 0n };
   }
 
-  #balanceOf(id: string): Value {
-    const { heldMsat, owedMsat } = this.#balances.get(id) ?? { heldMsat: 0n, owedMsat: 0n };
-    return heldMsat - owedMsat;
+  /** What an account owes is paid first, to the house. */
+  #give(id: string, msat: Value): readonly StoreWrite[] {
+    const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
+    const repaid = owedMsat < msat ? owedMsat : msat;
+    const kept = { heldMsat: heldMsat + msat - repaid, owedMsat: owedMsat - repaid };
+    const records = [this.#balances.put(id, kept)];
+    if (repaid > 0n && id !== this.#house) records.push(...this.#give(this.#house, repaid));
+    return records;
   }
 
-  #add(id: string, msat: Value): StoreWrite {
-    const balance = this.#balanceOf(id) + msat;
-    const [heldMsat, owedMsat] = balance < 0n ? [0n, -balance] : [balance, 0n];
-    return this.#balances.put(id, { heldMsat, owedMsat });
+  /** It has as much. */
+  #take(id: string, msat: Value): readonly StoreWrite[] {
+    const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
+    return [this.#balances.put(id, { heldMsat: heldMsat - msat, owedMsat })];
+  }
+
+  /** For the house: what the account has, and the rest when it has something again. What it has not is not there to be lent. */
+  #demand(id: string, msat: Value): readonly StoreWrite[] {
+    if (id === this.#house) return [];
+    const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
+    const taken = heldMsat < msat ? heldMsat : msat;
+    const left = { heldMsat: heldMsat - taken, owedMsat: owedMsat + msat - taken };
+    return [this.#balances.put(id, left), ...this.#give(this.#house, taken)];
+  }
+
+  /** To the chain, which took a deposit back: for what was spent of it meanwhile the house stands in, and the account owes it. */
+  #giveBack(id: string, msat: Value): readonly StoreWrite[] {
+    const demanded = this.#demand(id, msat);
+    const { heldMsat, owedMsat } = this.#balances.get(this.#house) ?? noBalance;
+    const balance = heldMsat - owedMsat - msat;
+    const [held, owed] = balance < 0n ? [0n, -balance] : [balance, 0n];
+    return [...demanded, this.#balances.put(this.#house, { heldMsat: held, owedMsat: owed })];
   }
 }
 
@@ -134,7 +172,7 @@ export class AccountBook implements Accounts {
 export function bookProblems(books: Books, outstandingMsat: ReadonlyMap<number, Value>): readonly string[] {
   const problems: string[] = [];
   let covered = books.paidOutMsat;
-  for (const balance of books.balancesMsat.values()) covered += balance;
+  for (const held of books.heldMsat.values()) covered += held;
   for (const [scheme, { issuedMsat, depositedMsat }] of books.schemes) {
     const held = issuedMsat - depositedMsat;
     covered += held;

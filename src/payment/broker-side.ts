@@ -17,7 +17,7 @@ export interface Accounts {
   issue(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[] | undefined;
   /** E-coins of a scheme become an account's money; the account is opened if it is new. */
   deposit(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[];
-  /** Takes what was gained by cheating, for the broker's own account; the balance may fall below 0. */
+  /** Demands a sum for the broker's own account: what the account has, and the rest, which it owes, of what it gets later. */
   charge(account: AccountKey, msat: Value): readonly StoreWrite[];
 }
 
