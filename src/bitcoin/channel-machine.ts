@@ -165,7 +165,7 @@ function phaseOf(state: ChannelState, tip: number, rules: ChannelRules): Channel
   if (state.role === 'payer') {
     if (!state.stored) return state.inSession ? 'opening' : 'abandoned';
     if (tip >= state.refundHeight) return 'refunding';
-  } else if (!confirmed && state.paidSat === 0n && tip >= state.refundHeight) {
+  } else if (!confirmed && (state.paidSat === 0n || !state.wasGood) && tip >= state.refundHeight) {
     return 'abandoned';
   }
   const deep = confirmed && tip - (state.contractHeight as number) + 1 >= rules.minConfirmations;
@@ -179,8 +179,12 @@ export function endedPhase(how: 'payment' | 'refund'): 'closed' | 'refunded' {
   return how === 'payment' ? 'closed' : 'refunded';
 }
 
-/** A payee settles when asked, when the payer is gone, and in time before T; without a payment only when asked. */
+/**
+ * A payee settles when asked, when the payer is gone, and in time before T; without a payment only when asked, and a contract that
+ * it has never seen not at all: anybody may name one.
+ */
 function mustClose(state: ChannelState, tip: number, rules: ChannelRules): boolean {
+  if (state.role === 'payee' && state.contractHeight === undefined && !state.wasGood) return false;
   if (state.closeAsked || state.settlingSince !== undefined) return true;
   if (state.role === 'payer' || state.paidSat === 0n) return false;
   if (tip >= state.refundHeight - rules.settleMarginBlocks) return true;
