@@ -292,6 +292,8 @@ export const forwardedAsksMax = 200;
 export const errandPauseMs = 2_000;
 /** Replies that a broker keeps for each account, for requests that come again. */
 export const accountRepliesMax = 64;
+/** Addresses that a broker keeps for change of withdrawals. */
+export const changeAddressesMin = 100_000;
 /** Accounts of one broker. */
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */

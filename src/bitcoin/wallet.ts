@@ -1,5 +1,4 @@
 import { address as addressCodec, networks, Transaction } from 'bitcoinjs-lib';
-import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, toHex } from '../base/bytes.ts';
 import { fail, ok, type Result } from '../base/fault.ts';
 import { spentCoinBlocks, walletAddressesMax, walletAddressGap } from '../base/limits.ts';
@@ -126,9 +125,14 @@ export class Wallet {
     return this.#addressAt(index).address;
   }
 
-  /** An address nobody was given yet; `writes` must be durable before it is told to anybody. */
+  /** Addresses that nobody was given yet. */
+  get addressesLeft(): number {
+    return walletAddressesMax - this.#next;
+  }
+
+  /** An address nobody was given yet, or the last one of all; `writes` must be durable before it is told to anybody. */
   takeAddress(): WalletAddress & { readonly writes: readonly StoreWrite[] } {
-    assert(this.#next < walletAddressesMax, 'addresses are left');
+    if (this.addressesLeft <= 0) return { ...this.#addressAt(this.#next), writes: [] };
     const taken = this.#addressAt(this.#next);
     this.#next += 1;
     this.#shown = this.#next;
@@ -182,8 +186,7 @@ export class Wallet {
    * `release`. One transaction never funds two channels, since that would show them to have one owner.
    */
   fund(script: Uint8Array, valueSat: bigint, satPerKvb: bigint): Result<FundedContract> {
-    const free = this.coins.filter(coin => coin.spentBy === undefined);
-    const choice = chooseCoins(free, valueSat, satPerKvb);
+    const choice = this.#choose(valueSat, satPerKvb);
     if (choice === undefined) {
       const { confirmedSat, unconfirmedSat } = this.balance;
       return fail('WALLET_NO_FUNDS', `has ${confirmedSat + unconfirmedSat} sat, needs ${valueSat} and fees`);
@@ -192,6 +195,16 @@ export class Wallet {
     this.adopt(transaction);
     const outpoint = { txid: transaction.getHash(), index: 0 };
     return ok({ transaction, outpoint, feeSat: choice.feeSat, writes });
+  }
+
+  /** What `fund` would leave to the miner; undefined: the wallet has not as much. */
+  feeToPay(valueSat: bigint, satPerKvb: bigint): bigint | undefined {
+    return this.#choose(valueSat, satPerKvb)?.feeSat;
+  }
+
+  #choose(valueSat: bigint, satPerKvb: bigint): Choice<WalletCoin> | undefined {
+    const free = this.coins.filter(coin => coin.spentBy === undefined);
+    return chooseCoins(free, valueSat, satPerKvb);
   }
 
   /** Takes note of an own transaction: its inputs are spent, its change is ours. At start, for those still unconfirmed. */

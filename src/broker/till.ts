@@ -1,7 +1,8 @@
+import { assert } from '../base/assert.ts';
 import { toHex, utf8 } from '../base/bytes.ts';
-import { accountsMax } from '../base/limits.ts';
+import { accountsMax, changeAddressesMin } from '../base/limits.ts';
 import { outpointKey } from '../bitcoin/outpoint.ts';
-import { dustSat } from '../bitcoin/payment-tx.ts';
+import { dustSatOf } from '../bitcoin/output-scripts.ts';
 import { idOf, rawOf, transactionOf } from '../bitcoin/raw-transaction.ts';
 import { Wallet } from '../bitcoin/wallet.ts';
 import { accountRequest } from '../payment/account-request.ts';
@@ -128,7 +129,9 @@ export class Till {
     if (known !== undefined)
       return { kind: 'reply', reply: text(this.wallet.addressAt(Number(known))), persist: [] };
     const { accounts } = this.#options;
-    if (this.#addresses.size >= accountsMax) return refused('busy');
+    // Withdrawals need addresses for their change.
+    if (this.#addresses.size >= accountsMax || this.wallet.addressesLeft <= changeAddressesMin)
+      return refused('busy');
     const { index, address, script, writes } = this.wallet.takeAddress();
     this.#indexOfScript.set(toHex(script), index);
     this.#addressOf.set(toHex(account), String(index));
@@ -142,20 +145,22 @@ export class Till {
 
   #withdraw(account: AccountKey, body: Uint8Array): Served {
     const said = withdrawBody.decode(body);
-    if (said === undefined || said.script.length === 0) return refused('malformed');
-    if (said.sat < dustSat) return refused('tooSmall');
+    const leastSat = said && dustSatOf(said.script);
+    if (said === undefined || leastSat === undefined) return refused('malformed');
+    if (said.sat < leastSat) return refused('tooSmall');
     const { accounts, later, chain } = this.#options;
+    const balanceMsat = accounts.balanceMsat(account) ?? 0n;
     // Before coins are looked for: an account that has not as much need not hear of the broker's.
-    if ((accounts.balanceMsat(account) ?? 0n) < said.sat * 1_000n) return refused('overspent');
+    if (balanceMsat < said.sat * 1_000n) return refused('overspent');
+    // And before they are taken: change uses up an address.
+    const leavesSat = this.wallet.feeToPay(said.sat, this.#satPerKvb);
+    if (leavesSat !== undefined && balanceMsat < (said.sat + leavesSat) * 1_000n) return refused('overspent');
     const funded = this.wallet.fund(said.script, said.sat, this.#satPerKvb);
     if (!funded.ok) return refused('frozen');
     const { transaction, feeSat, writes } = funded.value;
     const paidSat = said.sat + feeSat;
     const paid = accounts.payOut(account, paidSat * 1_000n);
-    if (paid === undefined) {
-      this.wallet.release(transaction);
-      return refused('overspent');
-    }
+    assert(paid !== undefined, 'the balance was looked at before');
     const raw = rawOf(transaction);
     const txid = idOf(transaction);
     const record = this.#withdrawals.put(toHex(txid), { account, paidSat, raw });
