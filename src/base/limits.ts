@@ -264,6 +264,8 @@ export const refundsPerChildMax = 24;
 export const channelsPerSessionMax = 2;
 /** Channels whose contract a payee has not yet seen; a payer can make them at no cost. */
 export const channelsOpeningMax = 10_000;
+/** So many blocks after OPEN a contract that nobody has seen gives way to others though its session lasts. */
+export const unseenBlocksMax = 6;
 
 // Other parties of payment systems
 /** One request or reply between parties; the longest is a coin that has passed through many hands. */

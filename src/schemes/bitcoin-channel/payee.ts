@@ -1,5 +1,11 @@
 import { equalBytes } from '../../base/bytes.ts';
-import { channelsMax, channelsOpeningMax, firstPaymentSatMin, offerBlocks } from '../../base/limits.ts';
+import {
+  channelsMax,
+  channelsOpeningMax,
+  firstPaymentSatMin,
+  offerBlocks,
+  unseenBlocksMax,
+} from '../../base/limits.ts';
 import { contractOutputScript } from '../../bitcoin/contract-tx.ts';
 import { RefundTemplate } from '../../bitcoin/refund-tx.ts';
 import { signDigest, verifyDigest } from '../../crypto/ecdsa.ts';
@@ -381,7 +387,7 @@ export class ChannelPayee implements Payee {
     return inDoubt ? 'frozen' : undefined;
   }
 
-  /** For one more. Of contracts that nobody has seen and no session waits for, the oldest gives way. */
+  /** For one more. Of contracts that nobody has seen and no session waits for, or has for long, the oldest gives way. */
   #hasRoom(): boolean {
     let opening = 0;
     let live = 0;
@@ -390,7 +396,9 @@ export class ChannelPayee implements Payee {
       live += 1;
       if (channel.state.phase !== 'opening') continue;
       opening += 1;
-      if (channel.session === undefined && channel.state.contractHeight === undefined) oldest ??= channel;
+      const waited = (this.book.tip as number) - channel.record.openedHeight;
+      const isWaitedFor = channel.session !== undefined && waited < unseenBlocksMax;
+      if (channel.state.contractHeight === undefined && !isWaitedFor) oldest ??= channel;
     }
     if (live < channelsMax && opening < channelsOpeningMax) return true;
     if (oldest !== undefined) this.#abandon(oldest);
@@ -399,6 +407,8 @@ export class ChannelPayee implements Payee {
 
   /** Its contract is nowhere, and nothing was paid on it. */
   #abandon(channel: Channel): void {
+    const session = channel.session === undefined ? undefined : this.#sessions.get(channel.session);
+    if (session !== undefined) session.channel = undefined;
     this.book.remove(channel);
     this.#setup.wallet.giveBack(channel.record.terms.payoutScript);
   }

@@ -3,7 +3,15 @@ import { toHex } from '../../base/bytes.ts';
 import { PaymentTemplate } from '../../bitcoin/payment-tx.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { Redeemed, SessionId } from '../../payment/scheme.ts';
-import { channelId, offerMessage, openMessage, payMessage, paymentOp, schemeId } from './messages.ts';
+import {
+  channelId,
+  fundedMessage,
+  offerMessage,
+  openMessage,
+  payMessage,
+  paymentOp,
+  schemeId,
+} from './messages.ts';
 import type { ChannelPayee } from './payee.ts';
 import { Lab, type SimHostWorld } from './sim-lab.fixture.ts';
 
@@ -108,13 +116,20 @@ it('a contract that nobody saw is not settled, costs no fees, and is forgotten a
   expect(lab.rows('payee')).toEqual([]);
 });
 
-it('a contract that a session waits for gives way to nobody', async () => {
+it('a contract that a session waits for gives way to nobody for some blocks', async () => {
   const lab = new Lab();
   const one = async (at: number) => (await forge(lab, at, { close: false })).redeemed;
   for (let at = 0; at < opening; at++) expect(await one(at)).toMatchObject({ kind: 'added' });
   expect(await one(opening)).toMatchObject({ kind: 'refused', fault: { code: 'busy' } });
   leave(lab, 0);
   expect(await one(opening)).toMatchObject({ kind: 'added' });
+  expect(await one(opening + 1)).toMatchObject({ kind: 'refused', fault: { code: 'busy' } });
+  lab.mine(6);
+  expect(await one(opening + 1)).toMatchObject({ kind: 'added' });
+  // The session that waited for the oldest is told so.
+  const funded = fundedMessage.encode({ scheme: schemeId, op: paymentOp.funded, channel: new Uint8Array(8) });
+  const said = await redeem(lab, firstSession + 1, funded);
+  expect(said.redeemed).toMatchObject({ kind: 'refused', fault: { code: 'unknownChannel' } });
 });
 
 it('a channel that is closed before its contract is in a block returns whole as soon as it is', async () => {
