@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
-import { fixedBytes, sizedBytes, struct, u16, u32 } from '../../base/struct.ts';
+import { fixedBytes, sizedBytes, struct, u8, u16, u32 } from '../../base/struct.ts';
 import { isPublicKey } from '../../crypto/ecdsa.ts';
 import { sealTo } from '../../crypto/sealed-to-key.ts';
 import type { AccountKey, BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
@@ -25,11 +25,28 @@ import {
   visit,
 } from './messages.ts';
 import { contradict, forked, handedTwice, overclaimed } from './proofs.ts';
-import { countMax, holdSeconds, isVisit, leadsHere, secondsOf, stepId } from './terms.ts';
+import {
+  countMax,
+  holdSeconds,
+  isVisit,
+  leadsHere,
+  proofsMax,
+  secondsOf,
+  sparesMax,
+  stepId,
+} from './terms.ts';
 
-const chainRecord = struct({ touchstone, account: fixedBytes(33), paid: u32 });
+/** `proofs`: so many were filed. */
+const chainRecord = struct({ touchstone, account: fixedBytes(33), paid: u32, proofs: u8 });
 /** `taken`: words above `claim.first` that were paid for, up to there. */
 const segmentRecord = struct({ claim, visit, from: sizedBytes(u16, 400), taken: u32 });
+
+interface Chain {
+  readonly touchstone: Touchstone;
+  readonly account: Uint8Array;
+  readonly paid: number;
+  readonly proofs: number;
+}
 
 interface Segment {
   readonly claim: Claim;
@@ -44,18 +61,18 @@ interface Segment {
  */
 export class NetpayBroker implements BrokerSide {
   readonly #host: BrokerHost;
-  readonly #chains: RecordBook<{
-    readonly touchstone: Touchstone;
-    readonly account: Uint8Array;
-    readonly paid: number;
-  }>;
-  /** By chain and step. */
+  readonly #chains: RecordBook<Chain>;
+  /** By chain and step. A second vendor of one step has its own: the first one's is evidence too. */
   readonly #segments: RecordBook<Segment>;
+  /** Names of a chain's segments. */
+  readonly #places = new Map<string, Set<string>>();
 
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#chains = new RecordBook(host.store, 'p2p-netpay/broker/chain/', chainRecord);
     this.#segments = new RecordBook(host.store, 'p2p-netpay/broker/segment/', segmentRecord);
+    for (const [place, { claim: claimed }] of this.#segments.entries())
+      this.#placesOf(toHex(claimed.chain)).add(place);
   }
 
   serve(request: Uint8Array): Served {
@@ -80,8 +97,10 @@ export class NetpayBroker implements BrokerSide {
     for (const [id, { touchstone: stone, account, paid }] of [...this.#chains.entries()]) {
       if (stone.expiry >= now) continue;
       const left = stone.unitMsat * BigInt(stone.count - paid);
-      writes.push(...this.#host.accounts.deposit(schemeId, account, left), this.#chains.drop(id));
-      for (const [step] of this.#segmentsOf(id)) writes.push(this.#segments.drop(step));
+      writes.push(...this.#host.accounts.deposit(schemeId, account, left));
+      writes.push(this.#chains.drop(id));
+      for (const place of this.#placesOf(id)) writes.push(this.#segments.drop(place));
+      this.#places.delete(id);
     }
     return writes;
   }
@@ -90,8 +109,25 @@ export class NetpayBroker implements BrokerSide {
     return secondsOf(this.#host.clock.wallMs());
   }
 
-  #segmentsOf(chain: string): readonly (readonly [string, Segment])[] {
-    return [...this.#segments.entries()].filter(([id]) => id.startsWith(`${chain}/`));
+  #placesOf(chain: string): Set<string> {
+    const places = this.#places.get(chain) ?? new Set<string>();
+    this.#places.set(chain, places);
+    return places;
+  }
+
+  /** Segments of a chain but the one at that place. */
+  #besides(chain: string, place: string): readonly Segment[] {
+    return [...this.#placesOf(chain)].flatMap(each => {
+      const segment = each === place ? undefined : this.#segments.get(each);
+      return segment === undefined ? [] : [segment];
+    });
+  }
+
+  /** Where the claimant's segment of its step is, or is to be. */
+  #placeOf({ chain, step, vendor }: Claim): string {
+    const id = stepId(chain, step);
+    const first = this.#segments.get(id);
+    return first === undefined || equalBytes(first.claim.vendor, vendor) ? id : `${id}/${toHex(vendor)}`;
   }
 
   #buy(account: AccountKey, body: Uint8Array): Served {
@@ -104,17 +140,15 @@ export class NetpayBroker implements BrokerSide {
     const issued = accounts.issue(schemeId, account, unitMsat * BigInt(count));
     if (issued === undefined) return refused('overspent');
     const [chain, seed] = [entropy.bytes(16), entropy.bytes(32)];
-    const stone = touchstone.sign(key, {
-      chain,
-      user,
-      root: new HashChain(chain, seed, count).root,
-      unitMsat,
-      count,
-      expiry: this.#now + holdSeconds,
-    });
-    const record = this.#chains.put(toHex(chain), { touchstone: stone, account, paid: 0 });
+    const { root } = new HashChain(chain, seed, count);
+    const terms = { unitMsat, count, expiry: this.#now + holdSeconds };
+    const stone = touchstone.sign(key, { chain, user, root, ...terms });
+    const id = toHex(chain);
+    const records = [
+      this.#chains.put(id, { touchstone: stone, account, paid: 0, proofs: 0 }),
+    ];
     const reply = boughtReply.encode({ touchstone: stone, seed: sealTo(user, seed, entropy) });
-    return { kind: 'reply', reply, persist: [...issued, record] };
+    return { kind: 'reply', reply, persist: [...issued, ...records] };
   }
 
   #claim(account: AccountKey, body: Uint8Array): Served {
@@ -126,7 +160,7 @@ export class NetpayBroker implements BrokerSide {
     const from = said.from.length === 0 ? undefined : index.decode(said.from);
     const fault = this.#judge(account, record.touchstone, claimed, here, from);
     if (fault !== undefined) return refused(fault);
-    return this.#pay(record.touchstone, { claim: claimed, visit: here, from: said.from, taken: 0 }, from);
+    return this.#pay(record, { claim: claimed, visit: here, from: said.from, taken: 0 }, from);
   }
 
   /** What of a claim is not as it must be, whatever others claim. */
@@ -148,49 +182,51 @@ export class NetpayBroker implements BrokerSide {
     return leadsTo(chain, stone.root, word, last) ? undefined : 'badSignature';
   }
 
-  #pay(stone: Touchstone, segment: Segment, from: Index | undefined): Served {
+  #pay(record: Chain, segment: Segment, from: Index | undefined): Served {
+    const { touchstone: stone } = record;
     const { claim: claimed } = segment;
     const chain = toHex(stone.chain);
-    const id = stepId(stone.chain, claimed.step);
-    const others = this.#segmentsOf(chain).filter(
-      ([step, other]) => step !== id || !equalBytes(other.claim.vendor, claimed.vendor),
-    );
-    const own = this.#segments.get(id);
-    const mine = own !== undefined && equalBytes(own.claim.vendor, claimed.vendor) ? own : undefined;
-    const proof = this.#conflict(
-      stone,
-      segment,
-      from,
-      others.map(([, other]) => other),
-    );
-    const paid = new Set<number>();
-    for (const [, other] of others)
-      for (let word = other.claim.first; word < other.taken; word++) paid.add(word);
-    let more = 0;
-    const already = mine?.taken ?? claimed.first;
+    const place = this.#placeOf(claimed);
+    const mine = this.#segments.get(place);
+    if (mine !== undefined && !isSameStay(mine, segment, from))
+      return this.#contradicted(record, mine, segment, from);
+    const others = this.#besides(chain, place);
     // Words that the vendor itself gave away are not its own any more.
-    const end =
-      this.#handedAt(
-        claimed,
-        others.map(([, other]) => other),
-      ) ?? claimed.last;
-    for (let word = already; word < Math.min(end, claimed.last); word++) if (!paid.has(word)) more += 1;
-    const record = this.#chains.get(chain);
-    if (record === undefined) return refused('unknownChannel');
+    const end = Math.min(this.#handedAt(claimed, others) ?? claimed.last, claimed.last);
+    const already = mine?.taken ?? claimed.first;
+    const more = unpaid(already, end, others);
+    if (record.paid + more > stone.count) return refused('overspent');
+    // Who is paid nothing may still have evidence, but not without end.
+    if (mine === undefined && more === 0 && others.length >= record.paid + sparesMax)
+      return refused('overspent');
+    const proof = record.proofs < proofsMax ? this.#conflict(stone, segment, from, others) : undefined;
+    this.#placesOf(chain).add(place);
     const { accounts, file } = this.#host;
     const worth = stone.unitMsat * BigInt(more);
+    const proofs = record.proofs + (proof === undefined ? 0 : 1);
+    const known = mine !== undefined && mine.claim.last > claimed.last ? mine : segment;
     const persist: StoreWrite[] = [
       ...accounts.deposit(schemeId, claimed.vendor, worth),
-      this.#chains.put(chain, { ...record, paid: record.paid + more }),
+      this.#chains.put(chain, { ...record, paid: record.paid + more, proofs }),
+      this.#segments.put(place, { ...known, taken: Math.max(already, end) }),
+      ...(proof === undefined ? [] : file(proof)),
     ];
-    // A second vendor of one step keeps its claim apart: the first one's is evidence too.
-    const place = own === undefined || mine !== undefined ? id : `${id}/${toHex(claimed.vendor)}`;
-    persist.push(
-      this.#segments.put(place, { ...segment, taken: Math.max(already, Math.min(end, claimed.last)) }),
-    );
-    if (proof !== undefined) persist.push(...file(proof));
     const creditedMsat = worth + stone.unitMsat * BigInt(already - claimed.first);
     return { kind: 'reply', reply: claimedReply.encode({ last: claimed.last, creditedMsat }), persist };
+  }
+
+  /** A vendor's stay begins where it said first: from elsewhere nothing is paid, and somebody has signed two things. */
+  #contradicted(record: Chain, mine: Segment, segment: Segment, from: Index | undefined): Served {
+    const { touchstone: stone, proofs } = record;
+    const before = index.decode(mine.from);
+    let proof: CheatProof | undefined;
+    if (contradict(mine.visit, segment.visit)) proof = forked(stone, mine.visit, segment.visit);
+    else if (before !== undefined && from !== undefined && isTwice(before, from))
+      proof = handedTwice(before, from);
+    if (proof === undefined || proofs >= proofsMax) return refused('badTerms');
+    const counted = this.#chains.put(toHex(stone.chain), { ...record, proofs: proofs + 1 });
+    const reply = claimedReply.encode({ last: mine.claim.last, creditedMsat: 0n });
+    return { kind: 'reply', reply, persist: [counted, ...this.#host.file(proof)] };
   }
 
   /** Where the claimant handed the chain on, as the next vendor's claim shows. */
@@ -219,6 +255,26 @@ export class NetpayBroker implements BrokerSide {
     }
     return undefined;
   }
+}
+
+/** True when both tell of one stay: it came from the same vendor, at the same word. */
+function isSameStay(mine: Segment, said: Segment, from: Index | undefined): boolean {
+  if (contradict(mine.visit, said.visit) || mine.claim.first !== said.claim.first) return false;
+  const before = index.decode(mine.from);
+  if (before === undefined || from === undefined) return before === from;
+  return equalBytes(before.from, from.from) && !isTwice(before, from);
+}
+
+/** Words above `from`, up to `to`, that none of these was paid for. */
+function unpaid(from: number, to: number, segments: readonly Segment[]): number {
+  const paid = segments.map(({ claim: { first }, taken }) => [first, taken] as const);
+  let [at, words] = [from, 0];
+  for (const [first, taken] of paid.sort(([a], [b]) => a - b)) {
+    if (first >= to) break;
+    if (first > at) words += first - at;
+    at = Math.max(at, taken);
+  }
+  return words + Math.max(0, to - at);
 }
 
 function isBeyond(claimed: Claim, handed: Index): boolean {

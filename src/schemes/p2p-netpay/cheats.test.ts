@@ -1,115 +1,12 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromUtf8, toHex } from '../../base/bytes.ts';
-import { filedProofs } from '../../broker/broker-core.ts';
-import { AccountHolder } from '../../broker/broker-lab.fixture.ts';
-import { SigningKey } from '../../crypto/ecdsa.ts';
-import { unseal } from '../../crypto/sealed-to-key.ts';
-import { HashChain } from '../../payment/hash-chain.ts';
+import { toHex } from '../../base/bytes.ts';
 import { formatProof, parseProof } from '../../payment/proof.ts';
-import { BrokeredLab } from '../brokered-world.fixture.ts';
+import { Scene } from './bought-chain.fixture.ts';
 import { p2pNetpay } from './index.ts';
-import {
-  boughtReply,
-  brokerOperation,
-  buyBody,
-  claim,
-  claimBody,
-  claimedReply,
-  index,
-  schemeId,
-  visit,
-} from './messages.ts';
+import { claim } from './messages.ts';
 import { forked, handedTwice, overclaimed } from './proofs.ts';
-import { nobody } from './terms.ts';
-
-const unitMsat = 1_000n;
-
-/** A chain that was bought, vendors with accounts, and what each of them would sign. */
-class Scene {
-  readonly lab = new BrokeredLab({ scheme: p2pNetpay });
-  readonly buyer = new AccountHolder(this.lab.broker, 'buyer', new SigningKey(new Uint8Array(32).fill(50)));
-  readonly vendors = ['first', 'second', 'third'].map(
-    (name, at) => new AccountHolder(this.lab.broker, name, new SigningKey(new Uint8Array(32).fill(60 + at))),
-  );
-  readonly user = new SigningKey(new Uint8Array(32).fill(51));
-  readonly stone;
-  readonly words: HashChain;
-
-  constructor() {
-    this.lab.pay(this.buyer.key, 100_000n);
-    const body = buyBody.encode({
-      operation: brokerOperation.buy,
-      user: this.user.publicKey,
-      count: 100,
-      unitMsat,
-    });
-    const { broker } = this.lab;
-    const { reply } = broker.ask(this.buyer, schemeId, broker.request(this.buyer, body));
-    const bought = boughtReply.decode(reply ?? new Uint8Array(0));
-    if (bought === undefined) throw new Error('no chain was sold');
-    this.stone = bought.touchstone;
-    const seed = unseal(this.user, bought.seed);
-    this.words = new HashChain(this.stone.chain, seed ?? new Uint8Array(32), 100);
-    expect(this.words.root).toEqual(this.stone.root);
-  }
-
-  key(vendor: number): Uint8Array {
-    return this.vendors[vendor].key.publicKey;
-  }
-
-  visit(step: number, vendor: number, from?: number) {
-    return visit.sign(this.user, {
-      chain: this.stone.chain,
-      step,
-      vendor: this.key(vendor),
-      from: from === undefined ? nobody : this.key(from),
-      nonce: new Uint8Array(16),
-    });
-  }
-
-  index(step: number, from: number, to: number, at: number) {
-    const said = { chain: this.stone.chain, step, from: this.key(from), to: this.key(to), index: at };
-    return index.sign(this.vendors[from].key, { ...said, word: this.words.word(at) });
-  }
-
-  claim(step: number, vendor: number, first: number, last: number) {
-    const said = { chain: this.stone.chain, step, vendor: this.key(vendor), first, last };
-    return claim.sign(this.vendors[vendor].key, { ...said, word: this.words.word(last) });
-  }
-
-  /** Hands a claim in; ends with what was credited in words, or the word of the refusal. */
-  redeem(
-    said: ReturnType<Scene['claim']>,
-    here: ReturnType<Scene['visit']>,
-    from?: ReturnType<Scene['index']>,
-  ): number | string {
-    const { broker } = this.lab;
-    const vendor = this.vendors.find(({ key }) => toHex(key.publicKey) === toHex(said.vendor));
-    if (vendor === undefined) throw new Error('a claim of nobody');
-    const body = claimBody.encode({
-      operation: brokerOperation.claim,
-      claim: said,
-      visit: here,
-      from: from === undefined ? new Uint8Array(0) : index.encode(from),
-    });
-    const { reply, fault } = broker.ask(vendor, schemeId, broker.request(vendor, body));
-    broker.expectBacked();
-    const credited = reply === undefined ? undefined : claimedReply.decode(reply)?.creditedMsat;
-    return credited === undefined ? (fault ?? '') : Number(credited / unitMsat);
-  }
-
-  /** Whom the broker's evidence convicts. */
-  convicted(): string[] {
-    const { process } = this.lab.broker;
-    return process
-      .turn(() => filedProofs(process.store))
-      .map(([, text]) => {
-        const proof = parseProof(fromUtf8(text));
-        const verdict = proof.ok ? p2pNetpay.judge(proof.value) : undefined;
-        return verdict?.guilty === undefined ? 'nobody' : toHex(verdict.guilty);
-      });
-  }
-}
+import { proofsMax } from './terms.ts';
 
 describe('the broker of p2p-netpay', () => {
   it('pays vendors of one chain for their own words, in whatever order they come, each once', () => {
@@ -119,8 +16,8 @@ describe('the broker of p2p-netpay', () => {
     expect(scene.redeem(scene.claim(0, 0, 0, 20), scene.visit(0, 0))).toBe(20);
     expect(scene.redeem(scene.claim(0, 0, 0, 30), scene.visit(0, 0))).toBe(30);
     expect(scene.redeem(scene.claim(0, 0, 0, 30), scene.visit(0, 0))).toBe(30);
-    expect(scene.lab.broker.balanceMsat(scene.vendors[0])).toBe(30_000n);
-    expect(scene.lab.broker.balanceMsat(scene.vendors[1])).toBe(40_000n);
+    expect(scene.broker.balanceMsat(scene.vendors[0])).toBe(30_000n);
+    expect(scene.broker.balanceMsat(scene.vendors[1])).toBe(40_000n);
     expect(scene.convicted()).toEqual([]);
   });
 
@@ -134,7 +31,7 @@ describe('the broker of p2p-netpay', () => {
       claims[order]();
       claims[1 - order]();
       expect(scene.convicted()).toEqual([toHex(scene.key(0))]);
-      const sum = scene.vendors.reduce((all, each) => all + scene.lab.broker.balanceMsat(each), 0n);
+      const sum = scene.vendors.reduce((all, each) => all + scene.broker.balanceMsat(each), 0n);
       expect(sum).toBe(60_000n);
     }
   });
@@ -152,6 +49,62 @@ describe('the broker of p2p-netpay', () => {
     const invented = scene.index(0, 2, 1, 0);
     expect(scene.redeem(scene.claim(1, 1, 0, 40), scene.visit(1, 1, 2), invented)).toBe(0);
     expect(scene.convicted()).toEqual([toHex(scene.user.publicKey)]);
+  });
+
+  it('pays a chain once to a vendor that begins its stay elsewhere in its second claim', () => {
+    const scene = new Scene();
+    const [here, next] = [scene.visit(0, 0), scene.visit(1, 1, 0)];
+    expect(scene.redeem(scene.claim(1, 1, 0, 100), next, scene.index(0, 0, 1, 0))).toBe(100);
+    expect(scene.redeem(scene.claim(1, 1, 100, 100), next, scene.index(0, 0, 1, 100))).toBe(0);
+    expect(scene.convicted()).toEqual([toHex(scene.key(0))]);
+    expect(scene.redeem(scene.claim(0, 0, 0, 100), here)).toBe(0);
+    expect(scene.paid).toBe(100);
+    scene.expire();
+    expect(scene.paid).toBe(100);
+  });
+
+  it('keeps evidence of a chain, but not without end', () => {
+    const scene = new Scene();
+    const next = scene.visit(1, 1, 0);
+    expect(scene.redeem(scene.claim(1, 1, 50, 100), next, scene.index(0, 0, 1, 50))).toBe(50);
+    for (let at = 0; at < 2 * proofsMax; at++)
+      scene.redeem(scene.claim(1, 1, at, 100), next, scene.index(0, 0, 1, at));
+    expect(scene.convicted()).toEqual(new Array(proofsMax).fill(toHex(scene.key(0))));
+  });
+
+  it('pays no more than a chain is worth and outlives its expiry, whatever vendors that collude claim', () => {
+    const vendor = fc.integer({ min: 0, max: 2 });
+    const word = fc.oneof(fc.constantFrom(0, 50, 100), fc.integer({ min: 0, max: 100 }));
+    const said = fc.record({
+      step: fc.integer({ min: 0, max: 3 }),
+      vendor,
+      from: vendor,
+      first: word,
+      last: word,
+    });
+    fc.assert(
+      fc.property(fc.array(said, { minLength: 2, maxLength: 14 }), fc.boolean(), (all, restarts) => {
+        const scene = new Scene();
+        let before = 0;
+        for (const { step, vendor: at, from, first, last } of all) {
+          if (step === 0) scene.redeem(scene.claim(0, at, 0, last), scene.visit(0, at));
+          else
+            scene.redeem(
+              scene.claim(step, at, first, last),
+              scene.visit(step, at, from),
+              scene.index(step - 1, from, at, first),
+            );
+          expect(scene.paid).toBeGreaterThanOrEqual(before);
+          before = scene.paid;
+          expect(before).toBeLessThanOrEqual(100);
+          if (restarts) scene.broker.restart();
+        }
+        scene.expire();
+        expect(scene.paid).toBe(before);
+        expect(scene.broker.heldMsat(scene.buyer.key.publicKey)).toBe(100_000_000n - BigInt(before) * 1_000n);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('refuses claims that are forged, of others, below their Index, or of words nobody was shown', () => {

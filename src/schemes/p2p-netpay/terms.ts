@@ -13,6 +13,10 @@ export const chunkWords = 8_192;
 export const holdSeconds = 86_400;
 export const marginSeconds = 3_600;
 
+/** Proofs that a broker files of one chain, and segments that it keeps beyond the words that it paid: they are evidence. */
+export const proofsMax = 16;
+export const sparesMax = 16;
+
 export const nobody = new Uint8Array(publicKeyBytes);
 
 /** A step of a chain, as records are named. */
