@@ -1,13 +1,13 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
-import { fixedBytes, sizedBytes, struct, u8, u16, u32 } from '../../base/struct.ts';
+import { fixedBytes, restBytes, sizedBytes, struct, u8, u16, u32 } from '../../base/struct.ts';
 import { isPublicKey } from '../../crypto/ecdsa.ts';
 import { sealTo } from '../../crypto/sealed-to-key.ts';
 import type { AccountKey, BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
-import { HashChain, leadsTo } from '../../payment/hash-chain.ts';
 import type { CheatProof } from '../../payment/proof.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
+import { isWord, marksOf } from './marks.ts';
 import {
   boughtReply,
   brokerOperation,
@@ -34,10 +34,12 @@ import {
   secondsOf,
   sparesMax,
   stepId,
+  unitMsat as unitMsatMin,
 } from './terms.ts';
 
 /** `proofs`: so many were filed. */
 const chainRecord = struct({ touchstone, account: fixedBytes(33), paid: u32, proofs: u8 });
+const marksRecord = struct({ marks: restBytes });
 /** `taken`: words above `claim.first` that were paid for, up to there. */
 const segmentRecord = struct({ claim, visit, from: sizedBytes(u16, 400), taken: u32 });
 
@@ -62,6 +64,7 @@ interface Segment {
 export class NetpayBroker implements BrokerSide {
   readonly #host: BrokerHost;
   readonly #chains: RecordBook<Chain>;
+  readonly #marks: RecordBook<{ readonly marks: Uint8Array }>;
   /** By chain and step. A second vendor of one step has its own: the first one's is evidence too. */
   readonly #segments: RecordBook<Segment>;
   /** Names of a chain's segments. */
@@ -71,6 +74,7 @@ export class NetpayBroker implements BrokerSide {
     this.#host = host;
     this.#chains = new RecordBook(host.store, 'p2p-netpay/broker/chain/', chainRecord);
     this.#segments = new RecordBook(host.store, 'p2p-netpay/broker/segment/', segmentRecord);
+    this.#marks = new RecordBook(host.store, 'p2p-netpay/broker/marks/', marksRecord);
     for (const [place, { claim: claimed }] of this.#segments.entries())
       this.#placesOf(toHex(claimed.chain)).add(place);
   }
@@ -98,7 +102,7 @@ export class NetpayBroker implements BrokerSide {
       if (stone.expiry >= now) continue;
       const left = stone.unitMsat * BigInt(stone.count - paid);
       writes.push(...this.#host.accounts.deposit(schemeId, account, left));
-      writes.push(this.#chains.drop(id));
+      writes.push(this.#chains.drop(id), this.#marks.drop(id));
       for (const place of this.#placesOf(id)) writes.push(this.#segments.drop(place));
       this.#places.delete(id);
     }
@@ -134,18 +138,19 @@ export class NetpayBroker implements BrokerSide {
     const said = buyBody.decode(body);
     if (said === undefined || !isPublicKey(said.user)) return refused('malformed');
     const { user, count, unitMsat } = said;
-    if (count === 0 || count > countMax || unitMsat === 0n || unitMsat > 2n ** 40n)
+    if (count === 0 || count > countMax || unitMsat < unitMsatMin || unitMsat > 2n ** 40n)
       return refused('badTerms');
     const { accounts, entropy, key } = this.#host;
     const issued = accounts.issue(schemeId, account, unitMsat * BigInt(count));
     if (issued === undefined) return refused('overspent');
     const [chain, seed] = [entropy.bytes(16), entropy.bytes(32)];
-    const { root } = new HashChain(chain, seed, count);
+    const { root, marks } = marksOf(chain, seed, count);
     const terms = { unitMsat, count, expiry: this.#now + holdSeconds };
     const stone = touchstone.sign(key, { chain, user, root, ...terms });
     const id = toHex(chain);
     const records = [
       this.#chains.put(id, { touchstone: stone, account, paid: 0, proofs: 0 }),
+      this.#marks.put(id, { marks }),
     ];
     const reply = boughtReply.encode({ touchstone: stone, seed: sealTo(user, seed, entropy) });
     return { kind: 'reply', reply, persist: [...issued, ...records] };
@@ -179,7 +184,8 @@ export class NetpayBroker implements BrokerSide {
     if (step === 0 ? first !== 0 || from !== undefined : from === undefined) return 'badTerms';
     // Below its Index a vendor has received nothing.
     if (from !== undefined && (!leadsHere(from, here) || from.index !== first)) return 'badTerms';
-    return leadsTo(chain, stone.root, word, last) ? undefined : 'badSignature';
+    const marks = this.#marks.get(toHex(chain))?.marks;
+    return marks !== undefined && isWord(stone, marks, last, word) ? undefined : 'badSignature';
   }
 
   #pay(record: Chain, segment: Segment, from: Index | undefined): Served {

@@ -18,6 +18,7 @@ import {
 } from './messages.ts';
 import { overspent } from './proofs.ts';
 import {
+  badWordsMax,
   type Certificate,
   type Commitment,
   chainId,
@@ -27,24 +28,36 @@ import {
   holdSeconds,
   isBacked,
   secondsOf,
+  settleableTo,
+  unitMsat,
   worthMsat,
 } from './terms.ts';
 
-const lockRecord = struct({ commitment, expiry: u32, settled: u32 });
+const word = fixedBytes(wordBytes);
+const lockRecord = struct({ commitment, expiry: u32, settled: u32, word });
 const creditRecord = struct({ certificate, paidMsat: u64 });
 const claimRecord = struct({
   serial: fixedBytes(16),
   index: u32,
-  word: fixedBytes(wordBytes),
+  word,
   commitment,
+  creditedMsat: u64,
 });
 const bannedRecord = struct({ why: u8, rest: restBytes });
+
+type Claimed = Holds<typeof settleBody>;
 
 interface Lock {
   readonly commitment: Commitment;
   readonly expiry: number;
-  /** Words that the payee was paid for. */
+  /** Words that the payee was paid for, and the last of them: the root, while there are none. */
   readonly settled: number;
+  readonly word: Uint8Array;
+}
+
+interface Credit {
+  readonly certificate: Certificate;
+  readonly paidMsat: Value;
 }
 
 interface Claim {
@@ -52,6 +65,8 @@ interface Claim {
   readonly index: number;
   readonly word: Uint8Array;
   readonly commitment: Commitment;
+  /** What its payee was given: less than it asked where the certificate was overspent. */
+  readonly creditedMsat: Value;
 }
 
 /**
@@ -62,10 +77,12 @@ interface Claim {
 export class PaywordBroker implements BrokerSide {
   readonly #host: BrokerHost;
   readonly #locks: RecordBook<Lock>;
-  readonly #credits: RecordBook<{ readonly certificate: Certificate; readonly paidMsat: Value }>;
+  readonly #credits: RecordBook<Credit>;
   /** What payees handed in under certificates that still hold. */
   readonly #claims: RecordBook<Claim>;
   readonly #banned: RecordBook<{ readonly why: number; readonly rest: Uint8Array }>;
+  /** By chain of which words were settled: those that came after them and lead nowhere. */
+  readonly #badWords = new Map<string, number>();
 
   constructor(host: BrokerHost) {
     this.#host = host;
@@ -104,8 +121,11 @@ export class PaywordBroker implements BrokerSide {
       const left = granted.limitMsat - paidMsat;
       writes.push(...this.#host.accounts.deposit(schemeId, this.#host.key.publicKey, left));
       writes.push(this.#credits.drop(serial));
-      for (const [id, claim] of [...this.#claims.entries()])
-        if (toHex(claim.serial) === serial) writes.push(this.#claims.drop(id));
+      for (const [id, claim] of [...this.#claims.entries()]) {
+        if (toHex(claim.serial) !== serial) continue;
+        writes.push(this.#claims.drop(id));
+        this.#badWords.delete(id);
+      }
     }
     return writes;
   }
@@ -131,7 +151,8 @@ export class PaywordBroker implements BrokerSide {
       limitMsat: said.limitMsat,
       expiry: this.#now + holdSeconds,
     });
-    const record = this.#credits.put(toHex(granted.serial), { certificate: granted, paidMsat: 0n });
+    const serial = toHex(granted.serial);
+    const record = this.#credits.put(serial, { certificate: granted, paidMsat: 0n });
     return { kind: 'reply', reply: certificate.encode(granted), persist: [...issued, record] };
   }
 
@@ -139,6 +160,7 @@ export class PaywordBroker implements BrokerSide {
     const said = lockBody.decode(body)?.commitment;
     if (said === undefined || said.count === 0 || said.count > countMax || said.unitMsat === 0n)
       return refused('malformed');
+    if (said.unitMsat < unitMsat) return refused('badTerms');
     if (!equalBytes(said.payer, account) || !commitment.isBy(account, said)) return refused('badSignature');
     const now = this.#now;
     if (said.expiry < now || said.expiry > now + 2 * holdSeconds) return refused('badTerms');
@@ -150,30 +172,45 @@ export class PaywordBroker implements BrokerSide {
       commitment: hashOf(commitment.encode(said)),
       expiry: said.expiry,
     });
-    const record = this.#locks.put(id, { commitment: said, expiry: said.expiry, settled: 0 });
+    const lock = { commitment: said, expiry: said.expiry, settled: 0, word: said.root };
+    const record = this.#locks.put(id, lock);
     return { kind: 'reply', reply: escrow.encode(locked), persist: [...issued, record] };
   }
 
+  /** What is promised is looked up before a word is hashed, and hashed from the last word that was settled. */
   #settle(account: AccountKey, body: Uint8Array): Served {
     const claim = settleBody.decode(body);
     if (claim === undefined) return refused('malformed');
-    const { commitment: said, index, word } = claim;
+    const { commitment: said, index } = claim;
     if (!equalBytes(said.payee, account)) return refused('unknownChannel');
     if (index > said.count || said.count > countMax) return refused('overspent');
-    if (!leadsTo(said.name, said.root, word, index)) return refused('badSignature');
     const lock = this.#locks.get(chainId(said));
     if (lock !== undefined) return this.#settleLock(account, claim, lock);
     return this.#settleCredit(account, claim);
   }
 
-  #settleLock(account: AccountKey, claim: Holds<typeof settleBody>, lock: Lock): Served {
-    const { index, final } = claim;
+  /** What is wrong with a word, when so many are settled, up to that one. */
+  #judgeWord({ commitment: said, index, word }: Claimed, settled: number, last: Uint8Array) {
+    // What was settled before is worth nothing more.
+    if (index <= settled) return undefined;
+    if (index > settleableTo(settled)) return 'overspent';
+    const id = chainId(said);
+    const bad = this.#badWords.get(id) ?? 0;
+    if (bad < badWordsMax && leadsTo(said.name, last, word, index - settled)) return undefined;
+    if (settled > 0) this.#badWords.set(id, bad + 1);
+    return 'badSignature';
+  }
+
+  #settleLock(account: AccountKey, claim: Claimed, lock: Lock): Served {
+    const { index, final, word } = claim;
     const { commitment: said } = lock;
     if (!equalBytes(commitment.encode(said), commitment.encode(claim.commitment)))
       return refused('unknownChannel');
+    const fault = this.#judgeWord(claim, lock.settled, lock.word);
+    if (fault !== undefined) return refused(fault);
     const id = chainId(said);
-    const more = index > lock.settled ? said.unitMsat * BigInt(index - lock.settled) : 0n;
-    const settled = { ...lock, settled: Math.max(index, lock.settled) };
+    const settled = index > lock.settled ? { ...lock, settled: index, word } : lock;
+    const more = said.unitMsat * BigInt(settled.settled - lock.settled);
     const paid = this.#host.accounts.deposit(schemeId, account, more);
     const rest = final === 1 ? this.#release(id, settled) : [this.#locks.put(id, settled)];
     return reply(index, said.unitMsat * BigInt(index), [...paid, ...rest]);
@@ -182,31 +219,43 @@ export class PaywordBroker implements BrokerSide {
   /** What is left of an escrow goes back to its payer. */
   #release(id: string, { commitment: said, settled }: Lock): readonly StoreWrite[] {
     const left = worthMsat(said) - said.unitMsat * BigInt(settled);
+    this.#badWords.delete(id);
     return [...this.#host.accounts.deposit(schemeId, said.payer, left), this.#locks.drop(id)];
   }
 
-  #settleCredit(account: AccountKey, claim: Holds<typeof settleBody>): Served {
+  #settleCredit(account: AccountKey, claim: Claimed): Served {
     const { commitment: said, backing, index, word } = claim;
     const granted = certificate.decode(backing);
     const credit = granted === undefined ? undefined : this.#credits.get(toHex(granted.serial));
     if (granted === undefined || credit === undefined) return refused('unknownChannel');
-    if (!commitment.isBy(said.payer, said) || !isBacked(said, false, backing, this.#host.key.publicKey))
+    if (!equalBytes(said.payer, granted.payer) || !commitment.isBy(said.payer, said))
       return refused('badSignature');
+    if (!isBacked(said, false, backing, this.#host.key.publicKey)) return refused('badSignature');
     const id = chainId(said);
-    const before = this.#claims.get(id)?.index ?? 0;
-    const asked = index > before ? said.unitMsat * BigInt(index - before) : 0n;
+    const known = this.#claims.get(id);
+    const [before, creditedMsat] = [known?.index ?? 0, known?.creditedMsat ?? 0n];
+    // A payee takes one promise for a chain: two would be worth less together than each.
+    if (known !== undefined && !equalBytes(commitment.encode(known.commitment), commitment.encode(said)))
+      return refused('badTerms');
     const left = granted.limitMsat - credit.paidMsat;
+    // Nothing is left, and that is proven: more of it would be hashed and kept for nothing.
+    if (left === 0n && this.#banned.get(toHex(said.payer)) !== undefined)
+      return reply(index, creditedMsat, []);
+    const fault = this.#judgeWord(claim, before, known?.word ?? said.root);
+    if (fault !== undefined) return refused(fault);
+    if (index <= before) return reply(index, creditedMsat, []);
+    const asked = said.unitMsat * BigInt(index - before);
     const given = asked < left ? asked : left;
     const { accounts } = this.#host;
+    const claimed = { serial: granted.serial, index, word, commitment: said };
     const writes: StoreWrite[] = [
       ...accounts.deposit(schemeId, account, given),
       ...accounts.charge(said.payer, given),
       this.#credits.put(toHex(granted.serial), { ...credit, paidMsat: credit.paidMsat + given }),
+      this.#claims.put(id, { ...claimed, creditedMsat: creditedMsat + given }),
     ];
-    if (index > before)
-      writes.push(this.#claims.put(id, { serial: granted.serial, index, word, commitment: said }));
     if (asked > left) writes.push(...this.#convict(granted));
-    return reply(index, said.unitMsat * BigInt(index) - (asked - given), writes);
+    return reply(index, creditedMsat + given, writes);
   }
 
   /** More was promised under the certificate than it is good for: its holder's own signatures say so. */

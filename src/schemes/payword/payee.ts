@@ -5,7 +5,7 @@ import { sha256 } from '../../crypto/sha.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
 import type { BrokeredOptions } from '../../payment/brokered.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
-import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
+import { leadsTo, wordBefore, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import {
   type Outcome,
@@ -17,7 +17,7 @@ import {
   type SchemeHost,
   type SessionId,
 } from '../../payment/scheme.ts';
-import type { Answer, ChainEvent } from '../../ports.ts';
+import type { Answer, ChainEvent, StoreWrite } from '../../ports.ts';
 import {
   brokerOperation,
   commitment,
@@ -31,11 +31,22 @@ import {
   targetMessage,
   targetTag,
 } from './messages.ts';
-import { type Commitment, chainId, countMax, isBacked, jumpMax, marginSeconds, secondsOf } from './terms.ts';
+import {
+  type Commitment,
+  chainId,
+  countMax,
+  isBacked,
+  jumpMax,
+  marginSeconds,
+  secondsOf,
+  settleableTo,
+} from './terms.ts';
 
 const chainRecord = struct({ commitment, backing: sizedBytes(u16, 300), prepaid: u8 });
 const paidRecord = struct({ index: u32, word: fixedBytes(wordBytes), unitMsat: u64 });
 const totalRecord = struct({ msat: u64 });
+/** What an errand settles: of that chain, words up to there. */
+const memoRecord = struct({ chain: sizedBytes(u8), index: u32 });
 
 interface Chain {
   readonly commitment: Commitment;
@@ -69,6 +80,8 @@ export class PaywordPayee implements Payee {
   /** Value of what was settled and is kept no more. */
   readonly #settled: RecordBook<{ readonly msat: bigint }>;
   readonly #errands: Errands;
+  /** Chains on their way to the broker: nothing more is taken of them. */
+  readonly #settling = new Set<string>();
 
   constructor(host: SchemeHost, signer: PayeeSigner, { account, broker }: BrokeredOptions) {
     this.#host = host;
@@ -79,8 +92,11 @@ export class PaywordPayee implements Payee {
     this.#paid = new RecordBook(host.store, 'payword/payee/paid/', paidRecord);
     this.#settled = new RecordBook(host.store, 'payword/payee/settled/', totalRecord);
     this.#errands = new Errands(host, 'payword/payee/errand/', (errand, news) => this.#done(errand, news));
-    const underWay = new Set(this.#errands.underWay.map(({ memo }) => fromUtf8(memo)));
-    const left = [...this.#chains.entries()].map(([id]) => id).filter(id => !underWay.has(id));
+    for (const { memo } of this.#errands.underWay) {
+      const settling = memoRecord.decode(memo);
+      if (settling !== undefined) this.#settling.add(fromUtf8(settling.chain));
+    }
+    const left = [...this.#chains.entries()].map(([id]) => id).filter(id => !this.#settling.has(id));
     if (left.length > 0) host.clock.after(0, () => left.forEach(id => void this.#settle(id)));
   }
 
@@ -156,7 +172,7 @@ export class PaywordPayee implements Payee {
   #judge(said: Commitment, prepaid: boolean, backing: Uint8Array): PaymentStatusName | undefined {
     if (!equalBytes(said.payee, this.#account.publicKey)) return 'badTerms';
     if (said.unitMsat === 0n || said.count === 0 || said.count > countMax) return 'badTerms';
-    if (secondsOf(this.#host.clock.wallMs()) > said.expiry - marginSeconds) return 'expired';
+    if (this.#now > lastSecond(said)) return 'expired';
     if (!commitment.isBy(said.payer, said)) return 'badSignature';
     return isBacked(said, prepaid, backing, this.#broker.key) ? undefined : 'badSignature';
   }
@@ -172,10 +188,11 @@ export class PaywordPayee implements Payee {
   #advance(session: SessionId, id: string, index: number, word: Uint8Array): Redeemed {
     const [chain, paid] = [this.#chains.get(id), this.#paid.get(id)];
     if (chain === undefined || paid === undefined) return refused('unknownChannel');
-    const { name, count, expiry, unitMsat } = chain.commitment;
+    const { name, count, unitMsat } = chain.commitment;
+    if (this.#settling.has(id)) return refused('expired');
     if (index <= paid.index) return refused('stale');
     if (index > count || index - paid.index > jumpMax) return refused('overspent');
-    if (secondsOf(this.#host.clock.wallMs()) > expiry - marginSeconds) return refused('expired');
+    if (this.#now > lastSecond(chain.commitment)) return refused('expired');
     if (!leadsTo(name, paid.word, word, index - paid.index)) return refused('badSignature');
     return {
       kind: 'added',
@@ -185,34 +202,63 @@ export class PaywordPayee implements Payee {
     };
   }
 
+  get #now(): number {
+    return secondsOf(this.#host.clock.wallMs());
+  }
+
   #settle(id: string): void {
+    if (this.#settling.has(id) || this.#chains.get(id) === undefined) return;
+    this.#settling.add(id);
+    this.#settleOn(id, 0);
+  }
+
+  /** Hands the last word in, or the furthest that the broker hashes to when so many are settled. */
+  #settleOn(id: string, settled: number): void {
     const [chain, paid] = [this.#chains.get(id), this.#paid.get(id)];
     if (chain === undefined || paid === undefined) return;
+    const index = Math.min(paid.index, settleableTo(settled));
     const body = settleBody.encode({
       operation: brokerOperation.settle,
-      final: 1,
+      final: index === paid.index ? 1 : 0,
       commitment: chain.commitment,
       backing: chain.backing,
-      index: paid.index,
-      word: paid.word,
+      index,
+      word: wordBefore(chain.commitment.name, paid.word, paid.index - index),
     });
     const request = makeAccountRequest(this.#account, this.#host.entropy, body);
-    this.#errands.send({ to: this.#broker.endpoint, scheme: schemeId, request, memo: utf8(id) });
+    const memo = memoRecord.encode({ chain: utf8(id), index });
+    this.#errands.send({ to: this.#broker.endpoint, scheme: schemeId, request, memo });
   }
 
   #done({ memo }: Errand, news: ErrandNews): ErrandEnd {
-    const id = fromUtf8(memo);
-    const paid = this.#paid.get(id);
-    if (paid === undefined) return [];
-    const settled = 'reply' in news ? settledReply.decode(news.reply) : undefined;
-    // Only what says that just this word was dealt with ends it; whoever made up anything else is asked again.
-    if (settled === undefined || settled.index !== paid.index) return 'again';
+    const settling = memoRecord.decode(memo);
+    const id = settling === undefined ? '' : fromUtf8(settling.chain);
+    const [chain, paid] = [this.#chains.get(id), this.#paid.get(id)];
+    if (settling === undefined || chain === undefined || paid === undefined) return [];
     const worth = paid.unitMsat * BigInt(paid.index);
+    if ('fault' in news) return 'again';
+    const settled = settledReply.decode(news.reply);
+    // Only what says that just this word was dealt with ends it; whoever made up anything else is asked again.
+    if (settled === undefined || settled.index !== settling.index) return 'again';
+    if (settling.index < paid.index) {
+      this.#settleOn(id, settling.index);
+      return [];
+    }
     if (settled.creditedMsat < worth)
       this.#host.observer.log('warn', 'a certificate was overspent', {
         lostMsat: Number(worth - settled.creditedMsat),
       });
     const before = this.#settled.get('all')?.msat ?? 0n;
-    return [this.#chains.drop(id), this.#paid.drop(id), this.#settled.put('all', { msat: before + worth })];
+    return [...this.#forget(id), this.#settled.put('all', { msat: before + worth })];
   }
+
+  #forget(id: string): readonly StoreWrite[] {
+    this.#settling.delete(id);
+    return [this.#chains.drop(id), this.#paid.drop(id)];
+  }
+}
+
+/** The last at which words of a chain are taken: after that it is settled. */
+function lastSecond({ expiry }: Commitment): number {
+  return expiry - marginSeconds;
 }

@@ -12,6 +12,14 @@ export const unitMsat = 1_000n;
 /** Words of one chain, and the furthest that one payment may go: a payee hashes so often for whoever sends it bytes. */
 export const countMax = 65_536;
 export const jumpMax = 8_192;
+/**
+ * The furthest that a payee goes in one settlement: so many words, or so many times what was settled of the chain before.
+ * Whoever never settled anything can make the broker hash no longer than a signature takes it.
+ */
+const settleWordsMin = 256;
+const settleGrowth = 8;
+/** Words that lead nowhere, of one chain: an honest payee hands in none. */
+export const badWordsMax = 3;
 /** What a chain is good for where the circuit's budget is larger; another follows it. */
 export const chunkMsat = 8_192_000n;
 /** How long commitments, certificates and escrows hold, and how long before their end a payee takes no more. */
@@ -35,6 +43,11 @@ export function worthMsat({ unitMsat: unit, count }: Commitment): Value {
   return unit * BigInt(count);
 }
 
+/** How far a payee may settle next, when so many words are settled. */
+export function settleableTo(settled: number): number {
+  return settled + Math.max(settleWordsMin, settleGrowth * settled);
+}
+
 export function secondsOf(wallMs: number): number {
   return Math.floor(wallMs / 1_000);
 }
@@ -46,6 +59,8 @@ export function isBacked(
   backing: Uint8Array,
   broker: Uint8Array,
 ): boolean {
+  // Smaller words would cost more hashing than they are worth.
+  if (said.unitMsat < unitMsat) return false;
   if (prepaid) {
     const locked = escrow.decode(backing);
     if (locked === undefined || !escrow.isBy(broker, locked)) return false;

@@ -1,0 +1,196 @@
+import { expect, it } from 'vitest';
+import { scriptOfAddress } from '../../bitcoin/wallet.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import { HashChain, wordBytes } from '../../payment/hash-chain.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { payword } from './index.ts';
+import {
+  brokerOperation,
+  certifyBody,
+  commitment,
+  lockBody,
+  openMessage,
+  operation,
+  payMessage,
+  schemeId,
+  settleBody,
+  settledReply,
+  targetMessage,
+} from './messages.ts';
+import {
+  badWordsMax,
+  countMax,
+  creditMsat,
+  hashOf,
+  holdSeconds,
+  jumpMax,
+  noBacking,
+  settleableTo,
+  unitMsat,
+} from './terms.ts';
+
+const start = 10n ** 9n;
+const session = 1;
+
+interface Terms {
+  readonly count: number;
+  readonly seconds: number;
+  readonly unit?: bigint;
+}
+
+/** A payer, a relay, and chains between them as either would make them. */
+class Scene {
+  readonly world: CoinWorld;
+  readonly payer: Peer;
+  readonly relay: Peer;
+
+  constructor(name: string, variant = 'prepaid') {
+    this.world = new CoinWorld(payword, name);
+    const { broker } = this.world;
+    const house = scriptOfAddress(broker.addressFor(broker.key));
+    broker.chain.issue(house as Uint8Array, 1_000_000n);
+    broker.mine();
+    this.payer = this.world.peer('payer', variant);
+    this.relay = this.world.peer('relay', variant);
+  }
+
+  get broker(): CoinWorld['broker'] {
+    return this.world.broker;
+  }
+
+  get seconds(): number {
+    const { wallStartMs, nowUs } = this.broker.world;
+    return Math.floor((wallStartMs + nowUs / 1_000) / 1_000);
+  }
+
+  get earned(): bigint {
+    return this.broker.balanceOf(this.relay) - start;
+  }
+
+  ask(by: Peer, body: Uint8Array): Uint8Array | string {
+    return by.ask(this.broker.at, makeAccountRequest(by.account, by.process.host.entropy, body));
+  }
+
+  /** What the payer promises the relay, or says to. */
+  promise({ count, seconds, unit = unitMsat }: Terms, backing: Uint8Array = noBacking) {
+    const { payee, name } = targetMessage.decode(
+      this.relay.process.turn(() => this.relay.payee.target(session)),
+    ) as { readonly payee: Uint8Array; readonly name: Uint8Array };
+    const words = new HashChain(name, new Uint8Array(wordBytes).fill(7), count);
+    const payer = this.payer.account.publicKey;
+    const terms = { unitMsat: unit, count, expiry: this.seconds + seconds, backing };
+    const said = commitment.sign(this.payer.account, { payer, payee, name, root: words.root, ...terms });
+    return { said, words };
+  }
+
+  /** The broker stands behind such a chain. */
+  locked(terms: Terms) {
+    const { said, words } = this.promise(terms);
+    const locked = this.ask(
+      this.payer,
+      lockBody.encode({ operation: brokerOperation.lock, commitment: said }),
+    );
+    return { said, words, backing: locked };
+  }
+
+  /** The relay takes all that such a chain is good for. */
+  spent(terms: Terms): void {
+    const { said, words, backing } = this.locked(terms);
+    expect(backing).toBeInstanceOf(Uint8Array);
+    for (let index = 0; index < terms.count; ) {
+      const before = index;
+      index = Math.min(index + jumpMax, terms.count);
+      const part = { scheme: schemeId, index, word: words.word(index) };
+      const opening = { prepaid: 1, backing: backing as Uint8Array, commitment: said };
+      const payment =
+        before === 0
+          ? openMessage.encode({ ...part, operation: operation.open, ...opening })
+          : payMessage.encode({ ...part, operation: operation.pay });
+      expect(this.relay.take(session, payment)).toMatchObject({
+        kind: 'added',
+        value: said.unitMsat * BigInt(index - before),
+      });
+    }
+  }
+
+  settle(
+    chain: ReturnType<Scene['promise']>,
+    index: number,
+    word = chain.words.word(index),
+    backing?: Uint8Array,
+  ) {
+    const answer = this.ask(
+      this.relay,
+      settleBody.encode({
+        operation: brokerOperation.settle,
+        final: 0,
+        commitment: chain.said,
+        backing: backing ?? new Uint8Array(0),
+        index,
+        word,
+      }),
+    );
+    return typeof answer === 'string' ? answer : settledReply.decode(answer)?.creditedMsat;
+  }
+
+  certify(limitMsat = creditMsat): ReturnType<Peer['ask']> {
+    return this.ask(this.payer, certifyBody.encode({ operation: brokerOperation.certify, limitMsat }));
+  }
+}
+
+const junk = new Uint8Array(wordBytes).fill(1);
+
+it('pays a relay for the longest chain there is', () => {
+  const scene = new Scene('long');
+  scene.spent({ count: countMax, seconds: holdSeconds, unit: unitMsat });
+  scene.relay.do(() => scene.relay.payee.ended(session));
+  expect(scene.earned).toBe(BigInt(countMax) * unitMsat);
+  expect(scene.broker.outstandingMsat).toBe(0n);
+});
+
+it('hashes nothing for whoever was promised nothing', () => {
+  const scene = new Scene('stranger');
+  const chain = scene.promise({ count: countMax, seconds: 0 });
+  expect(scene.settle(chain, countMax, junk)).toBe('unknownChannel');
+});
+
+it('hashes no further than payees have shown words before, and for a cheat not often', () => {
+  const scene = new Scene('far');
+  const { said, words } = scene.locked({ count: 10_000, seconds: holdSeconds });
+  const chain = { said, words };
+  expect(scene.settle(chain, 10_000)).toBe('overspent');
+  const first = settleableTo(0);
+  expect(scene.settle(chain, first, junk)).toBe('badSignature');
+  expect(scene.settle(chain, first)).toBe(BigInt(first) * unitMsat);
+  // What was settled survives the broker, and is where it goes on from.
+  scene.broker.restart();
+  expect(scene.settle(chain, settleableTo(first) + 1)).toBe('overspent');
+  expect(scene.settle(chain, settleableTo(first))).toBe(BigInt(settleableTo(first)) * unitMsat);
+  for (let i = 0; i < badWordsMax; i++) expect(scene.settle(chain, 10_000, junk)).toBe('badSignature');
+  expect(scene.settle(chain, 10_000)).toBe('badSignature');
+  expect(scene.earned).toBe(BigInt(settleableTo(first)) * unitMsat);
+  scene.broker.expectBacked();
+});
+
+it('locks nothing up for words that cost more than they are worth', () => {
+  const scene = new Scene('cheap');
+  expect(scene.locked({ count: countMax, seconds: holdSeconds, unit: 1n }).backing).toBe('badTerms');
+});
+
+it('keeps nothing more of a payer that is proven to have overspent', () => {
+  const scene = new Scene('banned', 'credit');
+  const backing = scene.certify() as Uint8Array;
+  const terms = { count: 100, seconds: holdSeconds - 10, unit: creditMsat / 100n };
+  const under = (name: number) => {
+    const { said } = scene.promise(terms, hashOf(backing));
+    const other = new HashChain(said.name, new Uint8Array(wordBytes).fill(name), terms.count);
+    return { said: commitment.sign(scene.payer.account, { ...said, root: other.root }), words: other };
+  };
+  expect(scene.settle(under(1), 60, undefined, backing)).toBe((creditMsat * 6n) / 10n);
+  expect(scene.settle(under(2), 60, undefined, backing)).toBe((creditMsat * 4n) / 10n);
+  const proofs = scene.broker.proofs.length;
+  expect(proofs).toBe(1);
+  for (const name of [3, 4]) expect(scene.settle(under(name), 60, undefined, backing)).toBe(0n);
+  expect(scene.broker.proofs).toHaveLength(proofs);
+  scene.broker.expectBacked();
+});
