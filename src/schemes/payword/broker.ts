@@ -27,6 +27,7 @@ import {
   hashOf,
   holdSeconds,
   isBacked,
+  marginSeconds,
   secondsOf,
   settleableTo,
   unitMsat,
@@ -81,6 +82,8 @@ export class PaywordBroker implements BrokerSide {
   /** What payees handed in under certificates that still hold. */
   readonly #claims: RecordBook<Claim>;
   readonly #banned: RecordBook<{ readonly why: number; readonly rest: Uint8Array }>;
+  /** Serials of certificates that were not given back yet, by payer. */
+  readonly #serials = new Map<string, Set<string>>();
   /** By chain of which words were settled: those that came after them and lead nowhere. */
   readonly #badWords = new Map<string, number>();
 
@@ -90,6 +93,8 @@ export class PaywordBroker implements BrokerSide {
     this.#credits = new RecordBook(host.store, 'payword/broker/credit/', creditRecord);
     this.#claims = new RecordBook(host.store, 'payword/broker/claim/', claimRecord);
     this.#banned = new RecordBook(host.store, 'payword/broker/banned/', bannedRecord);
+    for (const [serial, { certificate: granted }] of this.#credits.entries())
+      this.#serialsOf(granted.payer).add(serial);
   }
 
   serve(request: Uint8Array): Served {
@@ -121,6 +126,8 @@ export class PaywordBroker implements BrokerSide {
       const left = granted.limitMsat - paidMsat;
       writes.push(...this.#host.accounts.deposit(schemeId, this.#host.key.publicKey, left));
       writes.push(this.#credits.drop(serial));
+      this.#serialsOf(granted.payer).delete(serial);
+      if (this.#serialsOf(granted.payer).size === 0) this.#serials.delete(toHex(granted.payer));
       for (const [id, claim] of [...this.#claims.entries()]) {
         if (toHex(claim.serial) !== serial) continue;
         writes.push(this.#claims.drop(id));
@@ -143,6 +150,11 @@ export class PaywordBroker implements BrokerSide {
     if (balance === undefined || balance < 0n) return refused('overspent');
     if (said.limitMsat > creditMsat || this.#banned.get(toHex(account)) !== undefined)
       return refused('overspent');
+    const live = this.#liveCredit(account);
+    // Whoever never heard of its certificate asks again. It is not taken back for another: payees may have promises under it.
+    if (live?.paidMsat === 0n && live.certificate.limitMsat === said.limitMsat)
+      return { kind: 'reply', reply: certificate.encode(live.certificate), persist: [] };
+    if (live !== undefined) return refused('overspent');
     const issued = accounts.issue(schemeId, key.publicKey, said.limitMsat);
     if (issued === undefined) return refused('overspent');
     const granted = certificate.sign(key, {
@@ -152,8 +164,27 @@ export class PaywordBroker implements BrokerSide {
       expiry: this.#now + holdSeconds,
     });
     const serial = toHex(granted.serial);
+    this.#serialsOf(account).add(serial);
     const record = this.#credits.put(serial, { certificate: granted, paidMsat: 0n });
     return { kind: 'reply', reply: certificate.encode(granted), persist: [...issued, record] };
+  }
+
+  /** A payer's certificate that it can promise under, and that is not all collected. Near its end the next one is due. */
+  #liveCredit(payer: AccountKey): Credit | undefined {
+    const ends = this.#now + 2 * marginSeconds;
+    for (const serial of this.#serials.get(toHex(payer)) ?? []) {
+      const credit = this.#credits.get(serial);
+      if (credit === undefined || credit.certificate.expiry < ends) continue;
+      if (credit.paidMsat < credit.certificate.limitMsat) return credit;
+    }
+    return undefined;
+  }
+
+  #serialsOf(payer: AccountKey): Set<string> {
+    const id = toHex(payer);
+    const serials = this.#serials.get(id) ?? new Set<string>();
+    this.#serials.set(id, serials);
+    return serials;
   }
 
   #lock(account: AccountKey, body: Uint8Array): Served {

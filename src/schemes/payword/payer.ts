@@ -37,6 +37,7 @@ import {
   chainId,
   chunkMsat,
   countMax,
+  creditChunkMsat,
   hashOf,
   holdSeconds,
   isBacked,
@@ -162,7 +163,8 @@ export class PaywordPayer implements Payer {
     unit: Value,
   ): NonNullable<Session['asked']> {
     const { entropy, clock } = this.#host;
-    const chunk = budget < chunkMsat ? budget : chunkMsat;
+    const most = this.#credit === undefined ? chunkMsat : creditChunkMsat;
+    const chunk = budget < most ? budget : most;
     const count = Math.min(Math.max(Number(chunk / unit), least), countMax);
     const words = new HashChain(offer.name, entropy.bytes(32), count);
     const expiry = secondsOf(clock.wallMs()) + holdSeconds;

@@ -6,6 +6,7 @@ import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { payword } from './index.ts';
 import {
   brokerOperation,
+  certificate,
   certifyBody,
   commitment,
   lockBody,
@@ -24,6 +25,7 @@ import {
   hashOf,
   holdSeconds,
   jumpMax,
+  marginSeconds,
   noBacking,
   settleableTo,
   unitMsat,
@@ -175,6 +177,40 @@ it('hashes no further than payees have shown words before, and for a cheat not o
 it('locks nothing up for words that cost more than they are worth', () => {
   const scene = new Scene('cheap');
   expect(scene.locked({ count: countMax, seconds: holdSeconds, unit: 1n }).backing).toBe('badTerms');
+});
+
+it('lends one account no more than one certificate is good for', () => {
+  const scene = new Scene('credit', 'credit');
+  const first = scene.certify();
+  // Whoever never got it, asks again; a promise under it stays good.
+  expect(scene.certify()).toEqual(first);
+  expect(scene.certify(1_000_000n)).toBe('overspent');
+  expect(scene.broker.outstandingMsat).toBe(creditMsat);
+  const backing = first as Uint8Array;
+  const terms = { count: 100, seconds: holdSeconds - 10, unit: creditMsat / 100n };
+  const chain = scene.promise(terms, hashOf(backing));
+  expect(scene.settle(chain, 50, undefined, backing)).toBe(creditMsat / 2n);
+  expect(scene.certify()).toBe('overspent');
+  expect(scene.settle(chain, 100, undefined, backing)).toBe(creditMsat);
+  const next = scene.certify();
+  expect(next).not.toEqual(first);
+  expect(certificate.decode(next as Uint8Array)).toBeDefined();
+  expect(scene.broker.outstandingMsat).toBe(creditMsat);
+  scene.broker.restart();
+  expect(scene.certify()).toEqual(next);
+  scene.broker.expectBacked();
+});
+
+it('lends again when payees take little more under the certificate', () => {
+  const scene = new Scene('rollover', 'credit');
+  const first = scene.certify();
+  scene.broker.world.runFor((holdSeconds - 2 * marginSeconds + 1) * 1_000);
+  const next = scene.certify();
+  expect(next).not.toEqual(first);
+  scene.broker.world.runFor(2 * marginSeconds * 1_000);
+  scene.broker.tick();
+  expect(scene.certify()).toEqual(next);
+  expect(scene.broker.outstandingMsat).toBe(creditMsat);
 });
 
 it('keeps nothing more of a payer that is proven to have overspent', () => {
