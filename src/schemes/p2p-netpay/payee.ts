@@ -25,7 +25,7 @@ import {
   targetTag,
   visitMessage,
 } from './messages.ts';
-import { isGenuine, isVisit, leadsHere, marginSeconds, secondsOf, stepId } from './terms.ts';
+import { isGenuine, isVisit, lastSecond, leadsHere, secondsOf, stepId } from './terms.ts';
 import type { VendorBooks } from './vendor-books.ts';
 
 type VisitMessage = NonNullable<ReturnType<typeof visitMessage.decode>>;
@@ -140,13 +140,17 @@ export class NetpayPayee implements Payee {
     if (!equalBytes(here.vendor, this.#options.account.publicKey)) return 'badTerms';
     if (!equalBytes(here.nonce, this.#seat(session).nonce)) return 'targetOld';
     if (!isGenuine(stone, this.#options.broker.key) || !isVisit(here, stone)) return 'badSignature';
-    if (secondsOf(this.#host.clock.wallMs()) > stone.expiry - marginSeconds) return 'expired';
+    if (secondsOf(this.#host.clock.wallMs()) > lastSecond(stone)) return 'expired';
     return index > stone.count ? 'overspent' : undefined;
   }
 
   #onIndex(session: SessionId, message: VisitMessage, reply: Uint8Array | undefined): Redeemed {
     const given = reply === undefined ? undefined : handOverReply.decode(reply);
     const { touchstone: stone, visit: here } = message;
+    const id = stepId(here.chain, here.step);
+    // Another session asked too and was answered before: the stay that began then goes on, with all that was paid in it.
+    if (this.#books.wasHanded(id)) return refused('unknownChannel');
+    if (this.#books.has(id)) return this.#settleIn(session, message, []);
     if (given === undefined || !leadsHere(given.index, here)) return refused('partyUnavailable');
     const { index, word } = given.index;
     if (index > stone.count || !leadsTo(stone.chain, stone.root, word, index))

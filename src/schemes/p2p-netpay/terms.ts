@@ -24,6 +24,11 @@ export function stepId(chain: Uint8Array, step: number): string {
   return `${toHex(chain)}/${step}`;
 }
 
+/** The last second at which words of a chain are taken: after that they are redeemed. */
+export function lastSecond({ expiry }: Touchstone): number {
+  return expiry - marginSeconds;
+}
+
 export function secondsOf(wallMs: number): number {
   return Math.floor(wallMs / 1_000);
 }

@@ -2,6 +2,7 @@ import { equalBytes, fromUtf8, utf8 } from '../../base/bytes.ts';
 import { fixedBytes, sizedBytes, struct, u16, u32, u64 } from '../../base/struct.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
 import type { BrokeredOptions } from '../../payment/brokered.ts';
+import { DeadlineWatch } from '../../payment/deadline-watch.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
 import { leadsTo, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
@@ -28,7 +29,7 @@ import {
   type Visit,
   visit,
 } from './messages.ts';
-import { jumpMax, marginSeconds, secondsOf, stepId } from './terms.ts';
+import { jumpMax, lastSecond, secondsOf, stepId } from './terms.ts';
 
 /** `from`: the Index that it came with; empty at step 0. */
 const stayRecord = struct({ touchstone, visit, first: u32, from: sizedBytes(u16, 400) });
@@ -66,6 +67,7 @@ export class VendorBooks {
   /** Value of what was redeemed and is kept no more. */
   readonly #redeemed: RecordBook<{ readonly msat: bigint }>;
   readonly errands: Errands;
+  readonly #watch: DeadlineWatch;
 
   constructor(host: SchemeHost, options: BrokeredOptions) {
     this.#host = host;
@@ -75,7 +77,9 @@ export class VendorBooks {
     this.#handed = new RecordBook(host.store, 'p2p-netpay/vendor/handed/', indexStatement);
     this.#redeemed = new RecordBook(host.store, 'p2p-netpay/vendor/redeemed/', totalRecord);
     this.errands = new Errands(host, 'p2p-netpay/vendor/errand/', (errand, news) => this.#done(errand, news));
-    const underWay = new Set(this.errands.underWay.map(({ memo }) => fromUtf8(memo)));
+    this.#watch = new DeadlineWatch(host.clock, () => this.#redeemDue());
+    for (const [, { touchstone: stone }] of this.#stays.entries()) this.#watch.by(lastSecond(stone) + 1);
+    const underWay = this.#underWay;
     const left = [...this.#stays.entries()].map(([id]) => id).filter(id => !underWay.has(id));
     if (left.length > 0) host.clock.after(0, () => left.forEach(id => void this.redeem(id)));
   }
@@ -106,16 +110,17 @@ export class VendorBooks {
       from: from === undefined ? new Uint8Array(0) : indexStatement.encode(from),
     };
     const paid = { index: first, word: from?.word ?? stone.root, unitMsat: stone.unitMsat, first };
+    this.#watch.by(lastSecond(stone) + 1);
     return [this.#stays.put(id, stay), this.#paid.put(id, paid)];
   }
 
   advance(id: string, index: number, word: Uint8Array): Advanced {
     const [stay, paid] = [this.#stays.get(id), this.#paid.get(id)];
     if (stay === undefined || paid === undefined || !this.has(id)) return { fault: 'unknownChannel' };
-    const { chain, count, expiry, unitMsat } = stay.touchstone;
+    const { chain, count, unitMsat } = stay.touchstone;
     if (index <= paid.index) return { fault: 'stale' };
     if (index > count || index - paid.index > jumpMax) return { fault: 'overspent' };
-    if (secondsOf(this.#host.clock.wallMs()) > expiry - marginSeconds) return { fault: 'expired' };
+    if (this.#now > lastSecond(stay.touchstone)) return { fault: 'expired' };
     if (!leadsTo(chain, paid.word, word, index - paid.index)) return { fault: 'badSignature' };
     const value = unitMsat * BigInt(index - paid.index);
     return { value, persist: [this.#paid.put(id, { ...paid, index, word })] };
@@ -174,17 +179,52 @@ export class VendorBooks {
     this.errands.send({ to: broker.endpoint, scheme: schemeId, request, memo: utf8(id) });
   }
 
-  /** A chain that was handed on and redeemed, or has expired, is kept no more. */
+  get #now(): number {
+    return secondsOf(this.#host.clock.wallMs());
+  }
+
+  get #underWay(): ReadonlySet<string> {
+    return new Set(this.errands.underWay.map(({ memo }) => fromUtf8(memo)));
+  }
+
+  /** Sessions may outlast their chains, and what has expired is the buyer's again. */
+  #redeemDue(): number | undefined {
+    const [now, underWay] = [this.#now, this.#underWay];
+    const unpaid: StoreWrite[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const [id, { touchstone: stone, first }] of [...this.#stays.entries()]) {
+      const due = lastSecond(stone) + 1;
+      if (due > now) next = Math.min(next, due);
+      else if (this.#paid.get(id)?.index === first) unpaid.push(...this.#leave(id));
+      else if (!underWay.has(id)) this.redeem(id);
+    }
+    if (unpaid.length > 0) this.#host.store.commit(unpaid, this.#host.newAsk());
+    // What is under way may be a claim of less than was paid since.
+    return this.#stays.size === 0 ? undefined : next;
+  }
+
+  #leave(id: string): readonly StoreWrite[] {
+    return [this.#stays.drop(id), this.#paid.drop(id)];
+  }
+
+  /** A chain that was handed on and redeemed, or of which nothing more is taken, is kept no more. */
   #done({ memo }: Errand, news: ErrandNews): ErrandEnd {
     const id = fromUtf8(memo);
     const [stay, paid] = [this.#stays.get(id), this.#paid.get(id)];
     if (stay === undefined || paid === undefined) return [];
-    const said = 'reply' in news ? claimedReply.decode(news.reply) : undefined;
+    const { expiry } = stay.touchstone;
+    const worth = paid.unitMsat * BigInt(paid.index - paid.first);
+    if ('fault' in news) {
+      // Until it expires whoever says so may have made it up; then the broker has given back what was left of it.
+      if (news.fault !== 'unknownChannel' || this.#now <= expiry) return 'again';
+      this.#host.observer.log('warn', 'a chain expired before it was redeemed', { lostMsat: Number(worth) });
+      return this.#leave(id);
+    }
+    const said = claimedReply.decode(news.reply);
     if (said === undefined || said.last > paid.index) return 'again';
-    const over = secondsOf(this.#host.clock.wallMs()) > stay.touchstone.expiry;
+    const over = this.#now > lastSecond(stay.touchstone);
     if (said.last < paid.index || !(over || this.wasHanded(id))) return [];
     const before = this.#redeemed.get('all')?.msat ?? 0n;
-    const worth = paid.unitMsat * BigInt(paid.index - paid.first);
-    return [this.#stays.drop(id), this.#paid.drop(id), this.#redeemed.put('all', { msat: before + worth })];
+    return [...this.#leave(id), this.#redeemed.put('all', { msat: before + worth })];
   }
 }

@@ -4,6 +4,7 @@ import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
 import type { BrokeredOptions } from '../../payment/brokered.ts';
+import { DeadlineWatch } from '../../payment/deadline-watch.ts';
 import { type Errand, type ErrandEnd, type ErrandNews, Errands } from '../../payment/errands.ts';
 import { leadsTo, wordBefore, wordBytes } from '../../payment/hash-chain.ts';
 import { RecordBook } from '../../payment/record-book.ts';
@@ -63,7 +64,7 @@ interface Seat {
 
 /**
  * The payee's side: takes words of a chain that was committed to it under the name that its target gave, each worth one
- * unit, and hands the last one in at the broker when the circuit has ended.
+ * unit, and hands the last one in at the broker when the circuit has ended, or the chain is about to expire.
  */
 export class PaywordPayee implements Payee {
   readonly #host: SchemeHost;
@@ -82,6 +83,7 @@ export class PaywordPayee implements Payee {
   readonly #errands: Errands;
   /** Chains on their way to the broker: nothing more is taken of them. */
   readonly #settling = new Set<string>();
+  readonly #watch: DeadlineWatch;
 
   constructor(host: SchemeHost, signer: PayeeSigner, { account, broker }: BrokeredOptions) {
     this.#host = host;
@@ -92,6 +94,7 @@ export class PaywordPayee implements Payee {
     this.#paid = new RecordBook(host.store, 'payword/payee/paid/', paidRecord);
     this.#settled = new RecordBook(host.store, 'payword/payee/settled/', totalRecord);
     this.#errands = new Errands(host, 'payword/payee/errand/', (errand, news) => this.#done(errand, news));
+    this.#watch = new DeadlineWatch(host.clock, () => this.#settleDue());
     for (const { memo } of this.#errands.underWay) {
       const settling = memoRecord.decode(memo);
       if (settling !== undefined) this.#settling.add(fromUtf8(settling.chain));
@@ -158,6 +161,7 @@ export class PaywordPayee implements Payee {
     seat.chain = id;
     // The next chain is committed to under another name, so that none is ever opened twice.
     seat.name = this.#host.entropy.bytes(16);
+    this.#watch.by(lastSecond(said) + 1);
     return {
       kind: 'added',
       value: said.unitMsat * BigInt(index),
@@ -206,6 +210,18 @@ export class PaywordPayee implements Payee {
     return secondsOf(this.#host.clock.wallMs());
   }
 
+  /** Circuits may outlast their chains, and what has expired is the payer's again. */
+  #settleDue(): number | undefined {
+    const now = this.#now;
+    let next: number | undefined;
+    for (const [id, { commitment: said }] of this.#chains.entries()) {
+      const due = lastSecond(said) + 1;
+      if (due <= now) this.#settle(id);
+      else if (next === undefined || due < next) next = due;
+    }
+    return next;
+  }
+
   #settle(id: string): void {
     if (this.#settling.has(id) || this.#chains.get(id) === undefined) return;
     this.#settling.add(id);
@@ -236,7 +252,13 @@ export class PaywordPayee implements Payee {
     const [chain, paid] = [this.#chains.get(id), this.#paid.get(id)];
     if (settling === undefined || chain === undefined || paid === undefined) return [];
     const worth = paid.unitMsat * BigInt(paid.index);
-    if ('fault' in news) return 'again';
+    if ('fault' in news) {
+      // Until it expires whoever says so may have made it up; then the broker has given back what was put aside.
+      const over = news.fault === 'unknownChannel' && this.#now > chain.commitment.expiry;
+      if (!over) return 'again';
+      this.#host.observer.log('warn', 'a chain expired before it was settled', { lostMsat: Number(worth) });
+      return this.#forget(id);
+    }
     const settled = settledReply.decode(news.reply);
     // Only what says that just this word was dealt with ends it; whoever made up anything else is asked again.
     if (settled === undefined || settled.index !== settling.index) return 'again';

@@ -142,6 +142,34 @@ class Scene {
 
 const junk = new Uint8Array(wordBytes).fill(1);
 
+it('pays a relay for a circuit that stays open until after its chain has expired', () => {
+  const scene = new Scene('open');
+  scene.spent({ count: 100, seconds: marginSeconds + 100 });
+  scene.broker.world.runFor((marginSeconds + 200) * 1_000);
+  scene.broker.tick();
+  expect(scene.earned).toBe(100n * unitMsat);
+  expect(scene.broker.balanceOf(scene.payer)).toBe(start - 100n * unitMsat);
+  scene.broker.expectBacked();
+  scene.relay.do(() => scene.relay.payee.ended(session));
+  expect(scene.earned).toBe(100n * unitMsat);
+});
+
+it('stops asking a broker that knows nothing of a chain any more, in this life and the next', () => {
+  const scene = new Scene('gone');
+  scene.spent({ count: 100, seconds: marginSeconds + 100 });
+  scene.world.trouble(scene.broker.at, 'absent');
+  scene.relay.do(() => scene.relay.payee.ended(session));
+  scene.broker.world.runFor((marginSeconds + 200) * 1_000);
+  scene.broker.tick();
+  scene.world.trouble(scene.broker.at, undefined);
+  scene.broker.world.runFor(10_000);
+  const asked = scene.world.watch();
+  scene.broker.world.runFor(60_000);
+  scene.relay.restart();
+  scene.broker.world.runFor(60_000);
+  expect(asked).toEqual([]);
+});
+
 it('pays a relay for the longest chain there is', () => {
   const scene = new Scene('long');
   scene.spent({ count: countMax, seconds: holdSeconds, unit: unitMsat });
