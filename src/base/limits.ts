@@ -296,6 +296,17 @@ export const errandPauseMs = 2_000;
 export const accountRepliesMax = 64;
 /** Addresses that a broker keeps for change of withdrawals. */
 export const changeAddressesMin = 100_000;
+/**
+ * How often a coin may have changed hands, as its signatures say. Each holder adds one, so nobody comes here by paying; what is
+ * counted on from here by as many as one message holds stays far below 2^64.
+ */
+export const coinStepsMax = 1n << 48n;
+/** A payee takes none beyond, so that its own holders can hand it on for ever. */
+export const coinStepsTakenMax = coinStepsMax / 2n;
+/** Latest time that a coin's signatures may say, in ms since 1970: the year 6429, whose epochs of a minute still fit 32 bits. */
+export const coinTimeMsMax = 1n << 47n;
+/** Dearest coin, 11,258 BTC: sums of as many as there can be stay below 2^64. */
+export const coinMsatMax = 1n << 50n;
 /** Accounts of one broker. */
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */

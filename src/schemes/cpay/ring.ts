@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
+import { coinMsatMax, coinTimeMsMax } from '../../base/limits.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import type { Endpoint } from '../../ports.ts';
 import {
@@ -120,6 +121,8 @@ export function isAuthorised(
 ): boolean {
   if (!equalBytes(made.guid, given.guid) || given.timeMs <= given.sinceMs || !coin.isBy(broker, made))
     return false;
+  // Whoever pays it on names a later time, and asks for that time's epoch.
+  if (given.timeMs > coinTimeMsMax || made.value > coinMsatMax) return false;
   const ring = rings.ring(epochOf(given.timeMs));
   const quorum = isOrigin(given, broker)
     ? 1

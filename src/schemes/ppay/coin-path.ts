@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
+import { coinMsatMax, coinStepsMax } from '../../base/limits.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import {
   type AssignedCoin,
@@ -54,10 +55,12 @@ export function handedOver(path: CoinPath, holder: SigningKey, next: Uint8Array)
   return { assigned: path.assigned, layers: [...path.layers, { next, signature }] };
 }
 
-/** Signed by the coin's owner, or for it by the broker. */
+/** Signed by the coin's owner, or for it by the broker; and within bounds, since whoever goes on from there counts further. */
 export function isGenuineAssignment(assigned: AssignedCoin, broker: Uint8Array): boolean {
   return (
     assigned.position > 0n &&
+    assigned.position <= coinStepsMax &&
+    assigned.coin.value <= coinMsatMax &&
     rawCoin.isBy(broker, assigned.coin) &&
     (assignedCoin.isBy(assigned.coin.owner, assigned) || assignedCoin.isBy(broker, assigned))
   );

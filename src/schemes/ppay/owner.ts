@@ -105,7 +105,12 @@ export class PPayOwner implements Party {
     const history = this.#purse.owned(serialOf(path));
     if (history === undefined || !isGenuine(path, this.#setup.broker.key, historyMax)) return;
     if (startOf(path) > endOf(history)) return;
-    if (agree(history, path)) this.#purse.ownedAs(extended(history, path));
-    else this.#dealings.report(history, path);
+    if (!agree(history, path)) {
+      this.#dealings.report(history, path);
+      return;
+    }
+    // Of a longer history the broker would look at nothing: what goes on from there is for the broker alone.
+    const longer = extended(history, path);
+    if (longer.layers.length <= historyMax) this.#purse.ownedAs(longer);
   }
 }

@@ -1,11 +1,12 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { coinStepsTakenMax } from '../../base/limits.ts';
 import type { Holds } from '../../base/struct.ts';
 import type { CoinRules } from '../../payment/coins/coin-payee.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { lasts } from '../../payment/coins/coin-times.ts';
 import type { PayeeSigner, PaymentStatusName, Value } from '../../payment/scheme.ts';
 import type { Answer, StoreWrite } from '../../ports.ts';
-import { holderOf, isGenuine, serialOf } from './coin-path.ts';
+import { endOf, holderOf, isGenuine, serialOf } from './coin-path.ts';
 import { PPayDealings } from './dealings.ts';
 import {
   layersMax,
@@ -54,7 +55,7 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
     const { account, host } = this.#setup;
     for (const { path } of coins) {
       if (!equalBytes(holderOf(path), account.publicKey)) return 'badTerms';
-      if (path.layers.length > layersMax) return 'badTerms';
+      if (path.layers.length > layersMax || endOf(path) > coinStepsTakenMax) return 'badTerms';
       if (!lasts(path.assigned.coin.expirySeconds, host.clock)) return 'expired';
       if (this.#purse.wasHere(path)) return 'stale';
     }

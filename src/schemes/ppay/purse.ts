@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
+import { coinStepsMax } from '../../base/limits.ts';
 import type { CoinPurse } from '../../payment/coins/coin-node.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { hasExpired, lasts } from '../../payment/coins/coin-times.ts';
@@ -7,7 +8,7 @@ import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { endOf, handedOver, holderAt, holderOf, pathOf, placeOf, serialOf } from './coin-path.ts';
+import { endOf, handedOver, holderAt, holderOf, pathOf, placeOf, serialOf, startOf } from './coin-path.ts';
 import {
   type AssignedCoin,
   assignedCoin,
@@ -70,13 +71,17 @@ export class PPayPurse implements CoinPurse {
 
   /** Coins of others that we hold, that are not on their way to anybody, and that the broker takes yet. */
   holdings(): readonly Extract<PPayCoin, { kind: 'held' }>[] {
-    return this.#held
-      .left()
-      .map(
-        ([place, paid]) =>
-          ({ kind: 'held', value: worthOf(paid), paid: this.#flattened(place, paid) }) as const,
-      )
-      .filter(({ paid }) => !hasExpired(paid.path.assigned.coin.expirySeconds, this.#setup.host.clock));
+    return (
+      this.#held
+        .left()
+        // Earlier versions took those, and nobody can hand them on.
+        .filter(([, { path }]) => startOf(path) <= coinStepsMax)
+        .map(
+          ([place, paid]) =>
+            ({ kind: 'held', value: worthOf(paid), paid: this.#flattened(place, paid) }) as const,
+        )
+        .filter(({ paid }) => !hasExpired(paid.path.assigned.coin.expirySeconds, this.#setup.host.clock))
+    );
   }
 
   /** What became of an own coin, from where it was first given away. */

@@ -27,7 +27,7 @@ import {
   words,
 } from './messages.ts';
 import type { HandedCoin, WhoPayPurse } from './purse.ts';
-import { isBound, isGenuine, ownerIdOf } from './steps.ts';
+import { follows, isBound, isGenuine, ownerIdOf } from './steps.ts';
 
 /** The secrets of the coins that an order was for. */
 const orderMemo = struct({ secrets: countedList(u8, fixedBytes(32)) });
@@ -126,13 +126,4 @@ export class WhoPayDealings {
     this.report(made, [step, other]);
     return 'contradicted';
   }
-}
-
-/** The next binding, to whom the order names, for the payment that it was given for. */
-function follows({ binding, order: { said } }: Step, bound: Binding): boolean {
-  return (
-    bound.sequence === binding.sequence + 1n &&
-    equalBytes(bound.holder, said.next) &&
-    equalBytes(bound.nonce, said.nonce)
-  );
 }

@@ -21,7 +21,7 @@ import {
   words,
 } from './messages.ts';
 import type { OwnedCoin, WhoPayPurse } from './purse.ts';
-import { isGenuine, isSameOrder, nameOf, placeOf } from './steps.ts';
+import { follows, isBound, isGenuine, isSameOrder, nameOf, placeOf } from './steps.ts';
 
 /**
  * Answers for the coins that this node bought and gave away: binds them to whom their holders order, and keeps the orders,
@@ -58,6 +58,7 @@ export class WhoPayOwner implements Party {
     const at = owned.steps.findIndex(({ order }) => equalBytes(order.said.holder, step.order.said.holder));
     if (at >= 0) return this.#again(owned, at, step);
     const { current } = owned;
+    if (owned.steps.length >= historyMax) return refused('frozen');
     if (step.binding.sequence > current.sequence) {
       // The broker has bound it since we last asked.
       this.#sync.again();
@@ -65,7 +66,6 @@ export class WhoPayOwner implements Party {
     }
     if (step.binding.sequence < current.sequence || !equalBytes(step.binding.holder, current.holder))
       return refused('stale');
-    if (owned.steps.length >= historyMax) return refused('frozen');
     const { next, nonce } = step.order.said;
     const bound = this.#purse.next(owned, next, nonce);
     return answered(bound, [
@@ -99,9 +99,19 @@ export class WhoPayOwner implements Party {
     const known = owned.steps.find(({ order }) => equalBytes(order.said.holder, step.order.said.holder));
     if (known !== undefined) {
       if (!isSameOrder(known.order, step.order)) this.#dealings.report(owned.coin, [known, step]);
-    } else if (bound !== undefined && step.binding.sequence >= owned.current.sequence) {
+    } else if (bound !== undefined && this.#isNext(owned, step, bound)) {
       this.#purse.ownedAs({ ...owned, current: bound, steps: [...owned.steps, step] });
     }
+  }
+
+  /** Of more steps than it looks at the broker is told none: what goes on from there is for the broker alone. */
+  #isNext(owned: OwnedCoin, step: Step, bound: Binding): boolean {
+    return (
+      step.binding.sequence >= owned.current.sequence &&
+      owned.steps.length < historyMax &&
+      follows(step, bound) &&
+      isBound(owned.coin, bound, this.#broker)
+    );
   }
 }
 

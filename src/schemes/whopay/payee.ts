@@ -1,4 +1,5 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { coinStepsTakenMax } from '../../base/limits.ts';
 import type { Holds } from '../../base/struct.ts';
 import type { CoinRules } from '../../payment/coins/coin-payee.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
@@ -49,6 +50,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
       const { coin, binding } = paid;
       if (!this.#keys.isOurs(binding.nonce)) return 'targetOld';
       if (!lasts(coin.expirySeconds, clock) || !lasts(binding.expirySeconds, clock)) return 'expired';
+      if (binding.sequence > coinStepsTakenMax) return 'badTerms';
       if (this.#purse.wasHere(binding)) return 'stale';
       const key = this.#keys.holderKey(binding.nonce, coin.coinKey);
       if (key === undefined) return 'malformed';

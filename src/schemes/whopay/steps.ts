@@ -1,4 +1,5 @@
 import { equalBytes, toHex, utf8 } from '../../base/bytes.ts';
+import { coinMsatMax, coinStepsMax } from '../../base/limits.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import {
   type Binding,
@@ -27,11 +28,16 @@ export function ownerIdOf(account: Uint8Array): Uint8Array {
   return sha256(utf8('naulon whopay owner\0'), account).subarray(0, 12).slice();
 }
 
-/** The coin is the broker's, and who holds it is said by its own key, or by the broker. */
+/**
+ * The coin is the broker's, and who holds it is said by its own key, or by the broker. The number is within bounds, since
+ * whoever binds it next counts further.
+ */
 export function isBound(made: Coin, bound: Binding, broker: Uint8Array): boolean {
   return (
     equalBytes(made.coinKey, bound.coinKey) &&
     bound.sequence > 0n &&
+    bound.sequence <= coinStepsMax &&
+    made.value <= coinMsatMax &&
     coin.isBy(broker, made) &&
     (binding.isBy(made.coinKey, bound) || binding.isBy(broker, bound))
   );
@@ -57,5 +63,14 @@ export function isOrdered({ kind, said }: Order): boolean {
 export function isSameOrder(a: Order, b: Order): boolean {
   return (
     a.kind === b.kind && equalBytes(a.said.holder, b.said.holder) && equalBytes(a.said.next, b.said.next)
+  );
+}
+
+/** The next binding, to whom the order names, for the payment that it was given for. */
+export function follows({ binding, order: { said } }: Step, bound: Binding): boolean {
+  return (
+    bound.sequence === binding.sequence + 1n &&
+    equalBytes(bound.holder, said.next) &&
+    equalBytes(bound.nonce, said.nonce)
   );
 }
