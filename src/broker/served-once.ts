@@ -11,7 +11,9 @@ const replyRecord = struct({ order: u32, id: fixedBytes(16), reply: restBytes })
 
 /**
  * Requests of account holders, each served once: whoever crashes between request and reply sends the same again and gets
- * the same reply, and is not debited twice. Of each account so many of the latest replies are kept.
+ * the same reply, and is not debited twice. Of each account so many of the latest replies are kept. Nothing is kept of a request
+ * that is refused, or that changes nothing in the name of a key without an account: sent again, it does no more than before, and
+ * anybody can make such keys.
  */
 export class ServedOnce {
   readonly #replies: RecordBook<{
@@ -21,9 +23,11 @@ export class ServedOnce {
   }>;
   /** By account: the request's id, and the slot that its reply is in; the oldest first. */
   readonly #slots = new Map<string, Map<string, string>>();
+  readonly #hasAccount: (key: AccountKey) => boolean;
   #order = 0;
 
-  constructor(store: Pick<StorePort, 'list'>) {
+  constructor(store: Pick<StorePort, 'list'>, hasAccount: (key: AccountKey) => boolean) {
+    this.#hasAccount = hasAccount;
     this.#replies = new RecordBook(store, 'broker/reply/', replyRecord);
     const inOrder = [...this.#replies.entries()].sort(([, a], [, b]) => a.order - b.order);
     for (const [slot, { id, order }] of inOrder) {
@@ -36,13 +40,13 @@ export class ServedOnce {
     const said = accountRequest.decode(request);
     if (said === undefined) return { kind: 'refused', fault: { code: 'malformed' } };
     if (!accountRequest.isBy(said.account, said)) return { kind: 'refused', fault: { code: 'badSignature' } };
-    const slots = this.#slotsOf(toHex(said.account));
-    const known = slots.get(toHex(said.id));
+    const known = this.#slots.get(toHex(said.account))?.get(toHex(said.id));
     const kept = known === undefined ? undefined : this.#replies.get(known);
     if (kept !== undefined) return { kind: 'reply', reply: kept.reply, persist: [] };
     const served = serve(said.account, said.body);
     if (served.kind !== 'reply') return served;
     const { reply, persist } = served;
+    if (persist.length === 0 && !this.#hasAccount(said.account)) return served;
     return { kind: 'reply', reply, persist: [...persist, this.#keep(said.account, said.id, reply)] };
   }
 
