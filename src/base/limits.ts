@@ -307,6 +307,12 @@ export const coinStepsTakenMax = coinStepsMax / 2n;
 export const coinTimeMsMax = 1n << 47n;
 /** Dearest coin, 11,258 BTC: sums of as many as there can be stay below 2^64. */
 export const coinMsatMax = 1n << 50n;
+/**
+ * What a broker keeps of one coin, and for one owner of all its coins, until that has heard of it: 110 KB, and 4.5 MB. Beyond that
+ * the coin is bound by its owner alone, or handed in.
+ */
+export const coinNewsMax = 100;
+export const ownerNewsMax = 4_096;
 /** Accounts of one broker. */
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */

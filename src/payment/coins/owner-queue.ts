@@ -1,4 +1,5 @@
 import { toHex } from '../../base/bytes.ts';
+import { coinNewsMax, ownerNewsMax } from '../../base/limits.ts';
 import { fixedBytes, type Struct, struct, u64 } from '../../base/struct.ts';
 import type { StorePort, StoreWrite } from '../../ports.ts';
 import { RecordBook } from '../record-book.ts';
@@ -17,42 +18,66 @@ export class OwnerQueue<N> {
   readonly #entries: RecordBook<Entry<N>>;
   readonly #counter: RecordBook<{ readonly last: bigint }>;
   readonly #byOwner = new Map<string, Entry<N>[]>();
+  /** How many entries each coin has. */
+  readonly #ofCoin = new Map<string, number>();
+  readonly #coinOf: (news: N) => string;
 
-  /** @param scheme names the records. */
-  constructor(store: Pick<StorePort, 'list'>, scheme: string, news: Struct<N>) {
+  /**
+   * @param scheme names the records.
+   * @param coinOf names the coin that news is about.
+   */
+  constructor(store: Pick<StorePort, 'list'>, scheme: string, news: Struct<N>, coinOf: (news: N) => string) {
+    this.#coinOf = coinOf;
     const kind = struct({ owner: fixedBytes(publicKeyBytes), entry: u64, news }) as unknown as Struct<
       Entry<N>
     >;
     this.#entries = new RecordBook(store, `${scheme}/queue/`, kind);
     this.#counter = new RecordBook(store, `${scheme}/queued/`, counterRecord);
-    for (const [, entry] of this.#entries.entries()) this.#pileOf(entry.owner).push(entry);
+    for (const [, entry] of this.#entries.entries()) this.#pile(entry);
+  }
+
+  /** True when so much waits for that owner, of this coin or of all, that nothing more is kept for it. */
+  isFull(owner: Uint8Array, coin: string): boolean {
+    const waiting = this.#byOwner.get(toHex(owner))?.length ?? 0;
+    return waiting >= ownerNewsMax || (this.#ofCoin.get(coin) ?? 0) >= coinNewsMax;
   }
 
   add(owner: Uint8Array, news: N): readonly StoreWrite[] {
     const number = (this.#counter.get('last')?.last ?? 0n) + 1n;
     const entry = { owner, entry: number, news };
-    this.#pileOf(owner).push(entry);
+    this.#pile(entry);
     return [this.#counter.put('last', { last: number }), this.#entries.put(nameOf(number), entry)];
   }
 
   /** What that owner must hear beyond the entry of that number, the oldest first. */
   after(owner: Uint8Array, number: bigint): readonly Entry<N>[] {
-    return this.#pileOf(owner).filter(({ entry }) => entry > number);
+    return (this.#byOwner.get(toHex(owner)) ?? []).filter(({ entry }) => entry > number);
   }
 
   /** That owner has heard all up to the entry. */
   heard(owner: Uint8Array, upTo: bigint): readonly StoreWrite[] {
-    const pile = this.#pileOf(owner);
+    const name = toHex(owner);
+    const pile = this.#byOwner.get(name) ?? [];
     const heard = pile.filter(({ entry }) => entry <= upTo);
     pile.splice(0, heard.length);
+    if (pile.length === 0) this.#byOwner.delete(name);
+    for (const { news } of heard) this.#count(news, -1);
     return heard.map(({ entry }) => this.#entries.drop(nameOf(entry)));
   }
 
-  #pileOf(owner: Uint8Array): Entry<N>[] {
-    const name = toHex(owner);
+  #pile(entry: Entry<N>): void {
+    const name = toHex(entry.owner);
     const pile = this.#byOwner.get(name) ?? [];
+    pile.push(entry);
     this.#byOwner.set(name, pile);
-    return pile;
+    this.#count(entry.news, 1);
+  }
+
+  #count(news: N, more: 1 | -1): void {
+    const coin = this.#coinOf(news);
+    const count = (this.#ofCoin.get(coin) ?? 0) + more;
+    if (count === 0) this.#ofCoin.delete(coin);
+    else this.#ofCoin.set(coin, count);
   }
 }
 

@@ -46,6 +46,8 @@ import {
 const ownerAnswerSeconds = 7n * 86_400n;
 /** Paths kept of one coin, and claims: those beyond are told no more. */
 const pathsMax = 32;
+/** Hand-overs in one of them; of all together no more than an owner keeps. */
+const pathHandoversMax = 60;
 
 /** All that the broker knows of a coin that it sold. */
 const coinRecord = struct({
@@ -73,7 +75,7 @@ export class PPayBroker implements BrokerSide {
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#coins = new SoldCoins(host.store, 'ppay/coin/', coinRecord);
-    this.#queue = new OwnerQueue(host.store, schemeName, coinPath);
+    this.#queue = new OwnerQueue(host.store, schemeName, coinPath, serialOf);
   }
 
   outstandingMsat(): Value {
@@ -164,6 +166,7 @@ export class PPayBroker implements BrokerSide {
 
   #assign(record: BrokerCoin, path: CoinPath, isNews: boolean): Served {
     const { coin } = record;
+    if (isNews && this.#queue.isFull(coin.owner, serialOf(path))) return refused('busy');
     const assigned = assignedCoin.sign(this.#host.key, {
       coin,
       holder: holderOf(path),
@@ -267,14 +270,17 @@ export class PPayBroker implements BrokerSide {
   }
 }
 
+/** The coin's record is written anew with each hand-over, so what is told longest ago goes first. */
 function withPath(paths: readonly CoinPath[], path: CoinPath): readonly CoinPath[] {
   const last = paths.at(-1);
-  if (last === undefined || startOf(path) > endOf(last) || startOf(path) < startOf(last))
-    return [...paths.slice(1 - pathsMax), path];
-  const longer = extended(last, path);
-  return longer.layers.length > historyMax
-    ? [...paths.slice(1 - pathsMax), path]
-    : [...paths.slice(0, -1), longer];
+  const goesOn = last !== undefined && startOf(path) <= endOf(last) && startOf(path) >= startOf(last);
+  const longer = goesOn ? extended(last, path) : path;
+  const kept =
+    goesOn && longer.layers.length <= pathHandoversMax ? [...paths.slice(0, -1), longer] : [...paths, path];
+  let handovers = kept.reduce((sum, { layers }) => sum + layers.length, 0);
+  while (kept.length > pathsMax || (handovers > historyMax && kept.length > 1))
+    handovers -= kept.shift()?.layers.length ?? 0;
+  return kept;
 }
 
 function withClaim({ claims }: BrokerCoin, path: CoinPath): readonly CoinPath[] {

@@ -74,7 +74,7 @@ export class WhoPayBroker implements BrokerSide {
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#coins = new SoldCoins(host.store, 'whopay/coin/', coinRecord);
-    this.#queue = new OwnerQueue(host.store, schemeName, news);
+    this.#queue = new OwnerQueue(host.store, schemeName, news, ({ step }) => nameOf(step.binding));
     this.#list = new BindingList(host.store);
   }
 
@@ -181,6 +181,7 @@ export class WhoPayBroker implements BrokerSide {
   }
 
   #bind(record: BrokerCoin, step: Step): Served {
+    if (this.#queue.isFull(record.claim.account, nameOf(record.coin))) return refused('busy');
     const { coinKey, next, nonce } = step.order.said;
     const expirySeconds = Math.min(record.coin.expirySeconds, this.#nowSeconds() + bindingSeconds);
     const sequence = step.binding.sequence + 1n;
