@@ -313,6 +313,8 @@ export const coinMsatMax = 1n << 50n;
  */
 export const coinNewsMax = 100;
 export const ownerNewsMax = 4_096;
+/** Holdings of one coin that an assistant leaves to others: it changes hands between changes of the ring, few in its 90 days. */
+export const coinReleasesMax = 64;
 /** Accounts of one broker. */
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */

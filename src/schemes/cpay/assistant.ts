@@ -1,4 +1,5 @@
-import { equalBytes } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { coinReleasesMax, coinTimeMsMax } from '../../base/limits.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { refused, type Served } from '../../payment/scheme.ts';
@@ -69,11 +70,15 @@ export class AssistantDesk {
   readonly #host: AssistantHost;
   readonly #grants: RecordBook<Grant>;
   readonly #released: RecordBook<Release>;
+  /** How many of each coin's holdings. */
+  readonly #releasesOf = new Map<string, number>();
 
   constructor(host: AssistantHost) {
     this.#host = host;
     this.#grants = new RecordBook(host.store, 'cpay/grant/', grant);
     this.#released = new RecordBook(host.store, 'cpay/released/', release);
+    for (const [, { guid }] of this.#released.entries())
+      this.#releasesOf.set(toHex(guid), (this.#releasesOf.get(toHex(guid)) ?? 0) + 1);
   }
 
   /** What it authorised of that holding. */
@@ -110,27 +115,39 @@ export class AssistantDesk {
       done(refused('malformed'));
       return;
     }
-    const { coin: made, payer, sinceMs } = message;
-    const { broker, clock, key, rings } = this.#host;
-    const epoch = epochOf(clock.wallMs());
-    rings.fetch([epoch], () => {
-      const said = { guid: made.guid, payer, sinceMs };
-      const holding = holdingOf(said);
-      const granted = this.#grants.get(holding);
-      const ring = rings.ring(epoch);
-      if (!coin.isBy(broker.key, made)) done(refused('badSignature'));
-      else if (ring === undefined || includes(ring.assistantsOf(payer, made.assistants), key.publicKey))
-        done(refused('busy'));
-      else if (granted !== undefined) done(replyOf(granted.auth, []));
-      else {
-        const signed = release.sign(key, said);
-        done({
-          kind: 'reply',
-          reply: release.encode(signed),
-          persist: [this.#released.put(holding, signed)],
-        });
-      }
-    });
+    const { held, epoch } = message;
+    const { broker, clock, rings } = this.#host;
+    const now = epochOf(clock.wallMs());
+    if (held.auth.timeMs > coinTimeMsMax || epoch < epochOf(held.auth.timeMs)) done(refused('badTerms'));
+    // By our clock the change has not come yet.
+    else if (epoch >= now) done(refused('busy'));
+    else if (!coin.isBy(broker.key, held.coin)) done(refused('badSignature'));
+    else
+      rings.fetch([...epochsFor(held.auth, broker.key), epoch, now], () =>
+        done(this.#release(held, epoch, now)),
+      );
+  }
+
+  /** Only what it has assisted and does no more, so that nobody fills its disk, or bars it from a holding that is to come. */
+  #release(held: PaidCoin, epoch: number, now: number): Served {
+    const { broker, key, rings } = this.#host;
+    const { guid, payee: payer, timeMs: sinceMs } = held.auth;
+    const said = { guid, payer, sinceMs };
+    const holding = holdingOf(said);
+    const granted = this.#grants.get(holding);
+    const released = this.#released.get(holding);
+    const [earlier, ring] = [rings.ring(epoch), rings.ring(now)];
+    const assists = (each: Ring) => includes(each.assistantsOf(payer, held.coin.assistants), key.publicKey);
+    if (ring === undefined || earlier === undefined || assists(ring)) return refused('busy');
+    if (!assists(earlier)) return refused('badTerms');
+    if (!isAuthorised(held, broker.key, rings)) return refused('badSignature');
+    if (granted !== undefined) return replyOf(granted.auth, []);
+    if (released !== undefined) return { kind: 'reply', reply: release.encode(released), persist: [] };
+    const coinReleases = this.#releasesOf.get(toHex(guid)) ?? 0;
+    if (coinReleases >= coinReleasesMax) return refused('busy');
+    this.#releasesOf.set(toHex(guid), coinReleases + 1);
+    const signed = release.sign(key, said);
+    return { kind: 'reply', reply: release.encode(signed), persist: [this.#released.put(holding, signed)] };
   }
 
   #judge(wanted: Wanted): void {
@@ -168,7 +185,7 @@ export class AssistantDesk {
       const earlier = rings.ring(before);
       if (earlier === undefined) done(refused('partyUnavailable'));
       else
-        this.#askReleases(wanted, earlier, ({ releases, granted }) => {
+        this.#askReleases(wanted, earlier, before, ({ releases, granted }) => {
           if (granted !== undefined)
             done(isSamePayment(granted, wanted.wish) ? replyOf(granted, []) : refused('stale'));
           else if (releases === undefined) done(refused('partyUnavailable'));
@@ -178,14 +195,14 @@ export class AssistantDesk {
   }
 
   /** Asks all that assist this holder no more for their releases; those that still do answer the holder themselves. */
-  #askReleases(wanted: Wanted, earlier: Ring, done: (left: Left) => void): void {
+  #askReleases(wanted: Wanted, earlier: Ring, epoch: number, done: (left: Left) => void): void {
     const { held, wish: said, timeMs } = wanted;
     const { ask, rings } = this.#host;
     const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(said.payer, held.coin.assistants) ?? [];
     const present = groupOf(rings.ring(epochOf(timeMs)));
     const gone = groupOf(earlier).filter(({ key }) => !includes(present, key));
     const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };
-    const request = { op: requestOp.release, coin: held.coin, payer: said.payer, sinceMs: held.auth.timeMs };
+    const request = releaseRequest.encode({ op: requestOp.release, held, epoch });
     const releases: Grant['releases'][number][] = [];
     let granted: AuthStatement | undefined;
     let left = gone.length;
@@ -194,7 +211,7 @@ export class AssistantDesk {
       return;
     }
     for (const { at, key } of gone) {
-      ask(at, releaseRequest.encode(request), reply => {
+      ask(at, request, reply => {
         const answer = reply === undefined ? undefined : release.decode(reply);
         if (answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(key, answer))
           releases.push({ by: key, said: answer });

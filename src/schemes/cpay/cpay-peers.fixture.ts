@@ -9,6 +9,7 @@ import {
   type Auth,
   authoriseRequest,
   authStatement,
+  coin,
   epochMs,
   type PaidCoin,
   paidCoin,
@@ -80,3 +81,19 @@ export function convicted(coins: CoinWorld): readonly string[] {
 }
 
 export const keyOf = (peer: { readonly account: SigningKey }) => toHex(peer.account.publicKey);
+
+/** What a broker that lies could sell: each number what it likes, each signature good. */
+export function minted(
+  broker: SigningKey,
+  holder: Uint8Array,
+  sinceMs: bigint,
+  timeMs: bigint,
+  worth = value,
+) {
+  const guid = new Uint8Array(16).fill(Number(timeMs % 251n));
+  const sold = { guid, value: worth, expirySeconds: 0xffffffff, firstAssistant: new Uint8Array(3) };
+  const made = coin.sign(broker, { ...sold, assistants: 1 });
+  const said = { guid, payer: broker.publicKey, payee: holder, sinceMs, timeMs, nonce: new Uint8Array(16) };
+  const { signature } = authStatement.sign(broker, said);
+  return { coin: made, auth: { ...said, signatures: [{ place: 0, signature }] } };
+}

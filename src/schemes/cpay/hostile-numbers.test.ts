@@ -1,14 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { coinTimeMsMax } from '../../base/limits.ts';
-import type { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
-import { deskOf, nowOf, payWith, peersOf, request, targetOf, value } from './cpay-peers.fixture.ts';
+import { deskOf, minted, nowOf, payWith, peersOf, request, targetOf, value } from './cpay-peers.fixture.ts';
 import { accountNonce } from './dealings.ts';
 import {
   authStatement,
   claimRequest,
-  coin as coinKind,
   depositRequest,
   type PaidCoin,
   releaseRequest,
@@ -21,16 +19,6 @@ import { epochOf, isAuthorised, type Rings } from './ring.ts';
 const u64Max = 2n ** 64n - 1n;
 const hostile = [0n, 1n, 2n ** 47n, 2n ** 48n, 2n ** 63n, u64Max - 1n, u64Max];
 
-/** What a broker that lies could sell: each number what it likes, each signature good. */
-function minted(broker: SigningKey, holder: Uint8Array, sinceMs: bigint, timeMs: bigint, worth = value) {
-  const guid = new Uint8Array(16).fill(Number(timeMs % 251n));
-  const sold = { guid, value: worth, expirySeconds: 0xffffffff, firstAssistant: new Uint8Array(3) };
-  const coin = coinKind.sign(broker, { ...sold, assistants: 1 });
-  const said = { guid, payer: broker.publicKey, payee: holder, sinceMs, timeMs, nonce: new Uint8Array(16) };
-  const { signature } = authStatement.sign(broker, said);
-  return { coin, auth: { ...said, signatures: [{ place: 0, signature }] } };
-}
-
 /** All that anybody can be asked about that coin. */
 function requestsOn(coins: CoinWorld, held: PaidCoin, by: Peer, other: Peer, timeMs: bigint) {
   const { publicKey: account } = by.account;
@@ -40,7 +28,7 @@ function requestsOn(coins: CoinWorld, held: PaidCoin, by: Peer, other: Peer, tim
   const auth = authStatement.sign(by.account, { ...said, sinceMs, timeMs });
   return [
     request(held, by.account, other, timeMs),
-    releaseRequest.encode({ op: requestOp.release, coin: held.coin, payer, sinceMs }),
+    ...[0, 1, 0xffffffff].map(epoch => releaseRequest.encode({ op: requestOp.release, held, epoch })),
     depositRequest.encode({ op: requestOp.deposit, account, paid: held }),
     claimRequest.encode({ op: requestOp.claim, account, paid: held, wish: said }),
     showRequest.encode({ op: requestOp.show, grant: { held, wish: said, auth, releases: [] } }),

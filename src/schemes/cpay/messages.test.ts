@@ -135,7 +135,7 @@ describeMessages('CPay', [
   ],
   ['payment', paymentMessage, fc.record({ scheme: u8, op: u8, coins: fc.array(anyPaid, { maxLength: 4 }) })],
   ['request', authoriseRequest, fc.record({ op: u8, held: anyPaid, wish: anyWish, timeMs: u64 })],
-  ['request to release', releaseRequest, fc.record({ op: u8, coin: anyCoin, payer: key, sinceMs: u64 })],
+  ['request to release', releaseRequest, fc.record({ op: u8, held: anyPaid, epoch: u32 })],
   ['question for an epoch', epochRequest, fc.record({ op: u8, number: u32 })],
   ['question for a list', listRequest, fc.record({ op: u8, since: u32 })],
   ['deposit', depositRequest, fc.record({ op: u8, account: key, paid: anyPaid })],

@@ -138,7 +138,13 @@ export const authoriseRequest = struct({
   /** When the payee is to have it. Proposed by the payer, so that all of a group sign the same. */
   timeMs: u64,
 });
-export const releaseRequest = struct({ op: u8, coin, payer: publicKey, sinceMs: u64 });
+export const releaseRequest = struct({
+  op: u8,
+  /** What made the payer the holder. */
+  held: paidCoin,
+  /** One in which the asked assisted the payer, since the holding began. */
+  epoch: u32,
+});
 export const epochRequest = struct({ op: u8, number: u32 });
 export const listRequest = struct({ op: u8, since: u32 });
 export const depositRequest = struct({ op: u8, account: publicKey, paid: paidCoin });
