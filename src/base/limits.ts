@@ -315,6 +315,8 @@ export const coinNewsMax = 100;
 export const ownerNewsMax = 4_096;
 /** Holdings of one coin that an assistant leaves to others: it changes hands between changes of the ring, few in its 90 days. */
 export const coinReleasesMax = 64;
+/** What an assistant must have at its broker where others have it, so that a ring full of one's own keys costs 0.1 BTC. */
+export const assistantBondMsat = 10_000_000n;
 /** Accounts of one broker. */
 export const accountsMax = 1_000_000;
 /** How often a broker looks for what has expired. */

@@ -46,12 +46,13 @@ export class CoinWorld {
   /** A node with an account of 10^9 msat. */
   peer(name: string, variant?: string): Peer {
     this.#peers += 1;
-    const peer = new Peer(this, name, 100 + this.#peers, variant);
-    const script = scriptOfAddress(this.broker.addressFor(peer.account));
+    const number = 100 + this.#peers;
+    // Before it begins: an assistant needs a bond.
+    const script = scriptOfAddress(this.broker.addressFor(accountOf(number)));
     assert(script !== undefined, 'the broker gives an address to an account');
     this.broker.chain.issue(script, startSat);
     this.broker.mine();
-    return peer;
+    return new Peer(this, name, number, variant);
   }
 
   trouble(at: Endpoint, trouble: PartyTrouble | undefined): void {
@@ -94,7 +95,7 @@ export class Peer implements AnswerHandler, RequestHandler {
 
   constructor(coins: CoinWorld, name: string, number: number, variant: string | undefined) {
     this.name = name;
-    this.account = new SigningKey(new Uint8Array(32).fill(number));
+    this.account = accountOf(number);
     this.identity = new Ed25519Key(new Uint8Array(32).fill(number));
     this.at = { host: '127.0.0.1', port: number };
     this.#coins = coins;
@@ -215,6 +216,10 @@ export class Peer implements AnswerHandler, RequestHandler {
     parties.listen(this.at);
     this.#coins.settle();
   }
+}
+
+function accountOf(number: number): SigningKey {
+  return new SigningKey(new Uint8Array(32).fill(number));
 }
 
 /** The broker of peers that pay by one scheme. It looks at its deadlines when it is told to: tests of many days last less so. */

@@ -1,4 +1,4 @@
-import { equalBytes } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import { RecordBook } from '../../payment/record-book.ts';
@@ -72,7 +72,7 @@ export class BrokerRings implements Rings {
 
   /** From the next epoch on this assistant is there. Undefined: there are too many. */
   add(assistant: Assistant): readonly StoreWrite[] | undefined {
-    const { assistants } = this.#listOf(this.now + 1);
+    const assistants = this.next;
     const at = indexOfPlace(assistants, placeOnRing(assistant.key));
     const known = at < assistants.length && equalBytes(assistants[at].key, assistant.key);
     if (known) {
@@ -82,10 +82,16 @@ export class BrokerRings implements Rings {
     return [this.#change([...assistants.slice(0, at), assistant, ...assistants.slice(known ? at + 1 : at)])];
   }
 
-  /** From the next epoch on it is not. */
-  remove(key: Uint8Array): readonly StoreWrite[] {
-    const { assistants } = this.#listOf(this.now + 1);
-    const rest = assistants.filter(each => !equalBytes(each.key, key));
+  /** Who assists from the next epoch on, as it stands. */
+  get next(): readonly Assistant[] {
+    return this.#listOf(this.now + 1).assistants;
+  }
+
+  /** From the next epoch on they are not. */
+  remove(keys: readonly Uint8Array[]): readonly StoreWrite[] {
+    const names = new Set(keys.map(toHex));
+    const assistants = this.next;
+    const rest = assistants.filter(each => !names.has(toHex(each.key)));
     return rest.length === assistants.length ? [] : [this.#change(rest)];
   }
 

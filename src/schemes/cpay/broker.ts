@@ -6,6 +6,7 @@ import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { AssistantDesk } from './assistant.ts';
+import { Bonds } from './bonds.ts';
 import { BrokerClaims, claimSeconds } from './broker-claims.ts';
 import { BrokerRings } from './broker-rings.ts';
 import { type BrokerCoin, coinRecord, isSame, withSeen } from './coin-record.ts';
@@ -38,6 +39,7 @@ export class CPayBroker implements BrokerSide {
   readonly #host: BrokerHost;
   readonly #rings: BrokerRings;
   readonly #leases: Leases;
+  readonly #bonds: Bonds;
   readonly #claims: BrokerClaims;
   #lastEpoch = -1;
   /** By guid. */
@@ -51,6 +53,7 @@ export class CPayBroker implements BrokerSide {
     this.#host = host;
     this.#rings = new BrokerRings(store, clock, key);
     this.#leases = new Leases(store);
+    this.#bonds = new Bonds(host, this.#rings, this.#leases);
     this.#claims = new BrokerClaims(store);
     this.#coins = new SoldCoins(store, 'cpay/coin/', coinRecord);
     const broker = { endpoint: { host: '', port: 0 }, key: key.publicKey };
@@ -95,8 +98,13 @@ export class CPayBroker implements BrokerSide {
     this.#lastEpoch = this.#rings.now;
     const ended = this.#leases
       .end(this.#host.clock.wallMs())
-      .flatMap(({ assistant, write }) => [write, ...this.#rings.remove(assistant)]);
-    return [...convicted, ...ended, ...this.#settleClaims()];
+      .flatMap(({ assistant, write }) => [write, ...this.#rings.remove([assistant])]);
+    return [
+      ...convicted,
+      ...ended,
+      ...this.#bonds.look(key => this.#inquest.isConvict(key)),
+      ...this.#settleClaims(),
+    ];
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -140,12 +148,9 @@ export class CPayBroker implements BrokerSide {
   #enlist(account: Uint8Array, body: Uint8Array): Served {
     const offer = assistBody.decode(body);
     if (offer === undefined) return refused('malformed');
-    const isTaken = !this.#inquest.isConvict(account);
-    const added = isTaken ? this.#rings.add({ key: account, at: offer.at }) : undefined;
-    const lease =
-      added === undefined ? [] : [...added, this.#leases.renew(account, this.#host.clock.wallMs())];
+    const persist = this.#inquest.isConvict(account) ? [] : this.#bonds.offer({ key: account, at: offer.at });
     const wanted = this.#inquest.wantedOf(account);
-    return { kind: 'reply', reply: assistReply.encode({ wanted }), persist: lease };
+    return { kind: 'reply', reply: assistReply.encode({ wanted }), persist };
   }
 
   #tellEpoch(request: Uint8Array): Served {

@@ -138,7 +138,7 @@ export class Inquest {
       convicted.push(assistant);
       this.#convicts.add(toHex(assistant));
       writes.push(...this.#host.file(proof), ...this.#host.accounts.charge(assistant, record.coin.value));
-      writes.push(...this.#rings.remove(assistant));
+      writes.push(...this.#rings.remove([assistant]));
     }
     const askedSeconds = convicted.length > record.convicted.length ? 0n : record.askedSeconds;
     return [...writes, this.#coins.put(toHex(record.coin.guid), { ...record, convicted, askedSeconds })];

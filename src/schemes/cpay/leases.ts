@@ -5,7 +5,7 @@ import type { StorePort, StoreWrite } from '../../ports.ts';
 import { offerEveryMs } from './messages.ts';
 
 /** An assistant that has not offered itself for so long is there no more, and another takes its place. */
-const leaseMs = 4 * offerEveryMs;
+export const leaseMs = 4 * offerEveryMs;
 
 const leaseRecord = struct({ lastMs: u64 });
 

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import { makeAccountRequest } from '../../payment/account-request.ts';
+import { accountMessage } from '../../payment/coins/coin-messages.ts';
+import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import { keyOf, nowOf, value } from './cpay-peers.fixture.ts';
+import { cpay } from './index.ts';
+import {
+  accountOp,
+  assistantList,
+  assistBody,
+  buyBody,
+  epoch as epochKind,
+  epochMs,
+  epochRequest,
+  listRequest,
+  requestOp,
+} from './messages.ts';
+import { epochOf } from './ring.ts';
+
+function askAs(coins: CoinWorld, by: Peer, key: SigningKey, body: Uint8Array): Uint8Array | string {
+  const envelope = makeAccountRequest(key, by.process.host.entropy, body);
+  return by.ask(coins.broker.at, accountMessage.encode({ op: requestOp.account, envelope }));
+}
+
+/** Offers in the names of so many keys that cost nothing. */
+function sybils(coins: CoinWorld, by: Peer, count: number): readonly string[] {
+  const keys = Array.from({ length: count }, () => SigningKey.fresh(by.process.host.entropy));
+  const body = assistBody.encode({ op: accountOp.assist, at: { host: '10.9.9.9', port: 9 } });
+  for (const key of keys) expect(askAs(coins, by, key, body)).toBeInstanceOf(Uint8Array);
+  return keys.map(({ publicKey }) => toHex(publicKey));
+}
+
+/** Who assists in the next epoch. */
+function ring(coins: CoinWorld, by: Peer): readonly string[] {
+  coins.broker.tick();
+  coins.world.runFor(epochMs);
+  const number = epochOf(nowOf(coins));
+  const asked = (request: Uint8Array) => by.ask(coins.broker.at, request) as Uint8Array;
+  const { since } = epochKind.decode(asked(epochRequest.encode({ op: requestOp.epoch, number })))!;
+  const list = assistantList.decode(asked(listRequest.encode({ op: requestOp.list, since })))!;
+  return list.assistants.map(({ key }) => toHex(key)).sort();
+}
+
+/** Spends all but that: on coins of its own, which are its node's to hand in some day. */
+function spendTo(coins: CoinWorld, peer: Peer, leftMsat: bigint): void {
+  const msat = coins.broker.balanceOf(peer) - leftMsat;
+  const exponents = [...msat.toString(2)]
+    .reverse()
+    .flatMap((bit, exponent) => (bit === '1' ? [exponent] : []));
+  const wanted = exponents.map(exponent => ({ exponent, holder: peer.account.publicKey }));
+  askAs(coins, peer, peer.account, buyBody.encode({ op: accountOp.buy, assistants: 1, coins: wanted }));
+  expect(coins.broker.balanceOf(peer)).toBe(leftMsat);
+}
+
+describe('the ring of a broker of CPay', () => {
+  it('has no place for keys that cost nothing, whether they come before the honest or after', () => {
+    const coins = new CoinWorld(cpay, 'sybils');
+    const stranger = coins.peer('stranger');
+    spendTo(coins, stranger, 0n);
+    sybils(coins, stranger, 30);
+    const relays = ['first', 'second', 'third'].map(name => coins.peer(name));
+    sybils(coins, stranger, 30);
+    expect(ring(coins, stranger)).toEqual(relays.map(keyOf).sort());
+    expect(relays[0].pay(relays[1], value)).toBe(value);
+  });
+
+  it('is of those that have nothing yet where nobody has a bond', () => {
+    const coins = new CoinWorld(cpay, 'beginning');
+    const stranger = coins.peer('stranger');
+    spendTo(coins, stranger, 0n);
+    const begun = sybils(coins, stranger, 3);
+    expect(ring(coins, stranger)).toEqual([keyOf(stranger), ...begun].sort());
+  });
+
+  it('loses whose bond is gone, and takes it back once it has one', () => {
+    const coins = new CoinWorld(cpay, 'lost');
+    const [first, second] = ['first', 'second'].map(name => coins.peer(name));
+    expect(ring(coins, first)).toEqual([first, second].map(keyOf).sort());
+    spendTo(coins, second, 9_999_999n);
+    expect(ring(coins, first)).toEqual([keyOf(first)]);
+    second.restart();
+    coins.settle();
+    expect(ring(coins, first)).toEqual([keyOf(first)]);
+    first.pay(second, 1_024n);
+    second.process.turn(() => second.payee.ended(1_000 * second.at.port + 1));
+    coins.settle();
+    expect(coins.broker.balanceOf(second)).toBeGreaterThan(10_000_000n);
+    expect(ring(coins, first)).toEqual([first, second].map(keyOf).sort());
+  });
+});
