@@ -47,11 +47,12 @@ export class CellQueue {
     return this.#length;
   }
 
-  /** When the first cell came, in milliseconds modulo 2^32. */
-  get sinceMs(): number {
+  /** How long the first cell has waited. When it came is kept modulo 2^32, 49 days: that alone compares with nothing. */
+  waitedMs(nowMs: number): number {
     const at = this.#head * slotBytes + stampOffset;
     const block = this.#block;
-    return ((block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]) >>> 0;
+    const sinceMs = (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3];
+    return (nowMs - sinceMs) >>> 0;
   }
 
   /** Copies a cell's 509 bytes. The caller has checked the caps. */

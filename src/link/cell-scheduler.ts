@@ -69,9 +69,9 @@ export class CellScheduler {
     return offset;
   }
 
-  /** Circuits with cells, and when the oldest of each came: milliseconds on the monotonic clock. */
-  *heads(): Generator<readonly [circuit: number, sinceMs: number]> {
-    for (const [circuit, queue] of this.#queues) if (queue.length > 0) yield [circuit, queue.sinceMs];
+  /** Circuits with cells, and how long the oldest of each has waited. */
+  *waits(nowMs: number): Generator<readonly [circuit: number, waitedMs: number]> {
+    for (const [circuit, queue] of this.#queues) if (queue.length > 0) yield [circuit, queue.waitedMs(nowMs)];
   }
 
   /** Drops what the circuit has queued. */

@@ -426,8 +426,9 @@ export class LinkMux implements LinkHandler {
   /** Too much waits in this node. What has waited longest gives way, not whoever sends next. */
   #shed(): void {
     const isLow = () => this.#held.fits([], 0, queueLowPercent / 100);
+    const nowMs = this.#options.clock.monotonicMs();
     this.#insideEvent = true;
-    for (const { state, circuit } of oldestFirst(this.#links.values())) {
+    for (const { state, circuit } of oldestFirst(this.#links.values(), nowMs)) {
       if (isLow()) break;
       if (circuit === undefined) this.#fail(state, { code: 'LINK_STALLED' });
       else this.#shedCircuit(state, circuit);

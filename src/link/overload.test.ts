@@ -39,7 +39,7 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
     [two, 400],
   ] as const)
     Object.assign(state, { pendingBytes: 1, tookMs });
-  const order = () => oldestFirst(links).map(({ state, circuit }) => [state.id, circuit]);
+  const order = () => oldestFirst(links, 4_000_000_000).map(({ state, circuit }) => [state.id, circuit]);
   expect(order()).toEqual([
     [3, 31],
     [1, 12],

@@ -5,25 +5,25 @@ interface Holding {
   readonly state: LinkState;
   /** Undefined: the link. */
   readonly circuit: number | undefined;
-  /** Since when what it holds has waited, in milliseconds of the monotonic clock. */
-  readonly sinceMs: number;
+  /** How long what it holds has waited. */
+  readonly waitedMs: number;
 }
 
 /**
  * All that holds cells, what has waited longest first: circuits by the oldest cell in their queues, as C tor has it. A client
  * that reads nothing is one with its link; another relay's link carries circuits of many, which end one by one.
  */
-export function oldestFirst(links: Iterable<LinkState>): Holding[] {
+export function oldestFirst(links: Iterable<LinkState>, nowMs: number): Holding[] {
   const all: Holding[] = [];
   for (const state of links) {
     if (state.pendingBytes > 0 && state.peer?.kind !== 'relay') {
-      all.push({ state, circuit: undefined, sinceMs: state.tookMs });
+      all.push({ state, circuit: undefined, waitedMs: nowMs - state.tookMs });
       continue;
     }
-    for (const [circuit, sinceMs] of state.scheduler.heads()) all.push({ state, circuit, sinceMs });
+    for (const [circuit, waitedMs] of state.scheduler.waits(nowMs)) all.push({ state, circuit, waitedMs });
   }
   return all.sort(
-    (a, b) => a.sinceMs - b.sinceMs || a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0),
+    (a, b) => b.waitedMs - a.waitedMs || a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0),
   );
 }
 
