@@ -28,8 +28,10 @@ export class HeldCells {
 
   /** So many bytes are about to be written to the link. */
   writes(state: LinkState, bytes: number): void {
-    this.#look(state, this.#clock.monotonicMs());
+    this.#look(state);
     state.writtenBytes += bytes;
+    state.writtenMs = this.#clock.monotonicMs();
+    if (state.pendingBytes === 0) this.#waitFromLastWrite(state);
     this.#setPending(state, state.pendingBytes + bytes);
   }
 
@@ -43,8 +45,7 @@ export class HeldCells {
   fits(links: Iterable<LinkState>, besidesBytes = 0, share = 1): boolean {
     const most = this.#cellsMax * queuedCellBytes * share - besidesBytes;
     if (this.#bytes <= most) return true;
-    const nowMs = this.#clock.monotonicMs();
-    for (const state of links) this.#look(state, nowMs);
+    for (const state of links) this.#look(state);
     return this.#bytes <= most;
   }
 
@@ -52,11 +53,20 @@ export class HeldCells {
     return this.queued * queuedCellBytes + this.#pendingBytes * timesKept;
   }
 
-  #look(state: LinkState, nowMs: number): void {
+  /**
+   * What was taken since the last look may have been taken long ago, and a little of it says nothing of the rest: a peer has
+   * caught up with a time only when it has taken all that was written by then. What is left came later, by the last write.
+   */
+  #look(state: LinkState): void {
     this.#setPending(state, this.#port.pendingBytes(state.id));
-    const taken = state.writtenBytes - state.pendingBytes;
-    if (taken > state.takenBytes || state.pendingBytes === 0) state.tookMs = nowMs;
-    state.takenBytes = taken;
+    // The handshake's bytes may be pending too, and were not counted.
+    const taken = Math.max(0, state.writtenBytes - state.pendingBytes);
+    if (taken >= state.waitingBytes) this.#waitFromLastWrite(state);
+  }
+
+  #waitFromLastWrite(state: LinkState): void {
+    state.waitingBytes = state.writtenBytes;
+    state.waitingSinceMs = state.writtenMs;
   }
 
   #setPending(state: LinkState, bytes: number): void {

@@ -29,12 +29,15 @@ export class LinkState {
   idleSinceMs = 0;
   /** The port is full, and is given no more. */
   full = false;
-  /** Given to the port so far; what of it the network had not taken, and had, when that was last asked. */
+  /** Given to the port so far, and when it last was. */
   writtenBytes = 0;
+  writtenMs = 0;
+  /** What of it the network had not taken when that was last asked. */
   pendingBytes = 0;
-  takenBytes = 0;
-  /** Monotonic time at which the network was last seen to have taken something, or all. */
-  tookMs = 0;
+  /** As long as the network has not taken so many bytes … */
+  waitingBytes = 0;
+  /** … something waits since this monotonic time, or longer. */
+  waitingSinceMs = 0;
   /** Waits to be flushed at the end of this turn. */
   dirty = false;
   cancelTimeout: Cancel | undefined;

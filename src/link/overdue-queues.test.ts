@@ -19,3 +19,34 @@ test('after 50 days of uptime it is still clients that read nothing who give way
   expect(crowd.lost).toContain(2);
   expect(crowd.lost).not.toContain(1);
 });
+
+test('clients that took a little of the last write a minute ago give way before an honest circuit of now', () => {
+  const crowd = new Crowd(['relay', ...twentyClients], nearlyFull);
+  for (const link of clientLinks) {
+    crowd.stalls(link, 256);
+    crowd.port.reads(link, 1_000);
+  }
+  crowd.clock.advance(60_000);
+  crowd.isBusy(1);
+  crowd.clock.advance(5);
+  crowd.gives(2, 1, 2_000);
+  expect(crowd.ended).toEqual([]);
+  expect(crowd.lost).toContain(2);
+  expect(crowd.lost).not.toContain(1);
+});
+
+test('a client that reads a little now and then gives way before one that keeps up', () => {
+  const crowd = new Crowd(['client', 'client'], 2_000);
+  crowd.stalls(2, 256);
+  crowd.clock.advance(60_000);
+  crowd.port.reads(2, 1_000);
+  // It took all that was written a second ago.
+  crowd.stalls(1, 256);
+  crowd.clock.advance(1_000);
+  crowd.gives(1, 1, 127);
+  crowd.port.reads(1, 256 * 514);
+  crowd.clock.advance(1_000);
+  crowd.port.reads(2, 1_000);
+  crowd.gives(2, 1, 1_500);
+  expect(crowd.lost).toEqual([2]);
+});

@@ -34,11 +34,11 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
   push(three, 31, 50);
   push(four, 41, 3_000_000_000);
   // Links that stand still, the relay's too.
-  for (const [state, tookMs] of [
+  for (const [state, waitingSinceMs] of [
     [one, 200],
     [two, 400],
   ] as const)
-    Object.assign(state, { pendingBytes: 1, tookMs });
+    Object.assign(state, { pendingBytes: 1, waitingSinceMs });
   const order = () => oldestFirst(links, 4_000_000_000).map(({ state, circuit }) => [state.id, circuit]);
   expect(order()).toEqual([
     [3, 31],

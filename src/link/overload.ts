@@ -17,7 +17,7 @@ export function oldestFirst(links: Iterable<LinkState>, nowMs: number): Holding[
   const all: Holding[] = [];
   for (const state of links) {
     if (state.pendingBytes > 0 && state.peer?.kind !== 'relay') {
-      all.push({ state, circuit: undefined, waitedMs: nowMs - state.tookMs });
+      all.push({ state, circuit: undefined, waitedMs: nowMs - state.waitingSinceMs });
       continue;
     }
     for (const [circuit, waitedMs] of state.scheduler.waits(nowMs)) all.push({ state, circuit, waitedMs });
