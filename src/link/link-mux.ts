@@ -133,12 +133,13 @@ export class LinkMux implements LinkHandler {
     const state = this.#links.get(link);
     if (state === undefined) return true;
     assert(state.peer !== undefined, 'cells go over open links');
+    // First, as the cell is marked with the time of this turn.
+    this.#markDirty(state);
     if (!state.scheduler.push(circuit, command, bytes, at)) {
       this.#options.observer.count('naulon_circuit_queue_full_total');
       return false;
     }
     this.#held.queued += 1;
-    this.#markDirty(state);
     return true;
   }
 

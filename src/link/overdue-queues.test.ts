@@ -50,3 +50,15 @@ test('a client that reads a little now and then gives way before one that keeps 
   crowd.gives(2, 1, 1_500);
   expect(crowd.lost).toEqual([2]);
 });
+
+test('a circuit whose first cell comes after a quiet minute has not waited that long', () => {
+  const crowd = new Crowd(['relay', 'client'], 5_000);
+  crowd.isBusy(1);
+  crowd.clock.advance(60_000);
+  crowd.stalls(2, 640);
+  crowd.clock.advance(60_000);
+  crowd.gives(1, 2, 1);
+  crowd.clock.advance(5);
+  crowd.gives(2, 1, 3_000);
+  expect([crowd.ended, crowd.lost]).toEqual([[1], [2]]);
+});
