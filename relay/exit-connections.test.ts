@@ -12,7 +12,7 @@ import { makeExitPolicy, noExit } from './exit-policy.ts';
 const made = makeExitPolicy({ exitRelay: true, lines: [], rejectPrivate: true, ipv6Exit: true, never: [] });
 const policy = made.ok ? made.value : noExit;
 
-function world(rules = policy, room = () => Number.POSITIVE_INFINITY) {
+function world(rules = policy) {
   const calls: string[] = [];
   const sent: string[] = [];
   let last = 0;
@@ -63,9 +63,9 @@ function world(rules = policy, room = () => Number.POSITIVE_INFINITY) {
     wake() {},
     release() {},
   };
-  const exits = new ExitConnections(port, clock, rules, bytes => bytes <= room());
+  const exits = new ExitConnections(port, clock, rules, { share() {}, taken() {} });
   const stream = new ExitStream(1, circuit, exits);
-  return { exits, stream, circuit, calls, sent, pass, waiting: () => timers.length };
+  return { exits, stream, calls, sent, pass, waiting: () => timers.length };
 }
 
 const ip4: ResolvedAddress = { kind: 'ipv4', value: '8.8.8.8', ttlSeconds: 5 };
@@ -120,49 +120,6 @@ describe('exit connections', () => {
     pass(streamLingerMsMax);
     expect(calls.at(-1)).toBe('close 1');
     expect(waiting()).toBe(0);
-  });
-
-  it('ends what has waited longest for its circuit when more waits than there is room for', () => {
-    const { exits, circuit, sent, calls } = world(policy, () => 2_500);
-    const full = { ...circuit, dataRoom: () => 0 };
-    const streams = [1, 2, 3].map(id => {
-      const stream = new ExitStream(id, full, exits);
-      exits.begin(stream, { host: '8.8.8.8', port: 80, flags: 0 });
-      exits.onConnected(id, { host: '8.8.8.8', port: 80 });
-      return stream;
-    });
-    sent.length = 0;
-    exits.onBytes(1, new Uint8Array(1_000));
-    exits.onBytes(2, new Uint8Array(1_000));
-    // Whoever is given more has not waited longest.
-    exits.onBytes(1, new Uint8Array(100));
-    expect(sent).toEqual([]);
-    exits.onBytes(3, new Uint8Array(1_000));
-    expect(sent).toEqual([`end ${endReason.resourceLimit}`]);
-    expect(calls.at(-1)).toBe('close 2');
-    expect(streams.map(({ closed }) => closed)).toEqual([false, true, false]);
-    streams[0].abandon();
-    exits.onBytes(3, new Uint8Array(1_500));
-    expect(streams[2].closed).toBe(false);
-    // One alone that does not fit goes too.
-    exits.onBytes(3, new Uint8Array(1));
-    expect(streams[2].closed).toBe(true);
-  });
-
-  it('ends any number of them at once when the room is gone', () => {
-    const state = { room: Number.POSITIVE_INFINITY };
-    const { exits, circuit } = world(policy, () => state.room);
-    const full = { ...circuit, dataRoom: () => 0 };
-    const streams = Array.from({ length: 5_000 }, (_, at) => {
-      const stream = new ExitStream(at + 1, full, exits);
-      exits.begin(stream, { host: '8.8.8.8', port: 80, flags: 0 });
-      exits.onConnected(at + 1, { host: '8.8.8.8', port: 80 });
-      return stream;
-    });
-    for (const { id } of streams.slice(1)) exits.onBytes(id, new Uint8Array(10));
-    state.room = 0;
-    exits.onBytes(1, new Uint8Array(10));
-    expect(streams.every(({ closed }) => closed)).toBe(true);
   });
 
   it('closes a connection at once when its circuit is gone', () => {

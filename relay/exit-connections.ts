@@ -2,6 +2,7 @@ import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
+import type { SharedRoom } from '../src/link/overload.ts';
 import type {
   AskId,
   Cancel,
@@ -47,12 +48,12 @@ export class ExitConnections implements ExitStreamOutside {
   /** Connections whose stream has ended and that still send what was written. */
   #lingering = new Map<StreamId, Cancel>();
 
-  /** @param fits true when so many bytes may wait here for circuits to take them. */
-  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, fits: (bytes: number) => boolean) {
+  /** @param room for what waits here for circuits to take it. */
+  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, room: SharedRoom) {
     this.port = port;
     this.#clock = clock;
     this.#policy = policy;
-    this.#held = new HeldBytes(fits);
+    this.#held = new HeldBytes(clock, room);
   }
 
   /** Opens the connection that a BEGIN asks for; its stream hears of the outcome. */

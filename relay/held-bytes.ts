@@ -1,32 +1,51 @@
+import { relayBodyBytesMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
+import type { HeldElsewhere, SharedRoom, WaitingElsewhere } from '../src/link/overload.ts';
+import type { Clock } from '../src/ports.ts';
 import type { ExitStream } from '../src/stream/exit-stream.ts';
+
+interface Held {
+  bytes: number;
+  /** When the first of them came. Its connection is paused until the last is gone, so that none is much younger. */
+  readonly sinceMs: number;
+}
 
 /**
  * What destinations have sent and circuits do not take yet: up to a read of the connection for each stream, however long its
- * client stands still. Where that is more than there is room for, the streams end that have waited longest.
+ * client stands still. It shares the room of the links' queues: where all is too much, what has waited longest ends.
  */
-export class HeldBytes {
-  /** True when so many bytes may be held now. */
-  readonly #fits: (bytes: number) => boolean;
-  /** Those that wait, what has taken nothing for the longest first. */
-  readonly #held = new Map<ExitStream, number>();
+export class HeldBytes implements HeldElsewhere {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #room: SharedRoom;
+  readonly #held = new Map<ExitStream, Held>();
   #bytes = 0;
 
-  constructor(fits: (bytes: number) => boolean) {
-    this.#fits = fits;
+  constructor(clock: Pick<Clock, 'monotonicMs'>, room: SharedRoom) {
+    this.#clock = clock;
+    this.#room = room;
+    room.share(this);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** @param bytes that wait in the stream now; it has just taken, or been given, some. */
   holds(stream: ExitStream, bytes: number): void {
-    this.#bytes += bytes - (this.#held.get(stream) ?? 0);
-    this.#held.delete(stream);
-    // One that ends says so from within the loop below.
-    if (bytes === 0) return;
-    this.#held.set(stream, bytes);
-    while (!this.#fits(this.#bytes)) {
-      const [longest] = this.#held.keys();
-      if (longest === undefined) return;
-      longest.end(endReason.resourceLimit);
+    const held = this.#held.get(stream);
+    const more = bytes - (held?.bytes ?? 0);
+    this.#bytes += more;
+    if (bytes === 0) this.#held.delete(stream);
+    else if (held !== undefined) held.bytes = bytes;
+    else this.#held.set(stream, { bytes, sinceMs: this.#clock.monotonicMs() });
+    if (more > 0) this.#room.taken();
+  }
+
+  *waits(nowMs: number): Generator<WaitingElsewhere> {
+    for (const [stream, { bytes, sinceMs }] of this.#held) {
+      // The end of one with less than a cell gives nearly nothing back: all else goes before it.
+      const waitedMs = bytes < relayBodyBytesMax ? 0 : nowMs - sinceMs;
+      yield { waitedMs, end: () => stream.end(endReason.resourceLimit) };
     }
   }
 }

@@ -166,9 +166,7 @@ export class RelayCore
       ownRsaId: keys.rsaIdentity.fingerprint,
       allowPrivate: settings.extendPrivate,
     });
-    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, bytes =>
-      this.#mux.hasRoomFor(bytes),
-    );
+    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, this.#mux);
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
     this.#desk = new PayeeDesk({ ...ports, newAsk, schemes, signer: signerOf(keys) });
     this.#partyDesk = this.#newPartyDesk(ports, schemes);

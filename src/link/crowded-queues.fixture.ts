@@ -28,6 +28,8 @@ const cellsOfFullPort = 5 * 127;
 /** Links whose peers read all, nothing, or what the test says. */
 class CrowdPort extends MemoryPort {
   readonly stalled = new Set<LinkId>();
+  /** How often it was asked what is pending. */
+  looks = 0;
   readonly #pending = new Map<LinkId, number>();
   readonly #outs = new Map<LinkId, Uint8Array[]>();
 
@@ -36,11 +38,13 @@ class CrowdPort extends MemoryPort {
       this.#outs.set(link, [...this.taken(link), bytes.slice()]);
       return true;
     }
-    this.#pending.set(link, this.pendingBytes(link) + bytes.length);
-    return this.pendingBytes(link) <= portBytesHigh;
+    const pending = this.pendingBytes(link) + bytes.length;
+    this.#pending.set(link, pending);
+    return pending <= portBytesHigh;
   }
 
   override pendingBytes(link: LinkId): number {
+    this.looks += 1;
     return this.#pending.get(link) ?? 0;
   }
 
@@ -109,11 +113,12 @@ export class Crowd {
     this.mux.acceptsCircuit(link, idOf(1));
   }
 
-  /** The relay has so many cells for a circuit, which is made if need be. */
-  gives(link: LinkId, circuit: number, cells: number): void {
+  /** The relay has so many cells for a circuit, which is made if need be; what else comes in the same turn. */
+  gives(link: LinkId, circuit: number, cells: number, meanwhile?: () => void): void {
     this.mux.acceptsCircuit(link, idOf(circuit));
     for (let cell = 0; cell < cells; cell++)
       this.mux.send(link, idOf(circuit), cellCommand.relay, payload, 0);
+    meanwhile?.();
     this.clock.advance(0);
   }
 

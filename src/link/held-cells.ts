@@ -1,6 +1,7 @@
 import { queuedCellBytes } from '../base/limits.ts';
 import type { Clock, LinkPort } from '../ports.ts';
 import type { LinkState } from './link-state.ts';
+import type { HeldElsewhere } from './overload.ts';
 
 /** TLS keeps what it was given until the kernel has taken it, and what it made of that. */
 const timesKept = 2;
@@ -15,6 +16,8 @@ export class HeldCells {
   readonly #cellsMax: number;
   /** In circuits' queues. */
   queued = 0;
+  /** What else there must be room for. */
+  elsewhere: HeldElsewhere | undefined;
   #pendingBytes = 0;
 
   constructor(
@@ -41,16 +44,16 @@ export class HeldCells {
     this.#setPending(state, 0);
   }
 
-  /** True when no more than this share of what may wait does, and so many bytes besides. */
-  fits(links: Iterable<LinkState>, besidesBytes = 0, share = 1): boolean {
-    const most = this.#cellsMax * queuedCellBytes * share - besidesBytes;
-    if (this.#bytes <= most) return true;
-    for (const state of links) this.#look(state);
-    return this.#bytes <= most;
+  /** True when no more than this share of what may wait does, as far as is known. */
+  fits(share = 1): boolean {
+    const bytes =
+      this.queued * queuedCellBytes + this.#pendingBytes * timesKept + (this.elsewhere?.bytes ?? 0);
+    return bytes <= this.#cellsMax * queuedCellBytes * share;
   }
 
-  get #bytes(): number {
-    return this.queued * queuedCellBytes + this.#pendingBytes * timesKept;
+  /** Asks what the network has taken of each. */
+  look(links: Iterable<LinkState>): void {
+    for (const state of links) this.#look(state);
   }
 
   /**

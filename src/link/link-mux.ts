@@ -29,7 +29,7 @@ import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
-import { longestIdle, oldestFirst } from './overload.ts';
+import { type HeldElsewhere, longestIdle, oldestFirst, type SharedRoom } from './overload.ts';
 import { WasteBrake } from './waste-brake.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
@@ -75,7 +75,7 @@ const circuitCommands: ReadonlySet<number> = new Set([
 ]);
 
 /** All links of one node: handshakes, cells in and out, circuit ids, fair queues. */
-export class LinkMux implements LinkHandler {
+export class LinkMux implements LinkHandler, SharedRoom {
   readonly #options: LinkMuxOptions;
   readonly #links = new Map<LinkId, LinkState>();
   /** Links with cells to write at the end of this turn. */
@@ -105,9 +105,12 @@ export class LinkMux implements LinkHandler {
     return this.#held.queued;
   }
 
-  /** True when so many bytes may wait besides what waits here. */
-  hasRoomFor(bytes: number): boolean {
-    return this.#held.fits(this.#links.values(), bytes);
+  share(elsewhere: HeldElsewhere): void {
+    this.#held.elsewhere = elsewhere;
+  }
+
+  taken(): void {
+    if (!this.#held.fits()) this.#flushAtTurnEnd();
   }
 
   /** Bytes of all links so far, without what TLS adds. */
@@ -403,6 +406,10 @@ export class LinkMux implements LinkHandler {
       state.dirty = true;
       this.#dirty.push(state);
     }
+    this.#flushAtTurnEnd();
+  }
+
+  #flushAtTurnEnd(): void {
     if (this.#insideEvent || this.#flushWaits) return;
     this.#flushWaits = true;
     this.#options.clock.after(0, () => {
@@ -413,26 +420,33 @@ export class LinkMux implements LinkHandler {
 
   /** Writing may drain queues, whose circuits may queue more: goes on until nothing is left to write. */
   #flushDirty(): void {
-    while (this.#dirty.length > 0) {
-      const states = this.#dirty;
-      this.#dirty = [];
-      for (const state of states) {
-        state.dirty = false;
-        this.#flush(state);
-      }
-      if (!this.#held.fits(this.#links.values())) this.#shed();
+    do {
+      if (this.#dirty.length > 0) this.#flushAll();
+      if (!this.#held.fits()) this.#shed();
+    } while (this.#dirty.length > 0);
+  }
+
+  #flushAll(): void {
+    const states = this.#dirty;
+    this.#dirty = [];
+    for (const state of states) {
+      state.dirty = false;
+      this.#flush(state);
     }
   }
 
-  /** Too much waits in this node. What has waited longest gives way, not whoever sends next. */
+  /** Too much waits in this node, as it seems. What has waited longest gives way, not whoever sends next. */
   #shed(): void {
-    const isLow = () => this.#held.fits([], 0, queueLowPercent / 100);
+    this.#held.look(this.#links.values());
+    if (this.#held.fits()) return;
+    const isLow = () => this.#held.fits(queueLowPercent / 100);
     const nowMs = this.#options.clock.monotonicMs();
     this.#insideEvent = true;
-    for (const { state, circuit } of oldestFirst(this.#links.values(), nowMs)) {
+    for (const waiting of oldestFirst(this.#links.values(), this.#held.elsewhere, nowMs)) {
       if (isLow()) break;
-      if (circuit === undefined) this.#fail(state, { code: 'LINK_STALLED' });
-      else this.#shedCircuit(state, circuit);
+      if (waiting.state === undefined) waiting.end();
+      else if (waiting.circuit === undefined) this.#fail(waiting.state, { code: 'LINK_STALLED' });
+      else this.#shedCircuit(waiting.state, waiting.circuit);
     }
     // What is left are words on circuits that are gone: the peer does not even take those.
     for (const state of this.#links.values())

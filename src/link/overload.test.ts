@@ -39,7 +39,8 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
     [two, 400],
   ] as const)
     Object.assign(state, { pendingBytes: 1, waitingSinceMs });
-  const order = () => oldestFirst(links, 4_000_000_000).map(({ state, circuit }) => [state.id, circuit]);
+  const order = () =>
+    oldestFirst(links, undefined, 4_000_000_000).map(one => one.state && [one.state.id, one.circuit]);
   expect(order()).toEqual([
     [3, 31],
     [1, 12],

@@ -1,20 +1,48 @@
 import type { LinkState } from './link-state.ts';
 
-/** Something whose end gives memory back: a circuit's queue on a link, or a client's whole link that stands still. */
-interface Holding {
+/** Something whose end gives memory back. */
+interface Waiting {
+  /** How long what it holds has waited. */
+  readonly waitedMs: number;
+}
+
+/** A circuit's queue on a link, or a client's whole link that stands still. */
+interface WaitingCells extends Waiting {
   readonly state: LinkState;
   /** Undefined: the link. */
   readonly circuit: number | undefined;
-  /** How long what it holds has waited. */
-  readonly waitedMs: number;
+}
+
+export interface WaitingElsewhere extends Waiting {
+  readonly state?: undefined;
+  end(): void;
+}
+
+/** What waits in this node for its links to take it, and not on them. */
+export interface HeldElsewhere {
+  readonly bytes: number;
+  /** All of it, in any order. */
+  waits(nowMs: number): Iterable<WaitingElsewhere>;
+}
+
+/** Where that counts with what waits on the links: there is one measure for both, and the older gives way. */
+export interface SharedRoom {
+  /** Once. */
+  share(elsewhere: HeldElsewhere): void;
+  /** More is held there. Something of it may end for it, at the end of this turn. */
+  taken(): void;
 }
 
 /**
  * All that holds cells, what has waited longest first: circuits by the oldest cell in their queues, as C tor has it. A client
  * that reads nothing is one with its link; another relay's link carries circuits of many, which end one by one.
  */
-export function oldestFirst(links: Iterable<LinkState>, nowMs: number): Holding[] {
-  const all: Holding[] = [];
+export function oldestFirst(
+  links: Iterable<LinkState>,
+  elsewhere: HeldElsewhere | undefined,
+  nowMs: number,
+): (WaitingCells | WaitingElsewhere)[] {
+  const all: WaitingCells[] = [];
   for (const state of links) {
     if (state.pendingBytes > 0 && state.peer?.kind !== 'relay') {
       all.push({ state, circuit: undefined, waitedMs: nowMs - state.waitingSinceMs });
@@ -22,9 +50,8 @@ export function oldestFirst(links: Iterable<LinkState>, nowMs: number): Holding[
     }
     for (const [circuit, waitedMs] of state.scheduler.waits(nowMs)) all.push({ state, circuit, waitedMs });
   }
-  return all.sort(
-    (a, b) => b.waitedMs - a.waitedMs || a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0),
-  );
+  all.sort((a, b) => a.state.id - b.state.id || (a.circuit ?? 0) - (b.circuit ?? 0));
+  return [...all, ...(elsewhere?.waits(nowMs) ?? [])].sort((a, b) => b.waitedMs - a.waitedMs);
 }
 
 /** The link that somebody else opened and that has had no circuit for the longest, its handshake included. */

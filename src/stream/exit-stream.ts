@@ -14,7 +14,7 @@ export interface ExitStreamOutside {
   readonly port: StreamPort;
   /** The stream needs its connection, or the wait for one, no more. @param flush what was written is still to arrive. */
   finished(stream: ExitStream, flush: boolean): void;
-  /** So many bytes of the destination wait for the circuit now. The stream may be ended for it, at once. */
+  /** So many bytes of the destination wait for the circuit now. Later the stream may be ended for it. */
   holds(stream: ExitStream, bytes: number): void;
 }
 
