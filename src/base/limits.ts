@@ -26,6 +26,11 @@ export const linkWriteBatchBytes = 65_536;
 export const nodeQueueCellsMax = 100_000;
 /** … what has waited longest is ended until no more than this share is left, so that it is not done for each cell. As C tor. */
 export const queueLowPercent = 90;
+/**
+ * A relay's link carries circuits of many, which are ended one by one for want of room; it goes as a whole when what it was
+ * given has waited for so long: it takes less than 30 KB/s. Anybody can be a relay by keys made up for it.
+ */
+export const relayLinkStallMs = 10_000;
 /** Of memory, that a cell in a queue takes. */
 export const queuedCellBytes = 514;
 /** What a relay lets wait unless MaxMemInQueues says otherwise; C tor takes a part of the machine's memory. */

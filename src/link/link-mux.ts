@@ -29,7 +29,7 @@ import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
-import { type HeldElsewhere, longestIdle, oldestFirst, type SharedRoom } from './overload.ts';
+import { type HeldElsewhere, longestFull, longestIdle, oldestFirst, type SharedRoom } from './overload.ts';
 import { WasteBrake } from './waste-brake.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
@@ -449,8 +449,8 @@ export class LinkMux implements LinkHandler, SharedRoom {
       else this.#shedCircuit(waiting.state, waiting.circuit);
     }
     // What is left are words on circuits that are gone: the peer does not even take those.
-    for (const state of this.#links.values())
-      if (state.full && !isLow()) this.#fail(state, { code: 'LINK_STALLED' });
+    for (const state of longestFull(this.#links.values(), nowMs))
+      if (!isLow()) this.#fail(state, { code: 'LINK_STALLED' });
     this.#insideEvent = false;
   }
 

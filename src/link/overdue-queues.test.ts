@@ -51,14 +51,55 @@ test('a client that reads a little now and then gives way before one that keeps 
   expect(crowd.lost).toEqual([2]);
 });
 
-test('a circuit whose first cell comes after a quiet minute has not waited that long', () => {
+test('a circuit whose first cell comes after some quiet seconds has not waited that long', () => {
   const crowd = new Crowd(['relay', 'client'], 5_000);
   crowd.isBusy(1);
-  crowd.clock.advance(60_000);
+  crowd.clock.advance(3_000);
   crowd.stalls(2, 640);
-  crowd.clock.advance(60_000);
+  crowd.clock.advance(3_000);
   crowd.gives(1, 2, 1);
   crowd.clock.advance(5);
   crowd.gives(2, 1, 3_000);
   expect([crowd.ended, crowd.lost]).toEqual([[1], [2]]);
+});
+
+test("peers that read nothing outlive no honest circuit by showing a relay's keys that they made up", () => {
+  const crowd = new Crowd(
+    Array.from({ length: 21 }, () => 'relay' as const),
+    nearlyFull,
+  );
+  for (const link of clientLinks) {
+    crowd.stalls(link, 256);
+    crowd.clock.advance(1_000);
+  }
+  crowd.isBusy(1, 3);
+  crowd.clock.advance(5);
+  crowd.gives(2, 1, 2_000);
+  expect(crowd.ended).toEqual([]);
+  expect(crowd.lost).not.toContain(1);
+  // What is left are links that stood still for a shorter time, the longest first.
+  crowd.gives(1, 4, 4_000);
+  crowd.gives(1, 5, 4_000);
+  expect(crowd.lost.slice(0, 8)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("a relay's link that is slow for a moment loses circuits, not all of them at once", () => {
+  const crowd = new Crowd(['relay', 'relay'], 3_000);
+  crowd.isBusy(1, 3);
+  crowd.clock.advance(5_000);
+  crowd.isBusy(2);
+  crowd.gives(2, 2, 450);
+  crowd.gives(2, 3, 100);
+  expect(crowd.lost).toEqual([]);
+  expect(crowd.ended.length).toBeGreaterThan(0);
+});
+
+test('of links that only words about ended circuits wait on, the one goes that has stood still for longest', () => {
+  const crowd = new Crowd(['relay', 'relay', 'relay'], 4_000);
+  for (const link of [2, 3, 1]) {
+    crowd.stalls(link, 640);
+    crowd.clock.advance(1_000);
+  }
+  crowd.gives(1, 2, 300);
+  expect(crowd.lost).toEqual([2]);
 });

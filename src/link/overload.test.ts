@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { relayLinkStallMs } from '../base/limits.ts';
 import { cellCommand } from '../cell/commands.ts';
 import { SpareBlocks } from './cell-queue.ts';
 import type { LinkPeer } from './link-faults.ts';
@@ -21,8 +22,10 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
     linkTo(2, { kind: 'client' }),
     linkTo(3, { kind: 'client' }),
     linkTo(4, relay),
+    linkTo(5, relay),
   ];
-  const [one, two, three, four] = links;
+  const [one, two, three, four, five] = links;
+  const nowMs = 3_000_000_001;
   const push = (state: LinkState, circuit: number, atMs: number): void => {
     spares.nowMs = atMs;
     state.scheduler.push(circuit, cellCommand.relay, payload, 0);
@@ -33,19 +36,22 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
   push(two, 21, 100);
   push(three, 31, 50);
   push(four, 41, 3_000_000_000);
-  // Links that stand still, the relay's too.
+  push(five, 51, 350);
+  // Links that stand still; a relay's goes as a whole only when it has for long.
   for (const [state, waitingSinceMs] of [
-    [one, 200],
+    [one, nowMs - relayLinkStallMs + 1],
     [two, 400],
+    [five, nowMs - relayLinkStallMs],
   ] as const)
     Object.assign(state, { pendingBytes: 1, waitingSinceMs });
   const order = () =>
-    oldestFirst(links, undefined, 4_000_000_000).map(one => one.state && [one.state.id, one.circuit]);
+    oldestFirst(links, undefined, nowMs).map(one => one.state && [one.state.id, one.circuit]);
   expect(order()).toEqual([
     [3, 31],
     [1, 12],
     [2, undefined],
     [1, 11],
+    [5, undefined],
     [4, 41],
   ]);
   // The next cell of a circuit is younger.
@@ -54,6 +60,7 @@ test('circuits go by their oldest cell, clients that read nothing with their lin
     [3, 31],
     [2, undefined],
     [1, 12],
+    [5, undefined],
     [4, 41],
   ]);
 });
