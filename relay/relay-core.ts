@@ -157,7 +157,8 @@ export class RelayCore
     });
     limited?.attach(this.#mux);
     this.linkHandler = limited ?? this.#mux;
-    this.#links = new LinkTable(this.#mux, keys.identity.publicKey);
+    const listed = (rsaId: Uint8Array) => this.directoryClient.view?.relayById(rsaId);
+    this.#links = new LinkTable(this.#mux, keys.identity.publicKey, listed);
     this.#extensions = new Extensions({
       links: this.#mux,
       linkTable: this.#links,

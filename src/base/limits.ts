@@ -97,8 +97,10 @@ export const relayEarlyCellsMax = 8;
 export const hopsMax = 8;
 /** Cells a relay holds for a circuit whose next link is still being opened. */
 export const extendWaitMsMax = 30_000;
-/** Circuits that may wait for one link that is being opened. */
+/** Circuits that may wait for one link that is being opened; then the one that has waited longest gives way. */
 export const extendsPerLinkMax = 500;
+/** Links to other relays that are being opened: what has taken longest gives way, of the relay that is looked for most. */
+export const linkOpeningsMax = 1_000;
 
 /** Control cells (BEGIN, END, RESOLVE) of one circuit that wait for payment. */
 export const heldCellsMax = 2_000;

@@ -25,6 +25,8 @@ export type LinkPeer =
       readonly rsaId: Uint8Array;
       readonly ed25519: Uint8Array;
       readonly rsaPublicDer: Uint8Array;
+      /** Its NETINFO names the address at which it is seen. spec: tor-spec/negotiating-channels (NETINFO) */
+      readonly isCanonical?: boolean;
     }
   | { readonly kind: 'client' };
 

@@ -1,4 +1,5 @@
 import { equalBytes } from '../base/bytes.ts';
+import { formatIp, parseIp } from '../base/ip.ts';
 import { cellCommand } from '../cell/commands.ts';
 import {
   type CircuitIdBytes,
@@ -114,18 +115,23 @@ export class LinkHandshake {
   onFixed(command: number, bytes: Uint8Array, at: number): LinkFault | undefined {
     if (command !== cellCommand.netinfo) return unexpected(command);
     if (this.#protocol === undefined) return undefined;
-    if (decodeNetinfo(bytes.subarray(at, at + cellPayloadBytes)) === undefined) return malformed('NETINFO');
+    const netinfo = decodeNetinfo(bytes.subarray(at, at + cellPayloadBytes));
+    if (netinfo === undefined) return malformed('NETINFO');
+    const seen = parseIp(this.#options.peerAddress);
+    const isCanonical = seen !== undefined && netinfo.own.includes(formatIp(seen));
     if (!this.#options.initiator) {
       // Certificates that no AUTHENTICATE followed prove nothing: whoever sent them is a client, as for C tor.
       this.#done =
-        this.#proven !== undefined && this.#authenticated ? relayPeer(this.#proven) : { kind: 'client' };
+        this.#proven !== undefined && this.#authenticated
+          ? relayPeer(this.#proven, isCanonical)
+          : { kind: 'client' };
       return undefined;
     }
     if (this.#proven === undefined) return unexpected(command);
     if (this.#options.identity !== undefined && this.#challenged)
       this.#sendAuthentication(this.#options.identity, this.#proven);
     this.#sendNetinfo();
-    this.#done = relayPeer(this.#proven);
+    this.#done = relayPeer(this.#proven, isCanonical);
     return undefined;
   }
 
@@ -269,8 +275,8 @@ function highest(common: readonly LinkProtocol[]): LinkProtocol {
   return common.reduce((best, version) => (version > best ? version : best));
 }
 
-function relayPeer(proven: ProvenIdentity): LinkPeer {
-  return { kind: 'relay', rsaId: proven.rsaId, ed25519: proven.ed25519, rsaPublicDer: proven.rsaPublicDer };
+function relayPeer({ rsaId, ed25519, rsaPublicDer }: ProvenIdentity, isCanonical: boolean): LinkPeer {
+  return { kind: 'relay', rsaId, ed25519, rsaPublicDer, isCanonical };
 }
 
 function unexpected(command: number): LinkFault {

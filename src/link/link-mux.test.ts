@@ -29,6 +29,7 @@ describe.each([3, 4, 5] as LinkProtocol[])('link protocol %i', protocol => {
       rsaId: keys[of].rsaIdentity.fingerprint,
       rsaPublicDer: keys[of].rsaIdentity.publicDer,
       ed25519: keys[of].identity.publicKey,
+      isCanonical: true,
     });
     expect(initiator.user.ready[0]).toEqual({ link: 1, peer: proven(1), protocol });
     expect(responder.user.ready[0]).toEqual({ link: 1, peer: proven(0), protocol });
