@@ -193,7 +193,8 @@ describe('questions through circuits', () => {
       const serve = core.directory.bind(core);
       core.directory = circuit => {
         silent ??= index;
-        return silent === index ? { respond: () => undefined } : serve(circuit);
+        const mute = { onBytes: () => true, onLeft() {}, stop() {} };
+        return silent === index ? { begin: () => mute } : serve(circuit);
       };
     }
     expect(asking.ask(hello)?.fault).toBeUndefined();

@@ -6,7 +6,7 @@ import type { Consensus } from '../src/directory/consensus.ts';
 import type { ConsensusFlavor } from '../src/directory/consensus-entry.ts';
 import { parseServerDescriptor, splitDescriptors } from '../src/directory/descriptor.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
-import { DirectoryCache, textAnswer } from '../src/directory/directory-cache.ts';
+import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { documentText } from '../src/directory/document-lines.ts';
 import { type DirectoryAnswer, type HttpRequest, plainAnswer } from '../src/directory/http-codec.ts';
 import { HttpTransfers } from '../src/directory/http-transfers.ts';
@@ -125,7 +125,7 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
       commit: (writes, durable) => this.#commit(writes, durable),
     });
     const directory = new DirectoryCache(this.#keeper.documents, clock, {
-      get: path => textAnswer(this.#keeper.voting.answer(path)),
+      get: path => this.#keeper.voting.answer(path),
       post: request => this.#post(request),
     });
     this.#responder = new OrResponder({ mux: this.links, keys: node, entropy, observer, streams, directory });

@@ -1,11 +1,10 @@
-import { concatBytes, equalBytes, utf8 } from '../src/base/bytes.ts';
+import { equalBytes, utf8 } from '../src/base/bytes.ts';
 import { parseIp } from '../src/base/ip.ts';
 import { circuitAskBytesMax, forwardedAsksMax } from '../src/base/limits.ts';
 import { parsePort } from '../src/directory/endpoint-text.ts';
-import { HttpRequestReader } from '../src/directory/http-codec.ts';
+import type { EncodedAnswer, HttpRequest } from '../src/directory/http-codec.ts';
 import { askPath, sealedScheme } from '../src/payment/sealed-asks.ts';
 import type { Answer, AskId, Endpoint, PartyPort } from '../src/ports.ts';
-import type { DirectoryService } from '../src/stream/directory-stream.ts';
 
 export interface AskForwarderOptions {
   readonly parties: Pick<PartyPort, 'ask'>;
@@ -14,8 +13,6 @@ export interface AskForwarderOptions {
   readonly broker: Endpoint | undefined;
   /** Tells whether others are asked at that address besides. */
   readonly knows: (at: Endpoint, done: (known: boolean) => void) => void;
-  /** Answers all other requests. */
-  readonly documents: Pick<DirectoryService, 'respond'>;
 }
 
 /** What becomes of a question that is passed on; the party's own words are sealed in the body of a 200. */
@@ -26,25 +23,19 @@ const status = { answered: '200 OK', unknown: '404 No', busy: '503 No', silent: 
  * they are asked. Over directory streams, since a client must ask before it can pay; and to nobody else, so that free cells
  * lead nowhere but to payment.
  */
-export class AskForwarder implements DirectoryService {
+export class AskForwarder {
   readonly #options: AskForwarderOptions;
-  readonly #underWay = new Map<AskId, (bytes: Uint8Array) => void>();
+  readonly #underWay = new Map<AskId, (answer: EncodedAnswer) => void>();
 
   constructor(options: AskForwarderOptions) {
     this.#options = options;
   }
 
-  respond(bytes: Uint8Array): Uint8Array | undefined {
-    return this.#options.documents.respond(bytes);
-  }
-
-  defer(bytes: Uint8Array, later: (answer: Uint8Array) => void): boolean {
+  /** True: others are asked for the answer, and `later` is told it, once. */
+  defer({ method, path, body }: HttpRequest, later: (answer: EncodedAnswer) => void): boolean {
     const { broker, knows } = this.#options;
-    // Nothing else begins with P but a POST.
-    if (broker === undefined || bytes[0] !== 0x50) return false;
-    const request = new HttpRequestReader(circuitAskBytesMax).push(bytes);
-    if (request === undefined || !request.ok || !request.value.path.startsWith(askPath)) return false;
-    const { path, body } = request.value;
+    if (broker === undefined || method !== 'POST' || !path.startsWith(askPath)) return false;
+    if (body.length > circuitAskBytesMax) return false;
     const to = endpointOf(path.slice(askPath.length));
     if (to === undefined) later(encode(status.unknown));
     else if (this.#underWay.size >= forwardedAsksMax) later(encode(status.busy));
@@ -66,7 +57,7 @@ export class AskForwarder implements DirectoryService {
     return true;
   }
 
-  #ask(to: Endpoint, box: Uint8Array, later: (answer: Uint8Array) => void): void {
+  #ask(to: Endpoint, box: Uint8Array, later: (answer: EncodedAnswer) => void): void {
     const ask = this.#options.newAsk();
     this.#underWay.set(ask, later);
     this.#options.parties.ask(to, sealedScheme, box, ask);
@@ -86,6 +77,6 @@ function isSame(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && one !== undefined && other !== undefined && equalBytes(one, other);
 }
 
-function encode(line: string, body: Uint8Array = new Uint8Array(0)): Uint8Array {
-  return concatBytes(utf8(`HTTP/1.0 ${line}\r\nContent-Length: ${body.length}\r\n\r\n`), body);
+function encode(line: string, body: Uint8Array = new Uint8Array(0)): EncodedAnswer {
+  return { head: utf8(`HTTP/1.0 ${line}\r\nContent-Length: ${body.length}\r\n\r\n`), body, shared: false };
 }

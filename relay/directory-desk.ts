@@ -1,10 +1,12 @@
 import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import type { DirectoryClient } from '../src/directory/directory-client.ts';
+import { DirectoryExchange } from '../src/directory/directory-exchange.ts';
 import type { PartyDesk } from '../src/payment/party-desk.ts';
 import type { Answer, AskId, Clock, PartyPort } from '../src/ports.ts';
-import type { DirectoryService } from '../src/stream/directory-stream.ts';
+import type { DirectoryAsker, DirectoryRequest, DirectoryService } from '../src/stream/directory-stream.ts';
 import { AskForwarder } from './ask-forwarder.ts';
 import { DirectoryRation } from './directory-ration.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { RelaySettings } from './relay-settings.ts';
 
 /** What a desk asks of its relay. */
@@ -17,39 +19,55 @@ export interface DirectoryDeskHost {
 /** What a relay serves over directory streams: documents, and questions that it passes on. */
 export class DirectoryDesk {
   readonly #ration: DirectoryRation;
-  readonly #service: AskForwarder;
+  readonly #asks: AskForwarder;
+  readonly #documents: DirectoryCache;
+  readonly #clock: Clock;
+  readonly #held: HeldBytes;
 
-  /** @param desk knows who else is asked. */
+  /**
+   * @param desk knows who else is asked.
+   * @param held counts what waits here for clients.
+   */
   constructor(
     host: DirectoryDeskHost,
     desk: PartyDesk,
+    held: HeldBytes,
     { clock, parties }: { readonly clock: Clock; readonly parties: PartyPort },
   ) {
     this.#ration = new DirectoryRation(clock);
-    this.#service = new AskForwarder({
+    this.#clock = clock;
+    this.#held = held;
+    this.#documents = new DirectoryCache(host.directoryClient, clock);
+    this.#asks = new AskForwarder({
       parties,
       newAsk: () => host.newAsk(),
       broker: host.settings.broker,
       knows: (at, done) => desk.knows(at, done),
-      documents: new DirectoryCache(host.directoryClient, clock),
     });
   }
 
   /** Undefined: that address has had its share. Questions are not of it: middles bring those of many clients. */
   serve(address: string): DirectoryService | undefined {
     if (!this.#ration.take(address)) return undefined;
-    return {
-      respond: request => this.#service.respond(request),
-      defer: (request, later) => {
-        const deferred = this.#service.defer(request, later);
-        if (deferred) this.#ration.giveBack(address);
-        return deferred;
+    return { begin: asker => this.#begin(asker, address) };
+  }
+
+  #begin(asker: DirectoryAsker, address: string): DirectoryRequest {
+    const exchange: DirectoryExchange = new DirectoryExchange({
+      asker,
+      clock: this.#clock,
+      onHeld: bytes => this.#held.holds(asker, bytes),
+      onRequest: request => {
+        if (request.ok && this.#asks.defer(request.value, answer => exchange.answer(answer)))
+          this.#ration.giveBack(address);
+        else exchange.answer(this.#documents.encoded(request));
       },
-    };
+    });
+    return exchange;
   }
 
   /** True when the answer was for a question that was passed on. */
   onAnswer(answer: Answer): boolean {
-    return this.#service.onAnswer(answer);
+    return this.#asks.onAnswer(answer);
   }
 }

@@ -8,6 +8,7 @@ import { ExitStream } from '../src/stream/exit-stream.ts';
 import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
 import { ExitConnections, reverseAddress } from './exit-connections.ts';
 import { makeExitPolicy, noExit } from './exit-policy.ts';
+import { HeldBytes } from './held-bytes.ts';
 
 const made = makeExitPolicy({ exitRelay: true, lines: [], rejectPrivate: true, ipv6Exit: true, never: [] });
 const policy = made.ok ? made.value : noExit;
@@ -63,7 +64,7 @@ function world(rules = policy) {
     wake() {},
     release() {},
   };
-  const exits = new ExitConnections(port, clock, rules, { share() {}, taken() {} });
+  const exits = new ExitConnections(port, clock, rules, new HeldBytes(clock, { share() {}, taken() {} }));
   const stream = new ExitStream(1, circuit, exits);
   return { exits, stream, calls, sent, pass, waiting: () => timers.length };
 }

@@ -2,7 +2,6 @@ import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
-import type { SharedRoom } from '../src/link/overload.ts';
 import type {
   AskId,
   Cancel,
@@ -15,7 +14,7 @@ import type {
 } from '../src/ports.ts';
 import type { ExitStream, ExitStreamOutside } from '../src/stream/exit-stream.ts';
 import type { ExitPolicy } from './exit-policy.ts';
-import { HeldBytes } from './held-bytes.ts';
+import type { HeldBytes } from './held-bytes.ts';
 
 /** A question to DNS, for a stream or for a RESOLVE. */
 interface Lookup {
@@ -48,12 +47,12 @@ export class ExitConnections implements ExitStreamOutside {
   /** Connections whose stream has ended and that still send what was written. */
   #lingering = new Map<StreamId, Cancel>();
 
-  /** @param room for what waits here for circuits to take it. */
-  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, room: SharedRoom) {
+  /** @param held counts what waits here for circuits to take it. */
+  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, held: HeldBytes) {
     this.port = port;
     this.#clock = clock;
     this.#policy = policy;
-    this.#held = new HeldBytes(clock, room);
+    this.#held = held;
   }
 
   /** Opens the connection that a BEGIN asks for; its stream hears of the outcome. */

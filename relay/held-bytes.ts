@@ -2,7 +2,11 @@ import { relayBodyBytesMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import type { HeldElsewhere, SharedRoom, WaitingElsewhere } from '../src/link/overload.ts';
 import type { Clock } from '../src/ports.ts';
-import type { ExitStream } from '../src/stream/exit-stream.ts';
+
+/** What is waited for; it ends by saying so to its circuit. */
+interface Holder {
+  end(reason: number): void;
+}
 
 interface Held {
   bytes: number;
@@ -12,12 +16,13 @@ interface Held {
 
 /**
  * What destinations have sent and circuits do not take yet: up to a read of the connection for each stream, however long its
- * client stands still. It shares the room of the links' queues: where all is too much, what has waited longest ends.
+ * client stands still, directory answers, and the beginnings of requests. It shares the room of the links' queues: where all is
+ * too much, what has waited longest ends.
  */
 export class HeldBytes implements HeldElsewhere {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #room: SharedRoom;
-  readonly #held = new Map<ExitStream, Held>();
+  readonly #held = new Map<Holder, Held>();
   #bytes = 0;
 
   constructor(clock: Pick<Clock, 'monotonicMs'>, room: SharedRoom) {
@@ -31,7 +36,7 @@ export class HeldBytes implements HeldElsewhere {
   }
 
   /** @param bytes that wait in the stream now; it has just taken, or been given, some. */
-  holds(stream: ExitStream, bytes: number): void {
+  holds(stream: Holder, bytes: number): void {
     const held = this.#held.get(stream);
     const more = bytes - (held?.bytes ?? 0);
     this.#bytes += more;

@@ -62,6 +62,7 @@ import { DirectoryDesk } from './directory-desk.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { ExitConnections } from './exit-connections.ts';
 import { Extensions } from './extensions.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { LinkTable } from './link-table.ts';
 import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
@@ -167,7 +168,8 @@ export class RelayCore
       ownRsaId: keys.rsaIdentity.fingerprint,
       allowPrivate: settings.extendPrivate,
     });
-    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, this.#mux);
+    const held = new HeldBytes(clock, this.#mux);
+    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, held);
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
     this.#desk = new PayeeDesk({ ...ports, newAsk, schemes, signer: signerOf(keys) });
     this.#partyDesk = this.#newPartyDesk(ports, schemes);
@@ -179,7 +181,7 @@ export class RelayCore
       mirror: true,
       retryMs: settings.directoryRetryMs,
     });
-    this.#directory = new DirectoryDesk(this, this.#partyDesk, ports);
+    this.#directory = new DirectoryDesk(this, this.#partyDesk, held, ports);
     this.#publisher = new Publisher({
       settings,
       keys,

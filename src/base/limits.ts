@@ -182,7 +182,12 @@ export const detachedSignaturesBytesMax = 64 * 1024;
 /** Lines of one document: a vote on 30,000 relays, of 16 lines each. What is kept of a line is many times its shortest. */
 export const documentLinesMax = 500_000;
 export const directoryRequestBytesMax = 64 * 1024;
+/** A request, from its connection or stream on; over a directory port the answer too, which goes to relays. */
 export const directoryRequestMsMax = 30_000;
+/** An answer over a circuit of which nothing is taken for so long is given up. C tor: TestingDirConnectionMaxStall. */
+export const directoryStallMsMax = 300_000;
+/** Answers made of documents that are kept for whoever asks for the same, compressed too: all microdescriptors are 5 MB. */
+export const rememberedAnswerBytesMax = 32 * 1024 * 1024;
 export const descriptorsMax = 10_000;
 /** Exits looked at for one path, when no guard or middle goes with the first. */
 export const exitsPerPathMax = 16;

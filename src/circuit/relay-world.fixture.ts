@@ -8,6 +8,7 @@ import type { CircuitFlow } from '../flow/flow-control.ts';
 import type { QueuedCells } from '../link/link-mux.ts';
 import { TestLayers } from '../onion/one-cell.fixture.ts';
 import type { Entropy, StreamPort } from '../ports.ts';
+import type { DirectoryService } from '../stream/directory-stream.ts';
 import type { ExitStream } from '../stream/exit-stream.ts';
 import { RelayCircuit } from './relay-circuit.ts';
 import type { CircuitSide, RelayCircuitHost } from './relay-circuit-host.ts';
@@ -90,6 +91,22 @@ function portTo(written: Written): StreamPort {
   };
 }
 
+/** Answers whatever is ten bytes long with 100,000. */
+const directory: DirectoryService = {
+  begin(asker) {
+    let bytes = 0;
+    return {
+      onBytes(part) {
+        bytes += part.length;
+        if (bytes >= 10) asker.answer(new Uint8Array(100).fill(1), new Uint8Array(99_900).fill(1));
+        return bytes < 10;
+      },
+      onLeft() {},
+      stop() {},
+    };
+  },
+};
+
 /** A circuit of one relay between a client's layers and hosts that write everything down. */
 export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
   const cells: Cell[] = [];
@@ -122,9 +139,7 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
       streams.push(stream);
     },
     resolve: (_circuit, _id, name) => void resolves.push(name),
-    directory: () => ({
-      respond: request => (request.length < 10 ? undefined : new Uint8Array(100_000).fill(1)),
-    }),
+    directory: () => directory,
     gone(_circuit, reason, queued) {
       state.gone = true;
       if (reason !== undefined)

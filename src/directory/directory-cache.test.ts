@@ -3,10 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { fromUtf8, toBase64, toHex, utf8 } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha.ts';
 import { parseConsensus } from './consensus.ts';
-import { DirectoryCache, textAnswer } from './directory-cache.ts';
+import { DirectoryCache } from './directory-cache.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
 import { documentBytes } from './document-lines.ts';
-import { encodeRequest, type HttpResponse, HttpResponseReader, plainAnswer } from './http-codec.ts';
+import {
+  encodeRequest,
+  HttpRequestReader,
+  type HttpResponse,
+  HttpResponseReader,
+  plainAnswer,
+} from './http-codec.ts';
 import {
   ManualClock,
   makeAuthority,
@@ -110,7 +116,7 @@ describe('directory cache', () => {
     const refusal = fromUtf8(cache.respond(post)!);
     expect(refusal).toMatch(/^HTTP\/1.0 404/);
     const taking = new DirectoryCache(documents, clock, {
-      get: path => textAnswer([path.join()]),
+      get: path => [path.join()],
       post: request => plainAnswer(200, `got ${request.body.length}`),
     });
     expect(fromUtf8(taking.respond(post)!)).toMatch(/^HTTP\/1.0 200 got 1\r\n/);
@@ -118,6 +124,25 @@ describe('directory cache', () => {
     expect(fromUtf8(ask('/tor/status-vote/current/authority', undefined, taking).body)).toBe(
       'current,authority',
     );
+  });
+
+  test('compresses what many ask for once, while the documents are the same', () => {
+    let texts = ['one', 'two'];
+    const changing = new DirectoryCache({ ...documents, descriptors: () => texts }, clock);
+    const all = () => {
+      const answer = changing.answer(
+        must(new HttpRequestReader().push(encodeRequest('GET', '/tor/server/all', 'h'))!),
+      );
+      return answer.deflated;
+    };
+    const first = all();
+    expect(first).toBeDefined();
+    texts = [...texts];
+    expect(all()).toBe(first);
+    texts = ['one', 'other'];
+    const second = all();
+    expect(second).not.toEqual(first);
+    expect(all()).toBe(second);
   });
 
   test('waits for a whole request and refuses what is none', () => {

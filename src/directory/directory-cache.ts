@@ -1,21 +1,25 @@
-import { fromBase64, fromHex, toHex } from '../base/bytes.ts';
+import { concatBytes, fromBase64, fromHex, toHex } from '../base/bytes.ts';
 import type { Result } from '../base/fault.ts';
 import type { Clock } from '../ports.ts';
+import type { DirectoryAsker, DirectoryRequest, DirectoryService } from '../stream/directory-stream.ts';
 import type { AuthorityCertificate } from './authority-certificate.ts';
 import { type Consensus, isReasonablyLive } from './consensus.ts';
 import type { ConsensusFlavor } from './consensus-entry.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
+import { DirectoryExchange } from './directory-exchange.ts';
 import { documentBytes } from './document-lines.ts';
 import {
+  answerParts,
   type DirectoryAnswer,
   deflate,
-  encodeAnswer,
+  type EncodedAnswer,
   type HttpFault,
   type HttpRequest,
   HttpRequestReader,
   notModifiedSince,
   plainAnswer,
 } from './http-codec.ts';
+import { RememberedAnswers } from './remembered-answers.ts';
 
 /** Documents asked for in one request. */
 const requestedMax = 512;
@@ -23,7 +27,7 @@ const requestedMax = 512;
 /** What an authority answers beside the documents that every mirror has. */
 export interface AuthorityAnswers {
   /** What is not a consensus below `/tor/status-vote/`: votes and signatures. */
-  get(path: readonly string[]): DirectoryAnswer;
+  get(path: readonly string[]): readonly string[];
   post(request: HttpRequest): DirectoryAnswer;
 }
 
@@ -31,7 +35,7 @@ export interface AuthorityAnswers {
  * Answers directory requests from documents at hand: what an authority, and a relay that mirrors, serves over BEGIN_DIR
  * and over a plain directory port. spec: dir-spec/general-use-http-urls
  */
-export class DirectoryCache {
+export class DirectoryCache implements DirectoryService {
   readonly #documents: DirectoryDocuments;
   readonly #clock: Clock;
   readonly #authority: AuthorityAnswers | undefined;
@@ -40,12 +44,22 @@ export class DirectoryCache {
     ConsensusFlavor,
     { consensus: Consensus; body: Uint8Array; deflated: Uint8Array }
   >();
+  readonly #remembered = new RememberedAnswers();
 
   /** @param authority absent: nothing can be uploaded here. */
   constructor(documents: DirectoryDocuments, clock: Clock, authority?: AuthorityAnswers) {
     this.#documents = documents;
     this.#clock = clock;
     this.#authority = authority;
+  }
+
+  begin(asker: DirectoryAsker): DirectoryRequest {
+    const exchange: DirectoryExchange = new DirectoryExchange({
+      asker,
+      clock: this.#clock,
+      onRequest: request => exchange.answer(this.encoded(request)),
+    });
+    return exchange;
   }
 
   /**
@@ -59,15 +73,21 @@ export class DirectoryCache {
 
   /** The whole answer to a request, or to what is none. */
   respondTo(request: Result<HttpRequest, HttpFault>, asker?: string): Uint8Array {
+    const { head, body } = this.encoded(request, asker);
+    return concatBytes(head, body);
+  }
+
+  /** The same with its body apart, which is not copied. */
+  encoded(request: Result<HttpRequest, HttpFault>, asker?: string): EncodedAnswer {
     const wallMs = this.#clock.wallMs();
     if (!request.ok) {
       const status = request.fault.code === 'HTTP_TOO_LARGE' ? 413 : 400;
-      return encodeAnswer(plainAnswer(status), undefined, wallMs, asker);
+      return answerParts(plainAnswer(status), undefined, wallMs, asker);
     }
     const { value } = request;
     const answer =
       value.method === 'GET' ? this.answer(value) : (this.#authority?.post(value) ?? plainAnswer(404));
-    return encodeAnswer(answer, request.value, wallMs, asker);
+    return answerParts(answer, request.value, wallMs, asker);
   }
 
   answer(request: HttpRequest): DirectoryAnswer {
@@ -79,11 +99,11 @@ export class DirectoryCache {
       case 'status-vote':
         return this.#consensus(request, rest);
       case 'keys':
-        return this.#keys(rest[0], tail);
+        return this.#texts(path, this.#keys(rest[0], tail));
       case 'micro':
-        return rest[0] === 'd' ? this.#microdescriptors(tail) : plainAnswer(404);
+        return rest[0] === 'd' ? this.#texts(path, this.#microdescriptors(tail)) : plainAnswer(404);
       case 'server':
-        return this.#descriptors(rest[0], tail);
+        return this.#texts(path, this.#descriptors(rest[0], tail));
       default:
         return plainAnswer(404);
     }
@@ -92,7 +112,8 @@ export class DirectoryCache {
   #consensus(request: HttpRequest, path: readonly string[]): DirectoryAnswer {
     const [when, name, wanted] = path;
     const flavor = flavors.get(name ?? '');
-    if (when !== 'current' || flavor === undefined) return this.#authority?.get(path) ?? plainAnswer(404);
+    if (when !== 'current' || flavor === undefined)
+      return this.#texts(path.join('/'), this.#authority?.get(path) ?? []);
     const consensus = this.#documents.consensus(flavor);
     if (consensus === undefined || !isReasonablyLive(consensus, this.#clock.wallMs()))
       return plainAnswer(404);
@@ -109,41 +130,46 @@ export class DirectoryCache {
       reason: 'OK',
       body: entry.body,
       deflated: entry.deflated,
+      shared: true,
       lastModifiedMs: consensus.validAfterMs,
       expiresMs: consensus.freshUntilMs,
     };
   }
 
-  #keys(by: string | undefined, tail: string): DirectoryAnswer {
-    const all = this.#documents.certificates();
-    if (by === 'all' || by === 'authority') return textAnswer(all.map(each => each.text));
-    const match = keyMatchers.get(by ?? '');
-    if (match === undefined) return plainAnswer(404);
-    const names = tail.toLowerCase().split('+').slice(0, requestedMax);
-    return textAnswer(all.filter(each => names.some(name => match(each, name))).map(each => each.text));
+  #texts(path: string, texts: readonly string[]): DirectoryAnswer {
+    return this.#remembered.answer(path, texts);
   }
 
-  #microdescriptors(tail: string): DirectoryAnswer {
+  #keys(by: string | undefined, tail: string): readonly string[] {
+    const all = this.#documents.certificates();
+    if (by === 'all' || by === 'authority') return all.map(each => each.text);
+    const match = keyMatchers.get(by ?? '');
+    if (match === undefined) return [];
+    const names = tail.toLowerCase().split('+').slice(0, requestedMax);
+    return all.filter(each => names.some(name => match(each, name))).map(each => each.text);
+  }
+
+  #microdescriptors(tail: string): readonly string[] {
     const found: string[] = [];
     for (const name of new Set(tail.split('-').slice(0, requestedMax))) {
       const digest = fromBase64(name);
       const text = digest?.length === 32 ? this.#documents.microdescriptor(toHex(digest)) : undefined;
       if (text !== undefined) found.push(text);
     }
-    return textAnswer(found);
+    return found;
   }
 
-  #descriptors(by: string | undefined, tail: string): DirectoryAnswer {
+  #descriptors(by: string | undefined, tail: string): readonly string[] {
     const documents = this.#documents;
-    if (by === 'all') return textAnswer([...documents.descriptors()]);
-    if (by === 'authority') return textAnswer([documents.ownDescriptor()].filter(text => text !== undefined));
-    if (by !== 'd' && by !== 'fp') return plainAnswer(404);
+    if (by === 'all') return [...documents.descriptors()];
+    if (by === 'authority') return [documents.ownDescriptor()].filter(text => text !== undefined);
+    if (by !== 'd' && by !== 'fp') return [];
     const found: string[] = [];
     for (const name of new Set(tail.toLowerCase().split('+').slice(0, requestedMax))) {
       const text = by === 'd' ? documents.descriptor(name) : documents.descriptorOf(name);
       if (text !== undefined) found.push(text);
     }
-    return textAnswer(found);
+    return found;
   }
 }
 
@@ -170,11 +196,4 @@ function isSignedFor(consensus: Consensus, wanted: string): boolean {
   const signers = consensus.signatures.map(signature => toHex(signature.v3Ident));
   const signed = prefixes.filter(prefix => signers.some(signer => signer.startsWith(prefix)));
   return signed.length * 2 > prefixes.length;
-}
-
-/** Documents one behind the other; not found when there are none. */
-export function textAnswer(texts: readonly string[]): DirectoryAnswer {
-  if (texts.length === 0) return plainAnswer(404);
-  const body = documentBytes(texts.join(''));
-  return { status: 200, reason: 'OK', body, deflated: deflate(body) };
 }

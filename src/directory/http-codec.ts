@@ -85,10 +85,15 @@ class MessageBuffer {
   }
 }
 
+/** All of a request but its body, and how long that will be. */
+type RequestHead = Omit<HttpRequest, 'body'> & { readonly length: number };
+
 /** Reads one request; what follows it is ignored, since no answer would be read twice. */
 export class HttpRequestReader {
   readonly #buffer = new MessageBuffer();
   readonly #uploadBytesMax: number;
+  /** Read once: it may have thousands of lines, and its body may come byte by byte. */
+  #head: Result<RequestHead, HttpFault> | undefined;
 
   /** @param uploadBytesMax cap on the body of a POST. */
   constructor(uploadBytesMax: number = directoryUploadBytesMax) {
@@ -99,6 +104,14 @@ export class HttpRequestReader {
   push(bytes: Uint8Array): Result<HttpRequest, HttpFault> | undefined {
     this.#buffer.push(bytes);
     if (this.#buffer.length > httpHeadBytesMax + this.#uploadBytesMax) return fail('HTTP_TOO_LARGE');
+    this.#head ??= this.#readHead();
+    if (this.#head === undefined || !this.#head.ok) return this.#head;
+    const { length, ...request } = this.#head.value;
+    if (this.#buffer.bodyLength < length) return undefined;
+    return ok({ ...request, body: this.#buffer.body(length).slice() });
+  }
+
+  #readHead(): Result<RequestHead, HttpFault> | undefined {
     const head = this.#buffer.head();
     if (head === undefined) return undefined;
     if (head === 'too-large') return fail('HTTP_TOO_LARGE', 'head');
@@ -108,13 +121,7 @@ export class HttpRequestReader {
     const length = match[1] === 'GET' ? 0 : contentLength(headers);
     if (length === undefined) return fail('HTTP_MALFORMED', 'content-length');
     if (length > this.#uploadBytesMax) return fail('HTTP_TOO_LARGE', 'upload');
-    if (this.#buffer.bodyLength < length) return undefined;
-    return ok({
-      method: match[1] as 'GET' | 'POST',
-      path: match[2],
-      headers,
-      body: this.#buffer.body(length).slice(),
-    });
+    return ok({ method: match[1] as 'GET' | 'POST', path: match[2], headers, length });
   }
 }
 
@@ -248,6 +255,8 @@ export interface DirectoryAnswer {
   readonly body: Uint8Array;
   /** `body` as a zlib stream, made once for all who ask; absent: not worth compressing. */
   readonly deflated?: Uint8Array;
+  /** Both are at hand anyway, however many ask. */
+  readonly shared?: boolean;
   readonly contentType?: string;
   readonly lastModifiedMs?: number;
   readonly expiresMs?: number;
@@ -270,16 +279,23 @@ export function deflate(body: Uint8Array): Uint8Array {
   return new Uint8Array(deflateSync(body));
 }
 
+/** An answer as it goes out, its body not copied. */
+export interface EncodedAnswer {
+  readonly head: Uint8Array;
+  readonly body: Uint8Array;
+  readonly shared: boolean;
+}
+
 /**
  * The bytes of an answer. Compressed when the asker takes deflate, or asked for a `.z` path and says nothing at all.
  * @param asker IP text of who asks, told back so that relays learn their address; undefined over BEGIN_DIR.
  */
-export function encodeAnswer(
+export function answerParts(
   answer: DirectoryAnswer,
   request: HttpRequest | undefined,
   wallMs: number,
   asker?: string,
-): Uint8Array {
+): EncodedAnswer {
   const accepted = request?.headers.get('accept-encoding');
   const wantsDeflate =
     accepted === undefined
@@ -295,7 +311,13 @@ export function encodeAnswer(
   if (answer.lastModifiedMs !== undefined)
     lines.push(`Last-Modified: ${formatHttpTime(answer.lastModifiedMs)}`);
   if (answer.expiresMs !== undefined) lines.push(`Expires: ${formatHttpTime(answer.expiresMs)}`);
-  return concatBytes(utf8(`${lines.join('\r\n')}\r\n\r\n`), body);
+  return { head: utf8(`${lines.join('\r\n')}\r\n\r\n`), body, shared: answer.shared ?? false };
+}
+
+/** The same in one. */
+export function encodeAnswer(...what: Parameters<typeof answerParts>): Uint8Array {
+  const { head, body } = answerParts(...what);
+  return concatBytes(head, body);
 }
 
 /** True when the asker holds all that is newer than `lastModifiedMs`. */

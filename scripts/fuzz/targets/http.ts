@@ -44,7 +44,7 @@ export const httpRequests: FuzzTarget = {
   sources,
   open() {
     const directory = new DirectoryCache(documents(), new LooseClock(sampleDocuments().wallMs), {
-      get: () => plainAnswer(404),
+      get: () => [],
       post: () => plainAnswer(200),
     });
     const paths = [
