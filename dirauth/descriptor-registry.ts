@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../src/base/bytes.ts';
-import { type Fault, ok, type Result } from '../src/base/fault.ts';
+import { type Fault, fail, ok, type Result } from '../src/base/fault.ts';
 import { formatIp, parseIp } from '../src/base/ip.ts';
 import { descriptorsMax } from '../src/base/limits.ts';
 import { parseServerDescriptor } from '../src/directory/descriptor.ts';
@@ -50,14 +50,25 @@ export class DescriptorRegistry {
   /**
    * Takes a relay's descriptor if it is better than what is known of it. Gives what to persist, nothing when it was
    * known already.
+   * @param givesWay to a new relay where there are too many; of those, the one that came first.
    */
-  take(descriptor: ServerDescriptor, wallMs: number): Result<readonly StoreWrite[], UploadFault> {
+  take(
+    descriptor: ServerDescriptor,
+    wallMs: number,
+    givesWay: (known: ServerDescriptor) => boolean = () => false,
+  ): Result<readonly StoreWrite[], UploadFault> {
     const rsaId = toHex(descriptor.rsaId);
     const known = this.#byIdentity.get(rsaId);
     if (known !== undefined && equalBytes(known.digest, descriptor.digest)) return ok([]);
     const fault = this.#judge(descriptor, known, wallMs);
     if (fault !== undefined) return { ok: false, fault };
-    const writes: StoreWrite[] = [{ key: descriptorPrefix + rsaId, value: documentBytes(descriptor.text) }];
+    const writes: StoreWrite[] = [];
+    if (known === undefined && this.#byIdentity.size >= descriptorsMax) {
+      const useless = this.#first(givesWay);
+      if (useless === undefined) return fail('UPLOAD_FULL', 'too many relays');
+      writes.push(...this.#drop(useless));
+    }
+    writes.push({ key: descriptorPrefix + rsaId, value: documentBytes(descriptor.text) });
     if (!this.#pins.has(rsaId)) writes.push({ key: pinPrefix + rsaId, value: descriptor.ed25519 });
     this.#pin(rsaId, toHex(descriptor.ed25519));
     this.#byIdentity.set(rsaId, descriptor);
@@ -83,9 +94,21 @@ export class DescriptorRegistry {
       return { code: 'UPLOAD_OLD', detail: 'a newer one is known' };
     if (!this.#allowPrivate && isPrivate(descriptor.address.host))
       return { code: 'UPLOAD_PRIVATE_ADDRESS', detail: 'not reachable from outside' };
-    if (known === undefined && this.#byIdentity.size >= descriptorsMax)
-      return { code: 'UPLOAD_FULL', detail: 'too many relays' };
     return undefined;
+  }
+
+  #first(is: (known: ServerDescriptor) => boolean): ServerDescriptor | undefined {
+    for (const known of this.#byIdentity.values()) if (is(known)) return known;
+    return undefined;
+  }
+
+  /** Its pin too, or whoever makes identities up would have us keep them for ever. */
+  #drop(descriptor: ServerDescriptor): StoreWrite[] {
+    const rsaId = toHex(descriptor.rsaId);
+    this.#byIdentity.delete(rsaId);
+    this.#pins.delete(rsaId);
+    this.#pinsBack.delete(toHex(descriptor.ed25519));
+    return [descriptorPrefix, pinPrefix].map(prefix => ({ key: prefix + rsaId, value: undefined }));
   }
 
   /** Forgets relays that have been silent for too long; says what to remove. Pins stay. */

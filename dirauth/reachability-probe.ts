@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../src/base/bytes.ts';
-import { linkHandshakeMsMax } from '../src/base/limits.ts';
+import { linkHandshakeMsMax, newProbesMin, probesMax } from '../src/base/limits.ts';
 import type { ServerDescriptor } from '../src/directory/server-descriptor.ts';
 import type { LinkPeer } from '../src/link/link-faults.ts';
 import type { ExpectedPeer } from '../src/link/link-state.ts';
@@ -20,13 +20,20 @@ interface Standing {
   probing: boolean;
 }
 
-/** Links opened at once for probing. */
-const probesMax = 16;
+interface Probe {
+  readonly descriptor: ServerDescriptor;
+  readonly standing: Standing;
+  /** Of a relay that was not reachable. */
+  readonly isNew: boolean;
+}
+
 /** One lost connection is no proof. */
 const failuresMax = 2;
 
 /**
- * Finds out which relays can be reached: shakes hands with each now and then and checks who answers.
+ * Finds out which relays can be reached: shakes hands with each now and then and checks who answers. Those that were
+ * reachable come first, and the others in turn, however many rounds that takes: descriptors cost nothing, so that whoever
+ * makes up many is not to keep the probe from those that answer.
  * spec: dir-spec/assigning-flags-vote (Running)
  */
 export class ReachabilityProbe {
@@ -35,8 +42,11 @@ export class ReachabilityProbe {
   readonly #everyMs: number;
   readonly #onChange: () => void;
   readonly #standings = new Map<string, Standing>();
-  readonly #probes = new Map<LinkId, { readonly rsaId: Uint8Array; readonly ed25519: Uint8Array }>();
-  #due: ServerDescriptor[] = [];
+  readonly #probes = new Map<LinkId, Probe>();
+  #newProbes = 0;
+  /** Due, by RSA identity: relays that were reachable when they became due, and the others; the first to become due first. */
+  readonly #known = new Map<string, ServerDescriptor>();
+  readonly #new = new Map<string, ServerDescriptor>();
   #cancel: Cancel | undefined;
 
   /** @param onChange a relay has become reachable or has ceased to be. */
@@ -49,37 +59,38 @@ export class ReachabilityProbe {
 
   /** Probes a relay soon: it is new, or has a new address. */
   add(descriptor: ServerDescriptor): void {
-    const key = toHex(descriptor.rsaId);
+    const known = this.#standings.get(toHex(descriptor.rsaId));
     const { address } = descriptor;
-    const known = this.#standings.get(key);
-    if (known !== undefined && known.address.host === address.host && known.address.port === address.port) {
-      if (known.failures === 0) return;
-    } else this.#standings.set(key, { address, reachedMs: undefined, failures: 0, probing: false });
-    this.#due.push(descriptor);
+    const moved = known?.address.host !== address.host || known.address.port !== address.port;
+    if (!moved && known.failures === 0) return;
+    if (moved) this.#standings.set(toHex(descriptor.rsaId), newStanding(address));
+    this.#makeDue(descriptor);
     this.#openDue();
   }
 
-  /** Probes all of `relays` now, and again every round until the next call. */
+  /** Probes all of `relays` from now on, and again every round until the next call. */
   watch(relays: () => Iterable<ServerDescriptor>): void {
     this.#cancel?.();
-    this.#due = [...relays()];
-    for (const descriptor of this.#due) {
+    const gone = new Set(this.#standings.keys());
+    for (const descriptor of relays()) {
       const key = toHex(descriptor.rsaId);
-      if (!this.#standings.has(key))
-        this.#standings.set(key, {
-          address: descriptor.address,
-          reachedMs: undefined,
-          failures: 0,
-          probing: false,
-        });
+      gone.delete(key);
+      if (!this.#standings.has(key)) this.#standings.set(key, newStanding(descriptor.address));
+      this.#makeDue(descriptor);
     }
+    for (const key of gone) this.#forget(key);
     this.#openDue();
     this.#cancel = this.#clock.after(this.#everyMs, () => this.watch(relays));
   }
 
   isReachable(descriptor: ServerDescriptor): boolean {
+    return isReachable(this.#standings.get(toHex(descriptor.rsaId)));
+  }
+
+  /** True when the relay was probed, more than once, and never answered. */
+  neverAnswered(descriptor: ServerDescriptor): boolean {
     const standing = this.#standings.get(toHex(descriptor.rsaId));
-    return standing?.reachedMs !== undefined && standing.failures < failuresMax;
+    return standing !== undefined && standing.reachedMs === undefined && standing.failures >= failuresMax;
   }
 
   /** True when the link was a probe's; it is done with then. */
@@ -87,44 +98,74 @@ export class ReachabilityProbe {
     const probe = this.#probes.get(link);
     if (probe === undefined) return false;
     this.#links.close(link, 'done');
-    const proven =
-      peer.kind === 'relay' && equalBytes(peer.rsaId, probe.rsaId) && equalBytes(peer.ed25519, probe.ed25519);
-    this.#ended(link, probe.rsaId, proven);
+    const { rsaId, ed25519 } = probe.descriptor;
+    this.#ended(
+      link,
+      probe,
+      peer.kind === 'relay' && equalBytes(peer.rsaId, rsaId) && equalBytes(peer.ed25519, ed25519),
+    );
     return true;
   }
 
   onLinkLost(link: LinkId): boolean {
     const probe = this.#probes.get(link);
     if (probe === undefined) return false;
-    this.#ended(link, probe.rsaId, false);
+    this.#ended(link, probe, false);
     return true;
   }
 
-  #ended(link: LinkId, rsaId: Uint8Array, reached: boolean): void {
+  #ended(link: LinkId, { descriptor, standing, isNew }: Probe, reached: boolean): void {
     this.#probes.delete(link);
-    const standing = this.#standings.get(toHex(rsaId));
-    if (standing !== undefined) {
-      const before = standing.reachedMs !== undefined && standing.failures < failuresMax;
-      standing.probing = false;
-      standing.failures = reached ? 0 : standing.failures + 1;
-      if (reached) standing.reachedMs = this.#clock.monotonicMs();
-      const after = standing.reachedMs !== undefined && standing.failures < failuresMax;
-      if (before !== after) this.#onChange();
-    }
+    if (isNew) this.#newProbes -= 1;
+    const before = isReachable(standing);
+    standing.probing = false;
+    standing.failures = reached ? 0 : standing.failures + 1;
+    if (reached) standing.reachedMs = this.#clock.monotonicMs();
+    // A relay that is gone, or has moved meanwhile, has no standing or another one.
+    const counts = this.#standings.get(toHex(descriptor.rsaId)) === standing;
+    if (counts && before !== isReachable(standing)) this.#onChange();
     this.#openDue();
   }
 
+  /** Who is due already keeps his place. */
+  #makeDue(descriptor: ServerDescriptor): void {
+    const key = toHex(descriptor.rsaId);
+    const reachable = isReachable(this.#standings.get(key));
+    (reachable ? this.#new : this.#known).delete(key);
+    (reachable ? this.#known : this.#new).set(key, descriptor);
+  }
+
+  #forget(key: string): void {
+    this.#standings.delete(key);
+    this.#known.delete(key);
+    this.#new.delete(key);
+  }
+
   #openDue(): void {
-    while (this.#probes.size < probesMax && this.#due.length > 0) {
-      const descriptor = this.#due.shift() as ServerDescriptor;
-      const { rsaId, ed25519, address } = descriptor;
-      const standing = this.#standings.get(toHex(rsaId));
+    while (this.#probes.size < probesMax) {
+      const newFirst = this.#known.size === 0 || this.#newProbes < newProbesMin;
+      const isNew = newFirst && this.#new.size > 0;
+      const due = isNew ? this.#new : this.#known;
+      const [next] = due;
+      if (next === undefined) return;
+      const [key, descriptor] = next;
+      due.delete(key);
+      const standing = this.#standings.get(key);
       if (standing === undefined || standing.probing) continue;
       standing.probing = true;
-      const link = this.#links.open(address, { rsaId, ed25519 });
-      this.#probes.set(link, { rsaId, ed25519 });
+      const { rsaId, ed25519, address } = descriptor;
+      this.#probes.set(this.#links.open(address, { rsaId, ed25519 }), { descriptor, standing, isNew });
+      if (isNew) this.#newProbes += 1;
     }
   }
+}
+
+function newStanding(address: Endpoint): Standing {
+  return { address, reachedMs: undefined, failures: 0, probing: false };
+}
+
+function isReachable(standing: Standing | undefined): boolean {
+  return standing?.reachedMs !== undefined && standing.failures < failuresMax;
 }
 
 /** How often relays are probed: several times an interval, but never so often that handshakes overlap. */

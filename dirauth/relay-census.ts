@@ -44,7 +44,8 @@ export class RelayCensus {
   /** Takes a descriptor; gives what to persist: nothing when it was known. */
   take(descriptor: ServerDescriptor): Result<readonly StoreWrite[], UploadFault> {
     const { clock, assumeReachable, onChange } = this.#options;
-    const taken = this.#registry.take(descriptor, clock.wallMs());
+    const neverAnswered = (known: ServerDescriptor) => this.#probe.neverAnswered(known);
+    const taken = this.#registry.take(descriptor, clock.wallMs(), neverAnswered);
     if (!taken.ok || taken.value.length === 0) return taken;
     if (assumeReachable) onChange();
     else this.#probe.add(descriptor);

@@ -189,6 +189,10 @@ export const directoryStallMsMax = 300_000;
 /** Answers made of documents that are kept for whoever asks for the same, compressed too: all microdescriptors are 5 MB. */
 export const rememberedAnswerBytesMax = 32 * 1024 * 1024;
 export const descriptorsMax = 10_000;
+/** Links that an authority opens at once to see who answers: as many as are silent take a round for all descriptors. */
+export const probesMax = 128;
+/** Of them, at least so many are to relays that were not reachable, while there are such. */
+export const newProbesMin = 32;
 /** Exits looked at for one path, when no guard or middle goes with the first. */
 export const exitsPerPathMax = 16;
 /** Guards that a client remembers, those included that are gone or too dear now. spec: guard-spec/appendices */
