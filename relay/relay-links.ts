@@ -25,9 +25,8 @@ export class RelayLinks extends LinkMux {
   #addresses = new Map<LinkId, string>();
 
   override onAccepted(link: LinkId, from: Endpoint): void {
-    const before = this.linkCount;
     super.onAccepted(link, from);
-    if (this.linkCount > before) this.#addresses.set(link, from.host);
+    if (this.has(link)) this.#addresses.set(link, from.host);
   }
 
   /** A name for whoever is at the other end; links that we opened have none but their own. */

@@ -100,6 +100,10 @@ export class LinkMux implements LinkHandler, SharedRoom {
     return this.#links.size;
   }
 
+  has(link: LinkId): boolean {
+    return this.#links.has(link);
+  }
+
   /** Cells queued over all links. */
   get queuedCells(): number {
     return this.#held.queued;
