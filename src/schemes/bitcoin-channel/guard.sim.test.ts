@@ -1,5 +1,5 @@
 import { Transaction } from 'bitcoinjs-lib';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { readChildren } from './fee-child.ts';
 import { Lab, type SimHostWorld } from './sim-lab.fixture.ts';
@@ -101,6 +101,25 @@ it('has one child for three refunds that wait', async () => {
   expect(childrenOf(lab, refunds).map(({ ins }) => ins.length)).toEqual([3]);
   lab.mine();
   expect(rows().map(({ phase }) => phase)).toEqual(refunds.map(() => 'refunded'));
+});
+
+it('does not outbid a settlement that waits for a block, to take back what it paid', async () => {
+  const lab = new Lab({ feeReserveSat: 1_000_000n });
+  const talk = await lab.open(60_000_000n, lab.talk(100_000_000n));
+  lab.chain.minedSatPerKvb = highSatPerKvb;
+  talk.lose();
+  const isWaiting = () => lab.chain.mempool.transactions.length > 0;
+  while (!isWaiting()) lab.mine();
+  lose(worldOf(lab.payee));
+  const [settlement] = lab.chain.mempool.transactions.map(({ transaction: { id } }) => id);
+  const offered = vi.spyOn(worldOf(lab.payer).port, 'broadcast');
+  lab.mine(lab.row('payer').refundHeight + 5 - lab.chain.height);
+  const packages = offered.mock.calls.map(([transactions]) => transactions.length);
+  expect([packages.length > 0, Math.max(...packages)]).toEqual([true, 1]);
+  expect(lab.chain.mempool.transactions.map(({ transaction: { id } }) => id)).toEqual([settlement]);
+  lab.chain.minedSatPerKvb = 0n;
+  lab.mine();
+  expect(lab.row('payer')).toMatchObject({ phase: 'closed', ending: { payeeSat: 60_000n } });
 });
 
 /** So many channels, and another some blocks later, of which nobody is left but the payer; it wants its refunds. */

@@ -438,10 +438,8 @@ export class ChannelPayer implements Payer {
 
   #act(channel: Channel, action: ChannelAction): void {
     if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
-    else if (action === 'broadcastRefund') {
-      this.#broadcast([channel.own.refund(channel.record).bytes], 'refund_refused');
-      this.#refundFees.add(channel);
-    } else if (action === 'abandon') {
+    else if (action === 'broadcastRefund') this.#refundFees.offer(channel);
+    else if (action === 'abandon') {
       this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));
       this.book.remove(channel);
     }

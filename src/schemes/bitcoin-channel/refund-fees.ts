@@ -25,6 +25,8 @@ export class RefundFees<T> {
   readonly #setup: RoleSetup;
   readonly #asks: Asks<T>;
   #waiting = new Set<Channel>();
+  /** Channels of which a settlement waits in the mempool. */
+  readonly #outbid = new WeakSet<Channel>();
   #groups: Group[] = [];
 
   constructor(host: SchemeHost, setup: RoleSetup, asks: Asks<T>) {
@@ -47,16 +49,43 @@ export class RefundFees<T> {
     }
   }
 
-  /** Its refund was offered to the chain. */
-  add(channel: Channel): void {
+  /**
+   * Offers its refund to the chain. One that is refused because a settlement waits there is not raised: to outbid that would be to
+   * take back what was paid.
+   */
+  offer(channel: Channel): void {
+    const { chain, observer } = this.#host;
     this.#waiting.add(channel);
+    const ask = this.#asks.open(answer => {
+      if (answer.kind !== 'broadcast') return undefined;
+      if (answer.fault === undefined) this.#outbid.delete(channel);
+      else {
+        observer.log('debug', 'refund_refused', { fault: answer.fault });
+        this.#lookWhy(channel);
+      }
+      return undefined;
+    });
+    chain.broadcast([channel.own.refund(channel.record).bytes], ask);
+  }
+
+  /** If nothing in the mempool spends the contract, it is the fee for which the refund is refused. */
+  #lookWhy(channel: Channel): void {
+    const ask = this.#asks.open(answer => {
+      if (answer.kind !== 'output' || answer.fault !== undefined) return undefined;
+      if (answer.output === undefined) this.#outbid.add(channel);
+      else this.#outbid.delete(channel);
+      return undefined;
+    });
+    this.#host.chain.output(channel.record.terms.outpoint, ask);
   }
 
   /** When all channels have had the news of a block. */
   raise(tip: number): void {
     for (const group of this.#groups.filter(each => this.#isOver(each, tip))) this.#forget(group);
     const grouped = new Set(this.#groups.flatMap(({ channels }) => channels));
-    const alone = [...this.#waiting].filter(channel => isRefunding(channel) && !grouped.has(channel));
+    const alone = [...this.#waiting].filter(channel => {
+      return isRefunding(channel) && !grouped.has(channel) && !this.#outbid.has(channel);
+    });
     this.#waiting = new Set();
     const { bumpAfterBlocks } = this.#setup.rules;
     if (alone.some(({ state }) => tip - state.refundHeight >= bumpAfterBlocks))
