@@ -21,6 +21,7 @@ export class Assailant implements LinkUser {
   readonly #opening = new Map<LinkId, { ready(link: LinkId): void; lost(fault: LinkFault): void }>();
   readonly #onCell: OnCell;
   readonly #full = new Set<LinkId>();
+  readonly #whenLost = new Map<LinkId, () => void>();
   /** Links that ended, for whatever reason. */
   lost = 0;
 
@@ -70,6 +71,12 @@ export class Assailant implements LinkUser {
     return opened.filter(link => link !== undefined);
   }
 
+  /** `run` when the link ends; at once if it has. */
+  whenLost(link: LinkId, run: () => void): void {
+    if (this.mux.has(link)) this.#whenLost.set(link, run);
+    else run();
+  }
+
   /** True while the relay takes what is sent. */
   get flows(): boolean {
     return this.mux.queuedCells < waitingCellsMax;
@@ -89,6 +96,8 @@ export class Assailant implements LinkUser {
     this.lost += 1;
     this.#opening.get(link)?.lost(fault);
     this.#opening.delete(link);
+    this.#whenLost.get(link)?.();
+    this.#whenLost.delete(link);
   }
 
   onCell(link: LinkId, circuit: number, command: number, bytes: Uint8Array, at: number): void {

@@ -22,6 +22,9 @@ export async function slowReaders(aim: Aim, stop: AbortSignal, begun: () => void
       const link = await one.open(aim.freeExit);
       if (link === undefined) continue;
       await new Promise<void>(done => {
+        // The relay may end the link before it has answered.
+        one.whenLost(link, done);
+        void stopped(stop).then(done);
         let answered = 0;
         const count = (): void => {
           answered += 1;
