@@ -189,6 +189,7 @@ class SessionPayments implements CircuitPayments {
         : desk.open(
             {
               sendRedeem: body => this.#circuit.circuit?.sendRedeem(hop, body),
+              onLow: () => this.#pay(),
               onSpendable: () => this.#onSpendable(hop),
               onFailed: fault => this.#onFailed(relay, fault),
             },
@@ -203,6 +204,13 @@ class SessionPayments implements CircuitPayments {
           );
     if (session !== undefined) this.#circuit.circuit?.setPayer(hop, payerOf(session));
     return session;
+  }
+
+  /** The same cells pass all hops: they are paid at the same time, and that is durable at once. */
+  #pay(): void {
+    this.#parts.desk.commits.together(() => {
+      for (const session of this.#sessions) session?.pay();
+    });
   }
 
   #onSpendable(hop: number): void {

@@ -44,6 +44,22 @@ describe.each(['spillman', 'cltv'] as const)('circuits paid by %s channels', var
   });
 });
 
+it('the hops of a circuit are paid together, by one durable write of their client', () => {
+  const network = new ChannelNetwork({ ...small, clients: 1 });
+  network.fund();
+  network.bootstrap();
+  network.transfer(100_000);
+  const before = network.audit.payments;
+  let commits = 0;
+  network.clients[0].machine.store.tap = writes => {
+    if (writes.some(({ key }) => key.startsWith('bitcoin-channel/payer/best/'))) commits += 1;
+  };
+  network.transfer(3_000_000);
+  const payments = network.audit.payments - before;
+  expect(payments).toBeGreaterThan(3 * 10);
+  expect(commits).toBeLessThanOrEqual(payments / 3 + 1);
+});
+
 describe('channels when nodes die and the chain reorganises', () => {
   const nodes = { relays: small.relays, clients: small.clients };
 

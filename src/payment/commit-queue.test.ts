@@ -100,3 +100,40 @@ test('what is queued while a commit is under way goes in one commit after it', (
   commits.onAnswer({ kind: 'stored', ask: store.asks[0] });
   expect([store.asks.length, store.written]).toEqual([2, ['a', 'b', 'c']]);
 });
+
+test('what is asked for together is one commit', () => {
+  const groups = fc.array(fc.record({ writes: fc.integer({ min: 1, max: 4 }), isAnswered: fc.boolean() }), {
+    maxLength: 20,
+  });
+  fc.assert(
+    fc.property(groups, acts => {
+      const store = new LazyStore();
+      let asks = 0;
+      const commits = new CommitQueue(store, () => ++asks);
+      const answer = () => commits.onAnswer({ kind: 'stored', ask: store.asks.shift() as AskId });
+      const storedAt: number[][] = [];
+      let answers = 0;
+      for (const { writes, isAnswered } of acts) {
+        const group: number[] = [];
+        storedAt.push(group);
+        commits.together(() => {
+          for (let i = 0; i < writes; i++)
+            commits.together(() =>
+              commits.commit([write(`${storedAt.length}`)], () => void group.push(answers)),
+            );
+        });
+        expect(store.asks).toHaveLength(1);
+        if (!isAnswered) continue;
+        answers += 1;
+        answer();
+      }
+      while (store.asks.length > 0) {
+        answers += 1;
+        answer();
+      }
+      for (const [at, group] of storedAt.entries())
+        expect(group).toEqual(Array.from({ length: acts[at].writes }, () => group[0]));
+      expect(answers).toBeLessThanOrEqual(acts.length);
+    }),
+  );
+});

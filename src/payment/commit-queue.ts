@@ -24,6 +24,8 @@ export class CommitQueue {
   /** In the order in which they were begun, which is that of the answers. */
   readonly #underWay = new Map<AskId, Batch>();
   #gathering = emptyBatch();
+  /** What is asked for now is asked for together. */
+  #holds = false;
 
   constructor(store: StorePort, newAsk: () => AskId) {
     this.#store = store;
@@ -63,7 +65,16 @@ export class CommitQueue {
     }
     this.#gathering.writes.push(...writes);
     this.#gathering.stored.push(stored);
-    if (this.#underWay.size === 0) this.#flush();
+    if (this.#underWay.size === 0 && !this.#holds) this.#flush();
+  }
+
+  /** What `ask` commits is one commit. */
+  together(ask: () => void): void {
+    const held = this.#holds;
+    this.#holds = true;
+    ask();
+    this.#holds = held;
+    if (this.#underWay.size === 0 && !held) this.#flush();
   }
 
   /** True when the answer was for a commit of this queue. Whoever wrote by themselves is told by the caller. */
@@ -71,8 +82,9 @@ export class CommitQueue {
     const batch = answer.kind === 'stored' ? this.#underWay.get(answer.ask) : undefined;
     if (batch === undefined) return false;
     this.#underWay.delete(answer.ask);
-    for (const stored of batch.stored) stored();
-    if (this.#underWay.size === 0) this.#flush();
+    this.together(() => {
+      for (const stored of batch.stored) stored();
+    });
     return batch.direct !== true;
   }
 

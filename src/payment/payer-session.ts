@@ -35,6 +35,8 @@ import { TopUp, type WindowChoice } from './top-up.ts';
 export interface PayerSessionHost {
   /** The body of one REDEEM cell for this hop. The circuit counts the cell, by countCells, as it counts every cell. */
   sendRedeem(body: Uint8Array): void;
+  /** Little is left at this hop: time to pay it (`pay`), and whoever is paid along with it. */
+  onLow(): void;
   /** More cells may be caused at this hop than before. */
   onSpendable(): void;
   /** No payment is possible any more, or the hop broke the rules (`RECEIPT_…`). Never called inside onReceipt or countCells. */
@@ -179,6 +181,11 @@ export class PayerSession {
     if (this.#spendableSoon < this.#topUp.lowCells) this.#advance();
   }
 
+  /** Buys what it needs, or, now that another hop of the circuit pays, will need before long. */
+  pay(): void {
+    this.#advance(true);
+  }
+
   /** How many cells the far ends may send without asking again. */
   needs(cells: number): void {
     this.#topUp.needs(cells);
@@ -236,7 +243,7 @@ export class PayerSession {
     this.#options.onEnded();
   }
 
-  #advance(): void {
+  #advance(along = false): void {
     if (
       !this.#alive ||
       this.#asking ||
@@ -255,14 +262,18 @@ export class PayerSession {
       this.#runOut(this.#exhausted);
       return;
     }
-    const { allowance, clock, price, relay, spending } = this.#options;
+    const { allowance, clock, host, price, relay, spending } = this.#options;
     if (this.#prepared !== undefined) {
       this.#pay(this.#target, 0n);
       return;
     }
     this.#topUp.measure(this.#cells, clock.monotonicMs());
-    const cells = this.#topUp.due(this.#spendableSoon);
+    const cells = this.#topUp.due(this.#spendableSoon, along);
     if (cells === 0) return;
+    if (!along) {
+      host.onLow();
+      return;
+    }
     const wanted = msatFor(BigInt(this.#bought + cells), price) - this.#receiptedMsat - this.#sentMsat;
     const left = spending.leftMsat(relay, allowance);
     // The circuit goes on until what the limits leave is used up.

@@ -126,6 +126,7 @@ class PaidHopWorld {
           this.toPayee.push(body);
           this.payer.countCells(1);
         },
+        onLow: () => this.payer.pay(),
         onSpendable: () => {},
         onFailed: fault => {
           this.failed = fault;

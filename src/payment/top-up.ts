@@ -6,6 +6,8 @@ export type WindowChoice = number | 'auto';
 const autoWindowMs = 10_000;
 /** Shorter stretches say too little of the rate. */
 const rateStretchMs = 200;
+/** With more than this part of a window left, paying along with another hop would be one payment more. */
+const alongPartMax = 0.75;
 
 /**
  * When to pay and for how many cells. Keeps prepaid what the far ends may send without asking, and one bandwidth-delay
@@ -72,9 +74,14 @@ export class TopUp {
     this.#roundTripMs = Math.max(ms, this.#roundTripMs * 0.9);
   }
 
-  /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
-  due(spendable: number): number {
-    if (spendable >= this.lowCells) return 0;
-    return spendable >= this.keepCells ? this.windowCells : this.lowCells + this.windowCells - spendable;
+  /**
+   * Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. Whoever
+   * pays along with another hop buys what has passed since.
+   */
+  due(spendable: number, along: boolean): number {
+    const { lowCells, windowCells } = this;
+    if (spendable >= lowCells + (along ? windowCells * alongPartMax : 0)) return 0;
+    const isShort = spendable < this.keepCells || spendable >= lowCells;
+    return isShort ? lowCells + windowCells - spendable : windowCells;
   }
 }

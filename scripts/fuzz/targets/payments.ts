@@ -219,6 +219,7 @@ class PaidClient implements FuzzSubject {
     };
     const told = {
       sendRedeem: () => void (said = 'pays'),
+      onLow: () => session?.pay(),
       onSpendable: () => void (said = 'may spend'),
       onFailed: (fault: { code: string }) => void (said = fault.code),
     };

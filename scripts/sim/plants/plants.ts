@@ -121,8 +121,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'payer prepays a thousand windows',
     file: 'src/payment/top-up.ts',
-    find: 'return spendable >= this.keepCells ? this.windowCells :',
-    replace: 'return spendable >= this.keepCells ? 1_000 * this.windowCells :',
+    find: 'lowCells + windowCells - spendable : windowCells;',
+    replace: 'lowCells + windowCells - spendable : 1_000 * windowCells;',
     breaks: ['I10', 'live'],
   },
   {
