@@ -36,3 +36,14 @@ it('asks each circuit about once a round, a few at a time, while circuits come a
   node.turn(() => rest.stop());
   expect(world.runUntilIdle()).toBe('idle');
 });
+
+it('asks the only circuit no more often than one of many', () => {
+  const world = new World({ seed: 'rest' });
+  const node = new SimNode(world, 'relay');
+  let asked = 0;
+  const rest = new CircuitRest(new Set([{ rest: () => void asked++ }]), new VirtualClock(node));
+  node.turn(() => rest.start());
+  world.runFor(10 * circuitRestRoundMs);
+  expect(asked).toBeGreaterThanOrEqual(4);
+  expect(asked).toBeLessThanOrEqual(10);
+});

@@ -11,6 +11,8 @@ export class CircuitRest {
   readonly #circuits: { readonly size: number } & Iterable<Resting>;
   readonly #clock: Clock;
   #round: Iterator<Resting> | undefined;
+  /** To be asked in this turn; what is left of one is for the next, so that few circuits are not asked more often. */
+  #due = 0;
   #cancel: Cancel | undefined;
 
   /** @param circuits may change between any two of its items. */
@@ -32,11 +34,12 @@ export class CircuitRest {
 
   #turn(): void {
     this.#round ??= this.#circuits[Symbol.iterator]();
-    const share = Math.ceil((this.#circuits.size * circuitRestTurnMs) / circuitRestRoundMs);
-    for (let i = 0; i < share; i++) {
+    this.#due += (this.#circuits.size * circuitRestTurnMs) / circuitRestRoundMs;
+    for (; this.#due >= 1; this.#due--) {
       const next = this.#round.next();
       if (next.done) {
         this.#round = undefined;
+        this.#due = 0;
         return;
       }
       next.value.rest();

@@ -1,5 +1,6 @@
 import {
   circuitQueueCellsHigh,
+  circuitsMax,
   queuedCellBytes,
   refusedCreateWaste,
   refusedStreamWaste,
@@ -31,22 +32,17 @@ import type {
   AnswerHandler,
   AskId,
   ChainEvent,
-  ChainPort,
   Clock,
   CloseReason,
   ComputeHandler,
-  ComputePort,
   Endpoint,
   Entropy,
   LinkHandler,
   LinkId,
-  LinkPort,
   Observer,
-  PartyPort,
   RequestHandler,
   RequestId,
   ResolvedAddress,
-  StorePort,
   StreamHandler,
   StreamId,
   StreamPort,
@@ -67,21 +63,9 @@ import { LinkTable } from './link-table.ts';
 import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
 import { limitedLinks, RelayLinks } from './relay-links.ts';
+import type { RelayPorts } from './relay-ports.ts';
 import type { RelaySettings } from './relay-settings.ts';
-
-/** All that a relay needs of the world. */
-export interface RelayPorts {
-  readonly links: LinkPort;
-  readonly streams: StreamPort;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly store: StorePort;
-  readonly chain: ChainPort;
-  readonly parties: PartyPort;
-  readonly observer: Observer;
-  /** Absent: the core does all by itself. */
-  readonly compute?: ComputePort;
-}
+import { SpareCircuits } from './spare-circuits.ts';
 
 /**
  * A relay: links, circuits, exits, payments and its directory, composed. Knows no socket, clock or disk but its ports.
@@ -119,6 +103,7 @@ export class RelayCore
   readonly #creates: CreateDesk;
   readonly #defences: Defences<RelayCircuit>;
   readonly #rest: CircuitRest;
+  readonly #spares = new SpareCircuits(this.circuits);
   readonly #mux: RelayLinks;
   readonly #links: LinkTable;
   readonly #extensions: Extensions;
@@ -156,6 +141,7 @@ export class RelayCore
       user: this,
       queueCellsMax: Math.floor(settings.queueBytesMax / queuedCellBytes),
     });
+    this.#mux.emptyOne = () => this.#spares.emptyLink();
     limited?.attach(this.#mux);
     this.linkHandler = limited ?? this.#mux;
     const listed = (rsaId: Uint8Array) => this.directoryClient.view?.relayById(rsaId);
@@ -336,7 +322,8 @@ export class RelayCore
     }
     const isRelay = this.#links.peerOf(side.link)?.kind === 'relay';
     const allowed = isRelay || this.#defences.mayCreate(this.#mux.addressOf(side.link));
-    if (!allowed || !this.#creates.ask(side, command, bytes, at)) {
+    const hasRoom = this.circuits.size < circuitsMax || this.#spares.endOne();
+    if (!allowed || !hasRoom || !this.#creates.ask(side, command, bytes, at)) {
       this.#refuse(side, destroyReason.resourceLimit);
       this.#mux.waste(side.link, refusedCreateWaste);
     }

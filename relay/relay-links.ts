@@ -23,10 +23,17 @@ export function limitedLinks(
 /** The links of a relay, with the addresses that others connected from. */
 export class RelayLinks extends LinkMux {
   #addresses = new Map<LinkId, string>();
+  /** Set once: ends the circuits of a link that serves nobody. False: there is none. */
+  emptyOne: () => boolean = () => false;
 
   override onAccepted(link: LinkId, from: Endpoint): void {
     super.onAccepted(link, from);
     if (this.has(link)) this.#addresses.set(link, from.host);
+  }
+
+  /** Links without circuits go first. */
+  protected override makeRoom(): boolean {
+    return super.makeRoom() || (this.emptyOne() && super.makeRoom());
   }
 
   /** A name for whoever is at the other end; links that we opened have none but their own. */

@@ -88,7 +88,8 @@ export { AuthorityCore, type AuthorityPorts } from '../dirauth/authority-core.ts
 export { type AuthorityKeys, generateAuthorityKeys } from '../dirauth/authority-keys.ts';
 export type { AuthoritySettings } from '../dirauth/authority-settings.ts';
 export { type ExitPolicy, makeExitPolicy } from '../relay/exit-policy.ts';
-export { RelayCore, type RelayPorts } from '../relay/relay-core.ts';
+export { RelayCore } from '../relay/relay-core.ts';
+export type { RelayPorts } from '../relay/relay-ports.ts';
 export { defaultRelaySettings, type RelaySettings } from '../relay/relay-settings.ts';
 export { generateNodeRsaKeys, makeNodeKeys, type NodeKeys } from './crypto/node-keys.ts';
 export { labFlagRules, publicFlagRules } from './directory/flag-rules.ts';

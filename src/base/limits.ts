@@ -55,6 +55,10 @@ export const circuitsPerLinkMax = 30_000;
 /** A relay asks each of its circuits once in so long whether it rests, a share of them each time. */
 export const circuitRestRoundMs = 30_000;
 export const circuitRestTurnMs = 500;
+/** Circuits of a relay, over all links: 600 MB, unused. Beyond it one that serves nobody gives way, or the newcomer is refused. */
+export const circuitsMax = 250_000;
+/** Circuits that are looked at for one that does. */
+export const sparesLookedAtMax = 1_000;
 export const linksMax = 4_000;
 /** Addresses whose links and circuits are counted: about 30 MB. */
 export const trackedAddressesMax = 100_000;

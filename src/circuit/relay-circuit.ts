@@ -112,6 +112,12 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#layer.rest();
   }
 
+  /** It serves nobody, and nobody has paid for it to wait: where there is no room, it gives way. */
+  get isSpare(): boolean {
+    const isPaid = this.payee !== undefined && this.#balance.paid;
+    return !isPaid && this.#layer.resting && this.#streams.size === 0;
+  }
+
   // Cells from the client's side
 
   /** RELAY cells from the previous hop, their payloads `stride` bytes apart. */
@@ -125,7 +131,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#earlyCells += 1;
     // spec: tor-spec/relay-cells: at most 8 RELAY_EARLY cells on a circuit
     if (this.#earlyCells > relayEarlyCellsMax) {
-      this.#judge({ code: 'RELAY_EARLY_EXCESS' });
+      this.fail({ code: 'RELAY_EARLY_EXCESS' });
       return;
     }
     this.#early = true;
@@ -141,7 +147,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     while (count > 0 && this.#alive) {
       let taken = this.#onFullData(bytes, at, stride, count);
       if (taken === 0) {
-        this.#judge(this.#dispatch(bytes, at));
+        this.fail(this.#dispatch(bytes, at));
         taken = 1;
       }
       at += taken * stride;
@@ -158,7 +164,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     const cells = body.length / relayBodyBytesMax;
     if (cells === 0) return 0;
     const paid = debitUpTo(this.#balance, fareOf(relayCommand.data, stream.kind), cells);
-    if (paid > 0) this.#judge(this.#onData(stream.id, body.subarray(0, paid * relayBodyBytesMax), paid));
+    if (paid > 0) this.fail(this.#onData(stream.id, body.subarray(0, paid * relayBodyBytesMax), paid));
     if (paid < cells) this.#unpaid();
     return cells;
   }
@@ -167,7 +173,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     const next = this.#next;
     if (this.#nextState !== 'open' || next === undefined) {
       // Nobody behind us could have been meant.
-      this.#judge({ code: 'RELAY_UNRECOGNISED' });
+      this.fail({ code: 'RELAY_UNRECOGNISED' });
       return false;
     }
     const send = (cells: number): boolean =>
@@ -310,12 +316,8 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   #onTruncate(body: Uint8Array): Fault | undefined {
     this.#cutNext(body.length > 0 ? body[0] : destroyReason.none, true);
-    this.#originate(
-      relayCommand.truncated,
-      0,
-      truncatedMessage.encode({ reason: destroyReason.requested }),
-      'any',
-    );
+    const reply = truncatedMessage.encode({ reason: destroyReason.requested });
+    this.#originate(relayCommand.truncated, 0, reply, 'any');
     return undefined;
   }
 
@@ -336,7 +338,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   /** A RELAY_EARLY cell from the next hop. */
   onNextEarly(): void {
     // spec: tor-spec/relay-cells: RELAY_EARLY never travels towards the client
-    if (this.#next !== undefined) this.#judge({ code: 'RELAY_EARLY_INBOUND' });
+    if (this.#next !== undefined) this.fail({ code: 'RELAY_EARLY_INBOUND' });
   }
 
   /** CREATE2 is on its way to the next hop. */
@@ -430,11 +432,6 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#originate(relayCommand.receipt, 0, body, 'any');
   }
 
-  /** The payer broke the rules of payment. */
-  fail(fault: Fault): void {
-    this.#judge(fault);
-  }
-
   /** The queue of the previous side is short again. */
   onWritable(): void {
     this.#pump();
@@ -469,8 +466,8 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   // The end
 
-  /** With a fault the client or a relay broke the protocol. */
-  #judge(fault: Fault | undefined): void {
+  /** With a fault the client or a relay broke the protocol, or the payer its own. */
+  fail(fault: Fault | undefined): void {
     if (fault === undefined || !this.#alive) return;
     this.#host.observer.log('info', 'circuit broke the protocol', { code: fault.code });
     this.#host.observer.count('naulon_circuit_faults_total');

@@ -28,8 +28,13 @@ export class RelayStreams {
     return this.#open?.has(id) || this.#resolving?.has(id) || false;
   }
 
+  /** Those that wait to be resolved too. */
+  get size(): number {
+    return (this.#open?.size ?? 0) + (this.#resolving?.size ?? 0);
+  }
+
   get full(): boolean {
-    return (this.#open?.size ?? 0) + (this.#resolving?.size ?? 0) >= streamsPerCircuitMax;
+    return this.size >= streamsPerCircuitMax;
   }
 
   get(id: number): RelayStream | undefined {

@@ -229,8 +229,8 @@ export class LinkMux implements LinkHandler, SharedRoom {
   }
 
   onAccepted(link: LinkId, from: Endpoint): void {
-    if (this.#links.size >= linksMax) this.#makeRoom();
-    if (this.#options.identity === undefined || this.#links.size >= linksMax) {
+    const hasRoom = this.#links.size < linksMax || this.makeRoom();
+    if (this.#options.identity === undefined || !hasRoom) {
       this.#options.port.close(link, 'overload');
       return;
     }
@@ -458,10 +458,11 @@ export class LinkMux implements LinkHandler, SharedRoom {
     this.#insideEvent = false;
   }
 
-  /** A link that serves nobody is not to keep out one that might. */
-  #makeRoom(): void {
+  /** A link that serves nobody is not to keep out one that might. False: there is none. */
+  protected makeRoom(): boolean {
     const idlest = longestIdle(this.#links.values());
     if (idlest !== undefined) this.#fail(idlest, { code: 'LINK_IDLE' });
+    return idlest !== undefined;
   }
 
   /** Ends a circuit as if its peer had, and tells the peer. */

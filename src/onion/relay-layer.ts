@@ -9,8 +9,8 @@ export class RelayLayer {
   /** The keys of a layer that was never used, a character for each byte: a relay holds very many of them. */
   #unused: string;
   #used: Ciphers | undefined;
-  /** Since `rest` was called last. */
-  #busy = false;
+  /** So often `rest` was called since it was used last. */
+  #rests = 0;
 
   constructor(keys: CircuitKeys) {
     const { forwardDigest, backwardDigest, forwardKey, backwardKey } = keys;
@@ -48,18 +48,22 @@ export class RelayLayer {
     return this.#inUse().backwardDigest.peek();
   }
 
+  /** It was not used between the last two calls of `rest`, nor since. */
+  get resting(): boolean {
+    return this.#rests > 1;
+  }
+
   /** If it was not used since the last call, it gives back what memory it can do without until it is. */
   rest(): void {
-    const wasBusy = this.#busy;
-    this.#busy = false;
-    if (wasBusy) return;
+    this.#rests += 1;
+    if (!this.resting) return;
     this.#used?.forward.rest();
     this.#used?.backward.rest();
     this.#used?.backwardDigest.rest();
   }
 
   #inUse(): Ciphers {
-    this.#busy = true;
+    this.#rests = 0;
     return this.#used ?? this.#begin();
   }
 
