@@ -39,6 +39,7 @@ import type {
   Entropy,
   LinkHandler,
   LinkId,
+  LinkPort,
   Observer,
   RequestHandler,
   RequestId,
@@ -130,18 +131,7 @@ export class RelayCore
     const newAsk = (): AskId => this.newAsk();
     this.#creates = this.#newCreateDesk(new CircuitHandshakes(keys, entropy), ports);
     const limited = limitedLinks(settings, ports.links, clock);
-    this.#mux = new RelayLinks({
-      port: limited ?? ports.links,
-      clock,
-      entropy,
-      observer,
-      identity: makeLinkIdentity(keys, clock.wallMs()),
-      protocols: settings.linkProtocols,
-      ownAddresses: [settings.address.host, ...(settings.ipv6 === undefined ? [] : [settings.ipv6.host])],
-      user: this,
-      queueCellsMax: Math.floor(settings.queueBytesMax / queuedCellBytes),
-    });
-    this.#mux.emptyOne = () => this.#spares.emptyLink();
+    this.#mux = this.#newLinks(limited ?? ports.links, keys, ports);
     limited?.attach(this.#mux);
     this.linkHandler = limited ?? this.#mux;
     const listed = (rsaId: Uint8Array) => this.directoryClient.view?.relayById(rsaId);
@@ -188,6 +178,23 @@ export class RelayCore
       observer,
       onNews: () => this.#onNews(),
     });
+  }
+
+  #newLinks(port: LinkPort, keys: NodeKeys, { clock, entropy, observer }: RelayPorts): RelayLinks {
+    const { address, ipv6, linkProtocols, queueBytesMax } = this.settings;
+    const links = new RelayLinks({
+      port,
+      clock,
+      entropy,
+      observer,
+      identity: makeLinkIdentity(keys, clock.wallMs()),
+      protocols: linkProtocols,
+      ownAddresses: [address.host, ...(ipv6 === undefined ? [] : [ipv6.host])],
+      user: this,
+      queueCellsMax: Math.floor(queueBytesMax / queuedCellBytes),
+    });
+    links.emptyOne = () => this.#spares.emptyLink();
+    return links;
   }
 
   /** What other parties ask is about the same records as payments, so it is written in one order with them. */

@@ -78,7 +78,7 @@ export const brokeredPlants: readonly Plant[] = [
     file: 'src/broker/account-book.ts',
     find: 'this.#coins.put(String(scheme), { issuedMsat, depositedMsat: depositedMsat + msat }),',
     replace:
-      'this.#coins.put(String(scheme), { issuedMsat, depositedMsat: depositedMsat + msat }), this.#add(toHex(account), msat),',
+      'this.#coins.put(String(scheme), { issuedMsat, depositedMsat: depositedMsat + msat }), ...this.#give(toHex(account), msat),',
     scheme: 'ppay',
     breaks: ['I1', 'I6'],
   },

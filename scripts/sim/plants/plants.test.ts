@@ -1,4 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { plants } from './plants.ts';
@@ -21,6 +24,20 @@ describe('planted bugs', () => {
       expect(timesIn(`dist/${file.replace(/\.ts$/, '.js')}`, find)).toBe(1);
     },
   );
+
+  it('are programs all the same, which Node can read', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'naulon-plants-'));
+    for (const [at, { file, find, replace }] of plants.entries()) {
+      const source = readFileSync(`${root}dist/${file.replace(/\.ts$/, '.js')}`, 'utf8');
+      writeFileSync(
+        join(folder, `${at}.mjs`),
+        source.replace(find, () => replace),
+      );
+    }
+    const read = (at: number) => execFileSync(process.execPath, ['--check', join(folder, `${at}.mjs`)]);
+    for (const at of plants.keys()) expect(() => read(at), plants[at].name).not.toThrow();
+    rmSync(folder, { recursive: true });
+  });
 
   it.each([
     'credit twice',

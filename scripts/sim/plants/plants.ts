@@ -225,6 +225,7 @@ export const plants: readonly Plant[] = [
     find: 'if (channel.record.ending !== undefined)',
     replace: 'if (channel.record.ending === null)',
     breaks: ['I6', 'live'],
+    world: { kinds: ['killRelay', 'killClient', 'reorg', 'newCircuits'], blockMs: 500, actMs: 200 },
   },
   {
     name: 'reorganisations not heard of',
@@ -270,6 +271,7 @@ export const plants: readonly Plant[] = [
     find: 'return equalBytes(head.bytes(checksumBytes), checksum(number, payload)) ? payload : undefined;',
     replace: 'return payload;',
     breaks: ['I3', 'I4', 'I5', 'I6', 'I7', 'honest', 'live'],
+    world: { kinds: ['cutPower', 'newCircuits'], window: 64, actMs: 200 },
   },
   {
     name: 'failed sync, or full disk, taken for success',
