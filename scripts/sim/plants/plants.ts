@@ -1,3 +1,4 @@
+import { noFaults } from '../../../src/sim/faults.ts';
 import { brokeredPlants } from './brokered-plants.ts';
 import type { Plant } from './plant.ts';
 
@@ -271,7 +272,12 @@ export const plants: readonly Plant[] = [
     find: 'return equalBytes(head.bytes(checksumBytes), checksum(number, payload)) ? payload : undefined;',
     replace: 'return payload;',
     breaks: ['I3', 'I4', 'I5', 'I6', 'I7', 'honest', 'live'],
-    world: { kinds: ['cutPower', 'newCircuits'], window: 64, actMs: 200 },
+    world: {
+      kinds: ['cutPower', 'newCircuits'],
+      actMs: 200,
+      reusePaidChannels: false,
+      faults: { ...noFaults, store: { commitMsMax: 300 } },
+    },
   },
   {
     name: 'failed sync, or full disk, taken for success',
