@@ -16,7 +16,7 @@ function open(login?: SocksLogin) {
 }
 
 describe('streams and circuits', () => {
-  it('are shared by one user and password, and by nobody else', () => {
+  it('are shared by one user and password, and by nobody else', { timeout: 180_000 }, () => {
     const part = fc.constantFrom('', 'a', 'ab', 'b', '1:', ':');
     const login = fc.option(fc.record({ user: part, password: part }), { nil: undefined });
     fc.assert(

@@ -189,7 +189,7 @@ class SessionPayments implements CircuitPayments {
         : desk.open(
             {
               sendRedeem: body => this.#circuit.circuit?.sendRedeem(hop, body),
-              onLow: () => this.#pay(),
+              onLow: () => this.#pay(hop),
               onSpendable: () => this.#onSpendable(hop),
               onFailed: fault => this.#onFailed(relay, fault),
             },
@@ -207,8 +207,9 @@ class SessionPayments implements CircuitPayments {
   }
 
   /** The same cells pass all hops: they are paid at the same time, and that is durable at once. */
-  #pay(): void {
+  #pay(first: number): void {
     this.#parts.desk.commits.together(() => {
+      this.#sessions[first]?.pay();
       for (const session of this.#sessions) session?.pay();
     });
   }

@@ -268,14 +268,17 @@ export class PayerSession {
       return;
     }
     this.#topUp.measure(this.#cells, clock.monotonicMs());
-    const cells = this.#topUp.due(this.#spendableSoon, along);
-    if (cells === 0) return;
+    const due = this.#topUp.due(this.#spendableSoon);
     if (!along) {
-      host.onLow();
+      if (due > 0) host.onLow();
       return;
     }
+    const cells = due || this.#topUp.dueAlong(this.#spendableSoon);
+    if (cells === 0) return;
     const wanted = msatFor(BigInt(this.#bought + cells), price) - this.#receiptedMsat - this.#sentMsat;
     const left = spending.leftMsat(relay, allowance);
+    // The last of it is for hops that need it now.
+    if (due === 0 && left !== undefined && left < wanted) return;
     // The circuit goes on until what the limits leave is used up.
     if (left !== undefined && left <= 0n) this.#runOut({ code: 'PAY_LIMIT' });
     else this.#pay(this.#target, least(wanted, left), left);

@@ -23,7 +23,7 @@ function shortage(window: number, cellsPerMs: number, roundTripMs: number): numb
     // What is not prepaid does not pass.
     cells += Math.min(cellsPerMs, bought - cells);
     topUp.measure(cells, now);
-    const due = topUp.due(bought - cells, false);
+    const due = topUp.due(bought - cells);
     if (arrival === undefined && due > 0) arrival = { atMs: now + roundTripMs, cells: due };
     if (now > ms / 2) worst = Math.max(worst, topUp.keepCells - (bought - cells));
   }
@@ -52,8 +52,8 @@ test('near by, a small window stays as small as it was asked to be', () => {
   for (let now = 0; now < 10_000; now++) topUp.measure(now * 10, now);
   topUp.onRoundTrip(2);
   expect(topUp.lowCells).toBe(topUp.keepCells + 256);
-  expect(topUp.due(topUp.lowCells - 1, false)).toBe(256);
-  expect(topUp.due(topUp.lowCells, false)).toBe(0);
+  expect(topUp.due(topUp.lowCells - 1)).toBe(256);
+  expect(topUp.due(topUp.lowCells)).toBe(0);
 });
 
 test('far away, a small window does not hold back a far end that doubles its rate each round trip', () => {
@@ -74,7 +74,7 @@ test('far away, a small window does not hold back a far end that doubles its rat
     cells = Math.min(Math.floor(wanted), credited - needed);
     held ||= cells < Math.floor(wanted);
     topUp.measure(cells, now);
-    for (let due = topUp.due(bought - cells, false); due > 0; due = topUp.due(bought - cells, false)) {
+    for (let due = topUp.due(bought - cells); due > 0; due = topUp.due(bought - cells)) {
       bought += due;
       arrivals.push({ atMs: now + roundTripMs, cells: due });
     }

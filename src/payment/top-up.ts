@@ -74,14 +74,16 @@ export class TopUp {
     this.#roundTripMs = Math.max(ms, this.#roundTripMs * 0.9);
   }
 
-  /**
-   * Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. Whoever
-   * pays along with another hop buys what has passed since.
-   */
-  due(spendable: number, along: boolean): number {
+  /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
+  due(spendable: number): number {
     const { lowCells, windowCells } = this;
-    if (spendable >= lowCells + (along ? windowCells * alongPartMax : 0)) return 0;
-    const isShort = spendable < this.keepCells || spendable >= lowCells;
-    return isShort ? lowCells + windowCells - spendable : windowCells;
+    if (spendable >= lowCells) return 0;
+    return spendable < this.keepCells ? lowCells + windowCells - spendable : windowCells;
+  }
+
+  /** Cells to buy, though none are due, because another hop is paid now: those that have passed since the last time. */
+  dueAlong(spendable: number): number {
+    const { lowCells, windowCells } = this;
+    return spendable >= lowCells + windowCells * alongPartMax ? 0 : lowCells + windowCells - spendable;
   }
 }
