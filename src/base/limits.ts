@@ -173,6 +173,11 @@ export const refusalsMax = 4;
 export const autoWindowCellsMin = 4_096;
 /** Cells above what must stay prepaid at which the next window is bought; covers a payment's way before its time is known. */
 export const topUpMarginCells = 2_048;
+/**
+ * A payment is expected to take no longer than this from REDEEM to RECEIPT: what passes meanwhile is paid ahead, so that a hop
+ * which withholds a RECEIPT would get as many windows as it likes.
+ */
+export const paymentTripMsMax = 3_000;
 /** Channels a relay keeps open or opening at once. */
 export const channelsMax = 100_000;
 

@@ -209,7 +209,8 @@ export class PayerSession {
     if (fault !== undefined) return this.#blame(fault);
     if (receipt.target.length > 0) this.#target = receipt.target;
     if (this.#sent.length === 0 && this.#storing === undefined) this.#alone = false;
-    this.#topUp.onRoundTrip(this.#options.clock.monotonicMs() - sent.sentMs);
+    // A set-up step may have waited for a block.
+    if (sent.value > 0n) this.#topUp.onRoundTrip(this.#options.clock.monotonicMs() - sent.sentMs);
     if (accepted) this.#refusals = 0;
     else this.#onRefused(receipt.status, sent.value);
     if (sent.value > 0n && accepted) this.#options.host.onSpendable();

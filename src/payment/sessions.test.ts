@@ -264,6 +264,54 @@ describe('a hop that withholds its RECEIPT', () => {
     expectBlame(world, setUpReceiptMsMax);
   });
 
+  test('for a set-up step is not paid further ahead for it', () => {
+    const tally = tallyScheme();
+    const setUp = Uint8Array.of(tally.id, 1);
+    let isSetUp = false;
+    const scheme: PaymentScheme = {
+      ...tally,
+      payee: (...parts) => {
+        const payee = tally.payee(...parts);
+        const { redeem } = payee;
+        const reply = payee.target(0);
+        return Object.assign(payee, {
+          redeem: (session: number, payment: Uint8Array) =>
+            payment.length === setUp.length
+              ? { kind: 'added', value: 0n, persist: [], reply }
+              : redeem(session, payment),
+        });
+      },
+      payer: host => {
+        const payer = tally.payer(host);
+        const { pay } = payer;
+        return Object.assign(payer, {
+          pay: (...asked: Parameters<typeof pay>) => {
+            if (isSetUp) return pay(...asked);
+            isSetUp = true;
+            return { kind: 'send', payment: setUp, value: 0n, persist: [] };
+          },
+        });
+      },
+    };
+    const world = new PaidHopWorld(1024, { scheme });
+    world.payer.needs(100);
+    world.payer.start();
+    world.stepToPayee();
+    world.stepToPayer();
+    world.stepStore();
+    world.advance(setUpReceiptMsMax - 1);
+    world.settle();
+    expect(world.payer.payments).toBe(1);
+    const prepaid = world.payer.spendable;
+    for (let ms = 0; ms < 2_000; ms++) {
+      world.advance(1);
+      for (let i = 0; i < 2; i++) world.send();
+      world.settle();
+    }
+    expect(world.payer.spendable).toBeLessThanOrEqual(prepaid);
+    expect(world.payer.payments).toBeGreaterThan(2);
+  });
+
   test('is not blamed once the circuit is gone', () => {
     const world = new PaidHopWorld(1024);
     world.payer.start();

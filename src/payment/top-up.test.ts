@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { paymentTripMsMax, receiptMsMax } from '../base/limits.ts';
 import { TopUp } from './top-up.ts';
 
 /** Cells pass at a steady rate, payments take a round trip, one at a time. Returns how far below its mark the least of the later half was. */
@@ -80,4 +81,17 @@ test('far away, a small window does not hold back a far end that doubles its rat
     }
   }
   expect(rate).toBe(fullRate);
+});
+
+test('a hop that withholds a RECEIPT is not paid many windows ahead for it', () => {
+  const [window, needed, cellsPerMs] = [1_024, 1_000, 2];
+  const bought = (roundTripMs: number): number => {
+    const topUp = new TopUp(window);
+    topUp.needs(needed);
+    topUp.onRoundTrip(roundTripMs);
+    for (let now = 0; now < 2_000; now++) topUp.measure(now * cellsPerMs, now);
+    return topUp.due(0);
+  };
+  expect(bought(receiptMsMax)).toBe(bought(paymentTripMsMax));
+  expect(bought(receiptMsMax)).toBeLessThan(needed + window + 4 * paymentTripMsMax * cellsPerMs);
 });

@@ -1,4 +1,9 @@
-import { autoWindowCellsMin, paymentReserveCells, topUpMarginCells } from '../base/limits.ts';
+import {
+  autoWindowCellsMin,
+  paymentReserveCells,
+  paymentTripMsMax,
+  topUpMarginCells,
+} from '../base/limits.ts';
 
 /** Cells that one payment buys: a number, or as many as pass in 10 s at the measured rate (paper 004, section 5). */
 export type WindowChoice = number | 'auto';
@@ -71,7 +76,7 @@ export class TopUp {
 
   /** A payment took so long from REDEEM to RECEIPT. */
   onRoundTrip(ms: number): void {
-    this.#roundTripMs = Math.max(ms, this.#roundTripMs * 0.9);
+    this.#roundTripMs = Math.max(Math.min(ms, paymentTripMsMax), this.#roundTripMs * 0.9);
   }
 
   /** Cells to buy now with so many left; 0: none. A window each time, but for the first time and after a shortage. */
