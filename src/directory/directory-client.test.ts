@@ -18,6 +18,7 @@ import {
   microOf,
   must,
   seeded,
+  signConsensus,
   type TestAuthority,
   wallMs,
 } from './small-network.fixture.ts';
@@ -265,6 +266,40 @@ describe('directory client', () => {
     run(client, serve(authorities, relays, clock.wall), clock);
     expect(client.view?.relays.length).toBe(3);
   });
+
+  test.each(['refuses', 'answers with known ones', 'does not answer'] as const)(
+    'asks somebody else when a cache makes up a consensus, and %s when asked for its certificates',
+    how => {
+      const clock = new ManualClock();
+      const client = newClient(clock);
+      run(client, serve(authorities), clock);
+      clock.pass(2.5 * 3_600_000);
+      const honest = serve(authorities, relays.slice(1), clock.wall);
+      const { text } = honest.consensus('microdesc')!;
+      const { signing } = makeAuthority(9);
+      const forgers = authorities.map(each => ({ ...each, signing }));
+      const [signed] = /^.*?\ndirectory-signature /s.exec(text)!;
+      const forged = documentBytes(signConsensus(signed, 'microdesc', forgers));
+      const headers = new Map<string, string>();
+      const known = documentBytes(authorities[0].certificate.text);
+      for (let asked = 0; client.view?.relays.length !== 2 && asked < 20; asked++) {
+        const request = client.next();
+        if (request === undefined) clock.pass(client.wakeMs()!);
+        else if (request.from === 'authority') client.answered(request, fetchFrom(honest, clock, request));
+        else if (request.kind === 'consensus')
+          client.answered(request, { status: 200, reason: '', headers, body: forged });
+        else if (how === 'does not answer') client.failed(request);
+        else
+          client.answered(request, {
+            status: how === 'refuses' ? 404 : 200,
+            reason: '',
+            headers,
+            body: known,
+          });
+      }
+      expect(client.view?.relays.length).toBe(2);
+    },
+  );
 
   test('comes back from its records', () => {
     const clock = new ManualClock();

@@ -305,7 +305,10 @@ export class DirectoryClient implements DirectoryDocuments {
       this.#askAgain(request.wanted[0] as ConsensusFlavor);
       return ok('none');
     }
-    if (response.status !== 200) return fail('DIRECTORY_STATUS', String(response.status));
+    if (response.status !== 200) {
+      if (request.kind === 'certificates') this.#giveUpPending();
+      return fail('DIRECTORY_STATUS', String(response.status));
+    }
     const text = documentText(response.body);
     if (request.kind === 'consensus') return this.#takeConsensus(text, request.wanted[0] as ConsensusFlavor);
     if (request.kind === 'certificates') return this.#takeCertificates(text);
@@ -361,19 +364,21 @@ export class DirectoryClient implements DirectoryDocuments {
   }
 
   #takeCertificates(text: string): Result<'news' | 'none', Fault> {
-    if (this.#certificates.add(text, this.#options.clock.wallMs()) === 0) {
-      // Whoever gave us the consensus may have made it up: look for another one.
-      this.#pending.clear();
-      return fail('DIRECTORY_USELESS_ANSWER', 'certificates');
-    }
-    for (const consensus of [...this.#pending.values()]) {
-      const judged = this.#judge(consensus);
-      if (this.#pending.has(consensus.flavor)) this.#pending.delete(consensus.flavor);
-      if (!judged.ok)
-        this.#scheduleFor(`consensus ${consensus.flavor}`).fail(this.#options.clock.monotonicMs());
-    }
+    const added = this.#certificates.add(text, this.#options.clock.wallMs());
+    const judged = added === 0 ? [] : [...this.#pending.values()];
+    for (const consensus of judged)
+      if (!this.#judge(consensus).ok) this.#pending.set(consensus.flavor, consensus);
+    this.#giveUpPending();
+    if (added === 0) return fail('DIRECTORY_USELESS_ANSWER', 'certificates');
     this.#changed = true;
     return ok('news');
+  }
+
+  /** Whoever gave us the consensus may have made it up, signers and all: somebody else is asked for another one. */
+  #giveUpPending(): void {
+    for (const flavor of this.#pending.keys())
+      this.#scheduleFor(`consensus ${flavor}`).fail(this.#options.clock.monotonicMs());
+    this.#pending.clear();
   }
 
   #takeMicrodescriptors(text: string, wanted: ReadonlySet<string>): number {
