@@ -28,7 +28,7 @@ import {
   type SessionId,
   type Value,
 } from './scheme.ts';
-import type { CircuitAllowance, Spending } from './spending.ts';
+import type { CircuitAllowance, Spending, Spent } from './spending.ts';
 import { TopUp, type WindowChoice } from './top-up.ts';
 
 /** The circuit and hop that a session pays. */
@@ -78,6 +78,8 @@ export interface PayerSessionOptions {
 interface Sent {
   /** What the hop has more of once this is receipted. */
   value: Value;
+  /** What the limits have less of for it. */
+  readonly spent: Spent[];
   messageId: number;
   /** Cells that had passed when its last cell was sent: the hop has counted all of them before it answers. */
   cellsAfter: number;
@@ -97,6 +99,8 @@ export class PayerSession {
   readonly #topUp: TopUp;
   /** The scheme makes a payment. */
   #asking = false;
+  /** What is left of the limits for that payment. */
+  #reserved: Spent | undefined;
   /** Oldest first, as their RECEIPTs come. */
   readonly #sent = new Ring<Sent>(pendingRedeemsMax);
   /** Value of these. */
@@ -212,7 +216,7 @@ export class PayerSession {
     // A set-up step may have waited for a block.
     if (sent.value > 0n) this.#topUp.onRoundTrip(this.#options.clock.monotonicMs() - sent.sentMs);
     if (accepted) this.#refusals = 0;
-    else this.#onRefused(receipt.status, sent.value);
+    else this.#onRefused(receipt.status, sent);
     if (sent.value > 0n && accepted) this.#options.host.onSpendable();
     this.#advance();
     return true;
@@ -240,6 +244,7 @@ export class PayerSession {
     if (!this.#alive) return;
     this.#alive = false;
     this.#late?.();
+    this.#release();
     this.#options.payer.ended(this.#options.id);
     this.#options.onEnded();
   }
@@ -286,8 +291,15 @@ export class PayerSession {
   }
 
   #pay(target: Uint8Array, value: Value, left?: Value): void {
-    const { id, payer } = this.#options;
+    const { id, payer, spending, relay, allowance } = this.#options;
+    // Others pay within the same limits while this payment is made.
+    this.#reserved = spending.take(relay, allowance, value);
     this.#handle(inLedger(() => payer.pay(id, target, value, left)));
+  }
+
+  #release(): void {
+    if (this.#reserved !== undefined) this.#options.spending.giveBack(this.#reserved);
+    this.#reserved = undefined;
   }
 
   /** Nothing more can be bought; what is prepaid may still be used. */
@@ -297,6 +309,11 @@ export class PayerSession {
   }
 
   #handle(paid: Paid): void {
+    if (paid.kind === 'pending') {
+      this.#asking = true;
+      return;
+    }
+    this.#release();
     if (paid.kind === 'ready') {
       this.#onReady();
       return;
@@ -308,16 +325,13 @@ export class PayerSession {
       else this.#fail(paid.fault);
       return;
     }
-    if (paid.kind === 'pending') {
-      this.#asking = true;
-      return;
-    }
     const { spending, relay, allowance, commits } = this.#options;
     const { payment, persist, value } = paid;
     const sent = unsent(value, value > 0n ? receiptMsMax : setUpReceiptMsMax);
     this.#storing = sent;
     this.#sentMsat += value;
-    const writes = [...persist, ...spending.take(relay, allowance, value)];
+    sent.spent.push(spending.take(relay, allowance, value));
+    const writes = value > 0n ? [...persist, ...spending.writes] : persist;
     commits.commit(writes, () => {
       if (this.#alive) this.#transmit(payment, sent);
     });
@@ -399,17 +413,18 @@ export class PayerSession {
     return undefined;
   }
 
-  #onRefused(status: number, value: Value): void {
-    const { payer, id, spending, relay, allowance } = this.#options;
+  #onRefused(status: number, { value, spent }: Sent): void {
+    const { payer, id, spending } = this.#options;
     const next = this.#sent.peek() ?? this.#storing;
     if (next !== undefined) {
       // It was made to follow this one, and holds its value too.
       next.value += value;
+      next.spent.push(...spent);
       this.#alone = true;
     } else {
       this.#sentMsat -= value;
       this.#countBought();
-      spending.giveBack(relay, allowance, value);
+      for (const each of spent) spending.giveBack(each);
     }
     const fault: PaymentFault = { code: statusName(status) };
     inLedger(() => payer.onRefused(id, fault));
@@ -435,7 +450,7 @@ export class PayerSession {
 }
 
 function unsent(value: Value, waitMsMax: number): Sent {
-  return { value, messageId: 0, cellsAfter: 0, sentMs: 0, waitMsMax };
+  return { value, spent: [], messageId: 0, cellsAfter: 0, sentMs: 0, waitMsMax };
 }
 
 function least(wanted: Value, left: Value | undefined): Value {

@@ -26,6 +26,15 @@ export class CircuitAllowance {
   }
 }
 
+/** What counts against the limits until it is given back. */
+export interface Spent {
+  readonly relay: string;
+  readonly circuit: CircuitAllowance;
+  readonly msat: Value;
+  /** Days since 1970. */
+  readonly day: number;
+}
+
 const dayMs = 86_400_000;
 const dayKey = 'payer/spent-on-day';
 
@@ -61,21 +70,27 @@ export class Spending {
     return left.length === 0 ? undefined : left.reduce((least, each) => (each < least ? each : least));
   }
 
-  /** Counts a payment that is about to be sent; the writes must be durable before it is. */
-  take(relay: string, circuit: CircuitAllowance, msat: Value): readonly StoreWrite[] {
+  /** Counts a payment that is about to be made. */
+  take(relay: string, circuit: CircuitAllowance, msat: Value): Spent {
     this.#turnDay();
     circuit.take(msat);
     this.#byRelay.set(relay, (this.#byRelay.get(relay) ?? 0n) + msat);
     this.#daySpent += msat;
-    if (this.#limits.dayMsat === undefined || msat === 0n) return [];
+    return { relay, circuit, msat, day: this.#day };
+  }
+
+  /** What must be durable before a payment that was taken is sent. */
+  get writes(): readonly StoreWrite[] {
+    if (this.#limits.dayMsat === undefined) return [];
     return [{ key: dayKey, value: utf8(`${this.#day} ${this.#daySpent}`) }];
   }
 
-  /** A payment that the payee refused is not spent. */
-  giveBack(relay: string, circuit: CircuitAllowance, msat: Value): void {
+  /** The payment was not made, or its payee refused it. */
+  giveBack({ relay, circuit, msat, day }: Spent): void {
     circuit.take(-msat);
     this.#byRelay.set(relay, (this.#byRelay.get(relay) ?? 0n) - msat);
-    this.#daySpent -= msat;
+    // What counted for a day that is over is no allowance for another.
+    if (day === this.#day) this.#daySpent -= msat;
   }
 
   #turnDay(): void {
