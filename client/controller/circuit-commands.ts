@@ -79,8 +79,8 @@ export class CircuitCommands {
     if (circuit !== undefined && circuit.state !== 'open')
       return failed("Can't attach stream to non-open origin circuit");
     const hop = more.find(({ key }) => key?.toUpperCase() === 'HOP')?.value;
-    if (hop !== undefined && !(Number(hop) >= 1 && Number(hop) <= (circuit?.path.length ?? 0)))
-      return failed("Circuit doesn't have that many hops.");
+    const isHop = hop === undefined || (/^[1-9]$/.test(hop) && Number(hop) <= (circuit?.path.length ?? 0));
+    if (!isHop) return failed("Circuit doesn't have that many hops.");
     if (stream.attach(circuit, hop === undefined ? undefined : Number(hop) - 1)) return replyOk;
     return replyLine(replyCode.unmanaged, 'Connection is not managed by controller.');
   }

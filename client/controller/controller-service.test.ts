@@ -354,6 +354,7 @@ describe('streams', () => {
     ['STREAM', '512'],
     ['STREAM CIRCUIT HOP=4', '551'],
     ['STREAM CIRCUIT HOP=x', '551'],
+    ['STREAM CIRCUIT HOP=1.5', '551'],
     ['STREAM CIRCUIT HOP=3', '250'],
     ['STREAM 0', '250'],
   ])('are led by ATTACHSTREAM %s: %s', (words, code) => {
