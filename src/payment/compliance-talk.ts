@@ -238,9 +238,9 @@ export class Talk {
   }
 
   /** Goes through set-up steps until a payment with value is credited, or a side refuses. */
-  async pay(value: Value, dies: CrashPoint = never): Promise<PayEnd> {
+  async pay(value: Value, dies: CrashPoint = never, most?: Value): Promise<PayEnd> {
     for (let step = 0; step < stepsMax; step++) {
-      const paid = await this.make(value, dies);
+      const paid = await this.make(value, dies, most);
       if (paid === undefined) return { kind: 'waiting' };
       if (paid.kind === 'refused') return { kind: 'refused', by: 'payer', fault: paid.fault };
       if (paid.kind === 'ready') return paid;
@@ -262,10 +262,12 @@ export class Talk {
   async make(
     value: Value,
     dies: CrashPoint = never,
+    most?: Value,
   ): Promise<Exclude<Paid, { kind: 'pending' }> | undefined> {
     const { payer } = this.#lab;
     const { target } = this;
-    const paid = await payer.result<Paid>(this.session, side => side.pay(this.session, target, value), dies);
+    const pay = (side: Payer): Paid => side.pay(this.session, target, value, most);
+    const paid = await payer.result<Paid>(this.session, pay, dies);
     if (paid?.kind !== 'send') return paid;
     await payer.persist(paid.persist, dies);
     this.#lab.sent.push(paid.payment);

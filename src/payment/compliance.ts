@@ -43,6 +43,7 @@ export function complianceCases(make: () => Promise<SchemeWorld>): readonly Comp
     inLab('hands out a target that names the scheme and fits a cell', targets),
     inLab('credits each payment with what the payer promised, and no less than was asked', credits),
     inLab('sets up without paying where no value is asked', preparations),
+    inLab('pays no more than its owner allows', limits),
     inLab('credits nothing for a payment that comes again', replays),
     inLab('credits payments that come late, or in another order, once in all', disorder),
     inLab('credits nothing for a forged or cut payment, and all for the real one after it', forgeries),
@@ -98,6 +99,19 @@ async function credits(lab: Lab): Promise<void> {
     promised += end.promised;
     expect(lab.credited).toBe(promised);
     expectConserved(lab, true);
+  }
+}
+
+async function limits(lab: Lab): Promise<void> {
+  const { firstMsat } = lab.world;
+  for (const talk of [lab.talk(), await opened(lab)]) {
+    for (const most of [1n, 999n, firstMsat - 1n, firstMsat, firstMsat + 1n, 1_501n, 1n]) {
+      if (most === 0n) continue;
+      const end = await talk.pay(most, undefined, most);
+      if (end.kind === 'credited') expect(end.promised).toBeLessThanOrEqual(most);
+      else expect(end).toMatchObject({ kind: 'refused', by: 'payer', fault: { code: 'PAY_LIMIT' } });
+      expectConserved(lab, true);
+    }
   }
 }
 

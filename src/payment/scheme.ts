@@ -157,7 +157,8 @@ export interface Payer {
   /**
    * The next payment that answers `target`, worth at least `value` once the set-up steps are done. The session calls
    * again with the RECEIPT's target until it has got a payment with value. A value of 0 takes the set-up steps alone.
-   * @param most what its owner's limits leave, for schemes that cannot pay every sum; absent: no limit.
+   * @param most what its owner's limits leave; absent: no limit. A scheme that cannot pay just `value` within them pays less, or
+   *   refuses (PAY_LIMIT).
    */
   pay(session: SessionId, target: Uint8Array, value: Value, most?: Value): Paid;
   onAnswer(answer: Answer): Outcome<Paid> | undefined;

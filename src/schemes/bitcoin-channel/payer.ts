@@ -1,7 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { equalBytes } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
-import { channelsPerSessionMax, firstPaymentSatMin } from '../../base/limits.ts';
+import { channelsPerSessionMax } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { fundingOfPsbt } from '../../bitcoin/psbt-funding.ts';
 import type { FundedContract } from '../../bitcoin/wallet.ts';
@@ -43,15 +43,15 @@ import {
   canTakeUp,
   endsSoon,
   newSession,
+  nextPaidSat,
   type OpenWish,
   refused,
   type PayingSession as Session,
+  satMsat,
 } from './paying-session.ts';
 import { RefundFees } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
 import { WentBack } from './went-back.ts';
-
-const satMsat = 1_000n;
 
 /** The payer: opens a contract for each session, pays from it, takes back what is left. */
 export class ChannelPayer implements Payer {
@@ -104,11 +104,11 @@ export class ChannelPayer implements Payer {
     this.#sessions.set(id, newSession(id, payee, budget));
   }
 
-  pay(id: SessionId, target: Uint8Array, value: Value): Paid {
+  pay(id: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
     const session = this.#sessions.get(id);
     if (session === undefined) return refused('PAY_REFUSED', 'no such session');
     if (session.pending !== undefined) return session.pending;
-    if (this.book.tip === undefined) return this.#awaitView(session, target.slice(), value);
+    if (this.book.tip === undefined) return this.#awaitView(session, target.slice(), value, most);
     if (this.#wentBack.fault !== undefined) return refused('PAY_STORE_WENT_BACK', this.#wentBack.fault);
     if (target[0] !== schemeId) return refused('PAY_BAD_TARGET', 'another scheme');
     switch (target[1]) {
@@ -117,7 +117,7 @@ export class ChannelPayer implements Payer {
       case targetOp.accepted:
         return this.#onAccepted(session, acceptedMessage.decode(target));
       case targetOp.status:
-        return this.#onStatus(session, statusMessage.decode(target), value);
+        return this.#onStatus(session, statusMessage.decode(target), value, most);
       case targetOp.closing:
         return refused('PAY_CHANNEL_EXHAUSTED', 'the payee settles the channel');
       default:
@@ -225,11 +225,11 @@ export class ChannelPayer implements Payer {
   }
 
   /** Its coins are not known yet: in a moment they are. */
-  #awaitView(session: Session, target: Uint8Array, value: Value): Paid {
+  #awaitView(session: Session, target: Uint8Array, value: Value, most?: Value): Paid {
     const ask = this.#firstView.hold(this.#asks, session.id, () => {
       session.pending = undefined;
       if (this.#sessions.get(session.id) !== session) return undefined;
-      if (this.book.tip !== undefined) return this.pay(session.id, target, value);
+      if (this.book.tip !== undefined) return this.pay(session.id, target, value, most);
       return refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet');
     });
     session.pending = { kind: 'pending', ask };
@@ -386,7 +386,7 @@ export class ChannelPayer implements Payer {
     this.#host.chain.output(channel.record.terms.outpoint, ask);
   }
 
-  #onStatus(session: Session, status: Status | undefined, value: Value): Paid {
+  #onStatus(session: Session, status: Status | undefined, value: Value, most?: Value): Paid {
     const { channel } = session;
     if (status === undefined || channel === undefined || !equalBytes(channel.id, status.channel)) {
       return refused('PAY_BAD_TARGET', 'STATUS');
@@ -410,11 +410,10 @@ export class ChannelPayer implements Payer {
     }
     // What was signed and refused was not credited: the next payment counts from what the payee holds, and includes it.
     const from = session.refused ? status.paidSat : best.paidSat;
-    const wanted = max(from + (value + satMsat - 1n) / satMsat, firstPaymentSatMin);
-    const paidSat = max(wanted, best.paidSat);
-    if (paidSat > payments.satMax) {
+    const paidSat = nextPaidSat(from, best.paidSat, value, most);
+    if (paidSat === undefined || paidSat > payments.satMax) {
       if (news.length > 0) this.#commit(news);
-      return refused('PAY_CHANNEL_EXHAUSTED');
+      return refused(paidSat === undefined ? 'PAY_LIMIT' : 'PAY_CHANNEL_EXHAUSTED');
     }
     session.refused = false;
     const { payment, signature } = paymentOf(channel, paymentOp.pay, paidSat);
@@ -489,8 +488,4 @@ export class ChannelPayer implements Payer {
       this.#asks.open(() => undefined),
     );
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

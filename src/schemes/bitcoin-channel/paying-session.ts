@@ -1,8 +1,11 @@
 import { equalBytes } from '../../base/bytes.ts';
+import { firstPaymentSatMin } from '../../base/limits.ts';
 import { paymentSatMax } from '../../bitcoin/payment-tx.ts';
 import type { Paid, PayeeIdentity, PayFault, SessionId, Value } from '../../payment/scheme.ts';
 import type { Channel } from './channel.ts';
 import type { ContractDraft } from './contract-maker.ts';
+
+export const satMsat = 1_000n;
 
 /** How a session opens a channel that its owner asks for. */
 export interface OpenWish {
@@ -67,8 +70,25 @@ export function canTakeUp(session: PayingSession, channel: Channel, reusePaid: b
   if (channel.session !== undefined || channel.disowned || session.refusedClaims.has(channel)) return false;
   if (state.phase !== 'open' && state.phase !== 'funded') return false;
   if (!equalBytes(record.peer, session.payee)) return false;
-  const leftMsat = (paymentSatMax(record.terms) - best.paidSat) * 1_000n;
+  const leftMsat = (paymentSatMax(record.terms) - best.paidSat) * satMsat;
   return best.paidSat === 0n || (reusePaid && leftMsat >= session.budget);
+}
+
+/**
+ * What is paid in all once `value` more is paid, of which the payee has credited `fromSat`; what was signed cannot be taken
+ * back, and parts of a satoshi cannot be paid. Undefined: `most` leaves too little.
+ */
+export function nextPaidSat(
+  fromSat: bigint,
+  signedSat: bigint,
+  value: Value,
+  most: Value | undefined,
+): bigint | undefined {
+  const enoughSat = (value + satMsat - 1n) / satMsat;
+  const sat = most !== undefined && enoughSat * satMsat > most ? most / satMsat : enoughSat;
+  const paidSat = max(max(fromSat + sat, firstPaymentSatMin), signedSat);
+  const costs = (paidSat - fromSat) * satMsat;
+  return costs === 0n || (most !== undefined && costs > most) ? undefined : paidSat;
 }
 
 /** True when T is too near for anything new. */
@@ -80,4 +100,8 @@ export function endsSoon(session: PayingSession | undefined, tip: number | undef
 
 export function refused(code: PayFault['code'], detail?: string): Paid {
   return { kind: 'refused', fault: detail === undefined ? { code } : { code, detail } };
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

@@ -66,16 +66,16 @@ export class NetpayPayer implements Payer {
     this.#sessions.set(session, { payee, budget, spending: undefined });
   }
 
-  pay(session: SessionId, target: Uint8Array, value: Value): Paid {
+  pay(session: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
     const state = this.#sessions.get(session);
     const offer = state === undefined ? undefined : this.#offerOf(target, state.payee);
     if (state === undefined || offer === undefined) return refused('PAY_BAD_TARGET');
     const left = this.#settled(state, offer, value);
-    if (left !== undefined) return this.#spend(left, offer, value);
+    if (left !== undefined) return this.#spend(left, offer, value, most);
     const chosen = this.#wallet.choose(offer.vendor, value, jumpMax);
-    if (chosen !== undefined) return this.#begin(state, chosen, offer, value);
+    if (chosen !== undefined) return this.#begin(state, chosen, offer, value, most);
     if (value === 0n) return { kind: 'ready' };
-    return this.#buy(session, state, offer, value);
+    return this.#buy(session, state, offer, value, most);
   }
 
   onAnswer(answer: Answer): Outcome<Paid> | undefined {
@@ -145,18 +145,19 @@ export class NetpayPayer implements Payer {
     return undefined;
   }
 
-  #begin(state: Session, id: string, offer: Target, value: Value): Paid {
+  #begin(state: Session, id: string, offer: Target, value: Value, most: Value | undefined): Paid {
     const chain = this.#wallet.get(id) as OwnChain;
     this.#wallet.use(id);
     state.spending = { id, state: chain.out === 0 ? 'new' : 'moved', index: 0, sent: 0 };
-    if (chain.out === 0) return this.#spend(state.spending, offer, value);
+    if (chain.out === 0) return this.#spend(state.spending, offer, value, most);
     return this.#visit(state.spending, offer, 0);
   }
 
-  #spend(spending: Spending, offer: Target, value: Value): Paid {
+  #spend(spending: Spending, offer: Target, value: Value, most: Value | undefined): Paid {
     if (value === 0n) return { kind: 'ready' };
     const { unitMsat: unit } = (this.#wallet.get(spending.id) as OwnChain).touchstone;
-    const words = wordsFor(value, unit);
+    const words = wordsFor(value, unit, most);
+    if (words === 0) return refused('PAY_LIMIT');
     if (spending.state === 'new') {
       spending.state = 'here';
       return this.#visit(spending, offer, words);
@@ -202,8 +203,9 @@ export class NetpayPayer implements Payer {
     return { kind: 'send', payment, value: stone.unitMsat * BigInt(words), persist };
   }
 
-  #buy(session: SessionId, { budget }: Session, offer: Target, value: Value): Paid {
+  #buy(session: SessionId, { budget }: Session, offer: Target, value: Value, most: Value | undefined): Paid {
     const unit = unitFor(value);
+    if (wordsFor(value, unit, most) === 0) return refused('PAY_LIMIT');
     const wanted = wordsFor(budget, unit);
     const count = Math.min(Math.max(Math.min(wanted, chunkWords), wordsFor(value, unit)), countMax);
     this.#wallet.buy(count, unit, (id, fault) => {
@@ -212,15 +214,17 @@ export class NetpayPayer implements Payer {
       const result =
         id === undefined
           ? refused(fault === 'overspent' ? 'PAY_NO_FUNDS' : 'PAY_PARTY_UNAVAILABLE', fault)
-          : this.#begin(state, id, offer, value);
+          : this.#begin(state, id, offer, value, most);
       this.#outcome = { session, result };
     });
     return { kind: 'pending', ask: this.#host.newAsk() };
   }
 }
 
-function wordsFor(value: Value, unit: Value): number {
-  const words = (value + unit - 1n) / unit;
+/** Words that come to `value` or more, as far as whole ones stay within `most`. */
+function wordsFor(value: Value, unit: Value, most?: Value): number {
+  const enough = (value + unit - 1n) / unit;
+  const words = most !== undefined && enough * unit > most ? most / unit : enough;
   return words > BigInt(countMax) ? countMax + 1 : Number(words);
 }
 

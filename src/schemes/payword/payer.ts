@@ -67,7 +67,9 @@ interface Session {
   /** A commitment that the broker is asked to stand behind, and the words that it is for. */
   asked: { readonly said: Commitment; readonly words: HashChain; readonly request: Uint8Array } | undefined;
   /** Waits for the broker, to pay this then. */
-  waiting: { readonly target: Uint8Array; readonly value: Value } | undefined;
+  waiting:
+    | { readonly target: Uint8Array; readonly value: Value; readonly most: Value | undefined }
+    | undefined;
 }
 
 /**
@@ -96,18 +98,20 @@ export class PaywordPayer implements Payer {
     this.#sessions.set(session, { payee, budget, ...nothing });
   }
 
-  pay(session: SessionId, target: Uint8Array, value: Value): Paid {
+  pay(session: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
     const state = this.#sessions.get(session);
     const offer = state === undefined ? undefined : this.#offerOf(target, state.payee);
     if (state === undefined || offer === undefined) return refused('PAY_BAD_TARGET');
     if (value === 0n) return { kind: 'ready' };
     const { chain } = state;
     if (chain !== undefined && !this.#ends(chain.said)) {
-      const words = wordsFor(value, chain.said.unitMsat);
+      const words = wordsFor(value, chain.said.unitMsat, most);
+      if (words === 0) return refused('PAY_LIMIT');
       if (words <= jumpMax && chain.sent + words <= chain.said.count) return this.#send(chain, words);
     }
     const unit = unitFor(value);
-    const words = wordsFor(value, unit);
+    const words = wordsFor(value, unit, most);
+    if (words === 0) return refused('PAY_LIMIT');
     // Whoever asked for less before, and got no answer, may need more now.
     const fits = state.asked !== undefined && worthMsat(state.asked.said) >= unit * BigInt(words);
     if (!fits || state.asked?.said.unitMsat !== unit) state.asked = this.#commit(state, offer, words, unit);
@@ -115,7 +119,7 @@ export class PaywordPayer implements Payer {
       const granted = this.#credit.certificateFor(worthMsat(state.asked.said));
       if (granted !== undefined) return this.#open(state, granted, words);
     }
-    state.waiting = { target, value };
+    state.waiting = { target, value, most };
     return this.#ask(session, state.asked.request);
   }
 
@@ -209,11 +213,11 @@ export class PaywordPayer implements Payer {
         return refused('PAY_NO_FUNDS', 'no more credit');
       // The commitment names the certificate, so it is made anew.
       state.asked = undefined;
-      return this.pay(session, waiting.target, waiting.value);
+      return this.pay(session, waiting.target, waiting.value, waiting.most);
     }
     if (!isBacked(asked.said, true, reply, this.#broker.key))
       return refused('PAY_PARTY_UNAVAILABLE', 'malformed');
-    return this.#open(state, reply, wordsFor(waiting.value, asked.said.unitMsat));
+    return this.#open(state, reply, wordsFor(waiting.value, asked.said.unitMsat, waiting.most));
   }
 
   /** The first payment with a chain, which the broker stands behind now. */
@@ -252,8 +256,10 @@ function unitFor(value: Value): Value {
   return unit;
 }
 
-function wordsFor(value: Value, unit: Value): number {
-  return Number((value + unit - 1n) / unit);
+/** Words that come to `value` or more, as far as whole ones stay within `most`. */
+function wordsFor(value: Value, unit: Value, most?: Value): number {
+  const words = (value + unit - 1n) / unit;
+  return Number(most !== undefined && words * unit > most ? most / unit : words);
 }
 
 function refused(code: PayFault['code'], detail?: string): Paid {
