@@ -86,6 +86,12 @@ describe('the control port', () => {
   ])('%j: %s', (more, expected) => expect(refusal(more)).toBe(expected));
 });
 
+it('tells what it reads and does not do, lest somebody relies on it', () => {
+  const more =
+    'ExcludeNodes relay1\nStrictNodes 1\nSocksPort 9050 IsolateDestAddr IsolateSOCKSAuth\nLog notice stderr';
+  expect(read(more).unused).toEqual(['ExcludeNodes', 'StrictNodes', 'SocksPort IsolateDestAddr']);
+});
+
 describe('whom payments involve besides', () => {
   const brokered = (more: string) => {
     const [torrc, pay] = [join(root, 'torrc'), join(root, 'pay.yaml')];

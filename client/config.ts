@@ -106,7 +106,7 @@ function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: strin
     torrc,
     log: logOf(torrc),
     pay,
-    unused: torrc.unused(),
+    unused: [...torrc.unused(), ...unusedFlags(torrc)],
   };
 }
 
@@ -124,6 +124,12 @@ function socksOf(torrc: Torrc): readonly Endpoint[] {
   return lines
     .filter(({ port }) => port !== 0)
     .map(({ host, port }) => ({ host: host ?? '127.0.0.1', port: port === 'auto' ? 0 : port }));
+}
+
+/** What a SocksPort is told besides, and does not do; programs that name users are apart in any case. */
+function unusedFlags(torrc: Torrc): readonly string[] {
+  const flags = torrc.ports('SocksPort').flatMap(port => port.flags);
+  return flags.filter(flag => flag.toLowerCase() !== 'isolatesocksauth').map(flag => `SocksPort ${flag}`);
 }
 
 function torControlOf(torrc: Torrc, dataDirectory: string): TorControlConfig {

@@ -24,7 +24,7 @@ describe('torrc', () => {
       ExitRelay 1
       BandwidthRate 10 MBytes
       V3AuthVotingInterval 5 minutes
-      NumEntryGuards 3
+      AuthDirMaxServersPerAddr 3
       DataDirectory "/tmp/with # and \\"quotes\\""
       ExitPolicy accept *:80, \\
         # within
@@ -40,7 +40,7 @@ describe('torrc', () => {
     expect(torrc.flag('ExitRelay')).toBe(true);
     expect(torrc.bytes('BandwidthRate')).toBe(10 * 1_048_576);
     expect(torrc.intervalMs('V3AuthVotingInterval')).toBe(300_000);
-    expect(torrc.count('NumEntryGuards')).toBe(3);
+    expect(torrc.count('AuthDirMaxServersPerAddr')).toBe(3);
     expect(torrc.text('DataDirectory')).toBe('/tmp/with # and "quotes"');
     expect(torrc.lines('ExitPolicy').map(each => each.value)).toEqual([
       expect.stringMatching(/^accept \*:80,\s+reject \*:\*$/),
