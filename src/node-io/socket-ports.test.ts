@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { readBytesPerTurn } from '../base/limits.ts';
 import type { LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
@@ -94,6 +95,38 @@ test('TLS 1.2 and 1.3 are taken, anything older or that is no TLS is not', async
   );
   expect(events).toHaveLength(4);
   await links.stop();
+});
+
+test('links are enciphered by AES-128, whoever of the two prefers another', async () => {
+  const links = new TlsLinks(identity);
+  links.attach(ear([]));
+  const at = await links.listen(localhost);
+  const socket = connectTls({ ...at, rejectUnauthorized: false });
+  await new Promise(done => socket.once('secureConnect', done));
+  expect(socket.getCipher().standardName).toBe('TLS_AES_128_GCM_SHA256');
+  socket.on('error', () => {}).end();
+  await links.stop();
+
+  const dialler = new TlsLinks();
+  const offered = new Promise<string>(told => {
+    const options = {
+      key: identity.privateKeyPem,
+      cert: new X509Certificate(identity.certificate).toString(),
+      honorCipherOrder: false,
+    };
+    const server = createTlsServer(options, accepted => {
+      told(accepted.getCipher().standardName);
+      accepted.on('error', () => {});
+      accepted.end();
+      server.close();
+    });
+    server.listen(0, '127.0.0.1', () => {
+      dialler.attach(ear([]));
+      dialler.open({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    });
+  });
+  expect(await offered).toBe('TLS_AES_128_GCM_SHA256');
+  await dialler.stop();
 });
 
 test('a dialler tells a listener that speaks no TLS from one that is not there', async () => {

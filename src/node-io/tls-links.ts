@@ -1,6 +1,13 @@
 import { constants } from 'node:crypto';
 import type { OnReadOpts, Socket, TcpSocketConnectOpts } from 'node:net';
-import { connect, createServer, type SecureVersion, type Server, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createServer,
+  DEFAULT_CIPHERS,
+  type SecureVersion,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
 import { assert } from '../base/assert.ts';
 import {
   linkHandshakeMsMax,
@@ -37,6 +44,8 @@ const exporterBytes = 32;
 const tlsTerms = {
   minVersion: 'TLSv1.2' as SecureVersion,
   ecdhCurve: 'P-256:X25519',
+  // As C tor's client asks for; Node would begin with AES-256, which protects no more than the layers of AES-128 inside.
+  ciphers: `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`,
   // A resumed session would show no certificate, and tickets tell who came back.
   secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
 };
