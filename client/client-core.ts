@@ -68,7 +68,7 @@ export interface ClientHooks {
 /** Accepts connections of a listener other than `socks`: the control socket. */
 export interface StreamService {
   owns(stream: StreamId): boolean;
-  onAccepted(stream: StreamId, from: Endpoint): void;
+  onAccepted(stream: StreamId, from: Endpoint, listener: string): void;
   onBytes(stream: StreamId, bytes: Uint8Array): void;
   onWritable(stream: StreamId): void;
   onEnd(stream: StreamId): void;
@@ -199,7 +199,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
     this.pool.stop(done);
   }
 
-  /** From now on connections of `listener` go there. */
+  /** From now on connections of `listener` go there, and those of others whose names say more behind a space. */
   addService(listener: string, service: StreamService): void {
     this.#services.set(listener, service);
   }
@@ -258,9 +258,9 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
   }
 
   onStreamAccepted(stream: StreamId, listener: string, from: Endpoint): void {
-    const service = this.#services.get(listener);
+    const service = this.#services.get(listener.split(' ', 1)[0]);
     if (service === undefined) this.#ports.streams.close(stream);
-    else service.onAccepted(stream, from);
+    else service.onAccepted(stream, from, listener);
   }
 
   onConnected(_stream: StreamId, _remote: Endpoint): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientLab } from '../test/client-lab.fixture.ts';
+import { ClientLab, otherSocksPort } from '../test/client-lab.fixture.ts';
 import { type SocksLogin, socksAnswer, socksRequest } from '../test/talker.fixture.ts';
 
 const lab = new ClientLab().bootstrap();
@@ -31,6 +31,17 @@ describe('streams and circuits', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('are not shared by one user who comes to two ports', () => {
+    const login = { user: 'both', password: '' };
+    const first = open(login);
+    const before = lab.streams();
+    const program = lab.connect(otherSocksPort).send(socksRequest('connect', 'a.example', 80, login));
+    lab.until(() => socksAnswer(program, login).code === 0, 'it is connected');
+    const [[circuit]] = [...lab.streams()].filter(([id, streams]) => streams !== before.get(id));
+    expect(circuit).not.toBe(first.circuit);
+    expect(open(login).circuit).toBe(first.circuit);
   });
 
   it.each(['2', '8', '14'])('are shared by one user too where another circuit is built first (%s)', seed => {

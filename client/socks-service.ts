@@ -44,7 +44,7 @@ export class SocksService {
     return this.#connections.has(stream);
   }
 
-  onAccepted(stream: StreamId, from: Endpoint): void {
+  onAccepted(stream: StreamId, from: Endpoint, listener: string): void {
     if (this.#connections.size >= socksConnectionsMax && !this.#makeRoom()) {
       this.#ports.observer.count('naulon_socks_refused_total');
       this.#ports.streams.close(stream);
@@ -53,7 +53,10 @@ export class SocksService {
     const forget = (): void => {
       this.#connections.delete(stream);
     };
-    this.#connections.set(stream, new SocksConnection(stream, from, this.#host, this.#ports, forget));
+    this.#connections.set(
+      stream,
+      new SocksConnection(stream, { from, listener }, this.#host, this.#ports, forget),
+    );
   }
 
   /** Whoever has taken longest to say what it wants gives way; false: all have said it. */
@@ -83,9 +86,15 @@ export class SocksService {
   }
 }
 
+/** Where a connection comes from, and came to. */
+interface Source {
+  readonly from: Endpoint;
+  readonly listener: string;
+}
+
 class SocksConnection implements RequestUser {
   readonly #id: StreamId;
-  readonly #from: Endpoint;
+  readonly #source: Source;
   readonly #host: SocksHost;
   readonly #ports: SocksPorts;
   readonly #forget: () => void;
@@ -96,9 +105,9 @@ class SocksConnection implements RequestUser {
   #answered = false;
   #over = false;
 
-  constructor(id: StreamId, from: Endpoint, host: SocksHost, ports: SocksPorts, forget: () => void) {
+  constructor(id: StreamId, source: Source, host: SocksHost, ports: SocksPorts, forget: () => void) {
     this.#id = id;
-    this.#from = from;
+    this.#source = source;
     this.#host = host;
     this.#ports = ports;
     this.#forget = forget;
@@ -170,14 +179,16 @@ class SocksConnection implements RequestUser {
       return;
     }
     const { isolation } = request;
+    const { from, listener } = this.#source;
     // The two parts are told apart by a byte that neither can make up: their lengths.
-    const key =
+    const login =
       isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
     const asked = {
       goal: goalOf(request),
-      isolation: key,
+      // As C tor has it, what comes to two ports shares no circuit. Source: tor(1), SessionGroup
+      isolation: `${listener}/${login}`,
       circuit: named,
-      source: this.#from,
+      source: from,
       login: isolation,
     };
     this.#stream = this.#host.openStream(asked, this);

@@ -146,7 +146,8 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 
   /** Opens the listeners. */
   async listen(version: string): Promise<void> {
-    for (const at of this.#config.socks) this.socks.push(await listenAt(this.#streams, at));
+    for (const [at, endpoint] of this.#config.socks.entries())
+      this.socks.push(await listenAt(this.#streams, endpoint, `socks ${at}`));
     const ports = { streams: this.#streams, clock: this.#clock, observer: this.#log };
     const facts = { version, socks: this.socks[0] ?? '' };
     this.#service = new ControlService(this.core, this.#money, ports, facts);
@@ -277,9 +278,9 @@ function schemesOf(
   return { all, channels };
 }
 
-async function listenAt(streams: TcpStreams, at: Endpoint): Promise<string> {
+async function listenAt(streams: TcpStreams, at: Endpoint, listener: string): Promise<string> {
   try {
-    const bound = await streams.listen(at, 'socks');
+    const bound = await streams.listen(at, listener);
     return `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

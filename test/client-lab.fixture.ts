@@ -18,6 +18,7 @@ import { Destination, type Talk, Talker } from './talker.fixture.ts';
 
 const clientAddress = '80.9.9.9';
 const socksPort = 9_050;
+export const otherSocksPort = 9_150;
 const controlPort = 9_051;
 
 /** How a lab differs from six free relays, two of them exits, and a client with its defaults. */
@@ -169,7 +170,8 @@ export class ClientLab {
       host.links.attach(core.linkHandler);
       host.streams.attach(core);
       this.#machine.attachAnswers(core);
-      host.streams.listen(socksPort, 'socks');
+      host.streams.listen(socksPort, 'socks 0');
+      host.streams.listen(otherSocksPort, 'socks 1');
       host.streams.listen(controlPort, 'control');
       core.start();
       return core;
