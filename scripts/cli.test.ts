@@ -60,6 +60,24 @@ describe('the command line', () => {
     }
   });
 
+  it('ends with 2 where the data folder is a file', async () => {
+    const file = join(root, 'file');
+    writeFileSync(file, '');
+    expect(await naulon(['up', '-d', '--data-dir', file])).toMatchObject({
+      code: 2,
+      err: `naulon: ${file} is no directory\n`,
+    });
+  });
+
+  it('ends with 2 where the data folder is a file', async () => {
+    const file = join(root, 'file');
+    writeFileSync(file, '');
+    expect(await naulon(['up', '-d', '--data-dir', file])).toMatchObject({
+      code: 2,
+      err: `naulon: ${file} is no directory\n`,
+    });
+  });
+
   it('ends with 3 where a network or a chain is missing, and says how to get one', async () => {
     const dir = join(root, 'nothing');
     for (const args of [['status'], ['verify'], ['regtest', 'mine'], ['regtest', 'faucet', 'bcrt1']]) {

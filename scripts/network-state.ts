@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../src/base/fault.ts';
+import { makeDirectory } from '../src/node-io/data-directory.ts';
+import { makeDirectory } from '../src/node-io/data-directory.ts';
 import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 /** The broker of a local network, as pay.yaml names it. */
@@ -69,7 +71,7 @@ const fileName = 'network.json';
 
 /** Makes the folder of a network, for its owner alone. */
 export function makeNetworkDir(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir);
   chmodSync(dir, 0o700);
 }
 

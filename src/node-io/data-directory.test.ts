@@ -36,7 +36,12 @@ describe('data directory', () => {
 
   it('is refused when it is a file', () => {
     writeFileSync(join(root, 'file'), '');
-    expect(() => openDataDirectory(join(root, 'file'))).toThrow('cannot make');
+    expect(() => openDataDirectory(join(root, 'file'))).toThrow('is no directory');
+    expect(() => openDataDirectory(join(root, 'file', 'data'))).toThrow('cannot make');
+  });
+
+  it.runIf(process.platform === 'linux')('is refused where the system takes no folders', () => {
+    expect(() => openDataDirectory('/proc/naulon/data')).toThrow('cannot make');
   });
 });
 

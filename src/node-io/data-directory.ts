@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -21,13 +22,8 @@ const sticky = 0o1000;
  */
 export function openDataDirectory(path: string): string {
   const directory = resolve(path);
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw loose(`cannot make ${directory}: ${(error as Error).message}`);
-  }
+  makeDirectory(directory);
   const status = statSync(directory);
-  if (!status.isDirectory()) throw loose(`${directory} is no directory`);
   if (!isOurs(status.uid)) throw loose(`${directory} belongs to another user`);
   if ((status.mode & othersMask) !== 0)
     throw loose(`${directory} is open to others; run: chmod 700 ${directory}`);
@@ -36,6 +32,29 @@ export function openDataDirectory(path: string): string {
     if ((mode & worldWritable) !== 0 && (mode & sticky) === 0)
       throw loose(`everybody may write to ${parent}, so ${directory} is not safe there`);
     if (parent === dirname(parent)) return directory;
+  }
+}
+
+/** Makes a folder for its owner alone, and those above it that are missing. */
+export function makeDirectory(path: string): void {
+  const directory = resolve(path);
+  try {
+    makeEach(directory);
+  } catch (error) {
+    throw loose(`cannot make ${directory}: ${(error as Error).message}`);
+  }
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw loose(`${directory} is no directory`);
+}
+
+/** One after the other: Node's own recursion never ends where a folder that is there takes none, as /proc. */
+function makeEach(directory: string): void {
+  if (existsSync(directory)) return;
+  makeEach(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
