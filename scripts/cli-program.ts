@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { addBench } from './bench-program.ts';
 import { addBroker } from './broker-program.ts';
@@ -26,6 +26,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
     .addOption(
       new Option('--data-dir <dir>', 'where a network keeps its nodes, keys and money')
         .env('NAULON_DATA_DIR')
+        .argParser(folder)
         .default('.naulon'),
     )
     .configureHelp({ showGlobalOptions: true })
@@ -52,6 +53,12 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addFlood(program, does);
   addCrashMatrix(program, does);
   return program;
+}
+
+/** An unset variable of a script must not come to mean the current folder. */
+function folder(path: string): string {
+  if (path === '') throw new InvalidArgumentError('a folder is needed.');
+  return path;
 }
 
 function names(text: string): string[] {

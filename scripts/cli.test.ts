@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -69,13 +69,22 @@ describe('the command line', () => {
     });
   });
 
-  it('ends with 2 where the data folder is a file', async () => {
-    const file = join(root, 'file');
-    writeFileSync(file, '');
-    expect(await naulon(['up', '-d', '--data-dir', file])).toMatchObject({
-      code: 2,
-      err: `naulon: ${file} is no directory\n`,
-    });
+  it('ends with 2 where the data folder has no name', async () => {
+    for (const command of ['up', 'status', 'down'])
+      expect(await naulon([command, '--data-dir', ''])).toMatchObject({ code: 2, out: '' });
+    expect(await naulon(['status'], { NAULON_DATA_DIR: '' })).toMatchObject({ code: 2 });
+  });
+
+  it('leaves alone a folder that holds other things than a network', async () => {
+    const foreign = join(root, 'foreign');
+    mkdirSync(foreign, { mode: 0o755 });
+    writeFileSync(join(foreign, 'thesis'), '');
+    for (const command of [['up'], ['up', '-d'], ['regtest', 'start']]) {
+      const { code, err } = await naulon([...command, '--data-dir', foreign]);
+      expect({ code, err }).toMatchObject({ code: 3, err: expect.stringContaining(foreign) });
+    }
+    expect(statSync(foreign).mode & 0o777).toBe(0o755);
+    expect(readdirSync(foreign)).toEqual(['thesis']);
   });
 
   it('ends with 3 where a network or a chain is missing, and says how to get one', async () => {

@@ -12,6 +12,7 @@ import {
   type NetworkState,
   type NodeState,
   readNetworkState,
+  refuseForeignDir,
   removeNetworkState,
 } from './network-state.ts';
 import { naulonFile } from './node-process.ts';
@@ -45,8 +46,9 @@ interface Fault {
 /** Starts a network: in the foreground until interrupted, or (-d) leaving it to a supervisor of its own. */
 export async function up(options: UpOptions, terminal: Terminal, [file]: string[]): Promise<number> {
   const plan = paidBy(planFrom(file, options.relays), options.scheme);
-  if (options.detach && !options.supervise) return detach(options, terminal, file);
   const dir = resolve(options.dataDir);
+  refuseForeignDir(dir);
+  if (options.detach && !options.supervise) return detach(options, terminal, file);
   const stopping = interruption();
   const tell = (message: SupervisorMessage) => process.connected && process.send?.(message);
   const say = (line: string) => {

@@ -1,7 +1,15 @@
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { OperatorError } from '../src/base/fault.ts';
-import { makeDirectory } from '../src/node-io/data-directory.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { makeDirectory } from '../src/node-io/data-directory.ts';
 import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
@@ -73,6 +81,23 @@ const fileName = 'network.json';
 export function makeNetworkDir(dir: string): void {
   makeDirectory(dir);
   chmodSync(dir, 0o700);
+}
+
+/** Refuses a folder that holds other things than a network, before anything in it is changed. */
+export function refuseForeignDir(dir: string): void {
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (readdirSync(dir).length === 0 || holdsNetwork(dir)) return;
+  const what = `${dir} holds other things than a network, and is left as it is; name a new or an empty folder with --data-dir`;
+  throw new OperatorError('DATA_DIR_FOREIGN', what, exitCode.missing);
+}
+
+/** By what each way to begin one leaves there: `up`, `regtest start`, `wallet new` and `restore`. */
+function holdsNetwork(dir: string): boolean {
+  const everybodyWrites = (statSync(dir).mode & 0o002) !== 0;
+  if (everybodyWrites) return false;
+  const ours = [fileName, 'supervisor.log', 'bitcoind/regtest', 'auth1/torrc'];
+  const has = (name: string) => existsSync(join(dir, name));
+  return ours.some(has) || readdirSync(dir).some(node => has(join(node, 'store', 'records.mdb')));
 }
 
 export function writeNetworkState(dir: string, state: NetworkState): void {

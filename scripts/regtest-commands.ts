@@ -8,7 +8,7 @@ import { OperatorError } from '../src/base/fault.ts';
 import { identityOf } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { makeNetworkDir } from './network-state.ts';
+import { makeNetworkDir, refuseForeignDir } from './network-state.ts';
 import { chainAt, type RegtestState, regtestFile, runningChain } from './running-chain.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,6 +25,7 @@ export async function start(
   const dir = resolve(options.dataDir);
   const file = regtestFile(dir);
   const stopping = interruption();
+  refuseForeignDir(dir);
   makeNetworkDir(dir);
   if (chainAt(dir) !== undefined)
     throw new OperatorError('REGTEST_RUNNING', `a chain runs in ${dir} already; stop it first`, 2);
