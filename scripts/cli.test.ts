@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -58,6 +67,21 @@ describe('the command line', () => {
       });
       expect(JSON.parse(unread.out)).toMatchObject({ error: { code: 'CONFIG_UNREADABLE' } });
     }
+  });
+
+  it('ends with 2 on a wrong option before anything is made', async () => {
+    const dir = join(root, 'unmade');
+    for (const [args, words] of [
+      [['up', '-d', '--exit-to', 'foo'], '--exit-to "foo": an address reads like'],
+      [['up', '--exit-to', ''], '--exit-to ""'],
+      [['demo', '--scheme', 'payword', '--variant', 'crdit'], '--variant: payword knows prepaid, credit'],
+      [['demo', '--variant', 'credit'], '--variant: channel knows spillman, cltv'],
+    ] as const) {
+      const { code, err } = await naulon([...args, '--data-dir', dir], { TMPDIR: root });
+      expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(words) });
+    }
+    expect(existsSync(dir)).toBe(false);
+    expect(readdirSync(root).filter(name => name.startsWith('naulon-demo'))).toEqual([]);
   });
 
   it('ends with 2 where the data folder is a file', async () => {

@@ -28,7 +28,7 @@ import { type Downloaded, download } from './download.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
-import { paidBy, planOf, relaysOf } from './net-file.ts';
+import { type NetPlan, paidBy, planOf, relaysOf } from './net-file.ts';
 import { splitAddress } from './network-ports.ts';
 import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
@@ -53,9 +53,10 @@ interface Step {
 /** The main job, start to end, on real processes and a real bitcoind: pay three hops, stream, settle, stop. */
 export async function demo(options: DemoOptions, terminal: Terminal): Promise<number> {
   const start = performance.now();
+  const plan = planOfDemo(options);
   const stopping = interruption();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-demo-'));
-  const run = new DemoRun(options, terminal, dir, stopping.signal);
+  const run = new DemoRun(options, plan, terminal, dir, stopping.signal);
   try {
     await listOf(run, terminal).run();
     return run.report((performance.now() - start) / 1_000);
@@ -68,6 +69,11 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<nu
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     stopping.done();
   }
+}
+
+function planOfDemo({ window, scheme, variant }: DemoOptions): NetPlan {
+  const plan = planOf(3);
+  return paidBy({ ...plan, pay: { ...plan.pay, window } }, scheme, variant);
 }
 
 /** The steps in order: redrawn in place on a screen, plain lines when piped, nothing with --json or -q. */
@@ -117,17 +123,15 @@ class DemoRun {
   #earned: readonly BrokeredAccount[] = [];
   #bookProblems: readonly string[] = [];
 
-  constructor(options: DemoOptions, terminal: Terminal, dir: string, signal: AbortSignal) {
+  constructor(options: DemoOptions, plan: NetPlan, terminal: Terminal, dir: string, signal: AbortSignal) {
     this.#terminal = terminal;
     this.#signal = signal;
     this.#file = { seed: 'demo', bytes: options.size };
     this.#sha256 = seededSha256(this.#file);
-    const { window, scheme } = options;
-    this.#brokered = scheme !== undefined && brokeredScheme(scheme) !== undefined;
-    const plan = planOf(3);
+    this.#brokered = brokeredScheme(plan.pay.scheme) !== undefined;
     this.#start = new NetworkStart({
       dir,
-      plan: paidBy({ ...plan, pay: { ...plan.pay, window } }, options.scheme, options.variant),
+      plan,
       bitcoind: options.bitcoind,
       exitTo: [],
       onStep: ({ step, way, text }) => this.#sayWay(`${step}/6 ${way}: ${text}`),

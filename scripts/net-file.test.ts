@@ -77,6 +77,13 @@ chain: {kind: regtest}
     );
     expect(faultOf('relays:\n  - count: 0\n    exit: true')).toMatch(/^net\.yaml:2: relays\.0\.count: /);
     expect(faultOf('relays:\n  - count: 3')).toBe('net.yaml:1: relays: none of them is an exit');
+    expect(faultOf('relays: [{exit: true}]\npay: {variant: cltx}')).toBe(
+      'net.yaml:2: pay.variant: channel knows spillman, cltv; not "cltx"',
+    );
+    for (const address of ['foo', '127.0.0.1:99999', '127.0.0.1:0', '1.2.3:80', '[127.0.0.1]:80', ''])
+      expect(faultOf(`relays: [{exit: true}]\nexit_to: ["${address}"]`)).toMatch(
+        /^net\.yaml:2: exit_to\.0: an address reads like/,
+      );
     expect(faultOf('relays: [\n')).toMatch(/^net\.yaml:\d+: /);
     expect(faultOf('')).toMatch(/^net\.yaml:1: relays: /);
   });

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
 import { formatPrice, parsePrice } from '../src/payment/price.ts';
-import { brokeredSchemes } from '../src/schemes/brokered.ts';
+import { channelVariants } from '../src/schemes/bitcoin-channel/index.ts';
+import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 
 /** Either way of writing a price, as pay.yaml has it. */
 const price = z.string().transform((text, context) => {
@@ -19,6 +21,14 @@ const satoshi = z.union([z.number().int().positive(), z.string()]).transform((va
   context.addIssue('an amount reads like "100000 sat"');
   return z.NEVER;
 });
+
+const addressHint = 'an address reads like 127.0.0.1:8080';
+const exitTarget = z.string().refine(isAddress, addressHint);
+
+function isAddress(text: string): boolean {
+  const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  return isIP(host ?? '') === (ipv6 === undefined ? 4 : 6) && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const relayGroup = z.strictObject({
   count: z.number().int().min(1).max(200).default(1),
@@ -39,13 +49,7 @@ const netSchema = z.strictObject({
       }),
     )
     .min(1),
-  exit_to: z
-    .array(
-      z
-        .string()
-        .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):\d{1,5}$/i, 'an address reads like 127.0.0.1:8080'),
-    )
-    .optional(),
+  exit_to: z.array(exitTarget).optional(),
   /** What the authorities say in the consensus, by the names of tor-spec. */
   params: z
     .record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'a name of letters, digits, _ and -'), z.int32())
@@ -69,6 +73,12 @@ const netSchema = z.strictObject({
       /** As the client's pay.yaml has it. */
       ask_parties: z.enum(['circuit', 'direct']).optional(),
     })
+    .superRefine(({ scheme, variant }, context) => {
+      const known = variantsOf(scheme);
+      if (variant === undefined || known.includes(variant)) return;
+      const message = `${scheme} knows ${known.join(', ') || 'none'}; not "${variant}"`;
+      context.addIssue({ code: 'custom', path: ['variant'], message });
+    })
     .prefault({}),
   chain: z
     .discriminatedUnion('kind', [
@@ -77,6 +87,10 @@ const netSchema = z.strictObject({
     ])
     .default({ kind: 'regtest' }),
 });
+
+function variantsOf(scheme: string): readonly string[] {
+  return brokeredScheme(scheme)?.variants ?? (scheme === 'none' ? [] : channelVariants);
+}
 
 /** A network as net.yaml describes it, defaults filled in; prices in sat per GiB as text. */
 export type NetPlan = z.output<typeof netSchema>;
@@ -150,12 +164,25 @@ export function planOf(relays: number): NetPlan {
   return netSchema.parse({ relays: groups.filter(({ count }) => count > 0) });
 }
 
-/** The same network, paid for otherwise. Throws OperatorError for a scheme that there is not. */
+/** The same network, paid for otherwise. Throws OperatorError for a scheme or variant that there is not. */
 export function paidBy(plan: NetPlan, scheme: string | undefined, variant?: string): NetPlan {
-  if (scheme === undefined) return plan;
-  const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme, variant });
+  if (scheme === undefined && variant === undefined) return plan;
+  const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme: scheme ?? plan.pay.scheme, variant });
   if (parsed.success) return { ...plan, pay: parsed.data };
-  throw new OperatorError('USAGE', `--scheme: there is no scheme "${scheme}"`, exitCode.usage);
+  const [{ path, message }] = parsed.error.issues;
+  throw new OperatorError(
+    'USAGE',
+    path[0] === 'variant' ? `--variant: ${message}` : `--scheme: there is no scheme "${scheme}"`,
+    exitCode.usage,
+  );
+}
+
+/** The same network, its exits reaching these servers of this machine, too. Throws OperatorError for what is no address. */
+export function exitingTo(plan: NetPlan, targets: readonly string[] = []): NetPlan {
+  const wrong = targets.find(target => !isAddress(target));
+  if (wrong !== undefined)
+    throw new OperatorError('USAGE', `--exit-to "${wrong}": ${addressHint}`, exitCode.usage);
+  return { ...plan, exit_to: [...(plan.exit_to ?? []), ...targets] };
 }
 
 export function readNetFile(file: string): NetPlan {

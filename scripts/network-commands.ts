@@ -6,7 +6,7 @@ import { type ExitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { anotherRelay, type NetPlan, paidBy, planOf, readNetFile } from './net-file.ts';
+import { anotherRelay, exitingTo, type NetPlan, paidBy, planOf, readNetFile } from './net-file.ts';
 import {
   makeNetworkDir,
   type NetworkState,
@@ -45,7 +45,7 @@ interface Fault {
 
 /** Starts a network: in the foreground until interrupted, or (-d) leaving it to a supervisor of its own. */
 export async function up(options: UpOptions, terminal: Terminal, [file]: string[]): Promise<number> {
-  const plan = paidBy(planFrom(file, options.relays), options.scheme);
+  const plan = exitingTo(paidBy(planFrom(file, options.relays), options.scheme), options.exitTo);
   const dir = resolve(options.dataDir);
   refuseForeignDir(dir);
   if (options.detach && !options.supervise) return detach(options, terminal, file);
@@ -57,8 +57,16 @@ export async function up(options: UpOptions, terminal: Terminal, [file]: string[
   };
   try {
     const onStep = tellSteps({ ...terminal, say });
-    const { bitcoind, exitTo = [] } = options;
-    const network = await spawnNetwork({ dir, plan, bitcoind, exitTo, onStep, say, signal: stopping.signal });
+    const { bitcoind } = options;
+    const network = await spawnNetwork({
+      dir,
+      plan,
+      bitcoind,
+      exitTo: [],
+      onStep,
+      say,
+      signal: stopping.signal,
+    });
     const unserve = await serveSupervisor(dir, wish =>
       network.add(anotherRelay(plan, wish, network.state.nodes)),
     );

@@ -19,7 +19,7 @@ export type { ChannelDesk, ChannelRow } from './desk.ts';
 export { type Ledger, readLedger } from './ledger.ts';
 export { type ChainFact, type ContractFacts, type ContractSums, partyProblems } from './ledger-check.ts';
 export { contractName, type LedgerRow } from './ledger-row.ts';
-export { type BitcoinChannelOptions, channelVariant } from './options.ts';
+export { type BitcoinChannelOptions, channelVariant, channelVariants } from './options.ts';
 export { hasWallet, newWallet, watchedScripts } from './owner-wallet.ts';
 export { type Redeemable, redeemable } from './redeemable.ts';
 export { decodeWatchOrders, encodeWatchOrders, type WatchOrder, watchOrders } from './watch-order.ts';

@@ -27,12 +27,15 @@ export interface BitcoinChannelOptions {
   readonly reusePaidChannels?: boolean;
 }
 
+export const channelVariants: readonly ContractVariant[] = ['spillman', 'cltv'];
+
 /** The variant of that name, `spillman` when there is none. Throws OperatorError, exit code 2, for any other. */
 export function channelVariant(name: string | undefined): ContractVariant {
-  if (name === undefined || name === 'spillman' || name === 'cltv') return name ?? 'spillman';
+  const variant = channelVariants.find(each => each === (name ?? 'spillman'));
+  if (variant !== undefined) return variant;
   throw new OperatorError(
     'CONFIG_BAD_VALUE',
-    `pay.yaml: variant: bitcoin-channel knows spillman, cltv; not "${name}"`,
+    `pay.yaml: variant: bitcoin-channel knows ${channelVariants.join(', ')}; not "${name}"`,
     2,
   );
 }
