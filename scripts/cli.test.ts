@@ -47,6 +47,9 @@ describe('the command line', () => {
     expect(wrongOption.err).toContain('--relays');
     expect((await naulon(['up', '--relays', 'many'])).code).toBe(2);
     expect((await naulon([])).code).toBe(2);
+    expect((await naulon(['sim', 'planted', '--only', 'nosuchbug'])).code).toBe(2);
+    const noAct = await naulon(['sim', 'replay', '--seed', '1', '--steps', '2000', '--acts', '9999']);
+    expect(noAct).toMatchObject({ code: 2, err: expect.stringContaining('9999') });
     expect((await naulon(['regtest'])).code).toBe(2);
   });
 

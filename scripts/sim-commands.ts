@@ -95,6 +95,9 @@ export async function replay(
     terminal.detail(`${atMs.toFixed(0)} ms: act ${number}, ${kind}: ${what}`);
   const breach = differenceOf(result, runTrial(plan)) ?? result.breach;
   if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
+  const absent = plan.acts?.find(act => result.acts.every(({ number }) => number !== act));
+  if (absent !== undefined)
+    throw new OperatorError('USAGE', `--acts: this trial ends before an act ${absent}`, exitCode.usage);
   const { steps, payments, blocks, digest } = result;
   terminal.object({ seed: plan.seed, steps, payments, blocks, digest, breach: null });
   terminal.print(

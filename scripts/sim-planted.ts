@@ -1,4 +1,4 @@
-import { exitCode } from '../src/base/fault.ts';
+import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import type { Plant } from './sim/plants/plant.ts';
@@ -20,6 +20,8 @@ interface Found extends PlantSearch {
 /** Trials of the program with each planted bug in turn; 1 when one of them is not found. */
 export async function planted({ only, steps, jobs }: PlantedFlags, terminal: Terminal): Promise<number> {
   const wanted = plants.filter(({ name }) => only === undefined || name.includes(only));
+  if (wanted.length === 0)
+    throw new OperatorError('USAGE', `--only: no planted bug has "${only}" in its name`, exitCode.usage);
   const limits = { ...plantLimits, stepsMax: steps ?? plantLimits.stepsMax };
   const stopping = interruption();
   const found: Found[] = [];
