@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseNetFile, planOf, relaysOf } from './net-file.ts';
+import { paidBy, parseNetFile, planOf, relaysOf } from './net-file.ts';
 
 const faultOf = (text: string): string => {
   try {
@@ -65,7 +65,9 @@ chain: {kind: regtest}
     expect(faultOf('relays: [{exit: true}]\npay:\n  windw: 5')).toBe(
       'net.yaml:3: there is no option pay.windw; did you mean window?',
     );
-    expect(faultOf('relais: []')).toMatch(/^net\.yaml:1: .*relays/);
+    expect(faultOf('authorities: 1\nrelay: [{exit: true}]')).toBe(
+      'net.yaml:2: there is no option relay; did you mean relays?',
+    );
   });
 
   it('names what is wrong with a value', () => {
@@ -87,6 +89,11 @@ chain: {kind: regtest}
     expect(faultOf('relays: [\n')).toMatch(/^net\.yaml:\d+: /);
     expect(faultOf('')).toMatch(/^net\.yaml:1: relays: /);
   });
+});
+
+it('names the scheme that was meant, or all that there are', () => {
+  expect(() => paidBy(planOf(3), 'paywrd')).toThrow('there is no scheme "paywrd"; did you mean payword?');
+  expect(() => paidBy(planOf(3), '')).toThrow(/there are channel, .*payword/);
 });
 
 it('plans a network of any size with at least one exit', () => {

@@ -22,6 +22,7 @@ const satoshi = z.union([z.number().int().positive(), z.string()]).transform((va
   return z.NEVER;
 });
 
+const schemeNames = ['channel', 'bitcoin-channel', 'none', ...brokeredSchemes.map(({ name }) => name)];
 const addressHint = 'an address reads like 127.0.0.1:8080';
 const exitTarget = z.string().refine(isAddress, addressHint);
 
@@ -62,9 +63,7 @@ const netSchema = z.strictObject({
     .optional(),
   pay: z
     .strictObject({
-      scheme: z
-        .enum(['channel', 'bitcoin-channel', 'none', ...brokeredSchemes.map(({ name }) => name)])
-        .default('channel'),
+      scheme: z.enum(schemeNames).default('channel'),
       variant: z.string().optional(),
       window: z.union([z.literal('auto'), z.number().int().min(1)]).optional(),
       max_spend: satoshi.optional(),
@@ -170,11 +169,14 @@ export function paidBy(plan: NetPlan, scheme: string | undefined, variant?: stri
   const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme: scheme ?? plan.pay.scheme, variant });
   if (parsed.success) return { ...plan, pay: parsed.data };
   const [{ path, message }] = parsed.error.issues;
-  throw new OperatorError(
-    'USAGE',
-    path[0] === 'variant' ? `--variant: ${message}` : `--scheme: there is no scheme "${scheme}"`,
-    exitCode.usage,
-  );
+  const wrong = path[0] === 'variant' ? `--variant: ${message}` : `--scheme: ${noScheme(scheme ?? '')}`;
+  throw new OperatorError('USAGE', wrong, exitCode.usage);
+}
+
+function noScheme(name: string): string {
+  const nearest = nearestName(name, schemeNames);
+  const instead = nearest === undefined ? `there are ${schemeNames.join(', ')}` : `did you mean ${nearest}?`;
+  return `there is no scheme "${name}"; ${instead}`;
 }
 
 /** The same network, its exits reaching these servers of this machine, too. Throws OperatorError for what is no address. */
@@ -212,7 +214,9 @@ export function parseNetFile(file: string, text: string): NetPlan {
       throw wrong('CONFIG_BAD_VALUE', lineAt(document, lines, ['relays']), 'relays: none of them is an exit');
     return parsed.data;
   }
-  const [issue] = parsed.error.issues;
+  const { issues } = parsed.error;
+  // What is misspelt is missing, too.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const path = issue.path.filter(part => typeof part !== 'symbol');
   if (issue.code !== 'unrecognized_keys')
     throw wrong(
