@@ -109,6 +109,20 @@ describe('a network of the command line', () => {
   );
 
   it(
+    'says how to have back a client that crashed',
+    async () => {
+      process.kill(state().nodes.find(({ role }) => role === 'client')?.process.pid ?? 0, 'SIGKILL');
+      while (state().nodes.every(({ role, end }) => role !== 'client' || end === undefined))
+        await new Promise(setImmediate);
+      for (const args of [['wallet', 'balance'], ['verify'], ['get', 'http://127.0.0.1/']]) {
+        const { code, err } = await naulon(...args);
+        expect({ code, err }).toMatchObject({ code: 3, err: expect.stringContaining('naulon down') });
+      }
+    },
+    timeoutMs,
+  );
+
+  it(
     'goes down whole and keeps its data',
     async () => {
       expect(await naulon('down')).toMatchObject({ code: 0 });

@@ -125,3 +125,11 @@ export function runningNetwork(dir: string): NetworkState {
     throw new OperatorError('NETWORK_DOWN', `no network runs in ${dir}; start one with: naulon up -d`, 3);
   return state;
 }
+
+/** The control socket of a network's client; an error that says how to have it back where the client has ended. */
+export function clientControl({ nodes, control }: NetworkState): string {
+  const client = nodes.find(({ role }) => role === 'client');
+  if (client === undefined || (client.end === undefined && isRunning(client.process))) return control;
+  const what = `the network's client has ended; start all again with: naulon down, then naulon up; its log: ${client.log}`;
+  throw new OperatorError('CLIENT_NOT_RUNNING', what, exitCode.missing);
+}

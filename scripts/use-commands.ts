@@ -3,7 +3,7 @@ import { getCommand } from '../client/get-command.ts';
 import { streamCommand } from '../client/stream-command.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { runningNetwork } from './network-state.ts';
+import { clientControl, runningNetwork } from './network-state.ts';
 import type { Terminal } from './terminal.ts';
 
 interface CircuitFlags extends GlobalOptions {
@@ -17,7 +17,7 @@ interface CircuitFlags extends GlobalOptions {
 /** The control socket that was named, or that of the network in the data folder. */
 export function controlSocket(options: GlobalOptions & { readonly control?: string }): string {
   return options.control === undefined
-    ? runningNetwork(resolve(options.dataDir)).control
+    ? clientControl(runningNetwork(resolve(options.dataDir)))
     : resolve(options.control);
 }
 

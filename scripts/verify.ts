@@ -7,7 +7,7 @@ import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
 import { splitAddress } from './network-ports.ts';
-import { type NetworkState, runningNetwork } from './network-state.ts';
+import { clientControl, type NetworkState, runningNetwork } from './network-state.ts';
 import { seededSha256 } from './seeded-bytes.ts';
 import { colour, megabytes, type Terminal, table } from './terminal.ts';
 
@@ -29,8 +29,8 @@ interface Verdict {
 /** Streams fresh bytes through circuits that together use every relay, and compares hashes. Exit code 1 if one differs. */
 export async function verify(options: GlobalOptions & { size: number }, terminal: Terminal): Promise<number> {
   const state = runningNetwork(resolve(options.dataDir));
+  const control = await controlOf(clientControl(state));
   const stopping = interruption();
-  const control = await controlOf(state.control);
   const verdicts: Verdict[] = crashedIn(state);
   try {
     for (const path of coveringPaths(relaysIn(state))) {
