@@ -107,6 +107,13 @@ export interface PlannedRelay {
   readonly price: string | undefined;
 }
 
+/** Those of the plan, and those added to it that are none of them, at what the plan makes of their price. */
+export function relaysWith(plan: NetPlan, added: readonly PlannedRelay[]): PlannedRelay[] {
+  const planned = relaysOf(plan);
+  const others = added.filter(relay => planned.every(({ nickname }) => nickname !== relay.nickname));
+  return [...planned, ...others.map(relay => ({ ...relay, price: priceIn(plan, relay) }))];
+}
+
 /** The relays in order, named by what they are for: guard1, middle1, exit1. */
 export function relaysOf(plan: NetPlan): PlannedRelay[] {
   const counts: Record<string, number> = {};

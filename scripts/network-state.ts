@@ -10,8 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { makeDirectory } from '../src/node-io/data-directory.ts';
+import { makeDirectory, readSecretFile, writeSecretFile } from '../src/node-io/data-directory.ts';
 import { isRunning, type ProcessIdentity } from '../src/node-io/process-identity.ts';
+import type { PlannedRelay } from './net-file.ts';
 
 /** The broker of a local network, as pay.yaml names it. */
 export interface BrokerAccess {
@@ -76,6 +77,7 @@ export interface ChainAccess {
 }
 
 const fileName = 'network.json';
+const addedFileName = 'added.json';
 
 /** Makes the folder of a network, for its owner alone. */
 export function makeNetworkDir(dir: string): void {
@@ -116,6 +118,18 @@ export function readNetworkState(dir: string): NetworkState | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Relays that were added to the network in `dir`, which the next `up` starts again: all but those whose folder is gone. */
+export function readAdded(dir: string): PlannedRelay[] {
+  const text = readSecretFile(join(dir, addedFileName));
+  const added = text === undefined ? [] : (JSON.parse(text) as PlannedRelay[]);
+  return added.filter(({ nickname }) => existsSync(join(dir, nickname)));
+}
+
+export function writeAdded(dir: string, relay: PlannedRelay): void {
+  const others = readAdded(dir).filter(({ nickname }) => nickname !== relay.nickname);
+  writeSecretFile(join(dir, addedFileName), JSON.stringify([...others, relay]));
 }
 
 /** The state of a network whose supervisor runs; an error that says how to start one otherwise. */

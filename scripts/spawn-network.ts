@@ -10,7 +10,7 @@ import { brokeredScheme } from '../src/schemes/brokered.ts';
 import { type ClientControl, controlOf, untilKnown } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { untilSeen } from './money-control.ts';
-import { type NetPlan, type PlannedRelay, relaysOf } from './net-file.ts';
+import { type NetPlan, type PlannedRelay, relaysWith } from './net-file.ts';
 import { brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
 import {
   addAuthorities,
@@ -28,8 +28,10 @@ import {
   makeNetworkDir,
   type NetworkState,
   type NodeState,
+  readAdded,
   readNetworkState,
   removeNetworkState,
+  writeAdded,
   writeNetworkState,
 } from './network-state.ts';
 import { type NodeProcess, startNode } from './node-process.ts';
@@ -167,7 +169,7 @@ export class NetworkStart {
   }
 
   async nodes(): Promise<void> {
-    const { plan } = this.#options;
+    const { plan, dir } = this.#options;
     const lab = await startLabServer();
     this.#stages.push([() => lab.close()]);
     this.#lab = `127.0.0.1:${lab.port}`;
@@ -176,7 +178,7 @@ export class NetworkStart {
     this.#authorities = await this.#startAuthorities();
     const authorities = this.#authorities;
     this.#stages.push(this.#relays);
-    await allOf(relaysOf(plan).map(relay => this.#startRelay(relay)));
+    await allOf(relaysWith(plan, readAdded(dir)).map(relay => this.#startRelay(relay)));
     this.#stages.push([]);
     const clientDir = this.#nodeDir('client');
     const written = { dir: clientDir, authorities, chain: this.#chain, broker: this.#broker, plan };
@@ -242,6 +244,7 @@ export class NetworkStart {
       throw new OperatorError('NODE_EXISTS', `there is a node ${nickname} already; choose another name`, 2);
     this.#nodes = this.#nodes.filter(({ name }) => name !== nickname);
     await this.#startRelay(relay);
+    writeAdded(this.#options.dir, relay);
     const control = await controlOf(this.#control);
     try {
       if (!(await untilKnown(control, nickname, () => this.#stopping)))
