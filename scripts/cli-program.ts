@@ -129,7 +129,7 @@ function addNet(program: Command, does: Does): void {
     .argument('<kind>', 'relay or tor')
     .option('--exit', 'let streams leave the network there')
     .option('--nickname <name>', 'what it is called; relay1, tor1, … otherwise')
-    .option('--price <price>', 'of a relay: as "100000 sat/GiB"')
+    .option('--price <price>', 'of a relay: as "100000 sat/GiB", or 0')
     .action(does(async () => (await import('./add-command.ts')).add));
   program
     .command('export')

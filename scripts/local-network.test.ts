@@ -137,8 +137,13 @@ describe('a network of the command line', () => {
     'comes up again with the relays that were added, unless their folder is gone',
     async () => {
       expect(await naulon('up', '-d')).toMatchObject({ code: 0 });
-      for (const nickname of ['kept', 'gone'])
-        expect(await naulon('add', 'relay', '--exit', '--nickname', nickname)).toMatchObject({ code: 0 });
+      for (const [nickname, price] of [
+        ['kept', '0'],
+        ['gone', '2 msat/cell'],
+      ]) {
+        const added = await naulon('add', 'relay', '--exit', '--nickname', nickname, '--price', price);
+        expect(added).toMatchObject({ code: 0 });
+      }
       const identity = readFileSync(join(dir, 'kept', 'keys.json'), 'utf8');
       await naulon('down');
       rmSync(join(dir, 'gone'), { recursive: true });
@@ -147,7 +152,7 @@ describe('a network of the command line', () => {
       expect(relays.map(({ name }) => name).sort()).toEqual(['exit1', 'guard1', 'kept', 'middle1']);
       expect(relays.find(({ name }) => name === 'kept')).toMatchObject({
         exit: true,
-        price: '100000 sat/GiB',
+        price: '0',
       });
       expect(readFileSync(join(dir, 'kept', 'keys.json'), 'utf8')).toBe(identity);
       await naulon('down');

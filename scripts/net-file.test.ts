@@ -36,6 +36,11 @@ chain: {kind: regtest}
     ]);
   });
 
+  it.each(['0', '"0"', '0 sat/GiB'])('reads a price of %s as free', written => {
+    const plan = parseNetFile('net.yaml', `relays: [{exit: true, price: ${written}}]`);
+    expect(relaysOf(plan)).toMatchObject([{ price: '0 sat/GiB' }]);
+  });
+
   it('takes parameters of the consensus', () => {
     const plan = parseNetFile(
       'net.yaml',

@@ -9,8 +9,8 @@ import { channelVariants } from '../src/schemes/bitcoin-channel/index.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 
 /** Either way of writing a price, as pay.yaml has it. */
-const price = z.string().transform((text, context) => {
-  const parsed = parsePrice(text);
+const price = z.union([z.literal(0), z.string()]).transform((value, context) => {
+  const parsed = parsePrice(String(value));
   if (parsed.ok) return formatPrice(parsed.value);
   context.addIssue(parsed.fault.detail ?? 'not a price');
   return z.NEVER;

@@ -13,6 +13,7 @@ test('what people write is read exactly or refused', () => {
   expect(read('0.002 sat/GiB')).toBe(1n);
   expect(read('2 msat/cell')).toBe(2n << 20n);
   expect(read('0 sat/GiB')).toBe(0n);
+  expect(read('0')).toBe(0n);
   for (const wrong of [
     '',
     'x',

@@ -24,10 +24,11 @@ export function msatFor(cells: bigint, price: Price): bigint {
 }
 
 /**
- * Reads what people write: `100000 sat/GiB`, `0.5 sat/GiB` or `2 msat/cell`. Refuses what is no whole number of
+ * Reads what people write: `100000 sat/GiB`, `0.5 sat/GiB`, `2 msat/cell`, or `0` for what is free. Refuses what is no whole number of
  * millisatoshi for 2^20 cells, so that the price charged is the price written.
  */
 export function parsePrice(text: string): Result<Price, { code: 'PRICE_MALFORMED'; detail?: string }> {
+  if (text.trim() === '0') return ok(0n);
   const match = /^\s*(\d{1,20})(?:\.(\d{1,6}))?\s*(sat\/GiB|msat\/cell)\s*$/.exec(text);
   if (match === null) return fail('PRICE_MALFORMED', 'a price reads like "100000 sat/GiB" or "2 msat/cell"');
   const [, whole, decimals = '', unit] = match;
