@@ -65,7 +65,7 @@ export function addBench(program: Command, does: Does): void {
   addReports(program, bench, does);
 }
 
-const docsOption = () => new Option('--docs <dir>', 'where PERFORMANCE.md goes').default('docs');
+const docsOption = () => new Option('--docs <dir>', 'where PERFORMANCE.md and SCHEMES.md go').default('docs');
 
 /** What is made of results. */
 function addReports(program: Command, bench: Command, does: Does): void {
