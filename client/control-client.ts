@@ -29,8 +29,9 @@ export function openControl(path: string): Promise<ControlClient> {
     const pending = new Map<number, Pending>();
     const lines = new LineReader();
     let lastId = 0;
+    let gone: OperatorError | undefined;
     const lose = (): void => {
-      const gone = new OperatorError('CLIENT_GONE', 'the client closed its control socket', exitCode.missing);
+      gone = new OperatorError('CLIENT_GONE', 'the client closed its control socket', exitCode.missing);
       for (const { reject } of pending.values()) reject(gone);
       pending.clear();
     };
@@ -47,6 +48,10 @@ export function openControl(path: string): Promise<ControlClient> {
       opened({
         call: <T>(method: string, params = {}, onEvent = (_: ControlEvent): void => {}) =>
           new Promise<T>((resolve, reject) => {
+            if (gone !== undefined) {
+              reject(gone);
+              return;
+            }
             lastId += 1;
             pending.set(lastId, { resolve: value => resolve(value as T), reject, onEvent });
             const text = JSON.stringify({ id: lastId, method, params }, (_, value) =>

@@ -118,7 +118,11 @@ async function fetchOver(
     const body = await download(control, id, socket, url, options, out);
     return { ...body, url: url.href, circuit: await closed() };
   } catch (error) {
-    const report = await closed().catch(() => undefined);
+    const report = await closed().catch((why: OperatorError) => {
+      // Then it is also why the transfer broke off.
+      if (why.code === 'CLIENT_GONE') throw why;
+      return undefined;
+    });
     throw circuitError(report) ?? error;
   }
 }

@@ -20,22 +20,28 @@ export async function streamCommand(
 ): Promise<number> {
   const { host, port } = parseTarget(target);
   const control = await openControl(options.control);
+  let stop = (): void => control.close();
+  const abort = (): void => stop();
+  options.signal?.addEventListener('abort', abort, { once: true });
   try {
     const { id } = await openPaidCircuit(control, options, host, port, out);
     const ticket = await control.call<StreamTicket>('connect-stream', { circuit: id });
     const socket = await connectThrough(ticket, host, port);
-    const abort = (): void => {
-      socket.destroy();
-    };
-    options.signal?.addEventListener('abort', abort, { once: true });
-    await join(socket);
+    stop = () => socket.destroy();
+    const error = await join(socket);
     const report = await control.call<CircuitReport>('close-circuit', { circuit: id });
     const paidMsat = report.hops.reduce((sum, hop) => sum + BigInt(hop.paidMsat), 0n);
     const broken = circuitError(report);
     if (broken !== undefined) throw broken;
+    if (error !== undefined)
+      throw new OperatorError('STREAM_BROKEN', `${target}: ${error.message}`, exitCode.badAnswer);
     out.say(`${report.bytesOut} bytes sent, ${report.bytesIn} received, ${satText(paidMsat)} sat`);
     return options.signal?.aborted ? exitCode.interrupted : exitCode.ok;
+  } catch (error) {
+    if (options.signal?.aborted) return exitCode.interrupted;
+    throw error;
   } finally {
+    options.signal?.removeEventListener('abort', abort);
     control.close();
   }
 }
@@ -49,17 +55,20 @@ export function parseTarget(target: string): { host: string; port: number } {
   return { host: match[1] ?? match[2], port };
 }
 
-/** Until both directions are done. */
-function join(socket: Socket): Promise<void> {
-  return new Promise((done, failed) => {
+/** Until both directions are done, or an error is. */
+function join(socket: Socket): Promise<Error | undefined> {
+  return new Promise(done => {
     process.stdin.pipe(socket);
     socket.pipe(process.stdout, { end: false });
-    socket.on('error', failed);
+    let broken: Error | undefined;
+    socket.on('error', error => {
+      broken = error;
+    });
     socket.on('end', () => {
       process.stdin.unpipe(socket);
       process.stdin.pause();
       socket.end();
     });
-    socket.on('close', () => done());
+    socket.on('close', () => done(broken));
   });
 }

@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { keptOutput, StandInClient } from './command-lab.fixture.ts';
+import { openControl } from './control-client.ts';
+import { getCommand } from './get-command.ts';
+
+let client: StandInClient;
+beforeEach(async () => {
+  client = await new StandInClient().start();
+});
+afterEach(() => client.stop());
+
+const url = 'http://example.com/';
+const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
+const begun = 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello';
+
+const get = (output: string, signal?: AbortSignal, out = keptOutput()) =>
+  getCommand(url, { control: client.control, output, signal }, out);
+
+const inFolder = (name: string): string => join(client.folder, name);
+
+it('stores the body under its name', async () => {
+  client.answer = whole;
+  expect(await get(inFolder('body'))).toBe(0);
+  expect(readFileSync(inFolder('body'), 'utf8')).toBe('hello');
+});
+
+it('ends when it is interrupted, and leaves nothing behind', async () => {
+  Object.assign(client, { answer: begun, ends: false });
+  const stop = new AbortController();
+  client.onAsked = () => stop.abort();
+  expect(await get(inFolder('body'), stop.signal)).toBe(130);
+  expect(existsSync(inFolder('body.part'))).toBe(false);
+});
+
+it('ends when the client does', async () => {
+  Object.assign(client, { answer: begun, ends: false });
+  client.onAsked = () => client.die();
+  await expect(get(inFolder('body'))).rejects.toMatchObject({ code: 'CLIENT_GONE', exitCode: 3 });
+  expect(existsSync(inFolder('body.part'))).toBe(false);
+});
+
+it('calls nobody over a control socket that is closed', async () => {
+  const control = await openControl(client.control);
+  control.close();
+  await expect(control.call('circuits')).rejects.toMatchObject({ code: 'CLIENT_GONE' });
+  await expect(control.call('circuits')).rejects.toMatchObject({ code: 'CLIENT_GONE' });
+});
