@@ -26,6 +26,14 @@ it('stores the body under its name', async () => {
   expect(readFileSync(inFolder('body'), 'utf8')).toBe('hello');
 });
 
+it('pays for nothing that it could not store', async () => {
+  client.answer = whole;
+  for (const output of [client.folder, ''])
+    await expect(get(output)).rejects.toMatchObject({ code: 'OUTPUT_NO_FILE', exitCode: 2 });
+  await expect(get(inFolder('no/body'))).rejects.toMatchObject({ code: 'OUTPUT_NO_FOLDER', exitCode: 3 });
+  expect(client.called).toEqual([]);
+});
+
 it('ends when it is interrupted, and leaves nothing behind', async () => {
   Object.assign(client, { answer: begun, ends: false });
   const stop = new AbortController();

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, existsSync, statSync, type WriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { requireOutput, writtenFirst } from '../src/node-io/output-file.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { type CommandOutput, grouped, satText } from './command-output.ts';
 import { type ControlClient, errorOf, openControl } from './control-client.ts';
@@ -63,7 +63,7 @@ export function openPaidCircuit(
 /** `naulon get URL`: one HTTP GET over a paid circuit of its own. */
 export async function getCommand(url: string, options: GetOptions, out: CommandOutput): Promise<number> {
   const target = parseUrl(url);
-  if (options.output !== undefined) requireFolder(options.output);
+  if (options.output !== undefined) requireOutput(options.output);
   const control = await openControl(options.control);
   const abort = (): void => control.close();
   options.signal?.addEventListener('abort', abort, { once: true });
@@ -89,17 +89,6 @@ function parseUrl(text: string): URL {
       ? 'https is not spoken here; use curl --socks5-hostname with the client'
       : 'not an http:// URL';
   throw new OperatorError('URL_UNSUPPORTED', `${text}: ${why}`, exitCode.usage);
-}
-
-/** Before anything is paid for. */
-function requireFolder(output: string): void {
-  if (existsSync(dirname(output))) return;
-  throw new OperatorError('OUTPUT_NO_FOLDER', `${output}: its folder does not exist`, exitCode.missing);
-}
-
-/** A file has its name once it is whole; a device or a pipe is written to as it is, and must not be replaced. */
-function writtenFirst(output: string): string {
-  return existsSync(output) && !statSync(output).isFile() ? output : `${output}.part`;
 }
 
 async function fetchOver(

@@ -1,7 +1,8 @@
-import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { renameSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { requireOutput, writtenFirst } from '../src/node-io/output-file.ts';
 import { type ContractSums, contractName } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { chainRpc, namedChain } from './named-chain.ts';
@@ -63,14 +64,10 @@ export async function exportCsv(
     for (const line of csvLines(lines)) terminal.print(line);
     return undefined;
   }
-  if (!existsSync(dirname(resolve(output))))
-    throw new OperatorError('OUTPUT_NO_FOLDER', `${output}: its folder does not exist`, exitCode.missing);
-  const text = `${csvLines(lines).join('\n')}\n`;
-  if (existsSync(output) && !statSync(output).isFile()) writeFileSync(output, text);
-  else {
-    writeFileSync(`${output}.part`, text);
-    renameSync(`${output}.part`, output);
-  }
+  requireOutput(output);
+  const written = writtenFirst(output);
+  writeFileSync(written, `${csvLines(lines).join('\n')}\n`);
+  if (written !== output) renameSync(written, output);
   terminal.object({ file: resolve(output), records: lines.length });
   terminal.say(`${counted(lines.length, 'record')} in ${output}`);
   return undefined;

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openSealed, type SealedKind, seal } from '../src/crypto/sealed-box.ts';
 import { writeSecretFile } from '../src/node-io/data-directory.ts';
+import { requireOutput } from '../src/node-io/output-file.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 
 /** What a sealed file holds, opened. Throws OperatorError (SEALED_…) for one that cannot be. */
@@ -24,7 +25,6 @@ export function readSealed(kind: SealedKind, file: string, passphrase: string): 
 
 /** Writes it whole or not at all, durably, for its owner alone. */
 export function writeSealed(kind: SealedKind, file: string, plain: Uint8Array, passphrase: string): void {
-  if (!existsSync(dirname(resolve(file))))
-    throw new OperatorError('OUTPUT_NO_FOLDER', `${file}: its folder does not exist`, exitCode.missing);
+  requireOutput(file);
   writeSecretFile(resolve(file), seal(kind, plain, passphrase, new SystemEntropy()));
 }
