@@ -7,7 +7,7 @@ import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { bookProblems } from '../src/broker/account-book.ts';
+import { type Books, bookProblems } from '../src/broker/account-book.ts';
 import { filedProofs } from '../src/broker/broker-core.ts';
 import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
 import { SigningKey } from '../src/crypto/ecdsa.ts';
@@ -35,8 +35,9 @@ export async function check(options: BrokerOptions, terminal: Terminal): Promise
   if (chain === undefined)
     throw new OperatorError('LEDGER_NO_CHAIN', 'no chain runs in --data-dir; name a pay.yaml with --pay', 3);
   const { ledger, outstandingMsat, problems } = await auditBroker(broker, await chainRpc(chain));
-  terminal.object({ ok: problems.length === 0, ...ledger.books, outstandingMsat, problems });
-  for (const line of bookLines(ledger, outstandingMsat)) terminal.print(line);
+  const told = toldBooks(ledger.books, outstandingMsat);
+  terminal.object({ ok: problems.length === 0, ...told, problems });
+  for (const line of bookLines(told)) terminal.print(line);
   for (const problem of problems) terminal.print(problem);
   if (problems.length === 0) terminal.print('Every e-coin and every balance is backed, to the satoshi.');
   return problems.length === 0 ? exitCode.ok : exitCode.badAnswer;
@@ -151,27 +152,40 @@ async function underWayAmong(
   return underWay;
 }
 
-/** The books as a table. */
-export function bookLines(
-  { books }: BrokerLedger,
-  outstandingMsat: ReadonlyMap<number, Value>,
-): readonly string[] {
+/** The books as they are told: sums of all accounts, and each scheme by its name. */
+export function toldBooks(books: Books, outstandingMsat: ReadonlyMap<number, Value>) {
   const sumOf = (values: Iterable<Value>) => [...values].reduce((sum, value) => sum + value, 0n);
   const [held, balances] = [sumOf(books.heldMsat.values()), sumOf(books.balancesMsat.values())];
   const name = (id: number) => brokeredSchemes.find(scheme => scheme.id === id)?.name ?? String(id);
+  return {
+    receivedMsat: books.receivedMsat,
+    paidOutMsat: books.paidOutMsat,
+    accounts: books.heldMsat.size,
+    heldMsat: held,
+    owedMsat: held - balances,
+    schemes: [...books.schemes].map(([id, { issuedMsat, depositedMsat }]) => ({
+      scheme: name(id),
+      issuedMsat,
+      depositedMsat,
+      outstandingMsat: outstandingMsat.get(id) ?? 0n,
+    })),
+  };
+}
+
+/** The same as a table. */
+export function bookLines(told: ReturnType<typeof toldBooks>): readonly string[] {
+  const { receivedMsat, paidOutMsat, accounts, heldMsat, owedMsat, schemes } = told;
   return [
     ...table(
-      ['received msat', 'paid out', `in ${books.heldMsat.size} accounts`, 'owed by them'],
-      [[grouped(books.receivedMsat), grouped(books.paidOutMsat), grouped(held), grouped(held - balances)]],
+      ['received msat', 'paid out', `in ${accounts} accounts`, 'owed by them'],
+      [[receivedMsat, paidOutMsat, heldMsat, owedMsat].map(grouped)],
     ),
     '',
     ...table(
       ['scheme', 'issued msat', 'deposited', 'outstanding'],
-      [...books.schemes].map(([id, { issuedMsat, depositedMsat }]) => [
-        name(id),
-        grouped(issuedMsat),
-        grouped(depositedMsat),
-        grouped(outstandingMsat.get(id) ?? 0n),
+      schemes.map(each => [
+        each.scheme,
+        ...[each.issuedMsat, each.depositedMsat, each.outstandingMsat].map(grouped),
       ]),
     ),
     '',
