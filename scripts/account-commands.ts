@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { SigningKey } from '../src/crypto/ecdsa.ts';
+import { accountKeyFile } from '../src/node-io/account-key.ts';
 import type { AccountClient } from './account-client.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { accountOf, withBroker } from './network-broker.ts';
@@ -55,6 +57,13 @@ function asking<T>(
       'no network with a broker runs; name one with --broker HOST:PORT',
       exitCode.missing,
     );
-  const account = accountOf(resolve(dir ?? join(dataDir, 'client')));
+  const account = accountIn(resolve(dir ?? join(dataDir, 'client')));
   return withBroker(at, asked => work(asked, account));
+}
+
+/** Of a node that has one: what was paid to a fresh key in the wrong directory, no node would ever use. */
+function accountIn(directory: string): SigningKey {
+  if (existsSync(join(directory, accountKeyFile))) return accountOf(directory);
+  const what = `${directory} holds no account; name the data directory of a node that has run with a broker`;
+  throw new OperatorError('ACCOUNT_ABSENT', what, exitCode.usage);
 }

@@ -5,8 +5,11 @@ import { SigningKey } from '../crypto/ecdsa.ts';
 import type { Entropy } from '../ports.ts';
 import { readSecretFile, writeSecretFile } from './data-directory.ts';
 
+/** What a node's account is held by. */
+export const accountKeyFile = 'account.key';
+
 /** The key of a node's account at a broker, from its data directory; a fresh one, durable, where there is none. */
-export function accountKeyIn(directory: string, entropy: Entropy, name = 'account.key'): SigningKey {
+export function accountKeyIn(directory: string, entropy: Entropy, name = accountKeyFile): SigningKey {
   const file = join(directory, name);
   const text = readSecretFile(file);
   if (text === undefined) {
