@@ -2,6 +2,7 @@ import { interruption } from '../scripts/interruption.ts';
 import { naulonFile } from '../scripts/node-process.ts';
 import { counted, type Terminal } from '../scripts/terminal.ts';
 import { exitCode } from '../src/base/fault.ts';
+import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { netemRefusal } from './netem.ts';
 import { inOwnProcess } from './own-process.ts';
 import { sections } from './performance-document.ts';
@@ -23,6 +24,7 @@ const calls: Readonly<Record<string, readonly string[]>> = {
 /** Every benchmark, each in a process of its own, then the document of all results. */
 export async function benchAll(options: BenchAllOptions, terminal: Terminal): Promise<number> {
   const { quick = false, repeat, out } = options;
+  makeOutputFolder(out);
   const failed: string[] = [];
   const stopping = interruption();
   for (const { bench } of sections) {

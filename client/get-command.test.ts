@@ -34,6 +34,14 @@ it('pays for nothing that it could not store', async () => {
   expect(client.called).toEqual([]);
 });
 
+it('says when the disk does not take the body', async () => {
+  client.answer = whole;
+  await expect(get('/dev/full')).rejects.toMatchObject({
+    code: 'GET_FAILED',
+    message: expect.stringContaining('ENOSPC'),
+  });
+});
+
 it('ends when it is interrupted, and leaves nothing behind', async () => {
   Object.assign(client, { answer: begun, ends: false });
   const stop = new AbortController();

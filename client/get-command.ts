@@ -1,8 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { finished } from 'node:stream/promises';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { requireOutput, writtenFirst } from '../src/node-io/output-file.ts';
 import type { CircuitReport } from './circuit-report.ts';
@@ -141,10 +143,13 @@ async function download(
   try {
     const response = await requestOver(socket, url);
     const sink = written === undefined ? process.stdout : createWriteStream(written);
+    // A disk that is full ends the transfer, too.
+    sink.on('error', error => response.destroy(error));
     const hash = createHash('sha256');
     const bytes = await pour(response, sink, hash, progress);
     if (written !== undefined && output !== undefined) {
-      await new Promise<void>((done, failed) => (sink as WriteStream).on('error', failed).end(done));
+      sink.end();
+      await finished(sink);
       if (written !== output) await rename(written, output);
     }
     const seconds = (performance.now() - start) / 1_000;
@@ -181,7 +186,7 @@ async function pour(
     hash.update(chunk);
     bytes += chunk.length;
     progress.bytes = bytes;
-    if (!sink.write(chunk)) await new Promise(drained => sink.once('drain', drained));
+    if (!sink.write(chunk)) await once(sink, 'drain');
   }
   const announced = response.headers['content-length'];
   if (!response.complete || (announced !== undefined && Number(announced) !== bytes)) {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openDataDirectory, readSecretFile, writeSecretFile } from '../src/node-io/data-directory.ts';
 import { FileStore, readFileStore } from '../src/node-io/file-store.ts';
+import { requireOutput } from '../src/node-io/output-file.ts';
 import {
   type Backup,
   backupLoss,
@@ -29,6 +30,7 @@ export async function backup(
   terminal: Terminal,
 ): Promise<undefined> {
   const { output } = options;
+  requireOutput(output);
   const passphrase = passphraseOf(options);
   const directory = resolve(options.dir);
   const store = readFileStore(directory);

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type RecordsPlace, readRecords } from '../broker/broker-records.ts';
 import { readAnyBroker } from '../broker/config.ts';
@@ -12,6 +12,7 @@ import { filedProofs } from '../src/broker/broker-core.ts';
 import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
 import { SigningKey } from '../src/crypto/ecdsa.ts';
 import type { StoreReader } from '../src/node-io/file-store.ts';
+import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { BrokerHost } from '../src/payment/broker-side.ts';
@@ -52,7 +53,7 @@ export async function proofs(
   try {
     const found = filedProofs(records);
     const folder = options.output ?? '.';
-    if (found.length > 0) await mkdir(folder, { recursive: true });
+    if (found.length > 0) makeOutputFolder(folder);
     const files = found.map(([name]) => join(folder, `${name}.proof.json`));
     await Promise.all(found.map(([, text], index) => writeFile(files[index], text)));
     terminal.object({ proofs: files });

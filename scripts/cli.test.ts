@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   rmSync,
   statSync,
@@ -128,6 +130,35 @@ describe('the command line', () => {
     const { code, err } = await naulon(['regtest', 'start'], { NAULON_BITCOIND: join(root, 'absent') });
     expect(code).toBe(3);
     expect(err).toContain('is not a bitcoind that runs here');
+  });
+
+  it('ends with 3 and one line when the disk takes no answer', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [naulonFile(), 'version'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({
+      status: 3,
+      stderr: expect.stringMatching(/^naulon: cannot write to standard output: ENOSPC.*\n$/),
+    });
+  });
+
+  it('refuses what it could not write to before it begins', async () => {
+    for (const args of [
+      ['sim', 'replay', '--seed', '1', '--trace', root],
+      ['sim', 'replay', '--seed', '1', '--trace', join(root, 'no', 'trace')],
+      ['bench', 'crypto', '--out', naulonFile()],
+      ['fuzz', '--out', naulonFile()],
+      ['backup', '--dir', root, '-o', root],
+    ]) {
+      const { code, err } = await naulon(args);
+      expect({ code: [2, 3].includes(code ?? 0), err }).toEqual({
+        code: true,
+        err: expect.stringMatching(/^naulon: .*\n$/),
+      });
+    }
   });
 
   it('says what to do where it is not built', async () => {

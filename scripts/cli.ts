@@ -1,13 +1,14 @@
 import { CommanderError } from 'commander';
 import { BrokenInvariant } from '../src/base/assert.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { cannotWrite } from '../src/node-io/output-file.ts';
 import { buildProgram } from './cli-program.ts';
 import { toJson } from './terminal.ts';
 
 /** Runs one command line and ends with its exit code. Errors of people are one line; our own come with their trace. */
 export async function main(args: readonly string[]): Promise<void> {
-  process.stdout.on('error', leaveOnClosedPipe);
-  process.stderr.on('error', leaveOnClosedPipe);
+  process.stdout.on('error', endUnread);
+  process.stderr.on('error', endUnread);
   endWithOwner();
   let code: number = exitCode.ok;
   const program = buildProgram(given => {
@@ -43,10 +44,10 @@ export function report(error: unknown, json: boolean): number {
   return exitCode.badAnswer;
 }
 
-/** Whoever reads us may stop reading, as `head` does; that is no error. */
-function leaveOnClosedPipe(error: NodeJS.ErrnoException): void {
+/** Whoever reads us may stop reading, as `head` does; that is no error. A full disk is. */
+function endUnread(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(exitCode.ok);
-  throw error;
+  process.exit(report(cannotWrite('standard output', error), false));
 }
 
 /** A node that a network started ends when its owner does, even by kill -9: the channel between them closes. */

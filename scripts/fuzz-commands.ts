@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fromHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { fuzzTargets, targetNamed } from './fuzz/all-targets.ts';
 import { type Failure, type HuntResult, heapGrowthBytesMax, replay, slowMsMax } from './fuzz/hunt.ts';
 import { huntApart } from './fuzz/hunt-process.ts';
@@ -50,6 +51,7 @@ export async function fuzz(flags: FuzzFlags, terminal: Terminal, names: string[]
   if (flags.replay !== undefined) return replayFile(flags.replay, terminal);
   const named = (name: string): Hunted => (name === liveCells.name ? liveCells : targetNamed(name));
   const targets = names.length === 0 ? [...fuzzTargets, liveCells] : names.map(named);
+  makeOutputFolder(flags.out);
   const folder = mkdtempSync(join(tmpdir(), 'naulon-fuzz-'));
   const stopping = interruption();
   try {

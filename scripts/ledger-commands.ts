@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { requireOutput, writtenFirst } from '../src/node-io/output-file.ts';
+import { cannotWrite, requireOutput, writtenFirst } from '../src/node-io/output-file.ts';
 import { type ContractSums, contractName } from '../src/schemes/bitcoin-channel/index.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { chainRpc, namedChain } from './named-chain.ts';
@@ -66,8 +66,12 @@ export async function exportCsv(
   }
   requireOutput(output);
   const written = writtenFirst(output);
-  writeFileSync(written, `${csvLines(lines).join('\n')}\n`);
-  if (written !== output) renameSync(written, output);
+  try {
+    writeFileSync(written, `${csvLines(lines).join('\n')}\n`);
+    if (written !== output) renameSync(written, output);
+  } catch (error) {
+    throw cannotWrite(output, error);
+  }
   terminal.object({ file: resolve(output), records: lines.length });
   terminal.say(`${counted(lines.length, 'record')} in ${output}`);
   return undefined;

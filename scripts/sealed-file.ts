@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openSealed, type SealedKind, seal } from '../src/crypto/sealed-box.ts';
 import { writeSecretFile } from '../src/node-io/data-directory.ts';
-import { requireOutput } from '../src/node-io/output-file.ts';
+import { cannotWrite, requireOutput } from '../src/node-io/output-file.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 
 /** What a sealed file holds, opened. Throws OperatorError (SEALED_…) for one that cannot be. */
@@ -26,5 +26,10 @@ export function readSealed(kind: SealedKind, file: string, passphrase: string): 
 /** Writes it whole or not at all, durably, for its owner alone. */
 export function writeSealed(kind: SealedKind, file: string, plain: Uint8Array, passphrase: string): void {
   requireOutput(file);
-  writeSecretFile(resolve(file), seal(kind, plain, passphrase, new SystemEntropy()));
+  const sealed = seal(kind, plain, passphrase, new SystemEntropy());
+  try {
+    writeSecretFile(resolve(file), sealed);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
 }

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { cannotWrite, requireOutput } from '../src/node-io/output-file.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { Breach } from './sim/trial/rule-book.ts';
 import { rules } from './sim/trial/rule-book.ts';
@@ -85,11 +86,14 @@ export async function replay(
 ): Promise<number> {
   const changes = changesOf(options);
   const plan = drawPlan(options.seed, changes);
+  if (options.trace !== undefined) requireOutput(options.trace);
   const trace = options.trace === undefined ? undefined : createWriteStream(options.trace);
   const result = runTrial(plan, trace && (line => trace.write(`${line}\n`)));
   if (trace !== undefined) {
     trace.end();
-    await finished(trace);
+    await finished(trace).catch((error: Error) => {
+      throw cannotWrite(options.trace ?? '', error);
+    });
   }
   for (const { number, kind, atMs, what } of result.acts)
     terminal.detail(`${atMs.toFixed(0)} ms: act ${number}, ${kind}: ${what}`);

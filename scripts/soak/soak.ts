@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { writePlot } from '../../bench/plot.ts';
 import { exitCode } from '../../src/base/fault.ts';
+import { makeOutputFolder } from '../../src/node-io/output-file.ts';
 import type { GlobalOptions } from '../global-options.ts';
 import { interruption } from '../interruption.ts';
 import { colour, grouped, megabytes, type Terminal, table, toJson } from '../terminal.ts';
@@ -30,6 +31,7 @@ const tellMs = 10_000;
 
 /** A paid network under load, relays going down and up, then every channel settled: what it came to beside its goals. */
 export async function soak(options: SoakFlags, terminal: Terminal): Promise<number> {
+  makeOutputFolder(options.out);
   const stopping = interruption();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-soak-'));
   let network: SoakNetwork | undefined;

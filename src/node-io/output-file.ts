@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { exitCode, OperatorError } from '../base/fault.ts';
 
@@ -12,11 +12,29 @@ export function requireOutput(file: string): void {
   throw new OperatorError('OUTPUT_NO_FOLDER', `${file}: its folder does not exist`, exitCode.missing);
 }
 
+/** Makes the folder that results go to, before they are worked for. */
+export function makeOutputFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
+}
+
+/** What the system says against writing there. */
+export function cannotWrite(where: string, error: unknown): OperatorError {
+  return new OperatorError(
+    'OUTPUT_FAILED',
+    `cannot write to ${where}: ${(error as Error).message}`,
+    exitCode.missing,
+  );
+}
+
 /** A file has its name once it is whole; a device or a pipe is written to as it is, and must not be replaced. */
 export function writtenFirst(file: string): string {
   return existsSync(file) && !statSync(file).isFile() ? file : `${file}.part`;
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return existsSync(path) && statSync(path).isDirectory();
 }
