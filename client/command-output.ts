@@ -5,8 +5,8 @@ export interface CommandOutput {
   readonly live: boolean;
   /** A line of the answer, for people; nothing with --json. */
   print(line: string): void;
-  /** The answer for programs; nothing without --json. */
-  object(value: unknown): void;
+  /** The answer for programs; nothing without --json. @param aside on standard error: a body has standard output. */
+  object(value: unknown, aside?: boolean): void;
   /** A line of progress. */
   say(line: string): void;
   /** Redraws the last line of the screen. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { keptOutput, StandInClient } from './command-lab.fixture.ts';
+import { StandInClient, unread } from './command-lab.fixture.ts';
 import { openControl } from './control-client.ts';
 import { getCommand } from './get-command.ts';
 
@@ -15,8 +15,8 @@ const url = 'http://example.com/';
 const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const begun = 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello';
 
-const get = (output: string, signal?: AbortSignal, out = keptOutput()) =>
-  getCommand(url, { control: client.control, output, signal }, out);
+const get = (output: string, signal?: AbortSignal) =>
+  getCommand(url, { control: client.control, output, signal }, unread);
 
 const inFolder = (name: string): string => join(client.folder, name);
 

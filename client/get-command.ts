@@ -230,9 +230,8 @@ function report(fetched: Fetched, options: GetOptions, out: CommandOutput): void
   const paidMsat = circuit.hops.reduce((sum, hop) => sum + BigInt(hop.paidMsat), 0n);
   const payments = circuit.hops.reduce((sum, hop) => sum + hop.payments, 0);
   const megabytesPerSecond = bytes / 1e6 / Math.max(seconds, 1e-6);
-  // The body has standard output to itself when it goes there.
-  if (options.output !== undefined)
-    out.object({ ...fetched, megabytesPerSecond, paidMsat: String(paidMsat), payments });
+  const told = { ...fetched, megabytesPerSecond, paidMsat: String(paidMsat), payments };
+  out.object(told, options.output === undefined);
   const path = circuit.hops.map(hop => hop.relay).join(' > ');
   out.say(
     `${status}: ${grouped(bytes)} bytes in ${seconds.toFixed(2)} s (${megabytesPerSecond.toFixed(2)} MB/s) over ${path}, ` +

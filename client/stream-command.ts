@@ -35,7 +35,9 @@ export async function streamCommand(
     if (broken !== undefined) throw broken;
     if (error !== undefined)
       throw new OperatorError('STREAM_BROKEN', `${target}: ${error.message}`, exitCode.badAnswer);
-    out.say(`${report.bytesOut} bytes sent, ${report.bytesIn} received, ${satText(paidMsat)} sat`);
+    const { bytesIn, bytesOut } = report;
+    out.object({ target, bytesIn, bytesOut, paidMsat: String(paidMsat), circuit: report }, true);
+    out.say(`${bytesOut} bytes sent, ${bytesIn} received, ${satText(paidMsat)} sat`);
     return options.signal?.aborted ? exitCode.interrupted : exitCode.ok;
   } catch (error) {
     if (options.signal?.aborted) return exitCode.interrupted;

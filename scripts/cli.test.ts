@@ -52,6 +52,9 @@ describe('the command line', () => {
     expect((await naulon(['sim', 'planted', '--only', 'nosuchbug'])).code).toBe(2);
     const noAct = await naulon(['sim', 'replay', '--seed', '1', '--steps', '2000', '--acts', '9999']);
     expect(noAct).toMatchObject({ code: 2, err: expect.stringContaining('9999') });
+    expect(JSON.parse((await naulon(['--json'])).out)).toEqual({
+      error: { code: 'USAGE', message: 'a command is needed; see --help' },
+    });
     expect((await naulon(['regtest'])).code).toBe(2);
   });
 

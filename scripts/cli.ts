@@ -30,7 +30,9 @@ export function report(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) {
     // Help and version were asked for; everything else is a usage error, which commander has printed.
     if (error.exitCode === 0) return exitCode.ok;
-    if (json) process.stdout.write(`${toJson({ error: { code: 'USAGE', message: error.message } })}\n`);
+    // What commander says then is a word of its own.
+    const message = error.code === 'commander.help' ? 'a command is needed; see --help' : error.message;
+    if (json) process.stdout.write(`${toJson({ error: { code: 'USAGE', message } })}\n`);
     return exitCode.usage;
   }
   if (error instanceof OperatorError) {

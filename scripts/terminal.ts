@@ -16,8 +16,11 @@ export interface Terminal {
   readonly width: number;
   /** A line of the answer, for people; nothing with --json. */
   print(line: string): void;
-  /** The answer for programs: one object, one line; nothing without --json. */
-  object(value: unknown): void;
+  /**
+   * The answer for programs: one object, one line; nothing without --json. @param aside on standard error, where a body
+   * has standard output.
+   */
+  object(value: unknown, aside?: boolean): void;
   /** A line on what is going on; nothing with -q. */
   say(line: string): void;
   /** A line that only -v shows. */
@@ -50,9 +53,9 @@ export function openTerminal(options: TerminalOptions): Terminal {
       clear();
       if (!json) process.stdout.write(`${line}\n`);
     },
-    object: value => {
+    object: (value, aside = false) => {
       clear();
-      if (json) process.stdout.write(`${toJson(value)}\n`);
+      if (json) (aside ? process.stderr : process.stdout).write(`${toJson(value)}\n`);
     },
     say: line => {
       clear();

@@ -54,7 +54,7 @@ export async function balance(options: ClientOptions, terminal: Terminal): Promi
 
 /** On a private chain: from the faucet, mined, and waited for. Elsewhere: says where to send. */
 export async function fund(options: ClientOptions & { sat: number }, terminal: Terminal): Promise<undefined> {
-  const { sat } = options;
+  const sat = BigInt(options.sat);
   return withMoney(options, async money => {
     const to = await money.address();
     const faucet = await faucetAt(resolve(options.dataDir));
@@ -64,7 +64,7 @@ export async function fund(options: ClientOptions & { sat: number }, terminal: T
       terminal.say(`Send ${grouped(sat)} sat there from any wallet; naulon wallet balance shows when.`);
       return;
     }
-    const txid = await faucet.faucet(to, BigInt(sat));
+    const txid = await faucet.faucet(to, sat);
     await faucet.mine(1);
     await untilSeen(money.coins, [txid]);
     const now = await money.balance();
