@@ -34,6 +34,15 @@ it('pays for nothing that it could not store', async () => {
   expect(client.called).toEqual([]);
 });
 
+it('says how far a body came that was cut off', async () => {
+  client.answer = begun;
+  await expect(get(inFolder('body'))).rejects.toMatchObject({
+    message: `${url}: ended after 5 of 9 bytes`,
+    exitCode: 1,
+  });
+  expect(existsSync(inFolder('body.part'))).toBe(false);
+});
+
 it('says when the disk does not take the body', async () => {
   client.answer = whole;
   await expect(get('/dev/full')).rejects.toMatchObject({

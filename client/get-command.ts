@@ -182,11 +182,16 @@ async function pour(
   progress: Progress,
 ): Promise<number> {
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    progress.bytes = bytes;
-    if (!sink.write(chunk)) await once(sink, 'drain');
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      progress.bytes = bytes;
+      if (!sink.write(chunk)) await once(sink, 'drain');
+    }
+  } catch (error) {
+    // Cut off by the far end: how far it came is said below.
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
   }
   const announced = response.headers['content-length'];
   if (!response.complete || (announced !== undefined && Number(announced) !== bytes)) {
