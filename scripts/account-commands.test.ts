@@ -21,3 +21,10 @@ it('makes no account where no node has one', async () => {
       ).rejects.toMatchObject({ code: 'ACCOUNT_ABSENT', exitCode: 2, message: expect.stringContaining(dir) });
   expect(readdirSync(empty)).toEqual([]);
 });
+
+it('asks no broker that is not HOST:PORT', async () => {
+  await expect(balance({ broker: 'foo', dataDir: root }, openTerminal({}))).rejects.toMatchObject({
+    message: 'foo: HOST:PORT is needed',
+    exitCode: 2,
+  });
+});

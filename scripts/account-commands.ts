@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseTarget } from '../client/stream-command.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { SigningKey } from '../src/crypto/ecdsa.ts';
@@ -50,6 +51,7 @@ function asking<T>(
   { dir, broker, dataDir }: AccountOptions,
   work: (broker: AccountClient, account: SigningKey) => Promise<T>,
 ): Promise<T> {
+  if (broker !== undefined) parseTarget(broker);
   const at = broker ?? readNetworkState(resolve(dataDir))?.broker?.address;
   if (at === undefined)
     throw new OperatorError(

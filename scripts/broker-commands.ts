@@ -33,8 +33,10 @@ interface BrokerOptions extends ChainOptions {
 export async function check(options: BrokerOptions, terminal: Terminal): Promise<number> {
   const broker = brokerOf(options);
   const chain = (options.pay === undefined ? broker.chain : undefined) ?? (await namedChain(options));
-  if (chain === undefined)
-    throw new OperatorError('LEDGER_NO_CHAIN', 'no chain runs in --data-dir; name a pay.yaml with --pay', 3);
+  if (chain === undefined) {
+    const what = `no chain runs in ${resolve(options.dataDir)}; start it with: naulon up -d, or name it with --pay`;
+    throw new OperatorError('LEDGER_NO_CHAIN', what, exitCode.missing);
+  }
   const { ledger, outstandingMsat, problems } = await auditBroker(broker, await chainRpc(chain));
   const told = toldBooks(ledger.books, outstandingMsat);
   terminal.object({ ok: problems.length === 0, ...told, problems });

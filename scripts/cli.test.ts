@@ -121,12 +121,27 @@ describe('the command line', () => {
 
   it('ends with 3 where a network or a chain is missing, and says how to get one', async () => {
     const dir = join(root, 'nothing');
-    for (const args of [['status'], ['verify'], ['regtest', 'mine'], ['regtest', 'faucet', 'bcrt1']]) {
+    for (const args of [
+      ['status'],
+      ['logs'],
+      ['verify'],
+      ['regtest', 'mine'],
+      ['regtest', 'faucet', 'bcrt1'],
+    ]) {
       const { code, err } = await naulon([...args, '--data-dir', dir]);
       expect(code).toBe(3);
       expect(err).toMatch(/^naulon: .*naulon (up|regtest start)/);
     }
     expect(await naulon(['down', '--data-dir', dir])).toMatchObject({ code: 0 });
+  });
+
+  it('says which file of an input is none', async () => {
+    const file = join(root, 'package.json');
+    writeFileSync(file, '{"type":"module"}');
+    expect(await naulon(['fuzz', '--replay', file])).toMatchObject({
+      code: 3,
+      err: `naulon: cannot read ${file}: naulon fuzz did not write it\n`,
+    });
   });
 
   it('ends with 3 when a bitcoind that was named cannot be used', async () => {

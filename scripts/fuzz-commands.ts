@@ -148,7 +148,9 @@ function replayFile(file: string, terminal: Terminal): number {
 
 function readFailure(file: string): { target: string; seed: string; inputs: Uint8Array[] } {
   try {
-    const { target, seed, inputs } = JSON.parse(readFileSync(file, 'utf8')) as FailureFile;
+    const { target, seed, inputs }: Partial<FailureFile> = JSON.parse(readFileSync(file, 'utf8')) ?? {};
+    if (target === undefined || seed === undefined || !Array.isArray(inputs))
+      throw new Error('naulon fuzz did not write it');
     return { target, seed, inputs: inputs.map(hex => fromHex(hex) ?? new Uint8Array(0)) };
   } catch (error) {
     throw new OperatorError(

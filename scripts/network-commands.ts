@@ -11,6 +11,7 @@ import {
   makeNetworkDir,
   type NetworkState,
   type NodeState,
+  networkDown,
   readNetworkState,
   refuseForeignDir,
   removeNetworkState,
@@ -187,7 +188,10 @@ export async function logs(
   [name]: string[],
 ): Promise<undefined> {
   const dir = resolve(options.dataDir);
-  const nodes = readNetworkState(dir)?.nodes ?? [];
+  // One that has crashed is asked, too.
+  const network = readNetworkState(dir);
+  if (network === undefined) throw networkDown(dir);
+  const { nodes } = network;
   const wanted = name ? nodes.filter(node => node.name === name) : nodes;
   if (wanted.length === 0) {
     const known = nodes.map(node => node.name).join(', ') || 'none';

@@ -135,8 +135,7 @@ export function writeAdded(dir: string, relay: PlannedRelay): void {
 /** The state of a network whose supervisor runs; an error that says how to start one otherwise. */
 export function runningNetwork(dir: string): NetworkState {
   const state = readNetworkState(dir);
-  if (state === undefined || !isRunning(state.supervisor))
-    throw new OperatorError('NETWORK_DOWN', `no network runs in ${dir}; start one with: naulon up -d`, 3);
+  if (state === undefined || !isRunning(state.supervisor)) throw networkDown(dir);
   return state;
 }
 
@@ -146,4 +145,9 @@ export function clientControl({ nodes, control }: NetworkState): string {
   if (client === undefined || (client.end === undefined && isRunning(client.process))) return control;
   const what = `the network's client has ended; start all again with: naulon down, then naulon up; its log: ${client.log}`;
   throw new OperatorError('CLIENT_NOT_RUNNING', what, exitCode.missing);
+}
+
+/** For a command that needs one there. */
+export function networkDown(dir: string): OperatorError {
+  return new OperatorError('NETWORK_DOWN', `no network runs in ${dir}; start one with: naulon up -d`, 3);
 }

@@ -23,7 +23,9 @@ describe('a sealed box', () => {
     expect(openSealed('backup', box, 'pass phrasE')).toMatchObject({
       fault: { code: 'SEALED_WRONG_PASSPHRASE' },
     });
-    expect(openSealed('watch', box, 'pass phrase')).toMatchObject({ fault: { code: 'SEALED_OTHER_KIND' } });
+    expect(openSealed('watch', box, 'pass phrase')).toMatchObject({
+      fault: { code: 'SEALED_OTHER_KIND', detail: expect.stringContaining('what naulon channel export has') },
+    });
     const relabelled = box.map((byte, index) => (index === 8 ? 2 : byte));
     expect(openSealed('watch', relabelled, 'pass phrase')).toMatchObject({
       fault: { code: 'SEALED_WRONG_PASSPHRASE' },

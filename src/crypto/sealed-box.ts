@@ -9,6 +9,10 @@ import type { Entropy } from '../ports.ts';
 export type SealedKind = 'backup' | 'watch';
 
 const kindBytes: Readonly<Record<SealedKind, number>> = { backup: 1, watch: 2 };
+const writerOf: Readonly<Record<SealedKind, string>> = {
+  backup: 'naulon backup',
+  watch: 'naulon channel export',
+};
 const magic = utf8('naulon\0\x01');
 
 const headFields = {
@@ -55,7 +59,8 @@ export function openSealed(
   const { sealed, ...head } = read;
   if (head.logN < 1 || head.logN > logNMax || head.r !== cost.r || head.p !== cost.p)
     return fail('SEALED_MALFORMED', 'it asks for more work than any that naulon writes');
-  if (head.kind !== kindBytes[kind]) return fail('SEALED_OTHER_KIND', `it is no ${kind}`);
+  if (head.kind !== kindBytes[kind])
+    return fail('SEALED_OTHER_KIND', `it holds something else; name what ${writerOf[kind]} has written`);
   try {
     return ok(cipherOf(head, passphrase).decrypt(sealed));
   } catch {
