@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StandInClient, unread } from './command-lab.fixture.ts';
 import { openControl } from './control-client.ts';
 import { getCommand } from './get-command.ts';
@@ -51,19 +51,29 @@ it('says when the disk does not take the body', async () => {
   });
 });
 
-it('ends when it is interrupted, and leaves nothing behind', async () => {
-  Object.assign(client, { answer: begun, ends: false });
-  const stop = new AbortController();
-  client.onAsked = () => stop.abort();
-  expect(await get(inFolder('body'), stop.signal)).toBe(130);
-  expect(existsSync(inFolder('body.part'))).toBe(false);
-});
+/** What was answered is in the file already, and the rest is waited for. */
+const untilWritten = () => vi.waitFor(() => expect(statSync(inFolder('body.part')).size).toBeGreaterThan(0));
 
-it('ends when the client does', async () => {
-  Object.assign(client, { answer: begun, ends: false });
-  client.onAsked = () => client.die();
-  await expect(get(inFolder('body'))).rejects.toMatchObject({ code: 'CLIENT_GONE', exitCode: 3 });
-  expect(existsSync(inFolder('body.part'))).toBe(false);
+describe.each(['as soon as it is answered', 'in the midst of the body'])('%s', when => {
+  const then = async (act: () => void): Promise<void> => {
+    if (when === 'in the midst of the body') await untilWritten();
+    act();
+  };
+
+  it('ends when it is interrupted, and leaves nothing behind', async () => {
+    Object.assign(client, { answer: begun, ends: false });
+    const stop = new AbortController();
+    client.onAsked = () => void then(() => stop.abort());
+    expect(await get(inFolder('body'), stop.signal)).toBe(130);
+    expect(existsSync(inFolder('body.part'))).toBe(false);
+  });
+
+  it('ends when the client does', async () => {
+    Object.assign(client, { answer: begun, ends: false });
+    client.onAsked = () => void then(() => client.die());
+    await expect(get(inFolder('body'))).rejects.toMatchObject({ code: 'CLIENT_GONE', exitCode: 3 });
+    expect(existsSync(inFolder('body.part'))).toBe(false);
+  });
 });
 
 it('calls nobody over a control socket that is closed', async () => {
