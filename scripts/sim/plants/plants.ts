@@ -90,6 +90,7 @@ export const plants: readonly Plant[] = [
     find: 'if (pay.paidSat <= paidSat)',
     replace: 'if (pay.paidSat === paidSat)',
     breaks: ['I3', 'I4', 'I6', 'I7', 'honest'],
+    world: { hostile: ['forger'], kinds: ['download'], window: 64, downloadBytesMax: 3_000_000 },
   },
   {
     name: 'payments beyond the contract taken',
