@@ -15,26 +15,24 @@ export class SpareCircuits {
 
   /** Ends one. False: none was found. */
   endOne(): boolean {
-    for (let looks = 0; looks < sparesLookedAtMax; looks++) {
-      const circuit = this.#next();
-      if (circuit === undefined) return false;
-      if (!circuit.isSpare) continue;
-      circuit.destroy(destroyReason.resourceLimit);
-      return true;
-    }
-    return false;
+    return this.#end(circuit => [circuit]);
   }
 
   /** Ends all circuits of a link that has no other. False: none was found. */
   emptyLink(): boolean {
+    return this.#end(({ previous }) => this.#circuits.onLink(previous.link).map(({ circuit }) => circuit));
+  }
+
+  /** Ends the first group found that is spare as a whole. */
+  #end(groupOf: (circuit: RelayCircuit) => readonly RelayCircuit[]): boolean {
     for (let looks = 0; looks < sparesLookedAtMax; looks++) {
       const circuit = this.#next();
       if (circuit === undefined) return false;
       if (!circuit.isSpare) continue;
-      const all = this.#circuits.onLink(circuit.previous.link);
-      looks += all.length;
-      if (!all.every(each => each.circuit.isSpare)) continue;
-      for (const each of all) each.circuit.destroy(destroyReason.resourceLimit);
+      const group = groupOf(circuit);
+      looks += group.length - 1;
+      if (!group.every(({ isSpare }) => isSpare)) continue;
+      for (const each of group) each.destroy(destroyReason.resourceLimit);
       return true;
     }
     return false;
