@@ -39,7 +39,7 @@ export function openDataDirectory(path: string): string {
 export function makeDirectory(path: string): void {
   const directory = resolve(path);
   try {
-    makeEach(directory);
+    makeFolders(directory, 0o700);
   } catch (error) {
     throw loose(`cannot make ${directory}: ${(error as Error).message}`);
   }
@@ -48,11 +48,11 @@ export function makeDirectory(path: string): void {
 }
 
 /** One after the other: Node's own recursion never ends where a folder that is there takes none, as /proc. */
-function makeEach(directory: string): void {
+export function makeFolders(directory: string, mode: number): void {
   if (existsSync(directory)) return;
-  makeEach(dirname(directory));
+  makeFolders(dirname(directory), mode);
   try {
-    mkdirSync(directory, { mode: 0o700 });
+    mkdirSync(directory, { mode });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { exitCode, OperatorError } from '../base/fault.ts';
+import { makeFolders } from './data-directory.ts';
 
 /** Refuses what no file can be written as, before anything is paid, or worked for, that would go there. */
 export function requireOutput(file: string): void {
@@ -15,7 +16,8 @@ export function requireOutput(file: string): void {
 /** Makes the folder that results go to, before they are worked for. */
 export function makeOutputFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(resolve(folder), 0o777);
+    if (!isFolder(folder)) throw new Error('it is a file');
   } catch (error) {
     throw cannotWrite(folder, error);
   }
