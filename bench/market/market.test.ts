@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { SigningKey, verifyDigest } from '../../src/crypto/ecdsa.ts';
 import { sha256 } from '../../src/crypto/sha.ts';
+import { wordBefore } from '../../src/payment/hash-chain.ts';
 import { brokeredSchemes } from '../../src/schemes/brokered.ts';
 import { World } from '../../src/sim/world.ts';
 import { coloursOf } from './colours.ts';
@@ -32,10 +33,11 @@ test('what is done in the turn of a party is counted as its own, and nothing els
   world.turn({ index: 1, name: 'one' }, () => {
     key.sign(sha256(utf8('a')));
     verifyDigest(key.publicKey, digest, key.sign(digest));
+    wordBefore(new Uint8Array(16), digest, 5);
   });
   meter.stop();
   world.turn({ index: 1, name: 'one' }, () => key.sign(digest));
-  expect(meter.of('one')).toMatchObject({ signatures: 2, verifications: 1, hashes: 1 });
+  expect(meter.of('one')).toMatchObject({ signatures: 2, verifications: 1, hashes: 6 });
   expect(meter.of('two')).toMatchObject({ signatures: 0, verifications: 0, hashes: 0 });
 });
 

@@ -1,5 +1,6 @@
 import nodeCrypto from 'node:crypto';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { kernels } from '../../src/crypto/kernels/cell-memory.ts';
 import type { PartyExchange } from '../../src/sim/sim-parties.ts';
 import type { Actor, World } from '../../src/sim/world.ts';
 
@@ -38,12 +39,12 @@ export class Meter {
 
   constructor(world: World) {
     this.#world = world;
-    const native: Record<string, unknown> = createRequire(import.meta.url)('secp256k1');
-    const builtin = nodeCrypto as unknown as Record<string, unknown>;
+    const native: object = createRequire(import.meta.url)('secp256k1');
     this.#undo = [
       this.#count(native, 'ecdsaSign', 'signatures'),
       this.#count(native, 'ecdsaVerify', 'verifications'),
-      this.#count(builtin, 'hash', 'hashes'),
+      this.#count(nodeCrypto, 'hash', 'hashes'),
+      this.#count(kernels, 'walkChain', 'hashes', (_at, _wordAt, steps) => Number(steps)),
       this.#time(),
     ];
     syncBuiltinESMExports();
@@ -82,15 +83,22 @@ export class Meter {
     syncBuiltinESMExports();
   }
 
-  #count(library: Record<string, unknown>, name: string, operation: Operation): () => void {
-    const original = library[name] as (...parts: unknown[]) => unknown;
-    library[name] = (...parts: unknown[]) => {
+  /** @param times how often a call does it. */
+  #count(
+    library: object,
+    name: string,
+    operation: Operation,
+    times: (...parts: unknown[]) => number = () => 1,
+  ): () => void {
+    const functions = library as Record<string, (...parts: unknown[]) => unknown>;
+    const original = functions[name];
+    functions[name] = (...parts) => {
       const actor = this.#world.current;
-      if (actor !== undefined) this.of(actor.name)[operation] += 1;
+      if (actor !== undefined) this.of(actor.name)[operation] += times(...parts);
       return original(...parts);
     };
     return () => {
-      library[name] = original;
+      functions[name] = original;
     };
   }
 

@@ -1,5 +1,8 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { toHex, utf8 } from '../base/bytes.ts';
+import { cellMemory, kernels } from '../crypto/kernels/cell-memory.ts';
+import { sha256 } from '../crypto/sha.ts';
 import { HashChain, leadsTo, wordBefore } from './hash-chain.ts';
 
 const name = new Uint8Array(16).fill(1);
@@ -17,4 +20,31 @@ it('gives each word, whatever its length', () => {
     }),
     { numRuns: 60 },
   );
+});
+
+it('hashes tag, name and word at each step', () => {
+  const walk = vi.spyOn(kernels, 'walkChain');
+  const anyWord = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const anyName = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const ran = fc.check(
+    fc.property(
+      anyName,
+      anyWord,
+      fc.oneof(fc.nat(40), fc.integer({ min: 1_020, max: 1_030 })),
+      (of, word, steps) => {
+        let at: Uint8Array = word;
+        for (let i = 0; i < steps; i++) at = sha256(utf8('naulon payword'), of, at);
+        expect(toHex(wordBefore(of, word, steps))).toBe(toHex(at));
+      },
+    ),
+  );
+  expect(ran.failed).toBe(false);
+  expect(walk).toHaveBeenCalled();
+  walk.mockRestore();
+});
+
+it('leaves no word behind', () => {
+  wordBefore(name, seed, 3);
+  expect(toHex(cellMemory)).not.toContain(toHex(seed));
+  expect(toHex(cellMemory)).not.toContain(toHex(wordBefore(name, seed, 3)));
 });

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
-import { sha256 } from '../crypto/sha.ts';
+import { hashSteps } from '../crypto/kernels/hash-steps.ts';
 
 /**
  * Chains of hashes that are paid with: word 0, the root, is signed for; word i+1 hashes to word i, so that whoever shows
@@ -12,15 +12,9 @@ export const wordBytes = 32;
 
 const tag = utf8('naulon payword');
 
-function step(name: Uint8Array, word: Uint8Array): Uint8Array {
-  return sha256(concatBytes(tag, name, word));
-}
-
-/** The word that many steps nearer to the root. */
+/** The word that many steps nearer to the root: one is the SHA-256 of tag, name and word. */
 export function wordBefore(name: Uint8Array, word: Uint8Array, steps: number): Uint8Array {
-  let at = word;
-  for (let i = 0; i < steps; i++) at = step(name, at);
-  return at;
+  return hashSteps(concatBytes(tag, name), word, steps);
 }
 
 /** True when `word`, so many steps further on, leads to the word that is known. */
@@ -48,9 +42,9 @@ export class HashChain {
     this.length = length;
     this.#spacing = Math.ceil(Math.sqrt(length));
     let at = seed;
-    for (let index = length; index > 0; index--) {
-      if ((length - index) % this.#spacing === 0) this.#marks.push(at);
-      at = step(name, at);
+    for (let index = length; index > 0; index -= this.#spacing) {
+      this.#marks.push(at);
+      at = wordBefore(name, at, Math.min(this.#spacing, index));
     }
     this.root = at;
   }

@@ -12,7 +12,7 @@ export interface Area {
   readonly bytes: number;
 }
 
-/** The functions of assembly/cells.ts. Addresses and lengths are bytes. */
+/** The functions of assembly/. Addresses and lengths are bytes. */
 export interface Kernels {
   xorCells(at: number, stride: number, count: number, stream: number): void;
   gatherForDigest(at: number, stride: number, count: number, to: number): void;
@@ -33,6 +33,7 @@ export interface Kernels {
     first: number,
     rest: number,
   ): void;
+  walkChain(at: number, wordAt: number, steps: number): void;
 }
 
 /** What of the WebAssembly interface is used; the language's own types leave it to browsers' ones. */
@@ -50,8 +51,8 @@ const instance = new WebAssembly.Instance(module, { env: { memory } });
 /** A copy: tests look on, which a module's own exports do not let them. */
 export const kernels: Kernels = { ...(instance.exports as Kernels) };
 
-/** Below it is what the kernels need themselves. */
-let end = 256;
+/** Below it is what the kernels need themselves, and their constants. */
+let end = 1_024;
 function area(bytes: number): Area {
   const at = end;
   // Sixteen spare bytes: a kernel may load, never store, a word beyond the end.
@@ -75,5 +76,7 @@ export const dataArea = area(cellsPerRunMax * payloadBytes);
 export const digestStateArea = area(128);
 /** A run as it goes over a link. */
 export const writeArea = area(cellsPerRunMax * (4 + 1 + payloadBytes));
+/** A padded message of two blocks, and what the walk along a chain needs. */
+export const chainArea = area(128 + 544);
 /** Payloads of one run, close together. */
 export const digestArea = area(cellsPerRunMax * payloadBytes);
