@@ -154,13 +154,16 @@ export class NetpayWallet {
       waiting?.(undefined, news.fault);
       return news.fault === 'overspent' ? [] : 'again';
     }
-    const chain = this.#open(asked, news.reply);
-    if (chain === undefined) {
+    const bought = this.#open(asked, news.reply);
+    if (bought === undefined) {
       waiting?.(undefined, 'malformed');
       return 'again';
     }
+    const { chain, words } = bought;
     const id = toHex(chain.touchstone.chain);
     const write = this.#chains.put(id, chain);
+    // Whoever waits spends it now; made anew, its words would cost as many hashes again.
+    if (waiting !== undefined) this.#words.set(id, words);
     waiting?.(id, undefined);
     return [write];
   }
@@ -169,7 +172,7 @@ export class NetpayWallet {
   #open(
     asked: { readonly secret: Uint8Array; readonly count: number },
     reply: Uint8Array,
-  ): OwnChain | undefined {
+  ): { readonly chain: OwnChain; readonly words: HashChain } | undefined {
     const bought = boughtReply.decode(reply);
     if (bought === undefined) return undefined;
     const { touchstone: stone } = bought;
@@ -177,9 +180,10 @@ export class NetpayWallet {
     const seed = unseal(key, bought.seed);
     if (seed?.length !== 32 || !isGenuine(stone, this.#options.broker.key)) return undefined;
     if (!equalBytes(stone.user, key.publicKey) || stone.count !== asked.count) return undefined;
-    if (!equalBytes(new HashChain(stone.chain, seed, stone.count).root, stone.root)) return undefined;
+    const words = new HashChain(stone.chain, seed, stone.count);
+    if (!equalBytes(words.root, stone.root)) return undefined;
     const at = { host: '0.0.0.0', port: 0 };
     const nowhere = { out: 0, step: 0, vendor: nobody, at, from: nobody, fromAt: at };
-    return { touchstone: stone, secret: asked.secret, seed, ...nowhere };
+    return { chain: { touchstone: stone, secret: asked.secret, seed, ...nowhere }, words };
   }
 }
