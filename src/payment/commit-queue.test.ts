@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { BrokenInvariant } from '../base/assert.ts';
 import type { AskId, ChainPort, StorePort, StoreWrite } from '../ports.ts';
 import { CommitQueue } from './commit-queue.ts';
 
@@ -136,4 +137,21 @@ test('what is asked for together is one commit', () => {
       expect(answers).toBeLessThanOrEqual(acts.length);
     }),
   );
+});
+
+test('a mistake in what is kept, or in what waited for it, is one about money: the node stops', () => {
+  const wrong = () => {
+    throw new TypeError('a mistake');
+  };
+  const sound = new LazyStore();
+  const broken: StorePort = { get: () => undefined, list: () => [], commit: wrong };
+  let asks = 0;
+  const queue = (store: StorePort) => new CommitQueue(store, () => ++asks);
+  expect(() => queue(broken).commit([write('a')], () => {})).toThrow(BrokenInvariant);
+  expect(() => queue(broken).store.commit([write('a')], 1)).toThrow(BrokenInvariant);
+  expect(() => queue(sound).commit([], wrong)).toThrow(BrokenInvariant);
+  expect(() => queue(sound).together(wrong)).toThrow(BrokenInvariant);
+  const commits = queue(sound);
+  commits.commit([write('a')], wrong);
+  expect(() => commits.onAnswer({ kind: 'stored', ask: asks })).toThrow(BrokenInvariant);
 });

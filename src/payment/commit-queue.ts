@@ -1,3 +1,4 @@
+import { inLedger } from '../base/assert.ts';
 import type { Answer, AskId, ChainPort, StorePort, StoreWrite } from '../ports.ts';
 
 interface Batch {
@@ -36,7 +37,7 @@ export class CommitQueue {
       commit: (writes, ask) => {
         this.#flush();
         this.#underWay.set(ask, { ...emptyBatch(), direct: true });
-        store.commit(writes, ask);
+        inLedger(() => store.commit(writes, ask));
       },
     };
   }
@@ -59,7 +60,7 @@ export class CommitQueue {
   commit(writes: readonly StoreWrite[], stored: () => void): void {
     if (writes.length === 0 && this.#gathering.writes.length === 0) {
       const last = [...this.#underWay.values()].at(-1);
-      if (last === undefined) stored();
+      if (last === undefined) inLedger(stored);
       else last.stored.push(stored);
       return;
     }
@@ -72,7 +73,7 @@ export class CommitQueue {
   together(ask: () => void): void {
     const held = this.#holds;
     this.#holds = true;
-    ask();
+    inLedger(ask);
     this.#holds = held;
     if (this.#underWay.size === 0 && !held) this.#flush();
   }
@@ -94,6 +95,6 @@ export class CommitQueue {
     this.#gathering = emptyBatch();
     const ask = this.#newAsk();
     this.#underWay.set(ask, batch);
-    this.#store.commit(batch.writes, ask);
+    inLedger(() => this.#store.commit(batch.writes, ask));
   }
 }

@@ -56,6 +56,10 @@ export class PayeeSession {
 
   /** The body of a REDEEM cell. A fault ends the circuit. */
   onRedeem(body: Uint8Array): Fault<PayeeSessionFault> | undefined {
+    return inLedger(() => this.#take(body));
+  }
+
+  #take(body: Uint8Array): Fault<PayeeSessionFault> | undefined {
     const added = this.#assembler.add(body);
     if (!added.ok) return added.fault;
     this.#watchAssembly();
@@ -78,8 +82,10 @@ export class PayeeSession {
     if (!this.#alive) return;
     this.#alive = false;
     this.#cancelTimeout?.();
-    this.#counter.ended(this.#id);
-    for (const payee of this.#counter.payees.values()) payee.ended(this.#id);
+    inLedger(() => {
+      this.#counter.ended(this.#id);
+      for (const payee of this.#counter.payees.values()) payee.ended(this.#id);
+    });
   }
 
   #next(): void {
@@ -102,11 +108,7 @@ export class PayeeSession {
     }
     const payee = payees.get(message.bytes[0]);
     if (payee === undefined) this.#answer(message, paymentStatus.unknownScheme, first.target(this.#id));
-    else
-      this.#settle(
-        message,
-        inLedger(() => payee.redeem(this.#id, message.bytes)),
-      );
+    else this.#settle(message, payee.redeem(this.#id, message.bytes));
   }
 
   #settle(message: PaymentMessage, redeemed: Redeemed): void {

@@ -198,6 +198,10 @@ export class PayerSession {
 
   /** A RECEIPT body of this hop. False: the hop broke the rules; onFailed says which. */
   onReceipt(body: Uint8Array): boolean {
+    return inLedger(() => this.#take(body));
+  }
+
+  #take(body: Uint8Array): boolean {
     const added = this.#assembler.add(body);
     if (!added.ok) return this.#blame({ code: 'RECEIPT_MALFORMED', detail: added.fault.code });
     if (added.value === undefined) return true;
@@ -244,12 +248,18 @@ export class PayerSession {
     if (!this.#alive) return;
     this.#alive = false;
     this.#late?.();
-    this.#release();
-    this.#options.payer.ended(this.#options.id);
-    this.#options.onEnded();
+    inLedger(() => {
+      this.#release();
+      this.#options.payer.ended(this.#options.id);
+      this.#options.onEnded();
+    });
   }
 
   #advance(along = false): void {
+    inLedger(() => this.#payWhatIsDue(along));
+  }
+
+  #payWhatIsDue(along: boolean): void {
     if (
       !this.#alive ||
       this.#asking ||
@@ -294,7 +304,7 @@ export class PayerSession {
     const { id, payer, spending, relay, allowance } = this.#options;
     // Others pay within the same limits while this payment is made.
     this.#reserved = spending.take(relay, allowance, value);
-    this.#handle(inLedger(() => payer.pay(id, target, value, left)));
+    this.#handle(payer.pay(id, target, value, left));
   }
 
   #release(): void {
@@ -381,7 +391,7 @@ export class PayerSession {
 
   #close(done: (refusal?: PaymentFault) => void): void {
     const { payer, id } = this.#options;
-    const paid = this.#lastGiven ? undefined : inLedger(() => payer.finish(id));
+    const paid = this.#lastGiven ? undefined : payer.finish(id);
     this.#lastGiven = true;
     if (paid === undefined || paid.kind === 'refused') {
       this.#finish = undefined;
@@ -427,7 +437,7 @@ export class PayerSession {
       for (const each of spent) spending.giveBack(each);
     }
     const fault: PaymentFault = { code: statusName(status) };
-    inLedger(() => payer.onRefused(id, fault));
+    payer.onRefused(id, fault);
     if (this.#lastGiven) this.#lastRefused = fault;
     // All that was under way together counts as one try.
     if (next === undefined) this.#refusals += 1;

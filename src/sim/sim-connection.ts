@@ -119,11 +119,20 @@ export class ConnectionEnd {
 
   /** Cuts the connection as a lost route does: both sides learn of it, bytes under way are gone. */
   reset(): void {
-    for (const end of [this, this.#peer]) {
-      if (end === undefined || !end.open) continue;
-      end.#outgoing.clear();
-      end.#inbox.replaceWith({ kind: 'closed', why: 'reset' }, 0);
-    }
+    this.#lose('reset');
+    if (this.#peer !== undefined) this.#peer.#lose('reset');
+  }
+
+  /** Ends the connection after a mistake at this end, which is told of it as the peer is. */
+  fail(): void {
+    this.#lose('protocol');
+    if (this.#peer !== undefined) this.#peer.#lose('reset');
+  }
+
+  #lose(why: CloseReason): void {
+    if (!this.open) return;
+    this.#outgoing.clear();
+    this.#inbox.replaceWith({ kind: 'closed', why }, 0);
   }
 
   /**

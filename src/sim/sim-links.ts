@@ -116,6 +116,7 @@ export class SimLinks implements LinkPort {
 
   #user(link: Link, opened: () => void): EndUser {
     const { node } = this.#host;
+    const fail = () => link.end.fail();
     return {
       opened: () => {
         node.told(link.accepted ? 'link accepted' : 'link opened', link.id);
@@ -124,11 +125,11 @@ export class SimLinks implements LinkPort {
       bytes: bytes => {
         node.told('link bytes', link.id, 0, bytes);
         this.tap?.read(link.id, bytes);
-        this.#to.onBytes(link.id, bytes);
+        node.treat(() => this.#to.onBytes(link.id, bytes), fail);
       },
       writable: () => {
         node.told('link writable', link.id);
-        this.#to.onWritable(link.id);
+        node.treat(() => this.#to.onWritable(link.id), fail);
       },
       // TLS has no half-open state here: an end of the peer's bytes is the end of the link.
       ended: () => {},

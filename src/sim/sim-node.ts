@@ -15,6 +15,9 @@ export interface LoggedLine {
 /** What a port call ends in when the power goes in the middle of a turn. */
 class PowerCut extends Error {}
 
+/** What it ends in when the program has a mistake there. */
+class Mishap extends Error {}
+
 /**
  * One process of the simulated world: the identity behind its ports. It can stall (a busy processor), and die and
  * start again, which voids everything that was still under way towards its former life.
@@ -27,13 +30,17 @@ export class SimNode implements Actor {
   readonly observer: Observer;
   readonly counters = new Map<string, number>();
   onLog: ((line: LoggedLine) => void) | undefined;
-  /** Told right after the turn in which the power was cut: takes the machine down and up again. */
+  /** Told right after the turn in which the power was cut, or a mishap ended the process: takes it down and up again. */
   onPowerCut: (() => void) | undefined;
+  /** A mishap cost a connection in this life: what else it left undone nobody knows. */
+  scarred = false;
   /** Goes up with each crash; events of an earlier life are dropped. */
   life = 1;
   #stalledUntilUs = 0;
   #cutAt: ((call: string) => boolean) | undefined;
-  #cut = false;
+  #mishapAt: ((call: string) => boolean) | undefined;
+  /** A cut or a mishap has begun to end this turn. */
+  #ending = false;
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -57,6 +64,23 @@ export class SimNode implements Actor {
     this.#cutAt = at;
   }
 
+  /** Throws in the first port call for which `at` holds, as a mistake of the program would. */
+  mishap(at: (call: string) => boolean): void {
+    this.#mishapAt = at;
+  }
+
+  /** Treats news of a connection as drivers do: a mishap ends that connection, unless it is one about money. */
+  treat(news: () => void, endConnection: () => void): void {
+    try {
+      news();
+    } catch (error) {
+      if (!(error instanceof Mishap)) throw error;
+      this.#ending = false;
+      this.scarred = true;
+      endConnection();
+    }
+  }
+
   /** Does `run` in this node's turn after `delayUs`, unless it dies before or cancels. */
   later(delayUs: number, run: () => void): Cancel {
     const life = this.life;
@@ -76,8 +100,13 @@ export class SimNode implements Actor {
     assert(this.world.current === this, `${this.name} called ${what} out of its turn`);
     if (this.#cutAt?.(what)) {
       this.#cutAt = undefined;
-      this.#cut = true;
+      this.#ending = true;
       throw new PowerCut(`${this.name} at ${what}`);
+    }
+    if (this.#mishapAt?.(what)) {
+      this.#mishapAt = undefined;
+      this.#ending = true;
+      throw new Mishap(`${this.name} at ${what}`);
     }
     this.world.trace.record(this.world.nowUs, this.index, what, a, b, bytes);
   }
@@ -96,16 +125,18 @@ export class SimNode implements Actor {
   die(): void {
     this.life += 1;
     this.#cutAt = undefined;
+    this.#mishapAt = undefined;
+    this.scarred = false;
     this.world.trace.record(this.world.nowUs, this.index, 'crash');
   }
 
-  /** A turn, which the power may end; there is nobody then whom its result could reach. */
+  /** A turn, which a cut or a mishap may end; there is nobody then whom its result could reach. */
   #powered<T>(run: () => T): T {
     try {
       return this.world.turn(this, run);
     } catch (cause) {
-      if (!this.#cut) throw cause;
-      this.#cut = false;
+      if (!this.#ending) throw cause;
+      this.#ending = false;
       this.onPowerCut?.();
       return undefined as T;
     }

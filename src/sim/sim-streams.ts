@@ -105,6 +105,7 @@ export class SimStreams implements StreamPort {
 
   #user(id: StreamId, openedAs: string, opened: () => void): EndUser {
     const { node } = this.#host;
+    const fail = () => this.#ends.get(id)?.fail();
     return {
       opened: () => {
         node.told(openedAs, id);
@@ -112,15 +113,15 @@ export class SimStreams implements StreamPort {
       },
       bytes: bytes => {
         node.told('stream bytes', id, 0, bytes);
-        this.#to.onStreamBytes(id, bytes);
+        node.treat(() => this.#to.onStreamBytes(id, bytes), fail);
       },
       writable: () => {
         node.told('stream writable', id);
-        this.#to.onStreamWritable(id);
+        node.treat(() => this.#to.onStreamWritable(id), fail);
       },
       ended: () => {
         node.told('stream ended', id);
-        this.#to.onStreamEnd(id);
+        node.treat(() => this.#to.onStreamEnd(id), fail);
       },
       closed: why => {
         node.told(`stream closed ${why}`, id);

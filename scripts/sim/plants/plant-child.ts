@@ -1,7 +1,7 @@
 /** A process of its own for one plant: runs trials until one of its rules breaks; prints one line of JSON. */
 import { register } from 'node:module';
 import type { Breach } from '../trial/rule-book.ts';
-import { plants } from './plants.ts';
+import type { Plant } from './plant.ts';
 
 /** What became of one plant. */
 export interface PlantSearch {
@@ -12,15 +12,14 @@ export interface PlantSearch {
   readonly breach: Breach | undefined;
 }
 
-const [name, as, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
-const plant = plants.find(each => each.name === name);
-if (plant === undefined) throw new Error(`no plant is called ${name}`);
+const [json, as, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
+const plant = JSON.parse(json) as Plant;
 if (as === 'planted') {
   const url = new URL(`../../../${plant.file.replace(/\.ts$/, '.js')}`, import.meta.url).href;
   register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, replace: plant.replace } });
 }
 
-// After the hooks, so that they see what it imports.
+// After the hooks, which see what is imported from now on: nothing of the program has been before.
 const { runTrial } = await import('../trial/trial.ts');
 const { channelScheme, drawPlan } = await import('../trial/trial-plan.ts');
 

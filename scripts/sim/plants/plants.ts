@@ -288,6 +288,15 @@ export const plants: readonly Plant[] = [
       "if (this.#full || this.#syncFails()) { this.#underWay.shift(); this.#handler.onAnswer({ kind: 'stored', ask: commit.ask }); return; } if (this.#broken) {",
     breaks: ['I3', 'I4', 'I5', 'I6', 'I7', 'honest'],
   },
+  {
+    name: 'mistake in the books that costs a connection alone',
+    file: 'src/base/assert.ts',
+    find: 'throw error instanceof BrokenInvariant ? error : new BrokenInvariant(String(error), { cause: error });',
+    replace: 'throw error;',
+    breaks: ['I6', 'honest', 'live'],
+    scheme: 'payword',
+    world: { kinds: ['mishap', 'newCircuits'], actMs: 60 },
+  },
   // Whoever does not keep the rules
   {
     name: 'RECEIPTs not held against the own count',

@@ -55,7 +55,7 @@ async function inChild(
   { firstSeed, stepsMax, stepsEach }: SearchLimits,
   signal: AbortSignal | undefined,
 ): Promise<PlantSearch> {
-  const args = [child, plant.name, as, firstSeed, stepsMax, stepsEach].map(String);
+  const args = [child, JSON.stringify(plant), as, firstSeed, stepsMax, stepsEach].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, args, { signal });
   return JSON.parse(stdout) as PlantSearch;
 }

@@ -1,4 +1,5 @@
 import type { SeededEntropy } from '../../../src/sim/seeded-entropy.ts';
+import type { SimNode } from '../../../src/sim/sim-node.ts';
 import type { PartyTrouble } from '../../../src/sim/sim-parties.ts';
 import type { Download } from '../socks-users.ts';
 import type { TrialNetwork } from './trial-network.ts';
@@ -15,7 +16,7 @@ export interface DoneAct {
 const downMsMax = 3_000;
 const chainDownMsMax = 4_000;
 const diskFullMsMax = 3_000;
-/** Calls at which a node dies: each is a point between two effects of one turn. */
+/** Calls at which a node dies, or a mistake shows: each is a point between two effects of one turn. */
 const cutPoints = [
   'store write',
   'link write',
@@ -26,6 +27,7 @@ const cutPoints = [
   'party ask',
   'party answer',
 ];
+const mishapPoints = [...cutPoints, 'count', 'log', 'stream pause', 'link resume'];
 const partyTroubles: readonly PartyTrouble[] = ['absent', 'late', 'lying'];
 const partyTroubleMsMax = 8_000;
 
@@ -115,7 +117,8 @@ export class Acts {
       this.#network.troubleParty(victim, trouble, ms);
       return `${victim.machine.host.node.name} is ${trouble} for ${ms} ms`;
     },
-    cutPower: draw => this.#cutPower(draw),
+    cutPower: draw => this.#endTurn(draw, cutPoints, (node, at) => node.cutPower(at)),
+    mishap: draw => this.#endTurn(draw, mishapPoints, (node, at) => node.mishap(at)),
     reorg: draw => {
       const depth = Math.min(draw.between(1, 8), this.#network.blocksMined - 1);
       if (depth < 1) return 'no blocks yet';
@@ -178,13 +181,17 @@ export class Acts {
     doubleSpend: draw => (this.#network.doubleSpend(draw) ? 'a contract is undone' : 'nobody can'),
   };
 
-  #cutPower(draw: SeededEntropy): string {
+  #endTurn(
+    draw: SeededEntropy,
+    points: readonly string[],
+    end: (node: SimNode, at: (call: string) => boolean) => void,
+  ): string {
     const victim = draw.pick(this.#network.nodes);
     if (this.#network.isDown(victim)) return 'it is down already';
     const { node } = victim.machine.host;
-    const [point, skip] = [draw.pick(cutPoints), draw.below(4)];
+    const [point, skip] = [draw.pick(points), draw.below(4)];
     let passed = 0;
-    node.cutPower(call => call.startsWith(point) && passed++ === skip);
+    end(node, call => call.startsWith(point) && passed++ === skip);
     return `${node.name} at its ${skip + 1}. ${point}`;
   }
 }

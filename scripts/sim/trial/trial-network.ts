@@ -215,14 +215,20 @@ export class TrialNetwork extends PaidNetwork {
     return this.nodes.some(node => this.isDown(node));
   }
 
-  /** Whatever a fault left behind is put right: the chain answers and takes cheap transactions again. */
+  /**
+   * Whatever a fault left behind is put right: the chain answers and takes cheap transactions again, and whoever said that
+   * something unexpected happened is started again.
+   */
   heal(): void {
     this.chain.minedSatPerKvb = 0n;
     this.#troubles.clear();
     for (const { machine } of this.nodes) {
       machine.chain.reach(true);
       machine.store.mend();
-      machine.host.node.cutPower(() => false);
+      const { node } = machine.host;
+      node.cutPower(() => false);
+      node.mishap(() => false);
+      if (node.scarred) node.onPowerCut?.();
     }
     this.rules.reformed = true;
   }

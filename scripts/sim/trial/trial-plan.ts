@@ -34,6 +34,7 @@ export const actKinds = [
   'doubleSpend',
   'killBroker',
   'partyTrouble',
+  'mishap',
 ] as const;
 export type ActKind = (typeof actKinds)[number];
 
@@ -91,6 +92,7 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
   const schemeDraw = draw.fork('scheme');
   const scheme =
     changes.scheme ?? (schemeDraw.chance(0.5) ? channelScheme : schemeDraw.pick(brokeredSchemes).name);
+  const mishaps = draw.fork('mishaps');
   const priceMsatPer2Pow20 = BigInt(draw.between(200, 5_000)) * 1_000_003n;
   const drawn = {
     seed,
@@ -110,7 +112,7 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
       10_000n + (priceMsatPer2Pow20 * BigInt(draw.pick([8_000, 20_000, 100_000]))) / 2n ** 20n / 1_000n,
     blockMs: draw.pick([500, 2_000, 6_000]),
     reusePaidChannels: draw.chance(0.5),
-    kinds: actKinds.filter(kind => kind === 'download' || draw.chance(0.5)),
+    kinds: actKinds.filter(kind => kind === 'download' || (kind === 'mishap' ? mishaps : draw).chance(0.5)),
     actMs: draw.pick([200, 800, 3_000]),
     downloadBytesMax: draw.pick([100_000, 500_000, 3_000_000]),
     faults: frayed(drawFaults(draw.fork('faults')), draw.between(200, 1_400)),
