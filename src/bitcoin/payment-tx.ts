@@ -1,6 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { assert } from '../base/assert.ts';
 import { concatBytes } from '../base/bytes.ts';
+import { firstPaymentSatMin } from '../base/limits.ts';
 import { unpackPublicKey, verifyDigest } from '../crypto/ecdsa.ts';
 import { type ChannelTerms, contractScript, paymentWitness } from './contract-tx.ts';
 import { outpointBytes } from './outpoint.ts';
@@ -28,6 +29,11 @@ export interface Shares {
 /** The most that a channel can pay. */
 export function paymentSatMax({ capacitySat, feeSat }: Pick<ChannelTerms, 'capacitySat' | 'feeSat'>): bigint {
   return capacitySat - feeSat - anchorSat;
+}
+
+/** A smaller contract could pay nothing, and its refund might have no output that bitcoind takes. */
+export function capacitySatLeast(feeSat: bigint): bigint {
+  return feeSat + anchorSat + firstPaymentSatMin;
 }
 
 /**

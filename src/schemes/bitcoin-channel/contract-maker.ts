@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from '../../base/fault.ts';
 import { channelSatMax, firstPaymentSatMin } from '../../base/limits.ts';
 import { type ChannelTerms, contractOutputScript } from '../../bitcoin/contract-tx.ts';
-import { anchorSat } from '../../bitcoin/payment-tx.ts';
+import { anchorSat, capacitySatLeast } from '../../bitcoin/payment-tx.ts';
 import type { FundedContract } from '../../bitcoin/wallet.ts';
 import type { PayFault, Value } from '../../payment/scheme.ts';
 import type { Entropy, StoreWrite } from '../../ports.ts';
@@ -115,12 +115,18 @@ function capacityFor(
   { offer, budget, capacitySat: asked }: ContractWish,
   setup: RoleSetup,
 ): Result<bigint, PayFault> {
-  const leastSat = max(offer.capacitySatMin, setup.capacitySatMin);
+  const feeSat = BigInt(offer.feeSat);
+  const leastSat = max(max(offer.capacitySatMin, setup.capacitySatMin), capacitySatLeast(feeSat));
   const mostSat = min(min(offer.capacitySatMax, setup.capacitySatMax), channelSatMax);
   const budgetSat = max((budget + 999n) / 1_000n, firstPaymentSatMin);
-  const capacitySat = asked ?? min(max(budgetSat + BigInt(offer.feeSat) + anchorSat, leastSat), mostSat);
-  if (capacitySat >= leastSat && capacitySat <= mostSat) return ok(capacitySat);
-  return fail('PAY_CHANNEL_SIZE', `a contract here holds ${leastSat} to ${mostSat} sat`);
+  const capacitySat = asked ?? min(max(budgetSat + feeSat + anchorSat, leastSat), mostSat);
+  if (capacitySat < leastSat || capacitySat > mostSat)
+    return fail('PAY_CHANNEL_SIZE', `a contract here holds ${leastSat} to ${mostSat} sat`);
+  // It is lost however the channel ends.
+  const payableSat = asked === undefined ? budgetSat : asked - feeSat - anchorSat;
+  if (feeSat > payableSat)
+    return fail('PAY_BAD_TARGET', `a fee of ${feeSat} sat for ${payableSat} that can be paid`);
+  return ok(capacitySat);
 }
 
 function max(a: bigint, b: bigint): bigint {

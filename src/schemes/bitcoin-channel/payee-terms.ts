@@ -1,5 +1,6 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { offerBlocks, refundBlocksMax } from '../../base/limits.ts';
+import { capacitySatLeast } from '../../bitcoin/payment-tx.ts';
 import { isPublicKey } from '../../crypto/ecdsa.ts';
 import type { ChannelRecord } from './channel-record.ts';
 import { networkByte, type Offer, type Open, offerHead, variantByte } from './messages.ts';
@@ -12,6 +13,7 @@ export function offerTerms(
   nonce: Uint8Array,
   tip: number,
 ): Omit<Offer, 'signature'> {
+  const leastSat = capacitySatLeast(setup.feeSat);
   return {
     ...offerHead,
     network: networkByte[setup.network],
@@ -20,7 +22,7 @@ export function offerTerms(
     payeeKey: setup.keyRoot.named(nonce).keyPair().publicKey,
     payoutScript: setup.payoutScript ?? setup.wallet.addressToPromise.script,
     nonce,
-    capacitySatMin: setup.capacitySatMin,
+    capacitySatMin: leastSat > setup.capacitySatMin ? leastSat : setup.capacitySatMin,
     capacitySatMax: setup.capacitySatMax,
     minConfirmations: setup.rules.minConfirmations,
     refundBlocksMin: setup.rules.acceptMarginBlocks * 2,

@@ -96,8 +96,8 @@ export class Lab {
     this.payer = new TestSide(host, made => this.payerScheme.payer(made));
   }
 
-  startPayee(host: TestHost): void {
-    this.payeeScheme = bitcoinChannel(this.options);
+  startPayee(host: TestHost, options = this.options): void {
+    this.payeeScheme = bitcoinChannel(options);
     this.payee = new TestSide(host, made => this.payeeScheme.payee(made, signer));
   }
 
