@@ -219,6 +219,7 @@ export type Answer =
       readonly output?: {
         readonly script: Uint8Array;
         readonly valueSat: bigint;
+        /** Of a coinbase: those since it can be spent. */
         readonly confirmations: number;
       };
     }

@@ -17,6 +17,8 @@ export interface BitcoindChainOptions extends BitcoindRpcOptions {
 }
 
 const floorSatPerKvbDefault = 2_000n;
+/** Confirmations from which on a block may spend a coinbase. Source: consensus/consensus.h. */
+const coinbaseMaturity = 100;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 
@@ -76,7 +78,8 @@ export class BitcoindChain implements ChainPort {
       found => {
         if (found === null) return this.#answer({ kind: 'output', ask });
         const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
-        const { confirmations } = found;
+        const buried = found.coinbase ? coinbaseMaturity - 1 : 0;
+        const confirmations = Math.max(0, found.confirmations - buried);
         this.#answer({
           kind: 'output',
           ask,
@@ -214,6 +217,7 @@ export class BitcoindChain implements ChainPort {
 interface TxOut {
   readonly value: number;
   readonly confirmations: number;
+  readonly coinbase: boolean;
   readonly scriptPubKey: { readonly hex: string };
 }
 
