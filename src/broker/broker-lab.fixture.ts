@@ -1,3 +1,4 @@
+import { Transaction } from 'bitcoinjs-lib';
 import { expect } from 'vitest';
 import { fromUtf8, toHex } from '../base/bytes.ts';
 import { scriptOfAddress } from '../bitcoin/wallet.ts';
@@ -75,8 +76,10 @@ export class BrokerLab {
     this.run(200);
   }
 
-  /** The broker dies and starts again with what was durable. */
-  restart(): void {
+  /** The broker dies and starts again with what was durable. @param meanwhile what happens while it is down. */
+  restart(meanwhile = () => {}): void {
+    this.process.parties.node.die();
+    meanwhile();
     this.process = this.process.restart();
     this.core = this.#begin();
     this.run(200);
@@ -125,6 +128,19 @@ export class BrokerLab {
     expect(script).toBeDefined();
     this.chain.issue(script as Uint8Array, sat);
     this.mine(this.#minConfirmations);
+  }
+
+  /** Pays into an account by a transaction that a reorganisation may leave out; its id. In the next block. */
+  pay(holder: AccountHolder, sat: bigint): string {
+    const from = Uint8Array.of(0, 20, ...holder.key.publicKey.subarray(13));
+    this.chain.issue(from, sat + 1_000n);
+    this.mine();
+    const paying = new Transaction();
+    const { txid } = this.chain.tip.transactions[0];
+    paying.addInput(txid, 0);
+    paying.addOutput(scriptOfAddress(this.addressOf(holder)) as Uint8Array, sat);
+    expect(this.chain.offer([paying.toBuffer()])).toBeUndefined();
+    return toHex(paying.getHash());
   }
 
   /** What the books say of an account. */

@@ -51,6 +51,8 @@ export class Till {
   readonly #addresses: ReturnType<typeof addressBook>;
   readonly #deposits: ReturnType<typeof depositBook>;
   readonly #withdrawals: ReturnType<typeof withdrawalBook>;
+  /** Deposits that the records hold, and of which the chain has not spoken since this process began. */
+  readonly #unproven: Set<string>;
   /** Heights of the blocks that hold withdrawals, by transaction id. */
   readonly #paidOut = new Map<string, number>();
   readonly #indexOfScript = new Map<string, number>();
@@ -65,6 +67,7 @@ export class Till {
     this.#addresses = addressBook(store);
     this.#deposits = depositBook(store);
     this.#withdrawals = withdrawalBook(store);
+    this.#unproven = new Set([...this.#deposits.entries()].map(([id]) => id));
     for (const [index, { account, used }] of this.#addresses.entries()) {
       this.#indexOfScript.set(toHex(this.wallet.scriptAt(Number(index))), Number(index));
       if (used === 0) this.#addressOf.set(toHex(account), index);
@@ -178,13 +181,15 @@ export class Till {
     const address = index === undefined ? undefined : this.#addresses.get(String(index));
     if (index === undefined || address === undefined) return;
     const id = outpointKey(outpoint);
+    this.#unproven.delete(id);
     const before = this.#deposits.get(id);
-    if (before?.credited === 1) return;
+    // In the same block as before.
+    if (before?.height === height) return;
     const { account } = address;
     this.#addressOf.delete(toHex(account));
     this.#options.persist([
       this.#addresses.put(String(index), { account, used: 1 }),
-      this.#deposits.put(id, { account, sat, height, credited: 0 }),
+      this.#deposits.put(id, { account, sat, height, credited: before?.credited ?? 0 }),
     ]);
     this.#credit();
   }
@@ -196,6 +201,8 @@ export class Till {
 
   #onBlock(height: number): void {
     this.#tip = height;
+    // What past blocks did not hold was taken by a reorganisation while this process was down.
+    for (const id of this.#unproven) this.#takeBack(id);
     this.#credit();
     const { chain } = this.#options;
     for (const [id, { raw }] of this.#withdrawals.entries()) {
@@ -219,13 +226,18 @@ export class Till {
 
   /** What the blocks above `height` held is not there: it does not count until it is in a block again. */
   #onReorg(height: number): void {
-    const { accounts, persist } = this.#options;
     for (const [id, paidHeight] of this.#paidOut) if (paidHeight > height) this.#paidOut.delete(id);
-    for (const [id, deposit] of [...this.#deposits.entries()]) {
-      if (deposit.height <= height) continue;
-      const { account, sat, credited } = deposit;
-      const back = credited === 1 ? accounts.receive(account, -sat * 1_000n) : [];
-      persist([...back, this.#deposits.drop(id)]);
-    }
+    for (const [id, deposit] of [...this.#deposits.entries()])
+      if (deposit.height > height) this.#takeBack(id);
+  }
+
+  #takeBack(id: string): void {
+    this.#unproven.delete(id);
+    const deposit = this.#deposits.get(id);
+    if (deposit === undefined) return;
+    const { accounts, persist } = this.#options;
+    const { account, sat, credited } = deposit;
+    const back = credited === 1 ? accounts.receive(account, -sat * 1_000n) : [];
+    persist([...back, this.#deposits.drop(id)]);
   }
 }

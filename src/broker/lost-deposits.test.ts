@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { AccountHolder, BrokerLab } from './broker-lab.fixture.ts';
+
+function labOf(minConfirmations: number) {
+  const lab = new BrokerLab('reorganised while down', [], minConfirmations);
+  const alice = new AccountHolder(lab, 'alice');
+  lab.mine(10);
+  return { lab, alice };
+}
+
+it.each([
+  ['did not count yet', 1, 0n],
+  ['counted', 4, 50_000_000n],
+])(
+  'takes back a deposit that %s, when a reorganisation took it while the broker was down',
+  (_, blocks, msat) => {
+    const { lab, alice } = labOf(3);
+    const id = lab.pay(alice, 50_000n);
+    lab.mine(blocks);
+    expect(lab.balanceMsat(alice)).toBe(msat);
+    lab.restart(() => lab.chain.reorg(blocks, { without: [id] }));
+    lab.expectBacked();
+    lab.mine(10);
+    expect(lab.balanceMsat(alice)).toBe(0n);
+    lab.expectBacked();
+  },
+);
+
+it('knows in which block a deposit is by now, when that changed while the broker was down', () => {
+  const { lab, alice } = labOf(1);
+  const id = lab.pay(alice, 50_000n);
+  const { transactions } = lab.chain.mempool;
+  lab.mine();
+  lab.restart(() => {
+    lab.chain.reorg(1, { without: [id] });
+    lab.chain.offer([transactions[0].transaction.bytes]);
+    lab.chain.mine();
+  });
+  expect(lab.balanceMsat(alice)).toBe(50_000_000n);
+  lab.expectBacked();
+  // Down to above where it was at first.
+  lab.chain.reorg(1, { without: [id] });
+  lab.run(500);
+  expect(lab.balanceMsat(alice)).toBe(0n);
+  lab.expectBacked();
+});
