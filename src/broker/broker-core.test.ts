@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { accountRepliesMax } from '../base/limits.ts';
 import { scriptOfAddress } from '../bitcoin/wallet.ts';
 import { AccountHolder, BrokerLab } from './broker-lab.fixture.ts';
 import { plainBody, tillOperation, tillScheme, withdrawBody, withdrawReply } from './money-messages.ts';
@@ -53,6 +54,23 @@ it('pays out once, however often it is asked, and not what is not there', () => 
   expect(lab.ask(mallory, tillScheme, forged).fault).toBe('badSignature');
   expect(lab.ask(mallory, tillScheme, new Uint8Array(7)).fault).toBe('malformed');
   expect(lab.ask(mallory, 99, request).fault).toBe('unknownScheme');
+  expect(lab.balanceMsat(alice)).toBe(left);
+  lab.mine();
+  lab.expectBacked();
+});
+
+it('pays out once, however long after it is asked again', () => {
+  const lab = new BrokerLab('late replay', []);
+  const alice = new AccountHolder(lab, 'alice');
+  const mallory = new AccountHolder(lab, 'mallory');
+  lab.fund(alice, 100_000n);
+  const request = withdraw(lab, alice, 30_000n);
+  const { reply } = lab.ask(alice, tillScheme, request);
+  for (let later = 0; later < accountRepliesMax; later++) lab.addressOf(alice);
+  const left = lab.balanceMsat(alice);
+  expect(lab.ask(mallory, tillScheme, request).reply).toEqual(reply);
+  lab.restart();
+  expect(lab.ask(mallory, tillScheme, request).reply).toEqual(reply);
   expect(lab.balanceMsat(alice)).toBe(left);
   lab.mine();
   lab.expectBacked();

@@ -11,6 +11,7 @@ export const walletPrefix = 'broker/wallet/';
 const addressRecord = struct({ account: fixedBytes(33), used: u8 });
 const depositRecord = struct({ account: fixedBytes(33), sat: u64, height: u32, credited: u8 });
 const withdrawalRecord = struct({ account: fixedBytes(33), paidSat: u64, raw: restBytes });
+const withdrawnRecord = struct({ txid: fixedBytes(32), feeSat: u64 });
 
 /** Whose an address is, by its index in the wallet; `used`: something was paid to it. */
 export function addressBook(store: Store) {
@@ -25,4 +26,9 @@ export function depositBook(store: Store) {
 /** Transactions that pay out, by id; `paidSat` with the fee. */
 export function withdrawalBook(store: Store) {
   return new RecordBook(store, 'broker/withdrawal/', withdrawalRecord);
+}
+
+/** What was answered to each request for a withdrawal, by account and the request's id. */
+export function withdrawnBook(store: Store) {
+  return new RecordBook(store, 'broker/withdrawn/', withdrawnRecord);
 }

@@ -18,7 +18,7 @@ import {
   withdrawBody,
   withdrawReply,
 } from './money-messages.ts';
-import { addressBook, depositBook, walletPrefix, withdrawalBook } from './till-records.ts';
+import { addressBook, depositBook, walletPrefix, withdrawalBook, withdrawnBook } from './till-records.ts';
 
 export interface TillOptions {
   readonly store: Pick<StorePort, 'get' | 'list'>;
@@ -51,6 +51,7 @@ export class Till {
   readonly #addresses: ReturnType<typeof addressBook>;
   readonly #deposits: ReturnType<typeof depositBook>;
   readonly #withdrawals: ReturnType<typeof withdrawalBook>;
+  readonly #withdrawn: ReturnType<typeof withdrawnBook>;
   /** Deposits that the records hold, and of which the chain has not spoken since this process began. */
   readonly #unproven: Set<string>;
   /** Heights of the blocks that hold withdrawals, by transaction id. */
@@ -67,6 +68,7 @@ export class Till {
     this.#addresses = addressBook(store);
     this.#deposits = depositBook(store);
     this.#withdrawals = withdrawalBook(store);
+    this.#withdrawn = withdrawnBook(store);
     this.#unproven = new Set([...this.#deposits.entries()].map(([id]) => id));
     for (const [index, { account, used }] of this.#addresses.entries()) {
       this.#indexOfScript.set(toHex(this.wallet.scriptAt(Number(index))), Number(index));
@@ -93,7 +95,7 @@ export class Till {
     }
     return this.#options.once(request, (account, body) => {
       if (operation === tillOperation.address) return this.#address(account, body);
-      if (operation === tillOperation.withdraw) return this.#withdraw(account, body);
+      if (operation === tillOperation.withdraw) return this.#withdraw(account, said.id, body);
       return refused('malformed');
     });
   }
@@ -146,7 +148,11 @@ export class Till {
     return { kind: 'reply', reply: text(address), persist };
   }
 
-  #withdraw(account: AccountKey, body: Uint8Array): Served {
+  /** Once for ever: later replies push the first one out, and whoever saw the request go by may send it again. */
+  #withdraw(account: AccountKey, id: Uint8Array, body: Uint8Array): Served {
+    const name = `${toHex(account)}/${toHex(id)}`;
+    const done = this.#withdrawn.get(name);
+    if (done !== undefined) return { kind: 'reply', reply: withdrawReply.encode(done), persist: [] };
     const said = withdrawBody.decode(body);
     const leastSat = said && dustSatOf(said.script);
     if (said === undefined || leastSat === undefined) return refused('malformed');
@@ -172,7 +178,7 @@ export class Till {
     return {
       kind: 'reply',
       reply: withdrawReply.encode({ txid, feeSat }),
-      persist: [...writes, ...paid, record],
+      persist: [...writes, ...paid, record, this.#withdrawn.put(name, { txid, feeSat })],
     };
   }
 
