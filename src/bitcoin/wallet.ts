@@ -16,6 +16,8 @@ export interface WalletOptions {
   readonly prefix: string;
   /** No coin of this wallet is in a block below. */
   readonly birthHeight?: number;
+  /** From how many on a coin that others paid is spent; 1 when not given. */
+  readonly minConfirmations?: number;
 }
 
 /** A coin of the wallet, as the best chain has it. */
@@ -61,6 +63,7 @@ export class Wallet {
   readonly #branch: HdKey;
   readonly #prefix: string;
   readonly #birthHeight: number;
+  readonly #minConfirmations: number;
   readonly #store: Pick<StorePort, 'get'>;
   #chain: ChainPort | undefined;
   #next = 0;
@@ -85,6 +88,7 @@ export class Wallet {
     this.#branch = HdKey.fromSeed(options.seed).path(harden(84), harden(1), harden(0), 0);
     this.#prefix = options.prefix;
     this.#birthHeight = options.birthHeight ?? 0;
+    this.#minConfirmations = options.minConfirmations ?? 1;
     this.#store = store;
     this.#next = this.#durableNext();
     this.#keptNext = this.#next;
@@ -203,8 +207,13 @@ export class Wallet {
   }
 
   #choose(valueSat: bigint, satPerKvb: bigint): Choice<WalletCoin> | undefined {
-    const free = this.coins.filter(coin => coin.spentBy === undefined);
+    const free = this.coins.filter(coin => coin.spentBy === undefined && this.#isDeep(coin));
     return chooseCoins(free, valueSat, satPerKvb);
+  }
+
+  /** What others paid may be taken back, and with it whatever spends it; own change cannot. */
+  #isDeep({ own, height = 0 }: WalletCoin): boolean {
+    return own || this.#minConfirmations <= 1 || this.#tip - height + 1 >= this.#minConfirmations;
   }
 
   /** Takes note of an own transaction: its inputs are spent, its change is ours. At start, for those still unconfirmed. */

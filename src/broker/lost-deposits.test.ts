@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { scriptOfAddress } from '../bitcoin/wallet.ts';
 import { AccountHolder, BrokerLab } from './broker-lab.fixture.ts';
+import { tillOperation, tillScheme, withdrawBody, withdrawReply } from './money-messages.ts';
 
 function labOf(minConfirmations: number) {
   const lab = new BrokerLab('reorganised while down', [], minConfirmations);
@@ -42,5 +44,22 @@ it('knows in which block a deposit is by now, when that changed while the broker
   lab.chain.reorg(1, { without: [id] });
   lab.run(500);
   expect(lab.balanceMsat(alice)).toBe(0n);
+  lab.expectBacked();
+});
+
+it('pays nobody out of a deposit that does not count yet', () => {
+  const { lab, alice } = labOf(3);
+  const mallory = new AccountHolder(lab, 'mallory');
+  lab.fund(alice, 100_000n);
+  const id = lab.pay(mallory, 50_000n);
+  lab.mine();
+  const script = scriptOfAddress('bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080') as Uint8Array;
+  const body = withdrawBody.encode({ operation: tillOperation.withdraw, sat: 40_000n, script });
+  const { reply } = lab.ask(alice, tillScheme, lab.request(alice, body));
+  const said = withdrawReply.decode(reply ?? new Uint8Array(0));
+  lab.run(100);
+  lab.chain.reorg(1, { without: [id] });
+  lab.mine();
+  expect(lab.chain.unspent({ txid: said?.txid as Uint8Array, index: 0 })?.coin.valueSat).toBe(40_000n);
   lab.expectBacked();
 });

@@ -63,8 +63,8 @@ export class Till {
 
   constructor(options: TillOptions) {
     this.#options = options;
-    const { store, seed } = options;
-    this.wallet = new Wallet({ seed, prefix: walletPrefix }, store);
+    const { store, seed, minConfirmations } = options;
+    this.wallet = new Wallet({ seed, prefix: walletPrefix, minConfirmations }, store);
     this.#addresses = addressBook(store);
     this.#deposits = depositBook(store);
     this.#withdrawals = withdrawalBook(store);
