@@ -94,7 +94,9 @@ export class ChannelPayer implements Payer {
     });
     if (setup.writes.length > 0) this.#commit(setup.writes);
     this.book.restore();
-    for (const { record } of this.book.live)
+    // Of two that spend one coin the later counts: it was made when the other could be in no block any more.
+    const inOrder = [...this.book.live].sort((a, b) => a.record.openedHeight - b.record.openedHeight);
+    for (const { record } of inOrder)
       if (record.ending === undefined) setup.wallet.adopt(Transaction.fromBuffer(record.contract));
     this.#refundFees.restore(this.book.live);
     setup.wallet.watch(host.chain);

@@ -1,4 +1,4 @@
-import type { Transaction } from 'bitcoinjs-lib';
+import { Transaction } from 'bitcoinjs-lib';
 import { assert } from '../../base/assert.ts';
 import { toHex } from '../../base/bytes.ts';
 import { refundsPerChildMax } from '../../base/limits.ts';
@@ -70,13 +70,20 @@ export class RefundFees<T> {
 
   /** If nothing in the mempool spends the contract, it is the fee for which the refund is refused. */
   #lookWhy(channel: Channel): void {
+    const { record } = channel;
     const ask = this.#asks.open(answer => {
       if (answer.kind !== 'output' || answer.fault !== undefined) return undefined;
-      if (answer.output === undefined) this.#outbid.add(channel);
-      else this.#outbid.delete(channel);
+      if (answer.output !== undefined) {
+        this.#outbid.delete(channel);
+        return undefined;
+      }
+      this.#outbid.add(channel);
+      // In no block, and not waiting for one: its coins are free. Were it in one all the same, its refund would bring them back.
+      if (channel.state.contractHeight === undefined)
+        this.#setup.wallet.release(Transaction.fromBuffer(record.contract));
       return undefined;
     });
-    this.#host.chain.output(channel.record.terms.outpoint, ask);
+    this.#host.chain.output(record.terms.outpoint, ask);
   }
 
   /** When all channels have had the news of a block. */

@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import { gib, Lab, type SimHostWorld } from './sim-lab.fixture.ts';
+
+const balance = (lab: Lab) => lab.payerScheme.desk.wallet('payer')!.balance;
+const everything = { confirmedSat: 3n * gib, unconfirmedSat: 0n };
+
+function toT(lab: Lab, more: number): void {
+  lab.mine(Math.max(...lab.rows('payer').map(row => row.refundHeight)) + more - lab.chain.height);
+}
+
+/** A contract that fees have thrown out of the mempool, for as long as it lasts. */
+async function thrownOut() {
+  const lab = new Lab();
+  const talk = lab.talk();
+  expect(await talk.pay(1_000_000n)).toEqual({ kind: 'waiting' });
+  const [{ transaction }] = lab.chain.mempool.transactions;
+  lab.chain.mempool.floorSatPerKvb = 50_000n;
+  lab.chain.mempool.evict(transaction.id);
+  talk.lose();
+  return { lab, contract: transaction.bytes.slice() };
+}
+
+it('a contract that no block has by T gives its coins back, and at each start', async () => {
+  const { lab } = await thrownOut();
+  toT(lab, -1);
+  expect(balance(lab)).not.toEqual(everything);
+  toT(lab, 2);
+  expect(balance(lab)).toEqual(everything);
+  lab.startPayer((lab.payer.world as SimHostWorld).restart());
+  lab.mine(2);
+  expect(balance(lab)).toEqual(everything);
+  lab.chain.mempool.floorSatPerKvb = 1_000n;
+  // The coin that is free again pays for the next one.
+  await lab.open();
+  lab.startPayer((lab.payer.world as SimHostWorld).restart());
+  lab.mine(2);
+  expect(
+    lab
+      .rows('payer')
+      .map(({ phase }) => phase)
+      .sort(),
+  ).toEqual(['open', 'refunding']);
+});
+
+it('a contract that a block has after T all the same is refunded', async () => {
+  const { lab, contract } = await thrownOut();
+  toT(lab, 2);
+  lab.chain.mempool.floorSatPerKvb = 1_000n;
+  expect(lab.chain.offer([contract])).toBeUndefined();
+  lab.mine(3);
+  expect(lab.row('payer').phase).toBe('refunded');
+  const { confirmedSat, unconfirmedSat } = balance(lab);
+  expect(unconfirmedSat).toBe(0n);
+  expect(confirmedSat).toBeGreaterThan(3n * gib - 1_000n);
+});
+
+it('a contract on the change of one that was given up gives its other coins back', async () => {
+  const lab = new Lab({ capacitySatMax: 3n * gib });
+  const first = lab.talk();
+  await first.pay(1_000n, 1);
+  lab.world.runUntilIdle();
+  expect(await lab.talk(290_000_000_000n).pay(1_000_000n)).toEqual({ kind: 'waiting' });
+  first.lose();
+  lab.world.runUntilIdle();
+  expect(balance(lab).confirmedSat).toBe(gib);
+  toT(lab, 2);
+  expect(balance(lab)).toEqual(everything);
+});
