@@ -1,4 +1,6 @@
+import { Transaction } from 'bitcoinjs-lib';
 import { expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
 import { gib, Lab, type SimHostWorld } from './sim-lab.fixture.ts';
 
 const balance = (lab: Lab) => lab.payerScheme.desk.wallet('payer')!.balance;
@@ -65,4 +67,32 @@ it('a contract on the change of one that was given up gives its other coins back
   expect(balance(lab).confirmedSat).toBe(gib);
   toT(lab, 2);
   expect(balance(lab)).toEqual(everything);
+});
+
+it('a contract that a reorganisation took with its ending keeps its coins, though its payer has started again', async () => {
+  const lab = new Lab();
+  const talk = await lab.open();
+  const contract = lab.chain.tip.transactions[1];
+  await talk.close();
+  lab.world.runUntilIdle();
+  lab.mine();
+  const settlement = lab.chain.tip.transactions[1];
+  lab.startPayer((lab.payer.world as SimHostWorld).restart());
+  lab.world.runUntilIdle();
+  expect(lab.row('payer').phase).toBe('closed');
+  lab.chain.reorg(2, { without: [contract.id, settlement.id] });
+  lab.world.runUntilIdle();
+  expect(await lab.talk().pay(1_000_000n)).toEqual({ kind: 'waiting' });
+  const coins = lab.chain.mempool.transactions
+    .map(({ transaction }) => Transaction.fromBuffer(transaction.bytes))
+    .filter(({ version }) => version === 2)
+    .map(({ ins }) => toHex(ins[0].hash));
+  expect(new Set(coins).size).toBe(2);
+  lab.mine(2);
+  expect(
+    lab
+      .rows('payer')
+      .map(({ phase }) => phase)
+      .sort(),
+  ).toEqual(['closed', 'funded']);
 });

@@ -438,10 +438,15 @@ export class ChannelPayer implements Payer {
   }
 
   #act(channel: Channel, action: ChannelAction): void {
-    if (action === 'broadcastContract') this.#broadcast([channel.record.contract], 'contract_refused');
-    else if (action === 'broadcastRefund') this.#refundFees.offer(channel);
+    const { wallet } = this.#setup;
+    const { contract } = channel.record;
+    if (action === 'broadcastContract') {
+      // At the start it may have been over, and a reorganisation has undone that.
+      wallet.adopt(Transaction.fromBuffer(contract));
+      this.#broadcast([contract], 'contract_refused');
+    } else if (action === 'broadcastRefund') this.#refundFees.offer(channel);
     else if (action === 'abandon') {
-      this.#setup.wallet.release(Transaction.fromBuffer(channel.record.contract));
+      wallet.release(Transaction.fromBuffer(contract));
       this.book.remove(channel);
     }
   }
