@@ -213,6 +213,30 @@ describe('bitcoin-channel', () => {
     });
   });
 
+  it('takes no payment on a channel that it has offered to settle, though it has started again since', async () => {
+    const lab = new Lab({ reusePaidChannels: true });
+    const talk = await lab.open();
+    talk.lose();
+    lab.chain.minedSatPerKvb = 20_000n;
+    lab.mine(4);
+    const [{ transaction: settlement }] = lab.chain.mempool.transactions;
+    // Thrown out here, and still in the mempool of a miner.
+    lab.chain.mempool.floorSatPerKvb = 20_000n;
+    lab.chain.mempool.evict(settlement.id);
+    lab.startPayee((lab.payee.world as SimHostWorld).restart());
+    lab.world.runUntilIdle();
+    expect(await lab.talk(8_000_000n).pay(5_000_000n)).toMatchObject({ kind: 'refusedByPayee' });
+    lab.chain.mempool.floorSatPerKvb = 1_000n;
+    lab.chain.minedSatPerKvb = 0n;
+    lab.chain.offer([settlement.bytes]);
+    lab.mine();
+    expect(lab.row('payee')).toMatchObject({
+      phase: 'closed',
+      paidSat: 1_000n,
+      ending: { payeeSat: 1_000n },
+    });
+  });
+
   it('raises the fee of a settlement that waits', async () => {
     const lab = new Lab();
     const talk = await lab.open(5_000_000n);

@@ -105,7 +105,11 @@ export class ChannelPayee implements Payee {
         if (action === 'abandon') {
           this.#settlement.forgetChild(channel);
           this.#abandon(channel);
-        } else this.#settlement.act(channel, action);
+          return;
+        }
+        // A process that forgot what it has offered would take payments that it can settle no more.
+        if (!channel.record.closeAsked) commit(this.book.change(channel, { closeAsked: true }));
+        this.#settlement.act(channel, action);
       },
     });
     if (setup.writes.length > 0) commit(setup.writes);
