@@ -1,6 +1,6 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { expect, it, vi } from 'vitest';
-import { toHex } from '../../base/bytes.ts';
+import { fromHex, toHex } from '../../base/bytes.ts';
 import { readChildren } from './fee-child.ts';
 import { Lab, type SimHostWorld } from './sim-lab.fixture.ts';
 import type { Conversation, TestHost } from './test-world.ts';
@@ -76,6 +76,25 @@ it('keeps to the reserve when it starts again, whatever fees are by then', async
   expect(lab.rows('payee').map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
   const { store } = worldOf(lab.payee);
   expect(worldOf(lab.payee).turn(() => readChildren(store, 'payee').size)).toBe(0);
+});
+
+it('keeps no coin for a settlement whose contract is gone', async () => {
+  const lab = new Lab({ feeReserveSat: 50_000n });
+  lab.issue('payee', 100_000n);
+  const talk = await lab.open(60_000_000n, lab.talk(100_000_000n));
+  lab.chain.minedSatPerKvb = highSatPerKvb;
+  talk.lose();
+  lab.mine(5);
+  const wallet = () => lab.payeeScheme.desk.wallet('payee')!.balance;
+  expect(wallet().confirmedSat).toBe(0n);
+  lose(worldOf(lab.payer));
+  const contract = Uint8Array.from(fromHex(lab.row('payee').contractTxid)!).reverse();
+  lab.chain.reorg(8, { without: [toHex(contract)] });
+  lab.mine(lab.row('payee').refundHeight + 6 - lab.chain.height);
+  expect([lab.row('payee').phase, wallet()]).toEqual([
+    'closing',
+    { confirmedSat: 100_000n, unconfirmedSat: 0n },
+  ]);
 });
 
 /** The process is gone for good. */

@@ -55,12 +55,16 @@ export class Settlement {
     }
   }
 
-  /** A settlement that is final needs its child no more; if another's child brought it into a block, the coin is free. */
+  /**
+   * A settlement that is final needs its child no more; if another's child brought it into a block, the coin is free. Nor does one
+   * whose contract was taken out of the chain and is not back long after T.
+   */
   onBlock(): void {
+    const { finalBlocks } = this.#setup.rules;
     for (const channel of this.#bumped) {
-      const { ending } = channel.state;
-      if (ending === undefined || this.#tip() - ending.height + 1 < this.#setup.rules.finalBlocks) continue;
-      this.forgetChild(channel);
+      const { contractHeight, ending, refundHeight } = channel.state;
+      const since = ending?.height ?? (contractHeight === undefined ? refundHeight : undefined);
+      if (since !== undefined && this.#tip() - since + 1 >= finalBlocks) this.forgetChild(channel);
     }
   }
 
@@ -112,9 +116,9 @@ export class Settlement {
 
   #bump(channel: Channel, answer: Answer): void {
     if (answer.kind !== 'feerate' || answer.satPerKvb === undefined) return;
-    const { state, record, best } = channel;
+    const { record, best } = channel;
     const settlement = channel.own.settlement(channel.best);
-    if (settlement === undefined || state.phase !== 'closing') return;
+    if (settlement === undefined || !isWaiting(channel)) return;
     const feerate = {
       parentVsize: settlement.vsize,
       parentFeeSat: record.terms.feeSat,
@@ -169,7 +173,7 @@ export class Settlement {
   #underWaySat(except: Channel): bigint {
     let sum = 0n;
     for (const channel of this.#bumped)
-      if (channel !== except && channel.state.phase === 'closing') sum += channel.bump?.feeSat ?? 0n;
+      if (channel !== except && isWaiting(channel)) sum += channel.bump?.feeSat ?? 0n;
     return sum;
   }
 
@@ -188,6 +192,11 @@ export class Settlement {
     if (key === undefined || payeeSat === 0n) return undefined;
     return { outpoint: { txid, index: 0 }, valueSat: payeeSat, key };
   }
+}
+
+/** Its settlement can be in the next block: the contract is in one. */
+function isWaiting({ state }: Channel): boolean {
+  return state.phase === 'closing' && state.contractHeight !== undefined;
 }
 
 function min(a: bigint, b: bigint): bigint {
