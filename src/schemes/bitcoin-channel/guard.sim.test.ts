@@ -78,6 +78,22 @@ it('keeps to the reserve when it starts again, whatever fees are by then', async
   expect(worldOf(lab.payee).turn(() => readChildren(store, 'payee').size)).toBe(0);
 });
 
+it('pays nothing for a settlement that brings it nothing', async () => {
+  const lab = new Lab();
+  lab.issue('payee', 100_000n);
+  const talk = lab.talk();
+  await talk.pay(0n);
+  lab.mine();
+  await talk.pay(0n);
+  lab.chain.minedSatPerKvb = 3_000n;
+  await talk.close();
+  lab.mine(lab.row('payee').refundHeight + 6 - lab.chain.height);
+  expect(lab.payeeScheme.desk.wallet('payee')!.balance.confirmedSat).toBe(100_000n);
+  lab.chain.minedSatPerKvb = 0n;
+  lab.mine(2);
+  expect(lab.row('payer').ending).toBeDefined();
+});
+
 it('keeps no coin for a settlement whose contract is gone', async () => {
   const lab = new Lab({ feeReserveSat: 50_000n });
   lab.issue('payee', 100_000n);

@@ -1,5 +1,5 @@
 import { toHex } from '../../base/bytes.ts';
-import { firstPaymentSatMin, reorgBlocksExpected } from '../../base/limits.ts';
+import { reorgBlocksExpected } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
 import { anchorSat, dustSat } from '../../bitcoin/payment-tx.ts';
@@ -127,10 +127,10 @@ export class Settlement {
     };
     const wanted = childFeeSat(feerate);
     const before = channel.bump?.feeSat ?? 0n;
-    if (wanted <= before || wanted <= 0n) return;
+    if (wanted <= before || wanted <= 0n || best.paidSat === 0n) return;
     const feeSatMin = before === 0n ? 0n : before + childVsize * replaceSatPerVbyte;
-    // A child that costs more than the payment is worth is no gain.
-    const worth = best.paidSat > firstPaymentSatMin ? best.paidSat : firstPaymentSatMin;
+    // A child that costs more than the payment is worth is no gain; what paid nothing comes back to its payer at T anyway.
+    const worth = best.paidSat;
     const reserve = this.#setup.feeReserveSat - this.#underWaySat(channel);
     const payableSat = min(worth, wanted > feeSatMin ? wanted : feeSatMin);
     if (payableSat > reserve) {
