@@ -4,7 +4,7 @@ import { outpointKey, txidText } from '../../bitcoin/outpoint.ts';
 import type { Answer, AskId, ChainEvent, ChainPort } from '../../ports.ts';
 import type { WatchOrder } from './watch-order.ts';
 
-/** What became of an order. `over`: its contract is spent, and no reorganisation that is expected can change that. */
+/** What became of an order. `over`: its contract is spent, and hardly a reorganisation can change that. */
 export type WatchState = 'waiting' | 'due' | 'spent' | 'over';
 
 /** An order and where it stands. */
@@ -98,8 +98,11 @@ export class Watchtower {
       for (const watched of this.#watched.values()) this.#look(watched, event.height);
     } else if (event.kind === 'reorg') {
       this.#tip = event.height;
-      for (const watched of this.#watched.values())
-        if ((watched.spent?.height ?? 0) > event.height) watched.spent = undefined;
+      for (const watched of this.#watched.values()) {
+        if ((watched.spent?.height ?? 0) <= event.height) continue;
+        watched.spent = undefined;
+        watched.over = false;
+      }
     } else if (event.kind === 'spent') {
       for (const watched of this.#watched.values()) {
         if (outpointKey(watched.order.outpoint) !== outpointKey(event.outpoint)) continue;
