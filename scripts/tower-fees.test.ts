@@ -78,6 +78,17 @@ describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => 
     expect(await settlement.raise(new TowerFees(rpc, own, 900_000n), later)).toBeUndefined();
   });
 
+  it('is no more than the settlement pays', async () => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const settlement = await earned();
+    const fees = new TowerFees(bitcoind.rpc, wallet, 900_000n);
+    expect(await settlement.raise(fees, late, { paidSat: 0n })).toBeUndefined();
+    expect(await settlement.raise(fees, late, { paidSat: 5_000n })).toBe(5_000n);
+    // Offered again as it is: for one that replaces it there is not enough.
+    expect(await settlement.raise(fees, later, { paidSat: 5_100n })).toBeUndefined();
+    expect(await settlement.raise(fees, later)).toEqual(expect.any(BigInt));
+  });
+
   it('is not said to be raised by what the chain refuses, and such a child counts against no cap', async () => {
     await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
     const settlement = await earned();

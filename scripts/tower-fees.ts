@@ -89,13 +89,16 @@ export class TowerFees {
       feeSatMin: 0n,
     };
     const wanted = childFeeSat(feerate);
-    // The block that called for it may have the settlement in it.
-    if (wanted <= 0n || !isDue()) return undefined;
-    if (known !== undefined && wanted <= known.feeSat) return this.#offer(parent, known.transaction);
-    if (wanted + this.#othersSat(contract, left) > this.#feeSatMax)
-      return `it takes ${wanted} sat, beyond the ${this.#feeSatMax} that all together may`;
     // A later child must pay for its own bytes too (BIP125, rule 4).
-    const feeSat = known === undefined ? wanted : wanted + BigInt(known.transaction.virtualSize());
+    const replaces = BigInt(known?.transaction.virtualSize() ?? 0);
+    // One that costs more than it saves is no gain, and stands in the way of others below the cap.
+    const feeSat = least(wanted + replaces, order.paidSat);
+    // The block that called for it may have the settlement in it.
+    if (feeSat <= 0n || !isDue()) return undefined;
+    if (known !== undefined && (wanted <= known.feeSat || feeSat < known.feeSat + replaces))
+      return this.#offer(parent, known.transaction);
+    if (feeSat + this.#othersSat(contract, left) > this.#feeSatMax)
+      return `it takes ${feeSat} sat, beyond the ${this.#feeSatMax} that all together may`;
     const child = await this.#child(parent, index, { ...feerate, satPerKvb: 0n, feeSatMin: feeSat }, known);
     if (child === undefined) return `the wallet has no confirmed coin of ${feeSat + changeSatMin} sat`;
     const refused = await this.#offer(parent, child);
@@ -204,6 +207,10 @@ export class TowerFees {
       () => false,
     );
   }
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 /** As `unsignedChild` makes them. */
