@@ -157,8 +157,8 @@ export interface ChainPort {
 }
 
 /**
- * News of the best chain. 'tip' comes once, before all else: how high it is, for what is due by then and cannot wait until past
- * blocks have been looked through. The first block is the tip of when they have been: what blocks up to it hold for scripts that
+ * News of the best chain. 'tip' comes before all else, and again where past blocks cannot be had: how high it is, for what is due by
+ * then and cannot wait until they have been looked through. The first block is the tip of when they have been: what blocks up to it hold for scripts that
  * were watched by then has been told before. After 'reorg' all events above its height are void; the blocks that replace them
  * follow.
  */

@@ -77,3 +77,21 @@ it('says nothing of a script that is not watched any more, nor of what it was pa
   await follower.next();
   expect(told.filter(event => !event.startsWith('block'))).toEqual([]);
 });
+
+it('tells how high the chain has grown while past blocks cannot be had', async () => {
+  const chain = new GrowingChain();
+  let pruned = true;
+  const call: typeof chain.call = async (method, parameters) => {
+    if (method === 'getblock' && pruned) throw new Error('Block not available (pruned data)');
+    return chain.call(method, parameters);
+  };
+  const told: string[] = [];
+  const poll = async <T>(): Promise<T> => undefined as T;
+  const follower = new BlockFollower(call, poll, ({ kind, height }) => told.push(`${kind} ${height}`));
+  follower.watch(script, 0);
+  for (let tries = 0; tries < 3; tries++) await expect(follower.next()).rejects.toThrow('pruned');
+  expect(told).toEqual(['tip 9', 'tip 10']);
+  pruned = false;
+  await follower.next();
+  expect(told).toEqual(['tip 9', 'tip 10', 'paid 1', 'spent 8', 'block 10']);
+});

@@ -53,7 +53,6 @@ export class BlockFollower {
   /** Scripts to be looked for in past blocks, and from which height. */
   #toScan = new Map<string, number>();
   #tip: Tip | undefined;
-  #tipTold = false;
   /** A block has been told. */
   #begun = false;
   #pollsByHash = true;
@@ -84,27 +83,30 @@ export class BlockFollower {
 
   /** Tells what is new, then waits a while for more. After a failure it can be called again. */
   async next(): Promise<void> {
-    this.#tip ??= await this.#begin();
-    if (!this.#tipTold) this.#tell({ kind: 'tip', height: this.#tip.height });
-    this.#tipTold = true;
+    // Past blocks may not be had for long: what falls due meanwhile does not wait for them.
+    const tip = (this.#begun ? this.#tip : undefined) ?? (await this.#begin());
     // Before any block: who hears of one takes for granted what past blocks have told.
-    await this.#scan(this.#tip.height);
-    if (!this.#begun)
-      this.#tell({ kind: 'block', height: this.#tip.height, hash: hashBytes(this.#tip.hash) });
+    await this.#scan(tip.height);
+    if (!this.#begun) this.#tell({ kind: 'block', height: tip.height, hash: hashBytes(tip.hash) });
     this.#begun = true;
-    await this.#catchUp(this.#tip);
-    await this.#waitForNews(this.#tip);
+    await this.#catchUp(tip);
+    await this.#waitForNews(this.#tip ?? tip);
   }
 
+  /** Tells how high the chain is, if it is another than before. */
   async #begin(): Promise<Tip> {
     const hash = await this.#call<string>('getbestblockhash', []);
+    if (this.#tip?.hash === hash) return this.#tip;
     const height = await this.#heightOf(hash);
+    this.#hashes.clear();
     for (let at = Math.max(0, height - hashesAtStart); at < height; at++) {
       this.#hashes.set(at, await this.#call<string>('getblockhash', [at]));
     }
     // If the chain moved while it was read, the next round sorts it out.
     this.#hashes.set(height, hash);
-    return { hash, height };
+    this.#tip = { hash, height };
+    this.#tell({ kind: 'tip', height });
+    return this.#tip;
   }
 
   /** Walks back from the best block to one that is known, then tells what follows it. */
