@@ -1,6 +1,7 @@
 import { Transaction } from 'bitcoinjs-lib';
 import type { Outpoint } from '../ports.ts';
 import { anchorSat, dustSat } from './payment-tx.ts';
+import { assertPays } from './second-look.ts';
 import { type SpendableCoin, signCoinInput } from './spend-coin.ts';
 
 /** A v3 child may have 1,000 virtual bytes; one anchor, one coin and one output are far below. spec: bip-0431 */
@@ -49,5 +50,6 @@ export function unsignedChild(
   transaction.addInput(bump.anchor.txid, bump.anchor.index, replaceableSequence);
   transaction.addInput(bump.coin.outpoint.txid, bump.coin.outpoint.index, replaceableSequence);
   transaction.addOutput(bump.changeScript, changeSat);
+  assertPays(transaction, [{ script: bump.changeScript, valueSat: changeSat }]);
   return transaction;
 }

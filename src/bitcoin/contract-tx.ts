@@ -1,5 +1,6 @@
 import { opcodes, payments, script } from 'bitcoinjs-lib';
 import type { Outpoint } from '../ports.ts';
+import { assertContractScript } from './second-look.ts';
 
 /**
  * The contract: an output that payer and payee can only spend together, until height T.
@@ -31,7 +32,7 @@ export interface ChannelTerms {
   readonly payoutScript: Uint8Array;
 }
 
-type ScriptTerms = Pick<ChannelTerms, 'variant' | 'payerKey' | 'payeeKey' | 'refundHeight'>;
+export type ScriptTerms = Pick<ChannelTerms, 'variant' | 'payerKey' | 'payeeKey' | 'refundHeight'>;
 
 /** The script that the contract's output commits to. */
 export function contractScript(terms: ScriptTerms): Uint8Array {
@@ -57,8 +58,9 @@ export function contractScript(terms: ScriptTerms): Uint8Array {
 
 /** The output's script: P2WSH, 34 bytes. spec: bip-0141 */
 export function contractOutputScript(terms: ScriptTerms): Uint8Array {
-  const { output } = payments.p2wsh({ redeem: { output: contractScript(terms) } });
-  return output as Uint8Array;
+  const output = payments.p2wsh({ redeem: { output: contractScript(terms) } }).output as Uint8Array;
+  assertContractScript(output, terms);
+  return output;
 }
 
 /** The witness by which both spend the contract; signatures are 64 bytes compact. */

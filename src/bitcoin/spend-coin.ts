@@ -3,6 +3,7 @@ import { concatBytes } from '../base/bytes.ts';
 import { signDigest } from '../crypto/ecdsa.ts';
 import type { Outpoint } from '../ports.ts';
 import type { KeyPair } from './keys.ts';
+import { assertKeyScript } from './second-look.ts';
 
 /** An unspent P2WPKH output and the key that spends it. */
 export interface SpendableCoin {
@@ -13,7 +14,9 @@ export interface SpendableCoin {
 
 /** P2WPKH, 22 bytes. spec: bip-0141 */
 export function keyOutputScript(publicKey: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(opcodes.OP_0, 20), crypto.hash160(publicKey));
+  const output = concatBytes(Uint8Array.of(opcodes.OP_0, 20), crypto.hash160(publicKey));
+  assertKeyScript(output, publicKey);
+  return output;
 }
 
 /** Signs input `index`, which spends `coin`. spec: bip-0143 (P2WPKH) */

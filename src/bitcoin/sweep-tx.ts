@@ -1,5 +1,6 @@
 import { Transaction } from 'bitcoinjs-lib';
 import { dustSat } from './payment-tx.ts';
+import { assertPays } from './second-look.ts';
 import { type SpendableCoin, signCoinInput } from './spend-coin.ts';
 
 const replaceableSequence = 0xfffffffd;
@@ -24,5 +25,6 @@ export function sweepTransaction(
   coins.forEach((coin, index) => {
     signCoinInput(transaction, index, coin);
   });
+  assertPays(transaction, [{ script, valueSat: leftSat }]);
   return transaction;
 }

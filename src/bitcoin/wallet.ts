@@ -7,6 +7,7 @@ import { type Choice, chooseCoins } from './coin-choice.ts';
 import { HdKey, harden, type KeyPair } from './keys.ts';
 import { outpointKey } from './outpoint.ts';
 import { dustSat } from './payment-tx.ts';
+import { assertPays, type MeantOutput } from './second-look.ts';
 import { keyOutputScript, type SpendableCoin, signCoinInput } from './spend-coin.ts';
 
 export interface WalletOptions {
@@ -354,16 +355,18 @@ export class Wallet {
     const transaction = new Transaction();
     transaction.version = 2;
     for (const { outpoint } of choice.coins) transaction.addInput(outpoint.txid, outpoint.index);
-    transaction.addOutput(script, valueSat);
+    const meant: MeantOutput[] = [{ script, valueSat }];
     let writes: readonly StoreWrite[] = [];
     if (choice.changeSat >= dustSat) {
       const change = this.takeAddress();
-      transaction.addOutput(change.script, choice.changeSat);
+      meant.push({ script: change.script, valueSat: choice.changeSat });
       writes = change.writes;
     }
+    for (const output of meant) transaction.addOutput(output.script, output.valueSat);
     choice.coins.forEach((coin, index) => {
       signCoinInput(transaction, index, this.#spendable(coin));
     });
+    assertPays(transaction, meant);
     return { transaction, writes };
   }
 

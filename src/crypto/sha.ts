@@ -9,6 +9,11 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return hashOf('sha256', ...parts);
 }
 
+/** spec: bip-0141, what P2WPKH pays */
+export function hash160(bytes: Uint8Array): Uint8Array {
+  return hashOf('ripemd160', sha256(bytes));
+}
+
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   return new HmacSha256(key).digest(message);
 }
