@@ -64,6 +64,20 @@ describe('authority', () => {
     expect(at.first.core.consensus('ns')?.relays.map(each => each.nickname)).toEqual(['relay2']);
   });
 
+  test('votes on, whatever ports a relay opens', () => {
+    const at = new AuthorityLab(1);
+    const ports = Array.from({ length: 600 }, (_, i) => 20_001 + 2 * i);
+    const exitPolicy = ports.map(port => ({
+      accept: true,
+      network: undefined,
+      ports: { low: port, high: port },
+    }));
+    expect(at.upload(at.relay(1).descriptor({ exitPolicy })).status).toBe(200);
+    at.upload(at.relay(2).descriptor());
+    at.world.runFor(2_000);
+    expect(at.first.core.counts.listed).toBe(2);
+  });
+
   test('drops a relay that has died, and keeps the last consensus when all have', () => {
     const at = new AuthorityLab(1);
     const relays = [1, 2].map(index => at.relay(index));

@@ -7,7 +7,7 @@ import { documentBytes, documentText } from '../src/directory/document-lines.ts'
 import { labFlagRules } from '../src/directory/flag-rules.ts';
 import { encodeRequest, type HttpResponse, HttpResponseReader } from '../src/directory/http-codec.ts';
 import { parseProtocols } from '../src/directory/protocols.ts';
-import { relayProtocolsText } from '../src/directory/server-descriptor.ts';
+import { type DescriptorFacts, relayProtocolsText } from '../src/directory/server-descriptor.ts';
 import { makeLinkIdentity, makeTlsCertificate } from '../src/link/link-certificates.ts';
 import { LinkMux } from '../src/link/link-mux.ts';
 import type { Endpoint, StreamHandler, StreamId } from '../src/ports.ts';
@@ -90,7 +90,7 @@ export interface LabAuthority {
 export interface LabRelay {
   readonly keys: NodeKeys;
   readonly host: SimHost;
-  descriptor(change?: { publishedMs?: number; port?: number }): string;
+  descriptor(change?: Partial<DescriptorFacts> & { readonly port?: number }): string;
 }
 
 /** Authorities in virtual time, relays that answer handshakes, and somebody who asks. */
@@ -188,7 +188,7 @@ export class AuthorityLab {
       return {
         keys,
         host,
-        descriptor: ({ publishedMs, port } = {}) =>
+        descriptor: ({ port, ...change } = {}) =>
           buildServerDescriptor(keys, {
             nickname: `relay${index}`,
             address: { host: host.ip, port: port ?? 9001 },
@@ -196,7 +196,7 @@ export class AuthorityLab {
             dirPort: 0,
             platform: 'naulon 0.1.0 on Node',
             protocols,
-            publishedMs: publishedMs ?? host.node.turn(() => clock.wallMs()),
+            publishedMs: host.node.turn(() => clock.wallMs()),
             uptimeSeconds: 1,
             bandwidth: { rate: 1e8, burst: 1e8, observed: 1e6 * index },
             exitPolicy: [index === 3 ? acceptEverything : rejectEverything],
@@ -206,6 +206,7 @@ export class AuthorityLab {
             servesDirectory: true,
             hibernating: false,
             price: { priceMsatPer2Pow20: 1000n, paySchemes: [1] },
+            ...change,
           }),
       };
     });

@@ -66,10 +66,12 @@ const privateKeys = new Set(privateNetworks.map(([host, bits]) => `${toHex(parse
 
 /** A port that is rejected for more addresses than two /8 counts as rejected. spec: dir-spec/consensus-formats (p) */
 const rejectedAddressesMax = 2 ** 25;
+/** Characters of a list of ports with what stands before it. C tor: MAX_EXITPOLICY_SUMMARY_LEN. */
+const summaryCharactersMax = 1_000;
 
 /**
  * The ports that an exit reaches at most addresses: what `p` lines say. A port is accepted only by a rule for all
- * addresses. Of `accept` and `reject` the shorter is written.
+ * addresses. Of `accept` and `reject` the shorter is written; where both are too long, as many accepted ports as there is room for.
  */
 export function summarisePolicy(rules: readonly PolicyRule[]): PortPolicy {
   const edges = new Set([1, 65536]);
@@ -84,11 +86,15 @@ export function summarisePolicy(rules: readonly PolicyRule[]): PortPolicy {
   if (accepted.length === 0) return { kind: 'reject', ranges: [allPorts] };
   const accepts: PortPolicy = { kind: 'accept', ranges: accepted };
   const rejects: PortPolicy = { kind: 'reject', ranges: rejected };
-  return rejected.length > 0 && portsText(rejects).length < portsText(accepts).length ? rejects : accepts;
+  const [acceptsLength, rejectsLength] = [accepts, rejects].map(policy => formatPortPolicy(policy).length);
+  if (Math.min(acceptsLength, rejectsLength) > summaryCharactersMax) return cut(accepts);
+  return rejected.length > 0 && rejectsLength < acceptsLength ? rejects : accepts;
 }
 
-function portsText(policy: PortPolicy): string {
-  return formatPortPolicy(policy).slice(policy.kind.length);
+function cut({ kind, ranges }: PortPolicy): PortPolicy {
+  const whole = formatPortPolicy({ kind, ranges });
+  const fits = whole.slice(0, whole.lastIndexOf(',', summaryCharactersMax));
+  return { kind, ranges: ranges.slice(0, fits.split(',').length) };
 }
 
 function isAccepted(rules: readonly PolicyRule[], port: number): boolean {

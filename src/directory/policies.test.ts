@@ -58,6 +58,20 @@ describe('address policy', () => {
     expect(summary('accept 127.0.0.1:8080', 'reject 127.0.0.0/8:*', 'accept *:*')).toBe('accept 1-65535');
   });
 
+  test('is cut where it would be longer than 1,000 characters, as by C tor', () => {
+    const odd = Array.from({ length: 400 }, (_, i) => `accept *:${20_001 + 2 * i}`);
+    const cut = summary(...odd, 'reject *:*');
+    expect(cut.length).toBeLessThanOrEqual(1_000);
+    expect(cut).toBe(
+      `accept ${odd
+        .slice(0, 165)
+        .map(rule => rule.slice(9))
+        .join()}`,
+    );
+    const few = odd.slice(0, 165);
+    expect(summary(...few, 'reject *:*')).toBe(cut);
+  });
+
   test('a summary accepts a port just when the first rule for all addresses does', () => {
     const port = fc.integer({ min: 1, max: 65535 });
     const rule = fc.tuple(fc.boolean(), port, port).map(([accept, a, b]): PolicyRule => {
