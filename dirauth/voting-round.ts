@@ -80,17 +80,20 @@ export class VotingRound {
   }
 
   /**
-   * The consensus of the votes that are here, signed. Undefined when it would list no relay, or the voters agree on rules
-   * that are not known here.
+   * The consensus of the votes that are here, signed. Undefined when it would list no relay, the voters agree on rules that
+   * are not known here, or nobody could read it: what others vote is not in our hands.
    */
   compute(signer: StatusSigner): ConsensusPair | undefined {
     const facts = consensusOf(this.votes, this.#authorities);
     if (facts === undefined || facts.relays.length === 0) return undefined;
-    const made = (flavor: ConsensusFlavor): Consensus => {
+    const made = (flavor: ConsensusFlavor) => {
       const text = formatConsensus(facts, flavor);
-      return parsed(attachSignatures(text, flavor, [signText(text, signedAlgorithm[flavor], signer)]));
+      return parseConsensus(
+        attachSignatures(text, flavor, [signText(text, signedAlgorithm[flavor], signer)]),
+      );
     };
-    return { ns: made('ns'), microdesc: made('microdesc') };
+    const [ns, microdesc] = [made('ns'), made('microdesc')];
+    return ns.ok && microdesc.ok ? { ns: ns.value, microdesc: microdesc.value } : undefined;
   }
 
   /** From now on this is the consensus that we have signed; there will be no other one for this time. */

@@ -52,9 +52,6 @@ export type ConsensusFault = DocumentFault | Fault<'CONSENSUS_BAD'>;
 
 const bad = (detail: string) => fail('CONSENSUS_BAD', detail);
 
-/** As C tor wants it, in test networks too. */
-const votingDelaySecondsMin = 2;
-
 const onceOnly = ['network-status-version', 'vote-status', 'consensus-method', ...headOnceOnly];
 
 export function parseConsensus(text: string): Result<Consensus, ConsensusFault> {
@@ -74,7 +71,6 @@ export function parseConsensus(text: string): Result<Consensus, ConsensusFault> 
   if (method === undefined) return bad('consensus-method');
   const head = readHead(preamble);
   if (typeof head === 'string') return bad(head);
-  if (Math.min(...head.votingDelay) < votingDelaySecondsMin) return bad('voting-delay');
   const relays = readRelays(parts.entries, lines => readEntry(lines, flavor));
   if (typeof relays === 'string') return bad(relays);
   const authorities = readAuthorities(parts.authorities);

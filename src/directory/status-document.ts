@@ -67,8 +67,8 @@ export interface StatusSignature {
 
 const authoritiesMax = 64;
 const signaturesMax = 128;
-const paramsMax = 500;
-const flagsMax = 64;
+/** As C tor wants it, in test networks too. */
+const votingDelaySecondsMin = 2;
 
 /** All from the first byte through the space behind the first `directory-signature`. */
 export function signedText(text: string): string {
@@ -124,13 +124,14 @@ export function readHead(index: LineIndex): StatusHead | string {
   const delayLine = index.one('voting-delay');
   const delays = delayLine === undefined ? [] : argumentsOf(delayLine).map(parseCount);
   if (delays[0] === undefined || delays[1] === undefined) return 'voting-delay';
+  if (Math.min(delays[0], delays[1]) < votingDelaySecondsMin) return 'voting-delay';
   const flagsLine = index.one('known-flags');
   const knownFlags = flagsLine === undefined ? undefined : argumentsOf(flagsLine);
-  if (knownFlags === undefined || knownFlags.length > flagsMax || !ascends(knownFlags)) return 'known-flags';
+  if (knownFlags === undefined || !ascends(knownFlags)) return 'known-flags';
   const paramsLine = index.all('params')[0];
   const params = paramsLine === undefined ? new Map<string, number>() : readNumbers(paramsLine);
-  if (params === undefined || params.size > paramsMax) return 'params';
-  if (paramsLine !== undefined && !ascends(argumentsOf(paramsLine))) return 'params';
+  if (params === undefined || (paramsLine !== undefined && !ascends(argumentsOf(paramsLine))))
+    return 'params';
   const protocols = eachDemand(demand => parseProtocols(index.one(demand)?.rest ?? '') ?? new Map());
   return { ...times, votingDelay: [delays[0], delays[1]], knownFlags, params, protocols };
 }

@@ -66,6 +66,9 @@ export type VoteFault = DocumentFault | Fault<'VOTE_BAD' | 'VOTE_BAD_SIGNATURE'>
 const bad = (detail: string) => fail('VOTE_BAD', detail);
 
 const methodsMax = 100;
+/** Of one vote; a consensus has those of all, so there is no such bound for it. C tor: MAX_KNOWN_FLAGS_IN_VOTE. */
+const flagsMax = 64;
+const paramsMax = 500;
 
 export function buildVote(facts: VoteFacts, certificate: AuthorityCertificate, signer: StatusSigner): string {
   const relays = [...facts.relays].sort((a, b) => Buffer.compare(a.rsaId, b.rsaId));
@@ -105,6 +108,8 @@ export function parseVote(text: string): Result<Vote, VoteFault> {
   if (publishedMs === undefined) return bad('published');
   const head = readHead(preamble);
   if (typeof head === 'string') return bad(head);
+  if (head.knownFlags.length > flagsMax) return bad('known-flags');
+  if (head.params.size > paramsMax) return bad('params');
   if (parts.authorities.length !== 1) return bad('dir-source');
   const [section] = parts.authorities;
   if (new LineIndex(section).one('contact') === undefined) return bad('contact');
