@@ -36,6 +36,8 @@ const edSignaturePrefix = 'Tor router descriptor signature v1';
 /** Certificates in a descriptor outlive the descriptor by far; C tor renews after 30 days too. */
 const certificateMs = 30 * 86_400_000;
 const rulesMax = 1_000;
+/** Those of C tor take 170. */
+const protoCharactersMax = 1_000;
 /** Bytes a second. C tor holds them in 31 bits. */
 const bandwidthMax = 2 ** 31 - 1;
 
@@ -180,8 +182,9 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
     ipv6: index.all('or-address').flatMap(line => parseBracketedEndpoint(line.rest) ?? [])[0],
     dirPort,
     platform: index.one('platform')?.rest ?? '',
-    // Of a list that makes no sense nothing is believed.
-    protocols: parseProtocols(protoLine.rest) ?? new Map(),
+    // Of a list that makes no sense, or would fill a vote, nothing is believed.
+    protocols:
+      (protoLine.rest.length <= protoCharactersMax ? parseProtocols(protoLine.rest) : undefined) ?? new Map(),
     publishedMs,
     uptimeSeconds: parseCount(index.one('uptime')?.rest) ?? 0,
     bandwidth: { rate, burst, observed },

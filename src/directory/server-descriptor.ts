@@ -93,7 +93,10 @@ function canonicalFamily(family: readonly string[], self: Uint8Array): string[] 
   return [...new Set([`$${toHex(self).toUpperCase()}`, ...members])].sort();
 }
 
+/** No version is longer; what a relay says of itself fills no vote. */
+const versionCharactersMax = 128;
+
 /** What consensus entries say as `v`: `Tor 0.4.9.11` of `Tor 0.4.9.11 on Linux`. */
 export function versionOf(platform: string): string {
-  return platform.split(' ').slice(0, 2).join(' ');
+  return platform.split(' ').slice(0, 2).join(' ').slice(0, versionCharactersMax);
 }

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toHex } from '../base/bytes.ts';
+import { descriptorsMax } from '../base/limits.ts';
 import { parseConsensus } from './consensus.ts';
 import { formatConsensus } from './consensus-builder.ts';
 import { attachSignatures, signedAlgorithm, signText } from './consensus-signatures.ts';
 import { formatDetachedSignatures, parseDetachedSignatures } from './detached-signatures.ts';
+import { parseProtocols } from './protocols.ts';
+import { versionOf } from './server-descriptor.ts';
 import {
   agreedOn,
   entriesOf,
@@ -84,6 +88,20 @@ describe('vote', () => {
       previousRandom: undefined,
     });
     expect(must(parseVote(signedAgain(body(''))))).toMatchObject({ currentRandom: undefined });
+  });
+
+  test('leaves out what it has no room for: relays that do not run', () => {
+    const running = relays.map(({ rsaId }) => toHex(rsaId));
+    const crowd = Array.from({ length: descriptorsMax - relays.length }, (_, i) => ({
+      ...relays[0],
+      rsaId: Uint8Array.from({ length: 20 }, (_, at) => (at < 2 ? (i >> (8 * at)) & 0xff : 1)),
+      version: versionOf('v'.repeat(10_000)),
+      protocols: parseProtocols(Array.from({ length: 64 }, (_, at) => `Protocol${100 + at}=1-5`).join(' '))!,
+      flags: new Set(['Valid']),
+    }));
+    const { relays: kept } = makeVote(authorities[0], [...crowd, ...relays]);
+    expect(kept.length).toBeGreaterThan(5_000);
+    expect(kept.flatMap(({ rsaId, flags }) => (flags.has('Running') ? toHex(rsaId) : []))).toEqual(running);
   });
 
   test('may know no Ed25519 identity of a relay, and no microdescriptor of it', () => {

@@ -66,13 +66,14 @@ export type VoteFault = DocumentFault | Fault<'VOTE_BAD' | 'VOTE_BAD_SIGNATURE'>
 const bad = (detail: string) => fail('VOTE_BAD', detail);
 
 const methodsMax = 100;
+/** What follows the entries, its signature by a key of at most 4,096 bits included. */
+const footerBytesMax = 2_048;
 /** Of one vote; a consensus has those of all, so there is no such bound for it. C tor: MAX_KNOWN_FLAGS_IN_VOTE. */
 const flagsMax = 64;
 const paramsMax = 500;
 
 export function buildVote(facts: VoteFacts, certificate: AuthorityCertificate, signer: StatusSigner): string {
-  const relays = [...facts.relays].sort((a, b) => Buffer.compare(a.rsaId, b.rsaId));
-  const body = [
+  const head = [
     'network-status-version 3\n',
     'vote-status vote\n',
     `consensus-methods ${consensusMethods.join(' ')}\n`,
@@ -82,11 +83,24 @@ export function buildVote(facts: VoteFacts, certificate: AuthorityCertificate, s
     formatRules(facts),
     formatAuthority(facts.authority),
     certificate.text,
-    ...relays.map(formatVoteEntry),
-    'directory-footer\n',
   ].join('');
+  const entries = fitting(facts.relays, voteBytesMax - head.length - footerBytesMax);
+  const body = `${head}${entries.join('')}directory-footer\n`;
   const signature = signText(`${body}directory-signature `, 'sha1', signer);
   return body + formatSignature('directory-signature', signature);
+}
+
+/**
+ * The entries by identity, as many as there is room for: descriptors cost nothing, so those of relays that do not run, which no
+ * consensus lists, are left out first.
+ */
+function fitting(relays: readonly VoteEntry[], bytesMax: number): string[] {
+  const rank = ({ flags }: VoteEntry): number => (flags.has('Running') ? 0 : 1);
+  const ranked = relays.map(relay => ({ relay, text: formatVoteEntry(relay) }));
+  ranked.sort((a, b) => rank(a.relay) - rank(b.relay));
+  let left = bytesMax;
+  const kept = ranked.filter(({ text }) => (left -= text.length) >= 0);
+  return kept.sort((a, b) => Buffer.compare(a.relay.rsaId, b.relay.rsaId)).map(({ text }) => text);
 }
 
 /** Parses one vote, all of `text`, and verifies its certificate and its signature. */
