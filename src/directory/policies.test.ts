@@ -130,7 +130,7 @@ describe('small lines', () => {
     expect(supportsProtocol(protocols, 'Link', 4)).toBe(true);
     expect(supportsProtocol(protocols, 'Link', 6)).toBe(false);
     expect(supportsProtocol(protocols, 'Nope', 1)).toBe(false);
-    for (const bad of ['Link', 'Link=5-3', 'Link=64', 'Li nk=1', 'Link=a'])
+    for (const bad of ['Link', 'Link=5-3', 'Link=64', 'Li nk=1', 'Link=a', `Link=4${' '.repeat(20_000)}`])
       expect(parseProtocols(bad)).toBeUndefined();
   });
 

@@ -1,20 +1,23 @@
+import { descriptorBytesMax } from '../base/limits.ts';
+
 /** Subprotocol versions: `Cons=1-2 Link=3-5 Pay=1`. spec: tor-spec/subprotocol-versioning */
 export type Protocols = ReadonlyMap<string, readonly { readonly low: number; readonly high: number }[]>;
 
-const entriesMax = 64;
 const versionMax = 63;
 
-/** Names that are not known here are kept; undefined when the text is no such list. */
+/**
+ * Names that are not known here are kept; undefined when the text is no such list. As C tor reads it, however many names and
+ * versions a relay's descriptor has: one entry that is refused is the end of a whole consensus.
+ */
 export function parseProtocols(text: string): Protocols | undefined {
+  if (text.length > descriptorBytesMax) return undefined;
   const protocols = new Map<string, { low: number; high: number }[]>();
-  const entries = text.split(' ').filter(each => each !== '');
-  if (entries.length > entriesMax) return undefined;
-  for (const entry of entries) {
-    const match = /^([A-Za-z0-9-]{1,100})=([0-9,-]{0,200})$/.exec(entry);
+  for (const entry of text.split(' ').filter(each => each !== '')) {
+    const match = /^([A-Za-z0-9-]{1,100})=([0-9,-]*)$/.exec(entry);
     if (match === null) return undefined;
     const ranges: { low: number; high: number }[] = [];
     for (const part of match[2] === '' ? [] : match[2].split(',')) {
-      const range = /^([0-9]{1,2})(?:-([0-9]{1,2}))?$/.exec(part);
+      const range = /^0*([0-9]{1,2})(?:-0*([0-9]{1,2}))?$/.exec(part);
       if (range === null) return undefined;
       const low = Number(range[1]);
       const high = range[2] === undefined ? low : Number(range[2]);

@@ -8,7 +8,7 @@ import {
   twin,
   unsigned,
 } from './document-edits.fixture.ts';
-import { before, moved, objectOf, twice, without } from './document-text.fixture.ts';
+import { before, moved, objectOf, replaced, twice, without } from './document-text.fixture.ts';
 
 /** Documents that differ from captured ones, by what is wrong with them. */
 
@@ -177,7 +177,26 @@ export const consensusTwins: readonly DocumentTwin[] = [
   twin('with params twice', before('dir-source', 'params a=1\nparams b=1')),
   ...lines('m', ['m', 'm AAAA', 'm !!!!', 'm AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']),
   ...lines('s', ['s', 's Running', 's Valid Running', 's Running Unheard Valid', 's Running Running Valid']),
-  ...lines('pr', ['pr', 'pr Link', 'pr Link=5-3', 'pr Naulon=1']),
+  ...lines('pr', [
+    'pr',
+    'pr Link',
+    'pr Link=5-3',
+    'pr Naulon=1',
+    'pr Link=0004',
+    'pr Link=1,',
+    'pr Link=1,,2',
+    'pr Link=63',
+    'pr Link=64',
+  ]),
+  twin(
+    'with a router of 100 protocols',
+    replaced('pr', `pr ${Array.from({ length: 100 }, (_, i) => `P${i}=1`).join(' ')}`),
+  ),
+  twin(
+    'with a router that says one version 200 times',
+    replaced('pr', `pr Link=${Array(200).fill('4').join()}`),
+  ),
+  twin('with a protocol of 101 letters', replaced('pr', `pr ${'P'.repeat(101)}=1`)),
   ...lines('v', ['v', 'v naulon 1.0', 'v Tor 0.0.1']),
   ...lines('w', [
     'w',
