@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { receiptMsMax } from '../src/base/limits.ts';
 import type { PayeeIdentity, PaymentScheme, SessionId, Value } from '../src/payment/scheme.ts';
+import type { SimHost } from '../src/sim/sim-host.ts';
 import { ClientLab, type ClientLabOptions, credit } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest, type Talk } from '../test/talker.fixture.ts';
 import type { CircuitReport } from './circuit-report.ts';
@@ -42,6 +43,14 @@ function open(lab: ClientLab, user = 'user') {
 /** Circuits for streams, by state. */
 function circuits(lab: ClientLab): readonly CircuitReport[] {
   return (lab.call('circuits') as readonly CircuitReport[]).filter(({ purpose }) => purpose === 'general');
+}
+
+/** Nothing more passes over the connections that a machine has, for so long. */
+function stall(host: SimHost, ms: number): void {
+  for (const end of host.ends) {
+    end.stall(ms);
+    end.peer?.stall(ms);
+  }
 }
 
 const idsOf = (lab: ClientLab) => circuits(lab).map(({ id }) => id);
@@ -145,6 +154,18 @@ describe('a circuit', () => {
     lab.network.relays[middle].machine.crash();
     lab.until(() => program.over, 'the program hears of it', 5_000);
     expect(open(lab).circuit).not.toBe(circuit);
+  });
+
+  it('that lets nothing pass delays one stream, and is given to no other', () => {
+    const { lab } = startLab();
+    const { circuit } = open(lab);
+    const { hops } = circuits(lab).find(({ id }) => id === circuit) as CircuitReport;
+    const middle = lab.network.relays.find(({ core }) => core.settings.nickname === hops[1].relay);
+    stall(middle!.machine.host, 600_000);
+    expect(codeOf(lab, connect(lab))).toBe(0);
+    const beforeMs = lab.world.nowUs / 1_000;
+    for (let i = 0; i < 3; i++) expect(codeOf(lab, connect(lab))).toBe(0);
+    expect(lab.world.nowUs / 1_000 - beforeMs).toBeLessThan(5_000);
   });
 
   it('that cannot be built is built over other relays', () => {

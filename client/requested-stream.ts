@@ -281,6 +281,8 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
         this.#awaitAnswer();
         return;
       }
+      // Every exit says something by then, so it is the circuit. Source: C tor, connection_ap_expire_beginning.
+      if (this.#circuit !== undefined) this.#circuit.retired = true;
       this.#takeBack(endReason.timeout);
       this.#failed(endReason.timeout, undefined);
     });
