@@ -168,6 +168,13 @@ describe('a circuit', () => {
     expect(lab.world.nowUs / 1_000 - beforeMs).toBeLessThan(5_000);
   });
 
+  it('that its first hop does not answer has the next one go over a new link', () => {
+    const { lab } = startLab({ guards: 1 });
+    // As when the machine has slept: the other side has forgotten the connection, and nothing says so.
+    stall(lab.machine.host, 3_600_000);
+    expect(codeOf(lab, connect(lab))).toBe(0);
+  });
+
   it('that cannot be built is built over other relays', () => {
     const { lab } = startLab({ relays: 8 });
     for (const index of [0, 1]) lab.network.relays[index].machine.crash();

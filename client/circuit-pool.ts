@@ -299,6 +299,8 @@ export class CircuitPool {
     const neverOpen = circuit.circuit === undefined || circuit.circuit.hops.length === 0;
     if (neverOpen && (fault.code === 'CIRCUIT_LINK' || fault.code === 'CIRCUIT_TIMEOUT')) {
       this.#host.onFirstHop(circuit.path[0], false);
+      // A connection can be dead long before TCP says so. Source: C tor, circuit_build_failed.
+      if (circuit.link !== undefined) this.#ports.links.giveUp(circuit.link);
     }
     this.#ports.observer.log('info', 'circuit-ended', {
       circuit: circuit.id,

@@ -64,7 +64,7 @@ class OpenLink implements HeldLink {
   }
 }
 
-/** One link to each first hop, shared by all circuits through it. */
+/** One link to each first hop, shared by all circuits through it, as long as it answers. */
 export class LinkPool {
   readonly #links: Links;
   readonly #tell: (link: HeldLink, step: LinkStep, fault?: Fault) => void;
@@ -94,6 +94,12 @@ export class LinkPool {
     }
     if (link.ready) answer(this.#take(link, sink));
     else link.waiting.push({ sink, answer });
+  }
+
+  /** It lets nothing pass, as it seems: circuits to come go over another one to the same relay. */
+  giveUp(id: LinkId): void {
+    const link = this.#byId.get(id);
+    if (link !== undefined && this.#byRelay.get(link.key) === link) this.#byRelay.delete(link.key);
   }
 
   onLinkReady(id: LinkId): void {

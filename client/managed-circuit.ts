@@ -5,7 +5,7 @@ import { ClientCircuit } from '../src/circuit/client-circuit.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { SessionId } from '../src/payment/scheme.ts';
-import type { Cancel, Clock, Entropy, Observer } from '../src/ports.ts';
+import type { Cancel, Clock, Entropy, LinkId, Observer } from '../src/ports.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPurpose, CircuitTerms, CircuitWant, PlannedHop } from './circuit-want.ts';
 import type { LinkPlace, LinkPool } from './link-pool.ts';
@@ -107,6 +107,8 @@ export class ManagedCircuit {
   dirtySinceMs: number | undefined;
   /** It takes no streams of the pool any more. */
   retired = false;
+  /** That it goes over; undefined while it waits for one. */
+  link: LinkId | undefined;
   bytesIn = 0;
   bytesOut = 0;
   readonly #options: ManagedOptions;
@@ -243,6 +245,7 @@ export class ManagedCircuit {
     const { clock, congestion: params, entropy, observer, user } = this.#options;
     const blocked = (): boolean => place.queued() >= circuitQueueCellsHigh;
     this.#state = 'building';
+    this.link = place.link;
     this.#circuit = new ClientCircuit({
       path: this.path,
       fast: this.path[0].relay === undefined,
