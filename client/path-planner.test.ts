@@ -53,6 +53,15 @@ describe('a path', () => {
     expect(lab.call('open-circuit', { port: 25 })).toBe('PATH_NO_EXIT');
   });
 
+  it('is made of no consensus that ended more than a day ago', () => {
+    const slept = new ClientLab().bootstrap();
+    const named = () => slept.call('open-circuit', { path: ['relay0', 'relay1', 'relay4'] });
+    slept.machine.clock.jumpWall(30 * 3_600_000);
+    expect([slept.call('open-circuit'), named()]).toEqual(['NO_VIEW', 'NO_VIEW']);
+    slept.machine.clock.jumpWall(-30 * 3_600_000);
+    expect(named()).toMatchObject({ hops: { length: 3 } });
+  });
+
   it('is the one that was named: by nickname in any case, or by fingerprint', () => {
     const { rsaId } = lab.core.planner.view?.relayByName('relay2') ?? { rsaId: new Uint8Array(0) };
     const fingerprint = toHex(rsaId).toUpperCase();

@@ -1,6 +1,7 @@
 import { fromUtf8, utf8 } from '../src/base/bytes.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { hopsMax } from '../src/base/limits.ts';
+import { isReasonablyLive } from '../src/directory/consensus.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { GuardSet, type GuardState } from '../src/directory/guard-set.ts';
 import { congestionOf, type NetworkView } from '../src/directory/network-view.ts';
@@ -89,15 +90,27 @@ export class PathPlanner {
     else this.#guards.markFailed(hop.rsaId, this.#ports.clock.wallMs());
   }
 
-  /** Relays for a stream to `to`. NO_VIEW: the network is not known yet. */
+  /**
+   * The view, unless it is too old: a machine may have slept, and nobody is to hold a client to an old
+   * network by keeping newer ones from it. spec: dir-spec/client-operation (reasonably live)
+   */
+  #liveView(): NetworkView | undefined {
+    const view = this.#view;
+    if (view === undefined || isReasonablyLive(view, this.#ports.clock.wallMs())) return view;
+    this.#ports.onLack();
+    return undefined;
+  }
+
+  /** Relays for a stream to `to`. NO_VIEW: the network is not known yet, or any more. */
   choose(
     to: ExitGoal | undefined,
     { hops = this.#settings.hops, last, notExits }: PathLimits = {},
   ): Result<readonly PlannedHop[]> {
-    if (this.#view === undefined) return fail('NO_VIEW');
+    const view = this.#liveView();
+    if (view === undefined) return fail('NO_VIEW');
     const chosen = choosePath({
       fixed: last === undefined ? undefined : new Map([[hops - 1, last]]),
-      view: this.#view,
+      view,
       hops,
       exitTo: to,
       notExits,
@@ -113,11 +126,12 @@ export class PathPlanner {
 
   /** The relays of these names, in this order. */
   named(names: readonly string[]): Result<readonly PlannedHop[]> {
-    if (this.#view === undefined) return fail('NO_VIEW');
+    const view = this.#liveView();
+    if (view === undefined) return fail('NO_VIEW');
     if (names.length === 0 || names.length > hopsMax) return fail('PATH_BAD_WISH', `1 to ${hopsMax} relays`);
     const hops: PlannedHop[] = [];
     for (const name of names) {
-      const relay = this.#view.relayByName(name);
+      const relay = view.relayByName(name);
       if (relay === undefined) {
         this.#ports.onLack();
         return fail('PATH_UNKNOWN_RELAY', name);

@@ -128,7 +128,10 @@ function readAuthorities(
 }
 
 /** What clients ask of a consensus' age. spec: dir-spec/client-operation (reasonably live: a day past its end) */
-export function isReasonablyLive(consensus: Consensus, wallMs: number): boolean {
+export function isReasonablyLive(
+  consensus: Pick<Consensus, 'validAfterMs' | 'validUntilMs'>,
+  wallMs: number,
+): boolean {
   const slackMs = 24 * 3_600_000;
   return wallMs >= consensus.validAfterMs - slackMs && wallMs <= consensus.validUntilMs + slackMs;
 }
