@@ -97,7 +97,7 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
       clock,
       entropy,
       observer,
-      identity: makeLinkIdentity(node, clock.wallMs()),
+      identity: makeLinkIdentity(node, () => clock.wallMs()),
       protocols: settings.protocols,
       ownAddresses: [address],
       user: this,

@@ -264,7 +264,7 @@ function answerHandshakes(host: SimHost, keys: NodeKeys, clock: VirtualClock): v
     clock,
     entropy: host.node.entropy,
     observer: host.node.observer,
-    identity: makeLinkIdentity(keys, clock.wallMs()),
+    identity: makeLinkIdentity(keys, () => clock.wallMs()),
     protocols: [3],
     ownAddresses: [host.ip],
     user: { onLinkReady() {}, onLinkLost() {}, onCell() {}, onRun() {}, onCircuitWritable() {} },

@@ -187,7 +187,7 @@ export class RelayCore
       clock,
       entropy,
       observer,
-      identity: makeLinkIdentity(keys, clock.wallMs()),
+      identity: makeLinkIdentity(keys, () => clock.wallMs()),
       protocols: linkProtocols,
       ownAddresses: [address.host, ...(ipv6 === undefined ? [] : [ipv6.host])],
       user: this,

@@ -27,7 +27,7 @@ it('knows where each link comes from, that of whoever took the place of another 
     clock: new ManualClock(),
     entropy,
     observer,
-    identity: makeLinkIdentity(keys, wallMs),
+    identity: makeLinkIdentity(keys, () => wallMs),
     protocols: [4],
     ownAddresses: ['127.0.0.1'],
     user: new RecordingUser(),

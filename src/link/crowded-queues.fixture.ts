@@ -70,7 +70,7 @@ export class Crowd {
   /** @param cellsMax that may wait */
   constructor(peers: readonly ('client' | 'relay')[], cellsMax: number) {
     const common = { clock: this.clock, entropy, observer, ownAddresses: ['127.0.0.1'] };
-    const identity = makeLinkIdentity(keys, wallMs);
+    const identity = makeLinkIdentity(keys, () => wallMs);
     this.mux = new LinkMux({
       ...common,
       port: this.port,
@@ -90,7 +90,7 @@ export class Crowd {
       clock: this.clock,
       entropy,
       observer,
-      identity: kind === 'client' ? undefined : makeLinkIdentity(keysOf(0), wallMs),
+      identity: kind === 'client' ? undefined : makeLinkIdentity(keysOf(0), () => wallMs),
       protocols: [4],
       ownAddresses: ['127.0.0.1'],
       user: new RecordingUser(),

@@ -14,11 +14,12 @@ import { sha1, sha256 } from '../crypto/sha.ts';
 import { parseRsaCertificate, selfSignedCertificate } from '../crypto/x509.ts';
 
 const dayMs = 86_400_000;
-/** Certificates of a link are made anew at each start of the node, so they live for as long as a node may run. */
 const certificateMs = 180 * dayMs;
 const clockSkewMs = dayMs;
+/** Certificates are made anew when the time of day has moved so far from that of making them: it passes, and clocks are set. */
+const renewMs = dayMs;
 
-/** What a relay shows of itself in CERTS, made once for all its links. spec: tor-spec/negotiating-channels (CERTS) */
+/** What a relay shows of itself in CERTS, made for all its links. spec: tor-spec/negotiating-channels (CERTS) */
 export interface LinkIdentity {
   readonly keys: NodeKeys;
   /** Body of the CERTS cell of a responder whose TLS certificate is `tlsCertificate`. */
@@ -27,7 +28,29 @@ export interface LinkIdentity {
   readonly initiatorCerts: Uint8Array;
 }
 
-export function makeLinkIdentity(keys: NodeKeys, wallMs: number): LinkIdentity {
+type LinkCertificates = Omit<LinkIdentity, 'keys'>;
+
+export function makeLinkIdentity(keys: NodeKeys, wallMs: () => number): LinkIdentity {
+  let madeMs = wallMs();
+  let made = certificatesAt(keys, madeMs);
+  const current = (): LinkCertificates => {
+    const nowMs = wallMs();
+    if (Math.abs(nowMs - madeMs) > renewMs) {
+      madeMs = nowMs;
+      made = certificatesAt(keys, nowMs);
+    }
+    return made;
+  };
+  return {
+    keys,
+    responderCerts: tlsCertificate => current().responderCerts(tlsCertificate),
+    get initiatorCerts() {
+      return current().initiatorCerts;
+    },
+  };
+}
+
+function certificatesAt(keys: NodeKeys, wallMs: number): LinkCertificates {
   const expiresMs = wallMs + certificateMs;
   const rsaIdentity = selfSignedCertificate({
     privateKeyPem: keys.rsaIdentity.pem,
@@ -58,7 +81,6 @@ export function makeLinkIdentity(keys: NodeKeys, wallMs: number): LinkIdentity {
     certs({ type, certificate: encodeEd25519Cert({ ...order, type, certified }) });
   let shown: { readonly tlsCertificate: Uint8Array; readonly body: Uint8Array } | undefined;
   return {
-    keys,
     responderCerts: tlsCertificate => {
       if (shown === undefined || !equalBytes(shown.tlsCertificate, tlsCertificate))
         shown = {

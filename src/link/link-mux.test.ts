@@ -8,6 +8,7 @@ import {
   schedulerBurstCells,
 } from '../base/limits.ts';
 import { cellCommand } from '../cell/commands.ts';
+import { makeLinkIdentity, makeTlsCertificate, verifyLinkCertificates } from './link-certificates.ts';
 import type { LinkProtocol } from './link-faults.ts';
 import { keysOf, type Pair, pairOf } from './two-nodes.fixture.ts';
 
@@ -67,6 +68,22 @@ describe.each([3, 4, 5] as LinkProtocol[])('link protocol %i', protocol => {
     }
     expect(pair.initiator.mux.acceptsCircuit(1, 0)).toBe(false);
   });
+});
+
+test('certificates hold after half a year, and when a clock that was wrong has been set', () => {
+  const dayMs = 86_400_000;
+  const startMs = 1_790_000_000_000;
+  let nowMs = startMs;
+  const identity = makeLinkIdentity(keysOf(0), () => nowMs);
+  const tls = makeTlsCertificate(keysOf(0), startMs);
+  for (const days of [0, 0.5, 200, 2_000, -2_000]) {
+    nowMs = startMs + days * dayMs;
+    expect(verifyLinkCertificates(identity.responderCerts(tls), 'responder', tls, nowMs).ok).toBe(true);
+    expect(verifyLinkCertificates(identity.initiatorCerts, 'initiator', tls, nowMs).ok).toBe(true);
+  }
+  const shown = identity.responderCerts(tls);
+  nowMs += dayMs / 2;
+  expect(identity.responderCerts(tls)).toBe(shown);
 });
 
 test('in version 3 the larger RSA modulus has the high ids, whoever dialled', () => {

@@ -53,7 +53,7 @@ function relayWith(links: number) {
   const port = new StallingPort(facts);
   const clock = new ManualClock();
   const user = new RecordingUser();
-  const identity = makeLinkIdentity(keys, wallMs);
+  const identity = makeLinkIdentity(keys, () => wallMs);
   const mux = new LinkMux({
     port,
     clock,

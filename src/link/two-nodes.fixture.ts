@@ -163,7 +163,7 @@ export function pairOf(options: PairOptions = {}): Pair {
     const user = new RecordingUser();
     const port = new MemoryPort(facts);
     const clock = new ManualClock();
-    const identity = keys && makeLinkIdentity(keys, wallMs);
+    const identity = keys && makeLinkIdentity(keys, () => wallMs);
     const mux = new LinkMux({
       port,
       clock,

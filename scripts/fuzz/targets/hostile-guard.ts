@@ -41,7 +41,7 @@ export class HostileGuard implements LooseNeighbour {
     this.#ports = ports;
     const wallMs = ports.clock.wallMs();
     this.certificate = makeTlsCertificate(keys, wallMs);
-    this.certs = makeLinkIdentity(keys, wallMs).responderCerts(this.certificate);
+    this.certs = makeLinkIdentity(keys, () => wallMs).responderCerts(this.certificate);
   }
 
   /** The link is there, or about to be. */

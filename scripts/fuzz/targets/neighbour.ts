@@ -50,7 +50,7 @@ export class Neighbour implements LooseNeighbour {
       clock: this.#clock,
       entropy: this.#entropy,
       observer: { log() {}, count() {} },
-      identity: makeLinkIdentity(this.keys, this.#clock.wallMs()),
+      identity: makeLinkIdentity(this.keys, () => this.#clock.wallMs()),
       protocols: [4],
       ownAddresses: [this.endpoint.host],
       user: this.#userOf(() => mux),

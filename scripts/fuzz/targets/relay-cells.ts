@@ -78,7 +78,7 @@ class VisitedRelayCore implements FuzzSubject, VisitedRelay {
     this.ports = ports;
     const { clock } = ports;
     this.neighbour = new Neighbour(nextKeys, clock, entropy);
-    this.certs = makeLinkIdentity(nextKeys, clock.wallMs()).initiatorCerts;
+    this.certs = makeLinkIdentity(nextKeys, () => clock.wallMs()).initiatorCerts;
     this.extendBody = encodeExtend2({
       target: {
         ipv4: this.neighbour.endpoint,
