@@ -25,6 +25,8 @@ export interface PublisherOptions {
 
 /** A descriptor is made anew after this long, changed or not. spec: dir-spec/uploading-relay-documents */
 const republishMsMax = 18 * 3_600_000;
+/** One that was refused is not offered again when it says another time than this close to now. */
+const refusedMsMax = 3_600_000;
 /** What a relay claims to carry until it has seen more: enough to be chosen at all. */
 const observedFloor = 100_000;
 
@@ -36,6 +38,7 @@ export class Publisher {
   #observed = observedFloor;
   #measured = { bytes: 0, atMs: 0 };
   #text = '';
+  #publishedMs = 0;
   /** By index of the authority: those that have not taken the current descriptor. */
   #missing = new Map<number, RetrySchedule>();
   #uploading = new Set<number>();
@@ -71,6 +74,7 @@ export class Publisher {
   #publish(): void {
     const { settings, directory, clock } = this.#options;
     this.#measure();
+    this.#publishedMs = clock.wallMs();
     this.#text = this.#build();
     directory.setOwnDescriptor(this.#text);
     this.#cancel?.();
@@ -84,6 +88,7 @@ export class Publisher {
 
   #build(): string {
     const { settings, keys, price, clock } = this.#options;
+    const publishedMs = this.#publishedMs;
     const { nickname, address, ipv6, contact, family, exitPolicy, linkProtocols } = settings;
     return buildServerDescriptor(keys, {
       nickname,
@@ -92,7 +97,7 @@ export class Publisher {
       dirPort: 0,
       platform: settings.platform,
       protocols: protocolsOf(linkProtocols, price !== undefined),
-      publishedMs: clock.wallMs(),
+      publishedMs,
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1_000),
       bandwidth: { rate: settings.bandwidthRate, burst: settings.bandwidthBurst, observed: this.#observed },
       exitPolicy: exitPolicy.descriptorRules(),
@@ -138,17 +143,21 @@ export class Publisher {
           why,
         });
       }
-      this.#retry(index);
+      this.#retry(index, result.ok && !taken);
     });
   }
 
-  #retry(index: number): void {
+  #retry(index: number, refused: boolean): void {
     const { clock } = this.#options;
     const schedule = this.#missing.get(index);
     if (schedule === undefined || this.#stopped) return;
     schedule.fail(clock.monotonicMs());
     clock.after(schedule.readyInMs(clock.monotonicMs()), () => {
-      if (this.#missing.get(index) === schedule) this.#upload(index);
+      if (this.#missing.get(index) !== schedule) return;
+      // The clock may have been wrong, and have been set meanwhile.
+      const passedMs = Math.abs(clock.wallMs() - this.#publishedMs);
+      if (refused && passedMs > refusedMsMax) this.#publish();
+      else this.#upload(index);
     });
   }
 }
