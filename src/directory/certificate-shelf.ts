@@ -1,6 +1,7 @@
 import { toHex } from '../base/bytes.ts';
 import {
   type AuthorityCertificate,
+  findCertificate,
   parseAuthorityCertificate,
   splitCertificates,
 } from './authority-certificate.ts';
@@ -11,10 +12,10 @@ import type { DirectoryAuthority } from './directory-authority.ts';
 /** Certificates kept: a current and a next one of each authority. */
 const certificatesMax = 32;
 
-/** Verified certificates of the authorities that are trusted, and of nobody else. */
+/** Verified certificates of the authorities that are trusted, and of nobody else; one of each signing key. */
 export class CertificateShelf {
   readonly #authorities: readonly DirectoryAuthority[];
-  readonly #certificates: AuthorityCertificate[] = [];
+  #certificates: AuthorityCertificate[] = [];
 
   constructor(authorities: readonly DirectoryAuthority[]) {
     this.#authorities = authorities;
@@ -24,7 +25,7 @@ export class CertificateShelf {
     return this.#certificates;
   }
 
-  /** Takes what verifies, is of a trusted authority and not known yet; says how many. */
+  /** Takes what verifies, is of a trusted authority, and holds for longer than what is known of that signing key; says how many. */
   add(text: string, wallMs: number): number {
     let added = 0;
     for (const piece of splitCertificates(text, certificatesMax)) {
@@ -33,8 +34,10 @@ export class CertificateShelf {
       const ident = toHex(parsed.value.v3Ident);
       if (!this.#authorities.some(each => each.v3Ident !== undefined && toHex(each.v3Ident) === ident))
         continue;
-      if (this.#certificates.some(each => each.text === piece)) continue;
-      this.#certificates.push(parsed.value);
+      const { v3Ident, signingKeyDigest, expiresMs } = parsed.value;
+      const known = findCertificate(this.#certificates, v3Ident, signingKeyDigest);
+      if (known !== undefined && known.expiresMs >= expiresMs) continue;
+      this.#certificates = [...this.#certificates.filter(each => each !== known), parsed.value];
       if (this.#certificates.length > certificatesMax) this.#certificates.shift();
       added += 1;
     }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { toHex } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha.ts';
 import type { StoreWrite } from '../ports.ts';
+import { buildAuthorityCertificate, parseAuthorityCertificate } from './authority-certificate.ts';
 import { parseConsensus } from './consensus.ts';
 import { DirectoryCache } from './directory-cache.ts';
 import { DirectoryClient, type DirectoryRequest } from './directory-client.ts';
@@ -70,6 +71,14 @@ function fetchFrom(
   return must(reader.push(bytes!) ?? reader.end());
 }
 
+/** The same keys under a certificate of its own. */
+function renewedAt(authority: TestAuthority, publishedMs: number): TestAuthority {
+  const { identity, signing } = authority;
+  const times = { publishedMs, expiresMs: publishedMs + 90 * 86_400_000 };
+  const text = buildAuthorityCertificate(identity, signing, times);
+  return { ...authority, certificate: must(parseAuthorityCertificate(text)) };
+}
+
 function newClient(clock: ManualClock, trusted = authorities, mirror = false): DirectoryClient {
   return new DirectoryClient({
     authorities: trusted.map(each => each.trusted),
@@ -91,6 +100,18 @@ function run(client: DirectoryClient, documents: DirectoryDocuments, clock: Manu
 }
 
 describe('directory client', () => {
+  test('takes the new certificates of authorities that keep their signing keys', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    run(client, serve(authorities), clock);
+    clock.pass(91 * 86_400_000);
+    const renewed = authorities.map(each => renewedAt(each, clock.wall));
+    const documents = serve(renewed, relays, clock.wall - 10_000);
+    run(client, { ...documents, certificates: () => renewed.map(each => each.certificate) }, clock);
+    expect(client.view?.validAfterMs).toBe(clock.wall - 10_000);
+    expect(client.certificates()).toHaveLength(3);
+  });
+
   test('goes from nothing to a view of the network', () => {
     const clock = new ManualClock();
     const client = newClient(clock);
