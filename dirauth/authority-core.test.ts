@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { equalBytes } from '../src/base/bytes.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { rejectEverything } from '../src/directory/address-policy.ts';
+import { parseAuthorityCertificate, splitCertificates } from '../src/directory/authority-certificate.ts';
 import { buildServerDescriptor } from '../src/directory/descriptor.ts';
 import { DirectoryClient } from '../src/directory/directory-client.ts';
 import { parseProtocols } from '../src/directory/protocols.ts';
@@ -76,6 +77,19 @@ describe('authority', () => {
     at.upload(at.relay(2).descriptor());
     at.world.runFor(2_000);
     expect(at.first.core.counts.listed).toBe(2);
+  });
+
+  test('goes on under a new certificate when it has run for longer than the first holds', () => {
+    const at = new AuthorityLab(1, { assumeReachable: true });
+    at.crash(0);
+    at.first.skewMs = 400 * 86_400_000;
+    at.restart(0);
+    const nowMs = at.wallMs() + at.first.skewMs;
+    at.upload(at.relay(1).descriptor({ publishedMs: nowMs }));
+    at.world.runFor(2_000);
+    expect(at.first.core.counts.listed).toBe(1);
+    const [served] = splitCertificates(at.text('/tor/keys/all.z'), 9).map(parseAuthorityCertificate);
+    expect(served?.ok && served.value.expiresMs).toBeGreaterThan(nowMs);
   });
 
   test('drops a relay that has died, and keeps the last consensus when all have', () => {

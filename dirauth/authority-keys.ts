@@ -81,9 +81,13 @@ export function decodeAuthorityKeys(
   if (identity === undefined || signing === undefined) return fail('KEYS_MALFORMED', 'identity or signing');
   const certificate = parseAuthorityCertificate(field('certificate'));
   if (!certificate.ok) return fail('KEYS_MALFORMED', 'certificate');
-  if (certificate.value.expiresMs - wallMs < renewMs)
-    return ok(withCertificate(node.value, identity, signing, wallMs));
-  return ok({ node: node.value, identity, signing, certificate: certificate.value });
+  return ok(renewed({ node: node.value, identity, signing, certificate: certificate.value }, wallMs));
+}
+
+/** The same keys, under a certificate that holds for a while yet. */
+export function renewed(keys: AuthorityKeys, wallMs: number): AuthorityKeys {
+  const { node, identity, signing, certificate } = keys;
+  return certificate.expiresMs - wallMs < renewMs ? withCertificate(node, identity, signing, wallMs) : keys;
 }
 
 function rsaOf(pem: string): RsaKey | undefined {

@@ -13,7 +13,7 @@ import { buildVote, type Vote } from '../src/directory/vote.ts';
 import type { VoteEntry } from '../src/directory/vote-entry.ts';
 import type { Cancel, Clock, Observer, StorePort, StoreWrite } from '../src/ports.ts';
 import { AuthorityDocuments } from './authority-documents.ts';
-import type { AuthorityKeys } from './authority-keys.ts';
+import { type AuthorityKeys, renewed } from './authority-keys.ts';
 import type { AuthoritySettings } from './authority-settings.ts';
 import { CatchUp } from './catch-up.ts';
 import type { KnownCertificates } from './known-certificates.ts';
@@ -53,6 +53,7 @@ export class ConsensusKeeper implements VotingHost {
   readonly voting: Voting;
   readonly #options: KeeperOptions;
   readonly #catchUp: CatchUp;
+  #keys: AuthorityKeys;
   /** Something has changed since we voted last. */
   #unvoted = false;
   #cancelSettle: Cancel | undefined;
@@ -60,6 +61,7 @@ export class ConsensusKeeper implements VotingHost {
   constructor(options: KeeperOptions) {
     const { settings, keys, certificates, census, peers } = options;
     this.#options = options;
+    this.#keys = keys;
     this.documents = new AuthorityDocuments(certificates, census.registry);
     const signer = { v3Ident: keys.identity.fingerprint, signingKey: keys.signing };
     this.voting = new Voting({ ...options, schedule: settings.schedule, signer, host: this });
@@ -123,13 +125,14 @@ export class ConsensusKeeper implements VotingHost {
   }
 
   vote(validAfterMs: number): string {
-    const { settings, keys, census, clock, commit } = this.#options;
+    const { settings, census, clock, commit } = this.#options;
+    const { certificate, identity, signing } = this.#currentKeys();
     const { schedule, nickname, address, dirPort, orPort, contact } = settings;
     commit(census.expire());
     this.#unvoted = false;
     const standings = census.standings();
     this.#remember(standings.map(({ descriptor }) => descriptor));
-    const v3Ident = keys.identity.fingerprint;
+    const v3Ident = identity.fingerprint;
     const facts = {
       publishedMs: clock.wallMs(),
       validAfterMs,
@@ -142,7 +145,15 @@ export class ConsensusKeeper implements VotingHost {
       authority: { nickname, v3Ident, hostname: address, address, dirPort, orPort, contact: contact ?? '' },
       relays: voteEntries(standings, settings.flagRules),
     };
-    return buildVote(facts, keys.certificate, { v3Ident, signingKey: keys.signing });
+    return buildVote(facts, certificate, { v3Ident, signingKey: signing });
+  }
+
+  /** An authority may run for longer than its certificate holds. */
+  #currentKeys(): AuthorityKeys {
+    const { certificates, clock, commit } = this.#options;
+    this.#keys = renewed(this.#keys, clock.wallMs());
+    commit(certificates.add(this.#keys.certificate, clock.wallMs()));
+    return this.#keys;
   }
 
   /** A relay that did not reach us with its descriptor may have reached another authority. */
