@@ -67,6 +67,14 @@ SafeLogging 0`;
     expect([allows(8080), allows(18443), allows(9001)]).toEqual([true, false, false]);
   });
 
+  it('reads fingerprints of a family with or without a dollar, and nothing else', () => {
+    const { family } = read(`${base}MyFamily ${fingerprint}, $${fingerprint}\nMyFamily other`).settings;
+    expect(family).toEqual([`$${fingerprint}`, `$${fingerprint}`, 'other']);
+    expect(refusal(`${base}MyFamily other, no!`)).toBe(
+      'CONFIG_BAD_VALUE torrc:5: MyFamily: "no!" is neither a fingerprint nor a nickname',
+    );
+  });
+
   it('asks the name servers of a file like resolv.conf', () => {
     const file = join(root, 'resolv.conf');
     writeFileSync(file, '# ours\nsearch lab\nnameserver 192.0.2.1\n nameserver 127.0.0.1:5353 # local\n');

@@ -6,6 +6,7 @@ import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from '../src/config/pay-config.ts';
 import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
+import { isFamilyMember } from '../src/directory/descriptor.ts';
 import { parseBracketedEndpoint, parseIpv4Endpoint } from '../src/directory/endpoint-text.ts';
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
@@ -70,7 +71,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     ipv6,
     contact: torrc.text('ContactInfo'),
     platform: platformText(),
-    family: torrc.lines('MyFamily').flatMap(each => each.value.split(/[\s,]+/)),
+    family: familyOf(torrc),
     authorities,
     linkProtocols: linkProtocols(pay.link_protocols),
     exitPolicy: exitPolicyOf(torrc, pay, address),
@@ -124,6 +125,20 @@ function bandwidthOf(
     bandwidthBurst: burst,
     countsPrivate: torrc.flag('CountPrivateBandwidth') ?? countsPrivate,
   };
+}
+
+/** As descriptors must have them: fingerprints behind a `$`, which a torrc may leave out, and nicknames. */
+function familyOf(torrc: Torrc): readonly string[] {
+  return torrc.lines('MyFamily').flatMap(({ value, line }) =>
+    value
+      .split(/[\s,]+/)
+      .filter(each => each !== '')
+      .map(each => {
+        const member = /^[0-9A-Fa-f]{40}$/.test(each) ? `$${each}` : each;
+        if (isFamilyMember(member)) return member;
+        throw refused(torrc.fault('MyFamily', `"${each}" is neither a fingerprint nor a nickname`, line));
+      }),
+  );
 }
 
 /** An exit reaches neither itself nor the bitcoind that it trusts. */

@@ -199,7 +199,7 @@ function readFacts(lines: readonly DocumentLine[], index: LineIndex): Descriptor
 }
 
 /** A nickname, or a fingerprint with perhaps a nickname behind it. */
-function isFamilyMember(text: string): boolean {
+export function isFamilyMember(text: string): boolean {
   return isNickname(text) || /^\$[0-9A-Fa-f]{40}([=~][A-Za-z0-9]{1,19})?$/.test(text);
 }
 
