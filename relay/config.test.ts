@@ -75,6 +75,23 @@ SafeLogging 0`;
     );
   });
 
+  it('lets no exit reach its own addresses, by IPv6 neither', () => {
+    const exit = `${base}Address 203.0.113.7\nORPort [2600::7]:9001\nExitRelay 1\nIPv6Exit 1\nExitPolicy accept *:*\n`;
+    const { exitPolicy } = read(exit).settings;
+    const reached = ['203.0.113.7', '2600::7', '203.0.113.8', '2600::8'].map(ip =>
+      exitPolicy.allows(parseIp(ip)!, 22),
+    );
+    expect(reached).toEqual([false, false, true, true]);
+  });
+
+  it('lets no exit reach the addresses of its machine, where it is told not to', () => {
+    const reaches = (line: string) => {
+      const lab = `${base}ExitRelay 1\nExitPolicyRejectPrivate 0\nExitPolicy accept *:*\n${line}`;
+      return read(lab).settings.exitPolicy.allows(parseIp('127.0.0.1')!, 80);
+    };
+    expect([reaches(''), reaches('ExitPolicyRejectLocalInterfaces 1')]).toEqual([true, false]);
+  });
+
   it('asks the name servers of a file like resolv.conf', () => {
     const file = join(root, 'resolv.conf');
     writeFileSync(file, '# ours\nsearch lab\nnameserver 192.0.2.1\n nameserver 127.0.0.1:5353 # local\n');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { OperatorError, type Result } from '../src/base/fault.ts';
 import { parseIp } from '../src/base/ip.ts';
 import { readDirAuthorities } from '../src/config/dir-authorities.ts';
@@ -74,7 +75,7 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
     family: familyOf(torrc),
     authorities,
     linkProtocols: linkProtocols(pay.link_protocols),
-    exitPolicy: exitPolicyOf(torrc, pay, address),
+    exitPolicy: exitPolicyOf(torrc, pay, ipv6 === undefined ? [address] : [address, ipv6]),
     extendPrivate: torrc.flag('ExtendAllowPrivateAddresses') ?? testing,
     publishes: torrc.text('PublishServerDescriptor') !== '0',
     ...bandwidthOf(torrc),
@@ -142,10 +143,17 @@ function familyOf(torrc: Torrc): readonly string[] {
 }
 
 /** An exit reaches neither itself nor the bitcoind that it trusts. */
-function exitPolicyOf(torrc: Torrc, pay: PayConfig, address: Endpoint): RelaySettings['exitPolicy'] {
+function exitPolicyOf(torrc: Torrc, pay: PayConfig, own: readonly Endpoint[]): RelaySettings['exitPolicy'] {
   const never: { ip: Uint8Array; port: number | undefined }[] = [];
-  const own = parseIp(address.host);
-  if (own !== undefined) never.push({ ip: own, port: isPrivateAddress(own) ? address.port : undefined });
+  for (const { host, port } of own) {
+    const ip = parseIp(host);
+    if (ip !== undefined) never.push({ ip, port: isPrivateAddress(ip) ? port : undefined });
+  }
+  const interfaces = torrc.flag('ExitPolicyRejectLocalInterfaces') ? Object.values(networkInterfaces()) : [];
+  for (const { address } of interfaces.flatMap(each => each ?? [])) {
+    const ip = parseIp(address);
+    if (ip !== undefined) never.push({ ip, port: undefined });
+  }
   if (pay.chain !== undefined) {
     const { hostname, port } = new URL(pay.chain.rpc);
     const chain = parseIp(hostname === 'localhost' ? '127.0.0.1' : hostname);
