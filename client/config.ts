@@ -126,10 +126,13 @@ function socksOf(torrc: Torrc): readonly Endpoint[] {
     .map(({ host, port }) => ({ host: host ?? '127.0.0.1', port: port === 'auto' ? 0 : port }));
 }
 
-/** What a SocksPort is told besides, and does not do; programs that name users are apart in any case. */
+/** What keeps streams apart at every SocksPort. */
+const isolations: ReadonlySet<string> = new Set(['isolatesocksauth', 'isolateclientaddr']);
+
+/** What a SocksPort is told besides, and does not do. */
 function unusedFlags(torrc: Torrc): readonly string[] {
   const flags = torrc.ports('SocksPort').flatMap(port => port.flags);
-  return flags.filter(flag => flag.toLowerCase() !== 'isolatesocksauth').map(flag => `SocksPort ${flag}`);
+  return flags.filter(flag => !isolations.has(flag.toLowerCase())).map(flag => `SocksPort ${flag}`);
 }
 
 function torControlOf(torrc: Torrc, dataDirectory: string): TorControlConfig {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientLab, otherSocksPort } from '../test/client-lab.fixture.ts';
-import { type SocksLogin, socksAnswer, socksRequest } from '../test/talker.fixture.ts';
+import { type SocksLogin, socksAnswer, socksRequest, Talker } from '../test/talker.fixture.ts';
 
 const lab = new ClientLab().bootstrap();
 lab.destination('93.184.216.35', 80, 'a.example');
@@ -42,6 +42,18 @@ describe('streams and circuits', () => {
     const [[circuit]] = [...lab.streams()].filter(([id, streams]) => streams !== before.get(id));
     expect(circuit).not.toBe(first.circuit);
     expect(open(login).circuit).toBe(first.circuit);
+  });
+
+  it('are not shared by programs of two machines', () => {
+    const first = open();
+    const before = lab.streams();
+    const neighbour = new Talker(lab.network.network.host('neighbour', { ip: '81.2.2.3' }));
+    const port = { host: lab.machine.host.ip, port: 9_050 };
+    const program = neighbour.connect(port).send(socksRequest('connect', 'a.example', 80));
+    lab.until(() => socksAnswer(program).code === 0, 'it is connected');
+    const [[circuit]] = [...lab.streams()].filter(([id, streams]) => streams !== before.get(id));
+    expect(circuit).not.toBe(first.circuit);
+    expect(open().circuit).toBe(first.circuit);
   });
 
   it.each(['2', '8', '14'])('are shared by one user too where another circuit is built first (%s)', seed => {

@@ -185,8 +185,8 @@ class SocksConnection implements RequestUser {
       isolation === undefined ? '' : `${isolation.user.length}:${isolation.user}${isolation.password}`;
     const asked = {
       goal: goalOf(request),
-      // As C tor has it, what comes to two ports shares no circuit. Source: tor(1), SessionGroup
-      isolation: `${listener}/${login}`,
+      // As C tor has it, what comes to two ports, or from two machines, shares no circuit. Source: tor(1), IsolateClientAddr
+      isolation: `${listener}/${from.host}/${login}`,
       circuit: named,
       source: from,
       login: isolation,
