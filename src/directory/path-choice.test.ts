@@ -259,7 +259,8 @@ describe('path choice', () => {
     ).toBe(false);
     const one = relay(11, '', 1, { family: ['RELAY12'] });
     const named = `$${toHex(one.rsaId)}`;
-    expect(mayShareCircuit(one, relay(12, '', 1, { family: [named] }), true)).toBe(false);
+    for (const distinctSubnets of [true, false])
+      expect(mayShareCircuit(one, relay(12, '', 1, { family: [named] }), distinctSubnets)).toBe(false);
     expect(mayShareCircuit(one, relay(12, '', 1), true)).toBe(true);
     const only = viewOf([relays[0], relays[4], near]);
     expect(choosePath({ ...wish, view: only, distinctSubnets: true, entropy: seeded('s') })).toMatchObject({

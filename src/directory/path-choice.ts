@@ -23,7 +23,7 @@ export interface PathWish {
   /** Relays that must stand at these hops (by index); the rest is chosen around them. */
   readonly fixed?: ReadonlyMap<number, RelayInfo>;
   readonly accepts?: (relay: RelayInfo) => boolean;
-  /** No two relays within one IPv4 /16 or IPv6 /32, nor of one family. torrc EnforceDistinctSubnets; false in labs. */
+  /** No two relays within one IPv4 /16 or IPv6 /32. torrc EnforceDistinctSubnets; false in labs. */
   readonly distinctSubnets: boolean;
   readonly entropy: Entropy;
 }
@@ -34,8 +34,8 @@ export type PathFault = Fault<
 
 /**
  * Chooses relays, first hop first: the exit before the guard before the middles, since exits are the scarcest. An exit
- * that no guard or middle goes with is left for another one. No relay stands twice. Where no relay has a flag that a
- * place asks for, the place stays empty: a fault.
+ * that no guard or middle goes with is left for another one. No relay stands twice, nor beside one of its family. Where no
+ * relay has a flag that a place asks for, the place stays empty: a fault.
  */
 export function choosePath(wish: PathWish): Result<RelayInfo[], PathFault> {
   const { hops, exitTo } = wish;
@@ -126,7 +126,7 @@ export function exitAllows(relay: RelayInfo, to: { readonly host: string; readon
 
 export function mayShareCircuit(a: RelayInfo, b: RelayInfo, distinctSubnets: boolean): boolean {
   if (toHex(a.rsaId) === toHex(b.rsaId)) return false;
-  return !distinctSubnets || !(sameSubnet(a, b) || sameFamily(a, b));
+  return !sameFamily(a, b) && !(distinctSubnets && sameSubnet(a, b));
 }
 
 function sameSubnet(a: RelayInfo, b: RelayInfo): boolean {
