@@ -151,7 +151,9 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
       observer,
       links: this.links,
     });
-    this.streams = new StreamBook(this.pool, clock, (stream, step) => this.watch?.onStream(stream, step));
+    this.streams = new StreamBook(this.pool, clock, settings.internal, (stream, step) =>
+      this.watch?.onStream(stream, step),
+    );
     this.directory = new DirectoryClient({
       authorities: settings.authorities,
       clock,

@@ -15,7 +15,16 @@ export interface ClientSettings {
   readonly guards: number;
   readonly directoryRetryMs: readonly [first: number, longest: number];
   readonly pool: PoolSettings;
+  readonly internal: InternalAddresses;
   readonly payment: PaymentSettings;
+}
+
+/** What is done with addresses of somebody's own network; anything but in labs they are refused. */
+export interface InternalAddresses {
+  /** Exits are asked to connect there. torrc ClientRejectInternalAddresses 0 */
+  readonly asked: boolean;
+  /** Exits are believed that a name leads there. torrc ClientDNSRejectInternalAddresses 0 */
+  readonly believed: boolean;
 }
 
 export interface PaymentSettings {
@@ -64,6 +73,7 @@ export const defaultClientSettings: Omit<ClientSettings, 'authorities'> = {
   guards: 20,
   directoryRetryMs: [1_000, 60_000],
   pool: defaultPoolSettings,
+  internal: { asked: false, believed: false },
   payment: {
     schemes: [],
     window: 'auto',

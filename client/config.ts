@@ -94,6 +94,10 @@ function clientConfig(torrc: Torrc, given: PayConfig | undefined, payFile: strin
       buildMsMax: torrc.intervalMs('CircuitBuildTimeout') ?? defaultPoolSettings.buildMsMax,
       waitMsMax: torrc.intervalMs('SocksTimeout') ?? defaultPoolSettings.waitMsMax,
     },
+    internal: {
+      asked: !(torrc.flag('ClientRejectInternalAddresses') ?? !lab),
+      believed: !(torrc.flag('ClientDNSRejectInternalAddresses') ?? !lab),
+    },
     // A client that is told nothing of payment uses free relays alone.
     payment: paymentSettings(pay, given !== undefined),
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { makeExitPolicy, noExit } from '../relay/exit-policy.ts';
 import { halfOpenMsMax, streamAnswerMsMax } from '../src/base/limits.ts';
 import type { Payee, PaymentScheme } from '../src/payment/scheme.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
@@ -24,6 +25,39 @@ function codeOf(lab: ClientLab, program: Talk): { code: number | undefined; wait
 
 const connect = (lab: ClientLab, host = 'a.example') => lab.socks().send(socksRequest('connect', host, 80));
 
+describe("an address of somebody's own network", () => {
+  const open = makeExitPolicy({
+    exitRelay: true,
+    lines: [],
+    rejectPrivate: false,
+    ipv6Exit: true,
+    never: [],
+  });
+  const relaySettings = () => ({ exitPolicy: open.ok ? open.value : noExit });
+  const inside = '10.1.2.3';
+
+  it('is asked of no exit', () => {
+    const { lab } = startLab({ relaySettings });
+    const server = lab.destination(inside, 80);
+    expect(codeOf(lab, connect(lab, inside))).toEqual({ code: 1, waitedMs: expect.closeTo(0, -2) });
+    expect(server.visits).toEqual([]);
+  });
+
+  it('is no answer that an exit may give', () => {
+    const { lab } = startLab({ relaySettings });
+    lab.destination(inside, 80, 'inside.example');
+    const asked = lab.socks().send(socksRequest('resolve', 'inside.example', 0));
+    expect(codeOf(lab, asked).code).toBe(4);
+    expect(codeOf(lab, connect(lab, 'inside.example')).code).toBe(1);
+  });
+
+  it('is like any other where a torrc says so', () => {
+    const { lab } = startLab({ relaySettings, internal: { asked: true, believed: true } });
+    lab.destination(inside, 80, 'inside.example');
+    for (const host of [inside, 'inside.example']) expect(codeOf(lab, connect(lab, host)).code).toBe(0);
+  });
+});
+
 describe('an exit that cannot serve a stream', () => {
   it.each(['a', 'b', 'c', 'd'])('is left for those that can (seed %s)', seed => {
     const choosy = exitTo('reject 93.184.216.0/24:*', 'accept *:*');
@@ -35,7 +69,7 @@ describe('an exit that cannot serve a stream', () => {
   });
 
   it.each([
-    ['10.1.2.3', 2],
+    ['100.64.2.3', 2],
     ['nowhere.example', 4],
   ])('is asked once, and paid once: %s', (host, code) => {
     const { lab } = startLab({ exits: 1, priceMsatPer2Pow20 });

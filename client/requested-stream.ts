@@ -1,5 +1,6 @@
 import { concatBytes, toHex } from '../src/base/bytes.ts';
 import type { Fault } from '../src/base/fault.ts';
+import { isInternalIp, parseIp } from '../src/base/ip.ts';
 import { halfOpenMsMax, streamAnswerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
@@ -10,6 +11,7 @@ import type { SocksIsolation } from '../src/socks/socks5.ts';
 import type { ClientStream, StreamUser } from '../src/stream/client-stream.ts';
 import type { CircuitPool, CircuitWaiter, PoolSettings } from './circuit-pool.ts';
 import type { ExitGoal, PlannedHop } from './circuit-want.ts';
+import type { InternalAddresses } from './client-settings.ts';
 import type { ManagedCircuit } from './managed-circuit.ts';
 
 export interface StreamRequest {
@@ -47,6 +49,11 @@ const exitsOwn: ReadonlySet<number> = new Set([
   endReason.torProtocol,
 ]);
 
+function isInternal(host: string): boolean {
+  const ip = parseIp(host);
+  return ip !== undefined && isInternalIp(ip);
+}
+
 /** What happens to a stream that a program asked for. Reasons are END's; `remote`: the exit gave it. */
 export type StreamStep =
   | { readonly kind: 'new' }
@@ -67,6 +74,7 @@ export type StreamStep =
 export interface StreamHost {
   readonly pool: CircuitPool;
   readonly clock: Clock;
+  readonly internal: InternalAddresses;
   /** Streams wait for a controller to attach them, in place of the pool. */
   readonly leavesUnattached: boolean;
   /** How long and how often opening a stream is tried. */
@@ -138,8 +146,11 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
       this.onNone({ code: 'CIRCUIT_TIMEOUT' });
     });
     this.#host.onStep(this, { kind: 'new' });
-    const { circuit } = this.request;
-    if (circuit === undefined) this.#await();
+    const { circuit, goal } = this.request;
+    // No exit serves it, and each that is asked would learn what our own network is like. Source: tor(1), ClientRejectInternalAddresses
+    if (goal.kind === 'connect' && !this.#host.internal.asked && isInternal(goal.host))
+      this.#closed(endReason.misc, { code: 'STREAM_INTERNAL_ADDRESS' });
+    else if (circuit === undefined) this.#await();
     else this.onCircuit(circuit);
   }
 
@@ -226,6 +237,11 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
   // From the stream
 
   onOpened(address: string | undefined): void {
+    if (address !== undefined && !this.#believes(address)) {
+      this.#takeBack(endReason.torProtocol);
+      this.#failed(endReason.torProtocol, undefined);
+      return;
+    }
     this.#opened = true;
     this.#stopTimers();
     if (address !== undefined) this.#host.onStep(this, { kind: 'remapped', address });
@@ -250,12 +266,18 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     this.#user.onWritable();
   }
 
-  onResolved(answer: ResolvedMessage): void {
+  onResolved({ addresses: told, error }: ResolvedMessage): void {
     if (this.#over) return;
-    for (const { value } of answer.addresses.slice(0, 1))
+    const addresses = told.filter(({ value }) => this.#believes(value));
+    for (const { value } of addresses.slice(0, 1))
       this.#host.onStep(this, { kind: 'remapped', address: value });
     this.#finish(endReason.done);
-    this.#user.onResolved(answer);
+    this.#user.onResolved({ addresses, error });
+  }
+
+  /** An exit that names an address of our own network would have the program go there. */
+  #believes(address: string): boolean {
+    return this.#host.internal.believed || !isInternal(address);
   }
 
   onClosed(reason: number): void {

@@ -88,7 +88,8 @@ describe('a request that fails', () => {
     ['there is no name for the address', 'resolvePtr', '4.4.4.4', 0, 4],
     ['it names an onion service', 'connect', 'abc.onion', 80, 4],
     ['it asks for the address of an onion service', 'resolve', 'ABC.onion.', 0, 4],
-    ['the exit refuses the address', 'connect', '10.1.2.3', 80, 2],
+    ['the exit refuses the address', 'connect', '100.64.2.3', 80, 2],
+    ['it is an address of our own network', 'connect', '10.1.2.3', 80, 1],
     ['no exit takes the port', 'connect', ipv4, 25, 1],
     ['the host does not answer', 'connect', '93.184.216.77', 80, 6],
   ] as const)('%s', (_, command, host, port, code) => {

@@ -1,11 +1,13 @@
 import type { Clock } from '../src/ports.ts';
 import type { CircuitPool, PoolSettings } from './circuit-pool.ts';
+import type { InternalAddresses } from './client-settings.ts';
 import type { RequestedStream, StreamHost, StreamStep } from './requested-stream.ts';
 
 /** The streams that programs asked for, from the wish to the end, and what they all need. */
 export class StreamBook implements StreamHost {
   readonly pool: CircuitPool;
   readonly clock: Clock;
+  readonly internal: InternalAddresses;
   /** torrc __LeaveStreamsUnattached */
   leavesUnattached = false;
   /** Hosts that controllers have mapped to others, in lower case: programs that ask for the first are led to the second. */
@@ -17,10 +19,12 @@ export class StreamBook implements StreamHost {
   constructor(
     pool: CircuitPool,
     clock: Clock,
+    internal: InternalAddresses,
     tell: (stream: RequestedStream, step: StreamStep) => void = () => {},
   ) {
     this.pool = pool;
     this.clock = clock;
+    this.internal = internal;
     this.#tell = tell;
   }
 

@@ -29,6 +29,7 @@ export interface ClientLabOptions extends Partial<PaidNetworkOptions> {
   readonly scheme?: PaymentScheme;
   readonly guards?: number;
   readonly distinctSubnets?: boolean;
+  readonly internal?: ClientSettings['internal'];
 }
 
 /**
@@ -147,7 +148,7 @@ export class ClientLab {
   }
 
   #start(): ClientCore {
-    const { pool, payment, scheme = credit(), guards, distinctSubnets } = this.#options;
+    const { pool, payment, scheme = credit(), guards, distinctSubnets, internal } = this.#options;
     const { host, ports } = this.#machine;
     return host.node.turn(() => {
       const settings: ClientSettings = {
@@ -155,6 +156,7 @@ export class ClientLab {
         authorities: [this.network.authority.self],
         guards: guards ?? defaultClientSettings.guards,
         distinctSubnets: distinctSubnets ?? true,
+        internal: internal ?? defaultClientSettings.internal,
         pool: { ...defaultPoolSettings, ...pool },
         payment: { ...defaultClientSettings.payment, schemes: [scheme.name], window: 512, ...payment },
       };

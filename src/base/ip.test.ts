@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatIp, parseIp } from './ip.ts';
+import { formatIp, isInternalIp, parseIp } from './ip.ts';
 
 describe('ip', () => {
   it('formats and parses every address back', () => {
@@ -50,4 +50,13 @@ describe('ip', () => {
     'fe80::1%eth0',
     '1:2:3:4:5:6:7',
   ])('refuses %s', text => expect(parseIp(text)).toBeUndefined());
+
+  it.each([
+    ['0.0.0.0 10.1.2.3 127.0.0.1 169.254.1.1 172.16.0.1 172.31.0.1 192.168.0.1', true],
+    [':: ::1 fc00::1 fd12::1 fe80::1 fec0::1 ::ffff:10.0.0.1', true],
+    ['9.9.9.9 11.0.0.1 172.15.0.1 172.32.0.1 192.167.0.1 169.253.0.1', false],
+    ['2001:db8::1 ::2 fe00::1 ff02::1 ::ffff:9.9.9.9', false],
+  ])('knows who is at home: %s', (texts, internal) => {
+    for (const text of texts.split(' ')) expect(isInternalIp(parseIp(text)!), text).toBe(internal);
+  });
 });

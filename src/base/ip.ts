@@ -71,3 +71,20 @@ function formatIpv6(bytes: Uint8Array): string {
   if (runStart < 0) return spell(groups);
   return `${spell(groups.slice(0, runStart))}::${spell(groups.slice(runStart + runLength))}`;
 }
+
+/** Of a network of one's own, or of nothing: what lies behind such an address differs from place to place. */
+export function isInternalIp(ip: Uint8Array): boolean {
+  const [a, b] = ip;
+  if (ip.length === 4)
+    return (
+      [0, 10, 127].includes(a) ||
+      (a === 169 && b === 254) ||
+      (a === 172 && b >> 4 === 1) ||
+      (a === 192 && b === 168)
+    );
+  const zeros = ip.findIndex(byte => byte !== 0);
+  if (zeros < 0 || (zeros === 15 && ip[15] === 1)) return true;
+  if (zeros === 10 && ip[10] === 0xff && ip[11] === 0xff) return isInternalIp(ip.subarray(12));
+  // Unique local, link-local and site-local. spec: RFC 4193, RFC 4291
+  return a >> 1 === 0x7e || (a === 0xfe && b >> 6 >= 2);
+}

@@ -68,6 +68,8 @@ export const torrcOptions = {
   // Clients
   __LeaveStreamsUnattached: 'flag',
   CircuitBuildTimeout: 'interval',
+  ClientDNSRejectInternalAddresses: 'flag',
+  ClientRejectInternalAddresses: 'flag',
   ControlPort: 'port',
   ControlSocket: 'text',
   CookieAuthentication: 'flag',
@@ -98,9 +100,7 @@ export const torrcOptions = {
 
   // Known to C tor, without effect here
   AvoidDiskWrites: 'unused',
-  ClientDNSRejectInternalAddresses: 'unused',
   ClientOnly: 'unused',
-  ClientRejectInternalAddresses: 'unused',
   ClientUseIPv6: 'unused',
   ConfluxEnabled: 'unused',
   ConnLimit: 'unused',
