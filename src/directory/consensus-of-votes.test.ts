@@ -51,6 +51,13 @@ describe('rules of dir-spec', () => {
     expect(only([vote(0, [first]), vote(1, [first]), vote(2, [unknown])]).flags).not.toContain(noEdConsensus);
   });
 
+  test('the protocols of a relay are repeated as it spells them', () => {
+    const spelling = 'Link=3-5 Cons=1,2  Relay=02';
+    const entry = { ...first, protocols: parseProtocols(spelling)! };
+    const votes = [0, 1].map(index => vote(index, [entry]));
+    expect(formatConsensus(agreedOn(votes), 'ns')).toContain(`\npr ${spelling}\n`);
+  });
+
   test('a relay whose Ed25519 identity is not agreed on is flagged', () => {
     const other = { ...first, ed25519: second.ed25519 };
     expect(only([vote(0, [first]), vote(1, [other]), vote(2, [])], 3).flags).toContain(noEdConsensus);

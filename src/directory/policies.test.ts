@@ -124,9 +124,11 @@ describe('small lines', () => {
       expect(parsePrice(bad), bad).toBeUndefined();
   });
 
-  test('protocols come back, sorted', () => {
-    const protocols = parseProtocols('Link=3-5 Pay=1 Cons=1,2')!;
-    expect(formatProtocols(protocols)).toBe('Cons=1,2 Link=3-5 Pay=1');
+  test('protocols come back as they were spelled, others sorted', () => {
+    const text = 'Link=3-5 Pay=01  Cons=1,2';
+    const protocols = parseProtocols(text)!;
+    expect(formatProtocols(protocols)).toBe(text);
+    expect(formatProtocols(new Map(protocols))).toBe('Cons=1,2 Link=3-5 Pay=1');
     expect(supportsProtocol(protocols, 'Link', 4)).toBe(true);
     expect(supportsProtocol(protocols, 'Link', 6)).toBe(false);
     expect(supportsProtocol(protocols, 'Nope', 1)).toBe(false);

@@ -5,6 +5,9 @@ export type Protocols = ReadonlyMap<string, readonly { readonly low: number; rea
 
 const versionMax = 63;
 
+/** What lists were read from: authorities of C tor repeat it to the byte, so all that sign with them must. */
+const spelled = new WeakMap<Protocols, string>();
+
 /**
  * Names that are not known here are kept; undefined when the text is no such list. As C tor reads it, however many names and
  * versions a relay's descriptor has: one entry that is refused is the end of a whole consensus.
@@ -26,6 +29,7 @@ export function parseProtocols(text: string): Protocols | undefined {
     }
     protocols.set(match[1], ranges);
   }
+  spelled.set(protocols, text.replace(/^[ \t]+/, ''));
   return protocols;
 }
 
@@ -33,8 +37,10 @@ export function supportsProtocol(protocols: Protocols, name: string, version: nu
   return (protocols.get(name) ?? []).some(range => version >= range.low && version <= range.high);
 }
 
-/** Sorted by name, as consensus documents want it. */
+/** As it was read; a list of our own sorted by name, as consensus documents want it. */
 export function formatProtocols(protocols: Protocols): string {
+  const text = spelled.get(protocols);
+  if (text !== undefined) return text;
   const names = [...protocols.keys()].sort();
   return names
     .map(name => {
