@@ -6,7 +6,7 @@ import { SigningKey } from '../crypto/ecdsa.ts';
 import { makeAccountRequest } from '../payment/account-request.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
 import { type CheatProof, parseProof } from '../payment/proof.ts';
-import type { Answer, AnswerHandler, Endpoint } from '../ports.ts';
+import type { Answer, AnswerHandler, Endpoint, StorePort } from '../ports.ts';
 import { SimChain } from '../sim/sim-chain.ts';
 import { SimParties } from '../sim/sim-parties.ts';
 import { SimProcess } from '../sim/sim-process.ts';
@@ -15,6 +15,15 @@ import { BrokerCore, filedProofs } from './broker-core.ts';
 import { addressReply, balanceReply, plainBody, tillOperation, tillScheme } from './money-messages.ts';
 
 const wordsMs = 8_000;
+
+/** What every broker of a lab issues under. */
+export const brokerKey = new SigningKey(new Uint8Array(32).fill(11));
+
+/** Where a broker keeps its records, if not on the simulated disk of its process. */
+export interface BrokerDisk {
+  /** For a broker that begins; the one before it writes no more. */
+  open(process: SimProcess, onAnswer: (answer: Answer) => void): StorePort;
+}
 
 /** A party of a simulated world with an account, which asks and is told. */
 export class AccountHolder implements AnswerHandler {
@@ -41,21 +50,29 @@ export class BrokerLab {
   readonly chain = new SimChain();
   readonly parties = new SimParties();
   readonly at: Endpoint = { host: '10.0.0.1', port: 80 };
-  readonly key: SigningKey;
+  readonly key = brokerKey;
   process: SimProcess;
+  store!: StorePort;
   core: BrokerCore;
+  readonly #disk: BrokerDisk | undefined;
   readonly #schemes: readonly BrokeredScheme[];
   readonly #minConfirmations: number;
   readonly #ticking: boolean;
   #helpers = 0;
 
   /** @param ticking the broker looks at its deadlines by itself; else, for tests of many days, when it is told to tick. */
-  constructor(seed: string, schemes: readonly BrokeredScheme[], minConfirmations = 1, ticking = true) {
+  constructor(
+    seed: string,
+    schemes: readonly BrokeredScheme[],
+    minConfirmations = 1,
+    ticking = true,
+    disk?: BrokerDisk,
+  ) {
     this.world = new World({ seed });
+    this.#disk = disk;
     this.#schemes = schemes;
     this.#minConfirmations = minConfirmations;
     this.#ticking = ticking;
-    this.key = new SigningKey(new Uint8Array(32).fill(11));
     this.process = this.start('broker');
     this.core = this.#begin();
     this.run(100);
@@ -151,7 +168,7 @@ export class BrokerLab {
   /** The proofs on file. */
   get proofs(): readonly CheatProof[] {
     return this.process.turn(() =>
-      filedProofs(this.process.store).flatMap(([, text]) => {
+      filedProofs(this.store).flatMap(([, text]) => {
         const proof = parseProof(fromUtf8(text));
         return proof.ok ? [proof.value] : [];
       }),
@@ -165,7 +182,8 @@ export class BrokerLab {
 
   #begin(): BrokerCore {
     const { process } = this;
-    const core = process.turn(
+    const store = this.#disk?.open(process, answer => core.onAnswer(answer)) ?? process.store;
+    const core: BrokerCore = process.turn(
       () =>
         new BrokerCore(
           {
@@ -173,10 +191,11 @@ export class BrokerLab {
             walletSeed: new Uint8Array(32).fill(12),
             minConfirmations: this.#minConfirmations,
           },
-          { ...process.host, parties: process.parties },
+          { ...process.host, store, parties: process.parties },
           this.#schemes,
         ),
     );
+    this.store = store;
     process.attach({
       onAnswer: answer => core.onAnswer(answer),
       onChain: event => core.onChain(event),

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { scriptOfAddress } from '../bitcoin/wallet.ts';
-import { BrokerLab } from '../broker/broker-lab.fixture.ts';
+import { type BrokerDisk, BrokerLab } from '../broker/broker-lab.fixture.ts';
 import { SigningKey } from '../crypto/ecdsa.ts';
 import { Ed25519Key } from '../crypto/ed25519.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
@@ -29,9 +29,9 @@ export class CoinWorld {
   readonly #troubles = new Map<string, PartyTrouble>();
   #peers = 0;
 
-  constructor(scheme: BrokeredScheme, seed: string) {
+  constructor(scheme: BrokeredScheme, seed: string, disk?: BrokerDisk) {
     this.scheme = scheme;
-    this.broker = new CoinBroker(seed, scheme);
+    this.broker = new CoinBroker(seed, scheme, disk);
     this.parties.trouble = ({ port }) => this.#troubles.get(String(port));
   }
 
@@ -146,19 +146,22 @@ export class Peer implements AnswerHandler, RequestHandler {
   }
 
   /** The next payment to that peer, made and durable; what else came of it otherwise. */
-  makePayment(to: Peer, value: Value): { readonly session: number; readonly paid: Paid } {
+  makePayment(to: Peer, value: Value, budget = value): { readonly session: number; readonly paid: Paid } {
     this.#sessions += 1;
     const session = 1_000 * to.at.port + this.#sessions;
     const target = to.process.turn(() => to.payee.target(session));
-    const first = this.process.turn(() => {
-      this.payer.begin(session, { ed25519: to.identity.publicKey }, value);
-      return this.payer.pay(session, target, value);
-    });
+    this.process.turn(() => this.payer.begin(session, { ed25519: to.identity.publicKey }, budget));
+    return { session, paid: this.payOn(session, target, value) };
+  }
+
+  /** The same in a session that has begun, in answer to its latest target. */
+  payOn(session: number, target: Uint8Array, value: Value): Paid {
+    const first = this.process.turn(() => this.payer.pay(session, target, value));
     if (first.kind === 'pending') this.#coins.settle();
     const paid = first.kind === 'pending' ? this.#paid.get(session) : first;
     assert(paid !== undefined, 'a payment is made or refused');
     if (paid.kind === 'send') this.#persist(paid.persist);
-    return { session, paid };
+    return paid;
   }
 
   /** What a payment comes to here. What it adds is durable then. */
@@ -226,8 +229,8 @@ function accountOf(number: number): SigningKey {
 class CoinBroker extends BrokerLab {
   readonly #scheme: number;
 
-  constructor(seed: string, scheme: BrokeredScheme) {
-    super(seed, [scheme], 1, false);
+  constructor(seed: string, scheme: BrokeredScheme, disk: BrokerDisk | undefined) {
+    super(seed, [scheme], 1, false, disk);
     this.#scheme = scheme.id;
   }
 

@@ -8,14 +8,16 @@ import {
   authBy,
   convicted,
   deskOf,
+  enquire,
   heldBy,
   keyOf,
   nowOf,
   payWith,
   peersOf,
   request,
+  saidFor,
   start,
-  targetOf,
+  succeeded,
   value,
 } from './cpay-peers.fixture.ts';
 import { accountNonce } from './dealings.ts';
@@ -24,41 +26,12 @@ import { claimRequest, epochMs, offerEveryMs, type PaidCoin, requestOp, wish } f
 
 const dayMs = 86_400_000;
 
-/** What an authorisation says by which that peer is paid with a coin of the relay's, now. */
-function saidFor(coins: CoinWorld, held: PaidCoin, to: Peer) {
-  const { payeeKey, nonce } = targetOf(to);
-  const { guid, payee: payer, timeMs: sinceMs } = held.auth;
-  return { guid, payer, payee: payeeKey, sinceMs, timeMs: nowOf(coins), nonce };
-}
-
-/** Everybody is asked what it authorised, and shows it, so often as it takes to come to the ground of it. */
-function enquire(coins: CoinWorld, peers: readonly Peer[]): void {
-  for (let round = 0; round < 3; round++) {
-    coins.world.runFor(epochMs);
-    for (const peer of peers) peer.restart();
-    coins.settle();
-  }
-}
-
 /** What a holder, or who says so, claims when its assistant is no more. */
 function claim(by: SigningKey, coins: CoinWorld, held: PaidCoin): Uint8Array {
   const { guid, payee: payer } = held.auth;
   const nonce = accountNonce(by.publicKey);
   const said = wish.sign(by, { guid, payer, payee: coins.broker.key.publicKey, nonce });
   return claimRequest.encode({ op: requestOp.claim, account: by.publicKey, paid: held, wish: said });
-}
-
-/** Others offer to assist until one of them is who assists the relay. */
-function succeeded(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, relay: Peer) {
-  const before = assistantOf(coins, peers, held, relay);
-  const all = [...peers];
-  let after = before;
-  for (let more = 0; after === before; more++) {
-    all.push(coins.peer(`newcomer ${more}`));
-    coins.world.runFor(2 * epochMs);
-    after = assistantOf(coins, all, held, relay);
-  }
-  return { all, after };
 }
 
 describe('an assistant of CPay that is asked by one relay to pay another', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
+import type { BrokerDisk } from '../../broker/broker-lab.fixture.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import type { BrokeredNode } from '../../payment/brokered.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
@@ -26,8 +27,8 @@ export const value = 1_024n;
 export const start = 10n ** 9n;
 
 /** Peers that have offered to assist, in an epoch in which they do. */
-export function peersOf(seed: string, variant?: string) {
-  const coins = new CoinWorld(cpay, seed);
+export function peersOf(seed: string, variant?: string, disk?: BrokerDisk) {
+  const coins = new CoinWorld(cpay, seed, disk);
   const peers = ['first', 'second', 'third', 'fourth', 'fifth'].map(name => coins.peer(name, variant));
   coins.world.runFor(epochMs);
   return { coins, peers };
@@ -96,4 +97,33 @@ export function minted(
   const said = { guid, payer: broker.publicKey, payee: holder, sinceMs, timeMs, nonce: new Uint8Array(16) };
   const { signature } = authStatement.sign(broker, said);
   return { coin: made, auth: { ...said, signatures: [{ place: 0, signature }] } };
+}
+
+/** What an authorisation says by which that peer is paid with a coin of the relay's, now. */
+export function saidFor(coins: CoinWorld, held: PaidCoin, to: Peer) {
+  const { payeeKey, nonce } = targetOf(to);
+  const { guid, payee: payer, timeMs: sinceMs } = held.auth;
+  return { guid, payer, payee: payeeKey, sinceMs, timeMs: nowOf(coins), nonce };
+}
+
+/** Everybody is asked what it authorised, and shows it, so often as it takes to come to the ground of it. */
+export function enquire(coins: CoinWorld, peers: readonly Peer[]): void {
+  for (let round = 0; round < 3; round++) {
+    coins.world.runFor(epochMs);
+    for (const peer of peers) peer.restart();
+    coins.settle();
+  }
+}
+
+/** Others offer to assist until one of them is who assists the relay. */
+export function succeeded(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, relay: Peer) {
+  const before = assistantOf(coins, peers, held, relay);
+  const all = [...peers];
+  let after = before;
+  for (let more = 0; after === before; more++) {
+    all.push(coins.peer(`newcomer ${more}`));
+    coins.world.runFor(2 * epochMs);
+    after = assistantOf(coins, all, held, relay);
+  }
+  return { all, after };
 }

@@ -1,11 +1,9 @@
 import { expect } from 'vitest';
-import { fromUtf8, toHex } from '../../base/bytes.ts';
-import { filedProofs } from '../../broker/broker-core.ts';
-import { AccountHolder, BrokerLab } from '../../broker/broker-lab.fixture.ts';
+import { toHex } from '../../base/bytes.ts';
+import { AccountHolder, type BrokerDisk, BrokerLab } from '../../broker/broker-lab.fixture.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { unseal } from '../../crypto/sealed-to-key.ts';
 import { HashChain } from '../../payment/hash-chain.ts';
-import { parseProof } from '../../payment/proof.ts';
 import { p2pNetpay } from './index.ts';
 import {
   boughtReply,
@@ -24,16 +22,19 @@ const unitMsat = 1_000n;
 
 /** A chain that was bought, vendors with accounts, and what each of them would sign. */
 export class Scene {
-  readonly broker = new BrokerLab('netpay', [p2pNetpay], 1, false);
-  readonly buyer = new AccountHolder(this.broker, 'buyer', new SigningKey(new Uint8Array(32).fill(50)));
-  readonly vendors = ['first', 'second', 'third'].map(
-    (name, at) => new AccountHolder(this.broker, name, new SigningKey(new Uint8Array(32).fill(60 + at))),
-  );
+  readonly broker: BrokerLab;
+  readonly buyer: AccountHolder;
+  readonly vendors: readonly AccountHolder[];
   readonly user = new SigningKey(new Uint8Array(32).fill(51));
   readonly stone;
   readonly words: HashChain;
 
-  constructor() {
+  constructor(disk?: BrokerDisk) {
+    this.broker = new BrokerLab('netpay', [p2pNetpay], 1, false, disk);
+    this.buyer = new AccountHolder(this.broker, 'buyer', new SigningKey(new Uint8Array(32).fill(50)));
+    this.vendors = ['first', 'second', 'third'].map(
+      (name, at) => new AccountHolder(this.broker, name, new SigningKey(new Uint8Array(32).fill(60 + at))),
+    );
     this.broker.fund(this.buyer, 100_000n);
     const body = buyBody.encode({
       operation: brokerOperation.buy,
@@ -98,14 +99,10 @@ export class Scene {
 
   /** Whom the broker's evidence convicts. */
   convicted(): string[] {
-    const { process } = this.broker;
-    return process
-      .turn(() => filedProofs(process.store))
-      .map(([, text]) => {
-        const proof = parseProof(fromUtf8(text));
-        const verdict = proof.ok ? p2pNetpay.judge(proof.value) : undefined;
-        return verdict?.guilty === undefined ? 'nobody' : toHex(verdict.guilty);
-      });
+    return this.broker.proofs.map(proof => {
+      const verdict = p2pNetpay.judge(proof);
+      return verdict.guilty === undefined ? 'nobody' : toHex(verdict.guilty);
+    });
   }
 
   /** What its vendors have been paid, in words. */

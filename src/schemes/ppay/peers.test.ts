@@ -1,56 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
-import type { BrokeredNode } from '../../payment/brokered.ts';
-import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import { judge } from './fraud.ts';
-import { ppay } from './index.ts';
-import {
-  answerOp,
-  assignedCoin,
-  type CoinPath,
-  type PaidCoin,
-  paidCoin,
-  pathRequest,
-  paymentMessage,
-  paymentOp,
-  rawCoin,
-  requestOp,
-  schemeId,
-  targetMessage,
-} from './messages.ts';
-
-const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
-const value = 1_024n;
-
-function peersOf(seed: string, variant?: string) {
-  const coins = new CoinWorld(ppay, seed);
-  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name =>
-    coins.peer(name, variant),
-  );
-  return { coins, owner, relay, other, third };
-}
-
-/** The coins that a peer's disk says it was paid. */
-function heldBy(peer: Peer): readonly PaidCoin[] {
-  return [...peer.process.store.durable()]
-    .filter(([key]) => key.startsWith('ppay/held/'))
-    .map(([, bytes]) => paidCoin.decode(bytes)!);
-}
-
-/** A payment with coins of the payer's own making. */
-function payWith(from: Peer, to: Peer, coins: readonly CoinPath[]): string {
-  const session = from.at.port;
-  const { nonce } = targetMessage.decode(to.process.turn(() => to.payee.target(session)))!;
-  const paid = coins.map(path => ({ path, ownerAt: [] }));
-  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, nonce, coins: paid });
-  const redeemed = to.take(session, bytes);
-  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
-}
-
-const reassign = (path: CoinPath) => pathRequest.encode({ op: requestOp.reassign, path });
-const deposit = (path: CoinPath) => pathRequest.encode({ op: requestOp.deposit, path });
+import { answerOp, assignedCoin, rawCoin, requestOp } from './messages.ts';
+import { deposit, deskOf, heldBy, payWith, peersOf, reassign, value } from './ppay-peers.fixture.ts';
 
 /** Who the broker's one proof convicts, once anybody can check it. */
 function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: string } {

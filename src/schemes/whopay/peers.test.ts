@@ -1,97 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
-import { SigningKey } from '../../crypto/ecdsa.ts';
-import type { BrokeredNode } from '../../payment/brokered.ts';
-import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
-import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import type { CoinWorld } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { whopay } from './index.ts';
+import { answerOp, binding, coin } from './messages.ts';
 import {
-  answerOp,
-  type Binding,
-  binding,
-  type Coin,
-  coin,
-  deposit,
-  type Order,
-  orderKind,
-  type PaidCoin,
-  paidCoin,
-  paymentMessage,
-  paymentOp,
-  requestOp,
-  schemeId,
-  stepRequest,
-  targetMessage,
-  transfer,
-} from './messages.ts';
-
-const deskOf = (peer: Peer) => (peer.scheme as BrokeredNode).desk;
-const value = 1_024n;
-const start = 10n ** 9n;
-
-function peersOf(seed: string, variant = 'unlisted') {
-  const coins = new CoinWorld(whopay, seed);
-  const [owner, relay, other, third] = ['owner', 'relay', 'other', 'third'].map(name =>
-    coins.peer(name, variant),
-  );
-  return { coins, owner, relay, other, third };
-}
-
-/** A coin that a peer's disk says it was paid, and the secret that holds it. */
-interface Held {
-  readonly paid: PaidCoin;
-  readonly key: SigningKey;
-}
-
-function heldBy(peer: Peer): readonly Held[] {
-  return [...peer.process.store.durable()]
-    .filter(([key]) => key.startsWith('whopay/held/'))
-    .map(([, bytes]) => ({
-      paid: paidCoin.decode(bytes.subarray(0, -32))!,
-      key: new SigningKey(bytes.slice(-32)),
-    }));
-}
-
-/** The secret of the coin that an owner gave away. */
-function coinSecretOf(owner: Peer, made: Coin): SigningKey {
-  const bytes = owner.process.store.durable().get(`whopay/bought/${toHex(made.coinKey)}`)!;
-  return new SigningKey(bytes.slice(-32));
-}
-
-/** Where a coin may be bound to that payee, by a target that it hands out now. */
-function placeAt(to: Peer, made: Coin) {
-  const { nonce, payeeKey } = targetMessage.decode(to.process.turn(() => to.payee.target(to.at.port)))!;
-  return { nonce, holder: oneTimePublicKey(payeeKey, nonce, made.coinKey)! };
-}
-
-function orderOf(
-  held: Held,
-  kind: keyof typeof orderKind,
-  next: Uint8Array,
-  nonce = new Uint8Array(16),
-): Order {
-  const { coinKey, holder } = held.paid.binding;
-  const form = kind === 'transfer' ? transfer : deposit;
-  return { kind: orderKind[kind], said: form.sign(held.key, { coinKey, holder, next, nonce }) };
-}
-
-const request = ({ paid }: Held, order: Order) =>
-  stepRequest.encode({
-    op: order.kind === orderKind.transfer ? requestOp.transfer : requestOp.deposit,
-    coin: paid.coin,
-    step: { binding: paid.binding, order },
-  });
-
-function payWith(to: Peer, made: Coin, bound: Binding): string {
-  const bytes = paymentMessage.encode({
-    scheme: schemeId,
-    op: paymentOp.coins,
-    coins: [{ coin: made, binding: bound, ownerAt: [] }],
-  });
-  const redeemed = to.take(to.at.port, bytes);
-  return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
-}
+  coinSecretOf,
+  deskOf,
+  heldBy,
+  orderOf,
+  payWith,
+  peersOf,
+  placeAt,
+  request,
+  start,
+  value,
+} from './whopay-peers.fixture.ts';
 
 function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: string } {
   expect(coins.broker.proofs).toHaveLength(1);
