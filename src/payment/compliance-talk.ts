@@ -38,8 +38,13 @@ export interface SchemeProcess {
   attach(handler: AnswerHandler & RequestHandler): void;
   /** Calls into the scheme, as the one thing that happens now. */
   turn<T>(run: () => T): T;
-  /** Dies and starts again. What was durable is left, and maybe some of what was being written. */
-  restart(): SchemeProcess;
+  /** Its records, as a copy of the disk has them. */
+  durable(): ReadonlyMap<string, Uint8Array>;
+  /**
+   * Dies and starts again. What was durable is left, and maybe some of what was being written.
+   * @param records an older copy that was put back in their place.
+   */
+  restart(records?: ReadonlyMap<string, Uint8Array>): SchemeProcess;
 }
 
 /** A payer with something to pay with, a payee, and what lies between and below them. */
@@ -212,9 +217,10 @@ export class Lab {
     this.#lastSession = session - 1;
   }
 
-  restart(side: SideName): void {
-    if (side === 'payer') this.payer = new Side('payer', this.world, this.payer.process.restart());
-    else this.payee = new Side('payee', this.world, this.payee.process.restart());
+  /** @param records an older copy that the side starts with. */
+  restart(side: SideName, records?: ReadonlyMap<string, Uint8Array>): void {
+    if (side === 'payer') this.payer = new Side('payer', this.world, this.payer.process.restart(records));
+    else this.payee = new Side('payee', this.world, this.payee.process.restart(records));
   }
 }
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fragments } from './compliance-fragments.ts';
+import { restored } from './compliance-restore.ts';
 import {
   type CrashPoint,
   Died,
@@ -47,10 +49,15 @@ export function complianceCases(make: () => Promise<SchemeWorld>): readonly Comp
     inLab('credits nothing for a payment that comes again', replays),
     inLab('credits payments that come late, or in another order, once in all', disorder),
     inLab('credits nothing for a forged or cut payment, and all for the real one after it', forgeries),
+    inLab('credits a payment that comes in cells once all are there, and no part of one', fragments),
     inLab('neither throws nor credits for what is no payment', garbage),
     inLab('credits a payment in one session alone', otherSessions),
     inLab('refuses to pay more than there is, and says why', overspending),
     inLab('goes on after an orderly restart of either side', restarts),
+    inLab('credits no more than was paid when the payee has an old copy of its records', lab =>
+      restored(lab, 'payee'),
+    ),
+    inLab('pays nothing twice when the payer has an old copy of its records', lab => restored(lab, 'payer')),
     inLab('waits or refuses while the chain fails, and goes on after it', failingChain),
     inLab('waits or refuses while other parties are absent, and goes on after it', lab =>
       troubled(lab, 'absent'),

@@ -62,10 +62,15 @@ export class SimProcess implements SchemeProcess {
     return this.#node.turn(run);
   }
 
-  /** Dies at once and starts again with what was durable. */
-  restart(): SimProcess {
+  durable(): ReadonlyMap<string, Uint8Array> {
+    return this.store.durable();
+  }
+
+  /** Dies at once and starts again with what was durable, or with an older copy of it. */
+  restart(records?: ReadonlyMap<string, Uint8Array>): SimProcess {
     this.#node.die();
     this.store.crash();
+    if (records !== undefined) this.store.putBack(records);
     this.chain.forget();
     this.parties.forget();
     return new SimProcess(this.#node, this.store, this.#chain, this.#all, this.#at);

@@ -143,7 +143,101 @@ const faults: Record<string, PaymentScheme> = {
   }),
 };
 
+/** Of these each rule is the one that must catch them. */
+const faultsByRule: readonly (readonly [rule: string, fault: string, make: () => PaymentScheme])[] = [
+  [
+    'credits a payment that comes in cells once all are there, and no part of one',
+    'puts parts of payments together by itself',
+    () =>
+      planted({
+        payee: real => {
+          let rest = new Uint8Array(0);
+          return {
+            redeem: (session, payment) => {
+              const redeemed = real.redeem(session, payment);
+              const isPart = redeemed.kind === 'refused' && redeemed.fault.code === 'malformed';
+              const whole = Uint8Array.of(...rest, ...payment);
+              rest = isPart ? payment.slice() : new Uint8Array(0);
+              return isPart ? real.redeem(session, whole) : redeemed;
+            },
+          };
+        },
+      }),
+  ],
+  [
+    'credits a payment that comes in cells once all are there, and no part of one',
+    'makes payments that no cells can carry',
+    () =>
+      planted({
+        payer: real => ({
+          pay: (session, target, value) => {
+            const paid = real.pay(session, target, value);
+            if (paid.kind !== 'send') return paid;
+            return { ...paid, payment: Uint8Array.of(...paid.payment, ...new Uint8Array(10_000)) };
+          },
+        }),
+        payee: real => ({
+          redeem: (session, payment) =>
+            real.redeem(session, payment.length > 10_000 ? payment.subarray(0, -10_000) : payment),
+        }),
+      }),
+  ],
+  [
+    'credits no more than was paid when the payee has an old copy of its records',
+    'credits twice over what its old records do not know',
+    () => {
+      /** As if somebody else told it. */
+      const heard = new Set<string>();
+      return planted({
+        payee: real => ({
+          redeem: (session, payment) => {
+            const name = Buffer.from(payment).toString('hex');
+            const again = heard.has(name);
+            heard.add(name);
+            return whenAdded(real.redeem(session, payment), added => ({
+              ...added,
+              value: again ? added.value * 2n : added.value,
+            }));
+          },
+        }),
+      });
+    },
+  ],
+  [
+    'pays nothing twice when the payer has an old copy of its records',
+    'pays what its old records say it owes, and does not say so',
+    () => {
+      /** The purse as another life left it. */
+      let purse = purseMsat;
+      const left = (host: { store: { get(key: string): Uint8Array | undefined } }) => {
+        const stored = host.store.get('memory-credit/payer/purse');
+        return stored === undefined ? purseMsat : new ByteReader(stored).u64();
+      };
+      return {
+        ...scheme,
+        payer: host => {
+          const owed = left(host) - purse;
+          return over(scheme.payer(host), real => ({
+            pay: (session, target, value) => {
+              const paid = real.pay(session, target, owed > 0n ? value + owed : value);
+              if (paid.kind !== 'send') return paid;
+              purse = owed > 0n ? purse : purse - value;
+              return { ...paid, value };
+            },
+          }));
+        },
+      };
+    },
+  ],
+];
+
 describe('the kit', () => {
+  it.each(faultsByRule)('by the rule that it %s, catches a scheme that %s', async (rule, _fault, make) => {
+    const cases = complianceCases(worldOf(make())).filter(({ name }) => name === rule);
+    expect(cases).toHaveLength(1);
+    await expect(cases[0].run()).rejects.toThrow();
+  });
+
   it.each(Object.entries(faults))('catches a scheme that %s', async (_name, faulty) => {
     const failed: string[] = [];
     for (const { name, run } of complianceCases(worldOf(faulty))) {
