@@ -2,6 +2,19 @@ import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { type OutputName, type Settlement, satoshiAt, settlementOf } from './settlement.ts';
 import { grouped, table } from './terminal.ts';
 
+/** Columns of what each relay was paid, in satoshi, whichever way it is paid. */
+export const demoHeadings = [
+  'relay',
+  'cells',
+  'price',
+  'paid',
+  'earned',
+  'payments',
+  'returned',
+  'fee+anchor',
+  'locked sat',
+];
+
 /** What the client says of one hop when the circuit closes. */
 export interface HopAccount {
   readonly relay: string;
@@ -83,23 +96,12 @@ export function accountLines(accounts: readonly RelayAccount[]): string[] {
     total(each => each.settlement.feeSat + each.anchorSat),
     total(each => each.lockedSat),
   ]);
-  const headings = [
-    'relay',
-    'cells',
-    'price',
-    'paid',
-    'earned',
-    'payments',
-    'returned',
-    'fee+anchor',
-    'locked sat',
-  ];
   const transactions = accounts.flatMap(({ relay, contract, settlement }) => [
     [relay, 'contract', contract.txid, ''],
     ['', 'settlement', settlement.txid, `${settlement.confirmations}`],
   ]);
   return [
-    ...table(headings, rows),
+    ...table(demoHeadings, rows),
     '',
     ...table(['relay', 'transaction', 'id', 'confirmations'], transactions),
   ];

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
 import type { HopReport } from '../client/circuit-report.ts';
+import { satText } from '../client/command-output.ts';
+import { sumOf } from '../src/payment/scheme.ts';
+import type { BrokerAudit } from './broker-commands.ts';
+import { demoHeadings } from './demo-accounts.ts';
 import { accountOf, withBroker } from './network-broker.ts';
 import type { NetworkState } from './network-state.ts';
 import { grouped, table } from './terminal.ts';
@@ -43,19 +47,48 @@ export function brokeredDisagreements(accounts: readonly BrokeredAccount[]): str
     );
 }
 
-export function brokeredLines(accounts: readonly BrokeredAccount[]): string[] {
-  const sum = (of: (account: BrokeredAccount) => bigint) =>
-    grouped(accounts.reduce((total, each) => total + of(each), 0n));
+/**
+ * The table of the demo. What a client locks up are e-coins, for all relays together; no payment or redemption costs a fee on
+ * the chain.
+ */
+export function brokeredLines(
+  accounts: readonly BrokeredAccount[],
+  { books }: Pick<BrokerAudit['ledger'], 'books'>,
+  outstandingMsat: BrokerAudit['outstandingMsat'],
+): string[] {
+  const sum = (of: (account: BrokeredAccount) => bigint) => sumOf(accounts.map(of));
   const rows = accounts.map(each => [
     each.relay,
     grouped(each.cells),
     each.price,
-    grouped(each.paidMsat),
-    grouped(each.earnedMsat),
+    satText(each.paidMsat),
+    satText(each.earnedMsat),
     String(each.payments),
+    '',
+    '0',
+    '',
   ]);
-  const cells = grouped(accounts.reduce((total, each) => total + each.cells, 0));
-  const payments = String(accounts.reduce((total, each) => total + each.payments, 0));
-  rows.push(['sum', cells, '', sum(each => each.paidMsat), sum(each => each.earnedMsat), payments]);
-  return table(['relay', 'cells', 'price', 'paid msat', 'earned msat', 'payments'], rows);
+  const sold = [...books.schemes.values()];
+  const [issued, deposited] = [
+    sumOf(sold.map(each => each.issuedMsat)),
+    sumOf(sold.map(each => each.depositedMsat)),
+  ];
+  const earned = sum(each => each.earnedMsat);
+  rows.push([
+    'sum',
+    grouped(accounts.reduce((total, each) => total + each.cells, 0)),
+    '',
+    satText(sum(each => each.paidMsat)),
+    satText(earned),
+    String(accounts.reduce((total, each) => total + each.payments, 0)),
+    satText(deposited - earned),
+    '0',
+    satText(issued),
+  ]);
+  const unspent = sumOf([...outstandingMsat.values()]);
+  return [
+    ...table(demoHeadings, rows),
+    '',
+    `Locked is what was sold as e-coins; ${satText(unspent)} sat of it are still the client's, to spend or to get back.`,
+  ];
 }

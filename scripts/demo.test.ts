@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { accountLines } from './demo-accounts.ts';
+import { brokeredLines } from './demo-brokered.ts';
 import { naulonFile } from './node-process.ts';
 import { processesNaming } from './processes.fixture.ts';
 
@@ -64,6 +66,27 @@ describe('the demo', () => {
     },
     timeoutMs,
   );
+
+  it('tells what brokered relays were paid in the columns and the unit of the others', () => {
+    const paid = { price: '100,000 sat/GiB', cells: 6_263, payments: 2 };
+    const accounts = [
+      { ...paid, relay: 'guard1', paidMsat: 1_274_000n, earnedMsat: 1_274_000n },
+      { ...paid, relay: 'exit1', paidMsat: 1_000_500n, earnedMsat: 1_000_500n },
+    ];
+    const schemes = new Map([[1, { issuedMsat: 9_000_000n, depositedMsat: 3_000_000n }]]);
+    const books = {
+      receivedMsat: 0n,
+      paidOutMsat: 0n,
+      heldMsat: new Map(),
+      balancesMsat: new Map(),
+      schemes,
+    };
+    const [headings, guard, , sum, , note] = brokeredLines(accounts, { books }, new Map([[1, 6_000_000n]]));
+    expect(headings.split(/ {2,}/)).toEqual(accountLines([])[0].split(/ {2,}/));
+    expect(guard).toMatch(/^guard1 .* 1,274 +1,274 +2 +0$/);
+    expect(sum).toMatch(/^sum +12,526 +2,274\.500 +2,274\.500 +4 +725\.500 +0 +9,000$/);
+    expect(note).toContain('6,000 sat of it');
+  });
 
   it(
     'prints its steps as plain lines when piped, and ends on Ctrl-C with nothing left',

@@ -9,7 +9,7 @@ import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { assert } from '../src/base/assert.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { brokeredScheme } from '../src/schemes/brokered.ts';
-import { auditBroker } from './broker-commands.ts';
+import { auditBroker, type BrokerAudit, toldBooks } from './broker-commands.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import {
   accountLines,
@@ -121,7 +121,7 @@ class DemoRun {
   #accounts: readonly RelayAccount[] = [];
   readonly #brokered: boolean;
   #earned: readonly BrokeredAccount[] = [];
-  #bookProblems: readonly string[] = [];
+  #audit: BrokerAudit | undefined;
 
   constructor(options: DemoOptions, plan: NetPlan, terminal: Terminal, dir: string, signal: AbortSignal) {
     this.#terminal = terminal;
@@ -254,17 +254,17 @@ class DemoRun {
     });
     const broker = network.state.nodes.find(({ role }) => role === 'broker');
     const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
-    this.#bookProblems = (
-      await auditBroker({ dataDirectory: broker?.dataDir ?? '', store: undefined }, rpc)
-    ).problems;
+    this.#audit = await auditBroker({ dataDirectory: broker?.dataDir ?? '', store: undefined }, rpc);
     step.title = `redeemed   by ${hops.length} relays at the broker, its books held against bitcoind`;
   }
 
   /** Prints the table; the exit code says whether hash and sums are right. */
   async report(seconds: number): Promise<number> {
-    const wrong = this.#brokered
-      ? [...brokeredDisagreements(this.#earned), ...this.#bookProblems]
-      : disagreements(this.#accounts);
+    const audit = this.#audit;
+    const wrong =
+      audit === undefined
+        ? disagreements(this.#accounts)
+        : [...brokeredDisagreements(this.#earned), ...audit.problems];
     const sha256 = await this.#sha256;
     const hashRight = this.#downloaded?.sha256 === sha256;
     if (!hashRight) wrong.unshift(`the stream's SHA-256 is ${this.#downloaded?.sha256}, not ${sha256}`);
@@ -272,11 +272,15 @@ class DemoRun {
       ok: wrong.length === 0,
       seconds,
       stream: this.#downloaded,
-      relays: this.#brokered ? this.#earned : this.#accounts,
+      relays: audit === undefined ? this.#accounts : this.#earned,
+      ...(audit && { books: toldBooks(audit.ledger.books, audit.outstandingMsat) }),
       wrong,
     });
     this.#terminal.print('');
-    const lines = this.#brokered ? brokeredLines(this.#earned) : accountLines(this.#accounts);
+    const lines =
+      audit === undefined
+        ? accountLines(this.#accounts)
+        : brokeredLines(this.#earned, audit.ledger, audit.outstandingMsat);
     for (const line of lines) this.#terminal.print(line);
     this.#terminal.print('');
     for (const line of wrong) this.#terminal.print(colour.red(line));
