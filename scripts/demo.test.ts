@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import { accountLines } from './demo-accounts.ts';
 import { brokeredLines } from './demo-brokered.ts';
 import { naulonFile } from './node-process.ts';
@@ -65,6 +66,37 @@ describe('the demo', () => {
       expect(nothingLeft()).toBe(true);
     },
     timeoutMs,
+  );
+
+  it.each(brokeredSchemes.map(({ name }) => name))(
+    'streams over three hops that are paid by %s, and each of them has redeemed what it was paid',
+    { timeout: timeoutMs },
+    async name => {
+      const { code, out, err } = await startDemo('--scheme', name, '--json').ended;
+      expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+      const { ok, stream, relays, wrong, books } = JSON.parse(out);
+      expect({ ok, wrong, bytes: stream.bytes }).toEqual({ ok: true, wrong: [], bytes: 3_000_000 });
+      expect(relays.map(({ relay }: { relay: string }) => relay)).toEqual(['guard1', 'middle1', 'exit1']);
+      let earned = 0n;
+      for (const { paidMsat, earnedMsat, cells, payments } of relays) {
+        expect(earnedMsat).toBe(paidMsat);
+        expect(BigInt(earnedMsat)).toBeGreaterThan(0n);
+        expect(payments).toBeGreaterThan(0);
+        expect(cells).toBeGreaterThan(6_000);
+        earned += BigInt(earnedMsat);
+      }
+      const [sold, ...others] = books.schemes;
+      expect([sold.scheme, others]).toEqual([name, []]);
+      const [issued, deposited, outstanding] = [
+        sold.issuedMsat,
+        sold.depositedMsat,
+        sold.outstandingMsat,
+      ].map(BigInt);
+      expect(issued).toBe(deposited + outstanding);
+      expect(deposited).toBeGreaterThanOrEqual(earned);
+      expect(BigInt(books.receivedMsat)).toBe(BigInt(books.heldMsat) + outstanding);
+      expect(nothingLeft()).toBe(true);
+    },
   );
 
   it('tells what brokered relays were paid in the columns and the unit of the others', () => {
