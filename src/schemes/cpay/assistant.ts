@@ -137,7 +137,7 @@ export class AssistantDesk {
     const granted = this.#grants.get(holding);
     const released = this.#released.get(holding);
     const [earlier, ring] = [rings.ring(epoch), rings.ring(now)];
-    const assists = (each: Ring) => includes(each.assistantsOf(payer, held.coin.assistants), key.publicKey);
+    const assists = (each: Ring) => includes(each.assistantsOf(held.coin, payer), key.publicKey);
     if (ring === undefined || earlier === undefined || assists(ring)) return refused('busy');
     if (!assists(earlier)) return refused('badTerms');
     if (!isAuthorised(held, broker.key, rings)) return refused('badSignature');
@@ -161,8 +161,7 @@ export class AssistantDesk {
     }
     const ring = rings.ring(epochOf(timeMs));
     if (ring === undefined) done(refused('partyUnavailable'));
-    else if (!includes(ring.assistantsOf(said.payer, held.coin.assistants), key.publicKey))
-      done(refused('badTerms'));
+    else if (!includes(ring.assistantsOf(held.coin, said.payer), key.publicKey)) done(refused('badTerms'));
     else if (this.#released.get(holding) !== undefined) done(refused('frozen'));
     else if (!isAuthorised(held, broker.key, rings)) done(refused('badSignature'));
     else this.#takeOver(wanted, ring);
@@ -198,7 +197,7 @@ export class AssistantDesk {
   #askReleases(wanted: Wanted, earlier: Ring, epoch: number, done: (left: Left) => void): void {
     const { held, wish: said, timeMs } = wanted;
     const { ask, rings } = this.#host;
-    const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(said.payer, held.coin.assistants) ?? [];
+    const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(held.coin, said.payer) ?? [];
     const present = groupOf(rings.ring(epochOf(timeMs)));
     const gone = groupOf(earlier).filter(({ key }) => !includes(present, key));
     const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };

@@ -6,7 +6,7 @@ import type { BrokerRings } from './broker-rings.ts';
 import { type Leases, leaseMs } from './leases.ts';
 import { type Assistant, assistantsMax } from './messages.ts';
 
-interface Offer extends Assistant {
+interface Offer extends Pick<Assistant, 'key' | 'at'> {
   readonly madeMs: number;
 }
 
@@ -28,7 +28,7 @@ export class Bonds {
   }
 
   /** What an offer changes. */
-  offer({ key, at }: Assistant): readonly StoreWrite[] {
+  offer({ key, at }: Pick<Assistant, 'key' | 'at'>): readonly StoreWrite[] {
     const [name, made] = [toHex(key), { key, at, madeMs: this.#host.clock.wallMs() }];
     this.#waiting.delete(name);
     if (this.#isBonded(key)) return [...this.#dropUnbonded(), ...this.#enlist(made)];

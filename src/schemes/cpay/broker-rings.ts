@@ -1,8 +1,9 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { sha256 } from '../../crypto/sha.ts';
+import type { BrokerHost } from '../../payment/broker-side.ts';
 import { RecordBook } from '../../payment/record-book.ts';
-import type { Clock, StorePort, StoreWrite } from '../../ports.ts';
+import type { Clock, Entropy, StoreWrite } from '../../ports.ts';
 import {
   type Assistant,
   type AssistantList,
@@ -10,8 +11,9 @@ import {
   assistantsMax,
   type Epoch,
   epoch,
+  placeBytes,
 } from './messages.ts';
-import { type BrokerAddress, epochOf, indexOfPlace, placeOnRing, Ring, type Rings } from './ring.ts';
+import { type BrokerAddress, epochOf, indexOfPlace, Ring, type Rings } from './ring.ts';
 
 /** Lists kept ready to be told. */
 const settledMax = 64;
@@ -30,14 +32,20 @@ export class BrokerRings implements Rings {
   readonly #lists: AssistantList[];
   readonly #key: SigningKey;
   readonly #clock: Clock;
+  readonly #entropy: Entropy;
+  /** By hex of the key, of all that ever were on a list: whoever leaves and comes again has no second draw. */
+  readonly #places = new Map<string, Uint8Array>();
   /** By the first epoch of their list. */
   readonly #settled = new Map<number, Settled>();
   #lastSigned: Epoch | undefined;
 
-  constructor(store: Pick<StorePort, 'list'>, clock: Clock, key: SigningKey) {
-    this.#book = new RecordBook(store, 'cpay/list/', assistantList);
+  constructor({ clock, entropy, key, store }: Pick<BrokerHost, 'clock' | 'entropy' | 'key' | 'store'>) {
+    this.#book = new RecordBook(store, 'cpay/ring/', assistantList);
     this.#lists = [{ since: 0, assistants: [] }, ...[...this.#book.entries()].map(([, list]) => list)];
+    for (const { assistants } of this.#lists)
+      for (const each of assistants) this.#places.set(toHex(each.key), each.place);
     this.#clock = clock;
+    this.#entropy = entropy;
     this.#key = key;
   }
 
@@ -71,14 +79,17 @@ export class BrokerRings implements Rings {
   }
 
   /** From the next epoch on this assistant is there. Undefined: there are too many. */
-  add(assistant: Assistant): readonly StoreWrite[] | undefined {
+  add({ key, at: endpoint }: Pick<Assistant, 'key' | 'at'>): readonly StoreWrite[] | undefined {
     const assistants = this.next;
-    const at = indexOfPlace(assistants, placeOnRing(assistant.key));
-    const known = at < assistants.length && equalBytes(assistants[at].key, assistant.key);
+    const place = this.#places.get(toHex(key)) ?? this.#entropy.bytes(placeBytes);
+    const at = indexOfPlace(assistants, place);
+    const known = at < assistants.length && equalBytes(assistants[at].key, key);
     if (known) {
       const { host, port } = assistants[at].at;
-      if (host === assistant.at.host && port === assistant.at.port) return [];
+      if (host === endpoint.host && port === endpoint.port) return [];
     } else if (assistants.length >= assistantsMax) return undefined;
+    this.#places.set(toHex(key), place);
+    const assistant = { key, at: endpoint, place };
     return [this.#change([...assistants.slice(0, at), assistant, ...assistants.slice(known ? at + 1 : at)])];
   }
 

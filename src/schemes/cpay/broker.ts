@@ -32,7 +32,7 @@ import {
   schemeId,
   wish,
 } from './messages.ts';
-import { isAuthorised, placeOnRing } from './ring.ts';
+import { isAuthorised } from './ring.ts';
 
 /** Sells coins and takes them back, says who assists whom, and pays each out once. */
 export class CPayBroker implements BrokerSide {
@@ -51,7 +51,7 @@ export class CPayBroker implements BrokerSide {
   constructor(host: BrokerHost) {
     const { clock, key, store } = host;
     this.#host = host;
-    this.#rings = new BrokerRings(store, clock, key);
+    this.#rings = new BrokerRings(host);
     this.#leases = new Leases(store);
     this.#bonds = new Bonds(host, this.#rings, this.#leases);
     this.#claims = new BrokerClaims(store);
@@ -128,14 +128,12 @@ export class CPayBroker implements BrokerSide {
   #mint(value: Value, holder: Uint8Array, assistants: number): PaidCoin {
     const { clock, entropy, key } = this.#host;
     const guid = entropy.bytes(16);
-    const [first] = this.#rings.ring(this.#rings.now)?.assistantsOf(holder, 1) ?? [];
+    const [first] = this.#rings.ring(this.#rings.now)?.assistantsOf({ guid, assistants }, holder) ?? [];
     const made = coin.sign(key, {
       guid,
       value,
       expirySeconds: this.#nowSeconds() + coinSeconds,
-      firstAssistant: placeOnRing(first?.key ?? key.publicKey)
-        .subarray(0, 3)
-        .slice(),
+      firstAssistant: first?.place.slice(0, 3) ?? new Uint8Array(3),
       assistants,
     });
     const timeMs = BigInt(clock.wallMs());

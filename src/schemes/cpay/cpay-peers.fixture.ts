@@ -58,7 +58,7 @@ export function nowOf({ world }: CoinWorld): bigint {
 
 /** Who of the peers assists this one now: the one that looks into the coin, which is none. */
 export function assistantOf(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, from: Peer): Peer {
-  const worthless = { ...held, coin: { ...held.coin, signature: new Uint8Array(64) } };
+  const worthless = { ...held, auth: { ...held.auth, timeMs: held.auth.timeMs - 1n } };
   const asked = (peer: Peer) => from.ask(peer.at, request(worthless, from.account, from, nowOf(coins)));
   const found = peers.find(peer => asked(peer) === 'badSignature');
   expect(found).toBeDefined();

@@ -109,7 +109,7 @@ export class CPayDealings {
         this.#authoriseIn(wished, back + 1, done);
         return;
       }
-      const group = ring?.assistantsOf(wish.payer, paid.coin.assistants) ?? [];
+      const group = ring?.assistantsOf(paid.coin, wish.payer) ?? [];
       const request = authoriseRequest.encode({ op: requestOp.authorise, held: paid, wish, timeMs });
       const given = new Map<string, Auth>();
       let [left, over] = [group.length, false];
@@ -166,7 +166,7 @@ export class CPayDealings {
     { signature, ...said }: AuthStatement,
     given: Map<string, Auth>,
   ): PaidCoin | undefined {
-    const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(said.payer, paid.coin.assistants) ?? [];
+    const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(paid.coin, said.payer) ?? [];
     // Who is asked may show what its predecessor authorised.
     const place = group.findIndex(({ key }) => authStatement.isBy(key, { ...said, signature }));
     if (place < 0) return undefined;

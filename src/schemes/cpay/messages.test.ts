@@ -116,7 +116,10 @@ describeMessages('CPay', [
   [
     'list',
     assistantList,
-    fc.record({ since: u32, assistants: fc.array(fc.record({ key, at: endpoint }), { maxLength: 5 }) }),
+    fc.record({
+      since: u32,
+      assistants: fc.array(fc.record({ key, at: endpoint, place: bytes(8) }), { maxLength: 5 }),
+    }),
   ],
   [
     'target',

@@ -5,7 +5,7 @@ import { endpointField } from '../../payment/endpoint-field.ts';
 import { publicKeyBytes, statement } from '../../payment/statement.ts';
 
 /**
- * Coins whose every payment a broker assistant authorises. Which peer assists whom follows from a ring of hashes.
+ * Coins whose every payment a broker assistant authorises. Which peer authorises which coin follows from a ring of hashes.
  *
  *     epoch            by which of the broker's lists of assistants a span of time is
  *     coin             what the broker sells
@@ -67,10 +67,11 @@ export const epoch = statement('cpay epoch', {
   digest: fixedBytes(32),
 });
 export type Epoch = Holds<typeof epoch>;
-/** Those that assist, in the order of their places on the ring. */
+export const placeBytes = 8;
+/** Those that assist, in the order of their places on the ring, which the broker draws when they first join it. */
 export const assistantList = struct({
   since: u32,
-  assistants: countedList(u16, struct({ key: publicKey, at: endpointField })),
+  assistants: countedList(u16, struct({ key: publicKey, at: endpointField, place: fixedBytes(placeBytes) })),
 });
 export type AssistantList = Holds<typeof assistantList>;
 export type Assistant = AssistantList['assistants'][number];

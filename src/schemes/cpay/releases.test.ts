@@ -20,7 +20,7 @@ function desk() {
   const at = { host: '10.0.0.1', port: 1 };
   const address = { endpoint: at, key: broker.publicKey };
   const ringOf = (since: number, { publicKey }: SigningKey) => {
-    const assistants: Assistant[] = [{ key: publicKey, at }];
+    const assistants: Assistant[] = [{ key: publicKey, at, place: new Uint8Array(8) }];
     return new Ring({ since, assistants }, address);
   };
   const [before, after] = [ringOf(0, assistant), ringOf(change, other)];

@@ -12,6 +12,7 @@ import {
   coin,
   epochMs,
   type PaidCoin,
+  placeBytes,
 } from './messages.ts';
 
 /** The broker, which assists while nobody else does. */
@@ -20,9 +21,9 @@ export interface BrokerAddress {
   readonly key: Uint8Array;
 }
 
-/** Where a key lies on the ring. */
-export function placeOnRing(key: Uint8Array): Uint8Array {
-  return sha256(key);
+/** Where a coin lies on the ring. Its guid is the broker's draw too, so nobody who picks a key picks who stands beside whom. */
+export function placeOnRing(guid: Uint8Array): Uint8Array {
+  return sha256(guid).subarray(0, placeBytes);
 }
 
 /** Where among assistants in ring order the one is that follows that place, or else there would be. */
@@ -30,13 +31,13 @@ export function indexOfPlace(assistants: readonly Assistant[], place: Uint8Array
   let [from, to] = [0, assistants.length];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (Buffer.compare(placeOnRing(assistants[middle].key), place) < 0) from = middle + 1;
+    if (Buffer.compare(assistants[middle].place, place) < 0) from = middle + 1;
     else to = middle;
   }
   return from;
 }
 
-/** The assistants of one list: whoever follows a key's place on the ring assists its holder. */
+/** The assistants of one list: whoever follows a coin's place on the ring assists all that hold it. */
 export class Ring {
   /** The first epoch that goes by it. */
   readonly since: number;
@@ -53,15 +54,20 @@ export class Ring {
     return this.#assistants.some(({ at }) => at.port === port && at.host === host);
   }
 
-  /** Those that authorise payments of this key: so many, or all there are. Nobody assists itself; where nobody else is, the broker does. */
-  assistantsOf(key: Uint8Array, count: number): readonly Assistant[] {
+  /** Those that authorise payments of this coin: as many as it says, or all there are. Nobody assists itself; where nobody else is, the broker does. */
+  assistantsOf(
+    { guid, assistants }: Pick<Coin, 'guid' | 'assistants'>,
+    holder: Uint8Array,
+  ): readonly Assistant[] {
     const all = this.#assistants;
-    const at = indexOfPlace(all, placeOnRing(key));
-    const isThere = at < all.length && equalBytes(all[at].key, key);
-    const others = isThere ? all.length - 1 : all.length;
-    if (others === 0) return [{ key: this.#broker.key, at: this.#broker.endpoint }];
-    const from = isThere ? at + 1 : at;
-    return Array.from({ length: Math.min(count, others) }, (_, step) => all[(from + step) % all.length]);
+    const from = indexOfPlace(all, placeOnRing(guid));
+    const found: Assistant[] = [];
+    for (let step = 0; step < all.length && found.length < assistants; step++) {
+      const each = all[(from + step) % all.length];
+      if (!equalBytes(each.key, holder)) found.push(each);
+    }
+    const { endpoint, key } = this.#broker;
+    return found.length > 0 ? found : [{ key, at: endpoint, place: new Uint8Array(placeBytes) }];
   }
 }
 
@@ -101,9 +107,7 @@ export function signersOf(
 ): readonly Uint8Array[] {
   const may = isOrigin(said, broker)
     ? [broker]
-    : (rings.ring(epochOf(said.timeMs))?.assistantsOf(said.payer, made.assistants) ?? []).map(
-        ({ key }) => key,
-      );
+    : (rings.ring(epochOf(said.timeMs))?.assistantsOf(made, said.payer) ?? []).map(({ key }) => key);
   const places = new Set(signatures.map(({ place }) => place));
   if (places.size < signatures.length) return [];
   const signers = signatures.map(({ place, signature }) => {
@@ -128,7 +132,7 @@ export function isAuthorised(
     ? 1
     : ring === undefined
       ? undefined
-      : quorumOf(ring.assistantsOf(given.payer, made.assistants));
+      : quorumOf(ring.assistantsOf(made, given.payer));
   return quorum !== undefined && signersOf(given, made, broker, rings).length >= quorum;
 }
 

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { toHex } from '../../base/bytes.ts';
+import { SigningKey } from '../../crypto/ecdsa.ts';
+import type { Clock } from '../../ports.ts';
+import { SeededEntropy } from '../../sim/seeded-entropy.ts';
+import { BrokerRings } from './broker-rings.ts';
+import { epochMs } from './messages.ts';
+
+const key = (byte: number) => new SigningKey(new Uint8Array(32).fill(byte)).publicKey;
+const at = { host: '10.0.0.1', port: 1 };
+const assistants = Array.from({ length: 20 }, (_, index) => key(index + 1));
+
+/** A broker whose ring these have joined, one in each epoch. */
+function brokerRings(seed: string) {
+  let nowMs = 0;
+  const disk = new Map<string, Uint8Array>();
+  const store = {
+    get: (name: string) => disk.get(name),
+    list: (prefix: string) => [...disk].filter(([name]) => name.startsWith(prefix)),
+  };
+  const host = {
+    clock: { wallMs: () => nowMs } as Clock,
+    entropy: new SeededEntropy(seed),
+    key: new SigningKey(new Uint8Array(32).fill(99)),
+    store,
+  };
+  let rings = new BrokerRings(host);
+  const change = (run: (rings: BrokerRings) => ReturnType<BrokerRings['remove']> | undefined) => {
+    for (const { key: name, value } of run(rings) ?? []) if (value !== undefined) disk.set(name, value);
+    nowMs += epochMs;
+  };
+  const ring = () => rings.ring(rings.now)!;
+  for (const each of assistants) change(all => all.add({ key: each, at }));
+  return {
+    change,
+    places: () => new Map(rings.next.map(each => [toHex(each.key), toHex(each.place)])),
+    restart() {
+      rings = new BrokerRings(host);
+    },
+    assistantOf: (guid: Uint8Array, holder = key(98)) =>
+      toHex(ring().assistantsOf({ guid, assistants: 1 }, holder)[0].key),
+  };
+}
+
+const guids = Array.from({ length: 200 }, (_, index) => new SeededEntropy(`guid ${index}`).bytes(16));
+
+describe('a ring of assistants', () => {
+  it('gives a coin the same one whatever key its holder draws, as long as that is not the assistant', () => {
+    const { assistantOf } = brokerRings('holders');
+    const strangers = Array.from({ length: 50 }, (_, index) => key(100 + index));
+    for (const guid of guids.slice(0, 10)) {
+      const assistant = assistantOf(guid);
+      for (const holder of strangers) expect(assistantOf(guid, holder)).toBe(assistant);
+      for (const holder of assistants) expect(assistantOf(guid, holder)).not.toBe(toHex(holder));
+    }
+  });
+
+  it('puts an assistant where the broker draws, not where its key says', () => {
+    const [one, other] = ['one', 'other'].map(brokerRings);
+    for (const each of assistants)
+      expect(one.places().get(toHex(each))).not.toBe(other.places().get(toHex(each)));
+  });
+
+  it('has no second draw for one that leaves and comes again', () => {
+    const rings = brokerRings('again');
+    const before = rings.places();
+    rings.change(all => all.remove(assistants));
+    rings.change(all => all.add({ key: assistants[0], at }));
+    rings.restart();
+    for (const each of assistants.slice(1)) rings.change(all => all.add({ key: each, at }));
+    expect(rings.places()).toEqual(before);
+  });
+
+  it('leaves most coins with their assistants when one comes or goes', () => {
+    const rings = brokerRings('changes');
+    const before = guids.map(guid => rings.assistantOf(guid));
+    rings.change(all => all.remove([assistants[7]]));
+    const gone = toHex(assistants[7]);
+    guids.forEach((guid, index) => {
+      if (before[index] !== gone) expect(rings.assistantOf(guid)).toBe(before[index]);
+      else expect(rings.assistantOf(guid)).not.toBe(gone);
+    });
+    rings.change(all => all.add({ key: assistants[7], at }));
+    expect(guids.map(guid => rings.assistantOf(guid))).toEqual(before);
+  });
+});
