@@ -30,6 +30,8 @@ export interface ReadyCoin {
   persist(): readonly StoreWrite[];
   /** Never sent, it may be spent anywhere again. Absent: somebody has been told whose it is to be. */
   undo?(): void;
+  /** Its payee says that it is stale. It may have it. */
+  turnedDown?(): void;
 }
 
 /** What became of a purchase. */
@@ -294,6 +296,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     const suspects = sent.length === 1 ? sent : sent.filter(coin => this.#doubtful.has(coin));
     if (suspects.length === 1) {
       this.#doubtful.delete(suspects[0]);
+      suspects[0].turnedDown?.();
       return sent.filter(coin => coin !== suspects[0]);
     }
     for (const coin of sent) this.#doubtful.add(coin);

@@ -70,6 +70,8 @@ export class AssistantDesk {
   readonly #host: AssistantHost;
   readonly #grants: RecordBook<Grant>;
   readonly #released: RecordBook<Release>;
+  /** The latest that it authorised of each coin. */
+  readonly #latest = new Map<string, AuthStatement>();
   /** How many of each coin's holdings. */
   readonly #releasesOf = new Map<string, number>();
 
@@ -77,6 +79,7 @@ export class AssistantDesk {
     this.#host = host;
     this.#grants = new RecordBook(host.store, 'cpay/grant/', grant);
     this.#released = new RecordBook(host.store, 'cpay/released/', release);
+    for (const [, { auth }] of this.#grants.entries()) this.#note(auth);
     for (const [, { guid }] of this.#released.entries())
       this.#releasesOf.set(toHex(guid), (this.#releasesOf.get(toHex(guid)) ?? 0) + 1);
   }
@@ -164,7 +167,22 @@ export class AssistantDesk {
     else if (!includes(ring.assistantsOf(held.coin, said.payer), key.publicKey)) done(refused('badTerms'));
     else if (this.#released.get(holding) !== undefined) done(refused('frozen'));
     else if (!isAuthorised(held, broker.key, rings)) done(refused('badSignature'));
+    // Whoever was given what another was given too must come to the broker with it.
+    else if (!this.#follows(held) && !equalBytes(said.payee, broker.key)) done(refused('stale'));
     else this.#takeOver(wanted, ring);
+  }
+
+  /** False for a holding that cannot be true beside what was authorised here, whoever says so: the coin had gone another way by then. */
+  #follows({ auth: given }: PaidCoin): boolean {
+    const latest = this.#latest.get(toHex(given.guid));
+    if (latest === undefined || given.sinceMs >= latest.timeMs) return true;
+    return holdingOf(given) === holdingOf(latest) && isSamePayment(given, latest);
+  }
+
+  #note(granted: AuthStatement): void {
+    const coin = toHex(granted.guid);
+    const known = this.#latest.get(coin);
+    if (known === undefined || known.timeMs < granted.timeMs) this.#latest.set(coin, granted);
   }
 
   /** Whoever assisted this holder before must have left the holding to us. */
@@ -236,6 +254,7 @@ export class AssistantDesk {
     const auth =
       known?.auth ?? authStatement.sign(this.#host.key, { guid, payer, payee, sinceMs, timeMs, nonce });
     const write = this.#grants.put(holding, { held, wish: said, auth, releases });
+    this.#note(auth);
     done(replyOf(auth, [write]));
   }
 }

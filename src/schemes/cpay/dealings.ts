@@ -27,7 +27,7 @@ import {
 } from './messages.ts';
 import { NodeRings } from './node-rings.ts';
 import type { CPayPurse, WishedCoin } from './purse.ts';
-import { epochOf, isAuthorised, isSamePayment, quorumOf, type Rings } from './ring.ts';
+import { epochOf, isAuthorised, isSamePayment, quorumOf, type Ring, type Rings } from './ring.ts';
 
 /** How often a node looks for coins that expire. */
 const claimEveryMs = 6 * 3_600_000;
@@ -128,6 +128,16 @@ export class CPayDealings {
         });
       }
       settle(undefined);
+    });
+  }
+
+  /** The newest ring: by the broker's clock, which may be behind ours. Undefined: it cannot be had. */
+  presentRing(done: (ring: Ring | undefined) => void, back = 0): void {
+    const epoch = epochOf(this.#setup.host.clock.wallMs()) - back;
+    this.rings.fetch([epoch], () => {
+      const ring = this.rings.ring(epoch);
+      if (ring !== undefined || back === epochsBackMax) done(ring);
+      else this.presentRing(done, back + 1);
     });
   }
 

@@ -48,6 +48,8 @@ export const accountOp = { buy: 1, assist: 2 } as const;
 export const epochMs = 60_000;
 /** What an assistant allows between its clock and a holder's. */
 export const clockSkewMs = 600_000;
+/** An authorisation that is older is nothing to be paid with any more. */
+export const authAgeMsMax = 86_400_000n;
 /** How often an assistant offers itself anew, and asks whether it must show the grounds of something. */
 export const offerEveryMs = 6 * 3_600_000;
 /** Assistants of a coin of Group CPay. */

@@ -8,9 +8,17 @@ import { OneTimeKeys } from '../../payment/coins/one-time-keys.ts';
 import type { PayeeSigner, PaymentStatusName, Value } from '../../payment/scheme.ts';
 import type { Answer, StoreWrite } from '../../ports.ts';
 import { accountNonce, CPayDealings } from './dealings.ts';
-import { clockSkewMs, type PaidCoin, paymentMessage, paymentOp, schemeId, target } from './messages.ts';
+import {
+  authAgeMsMax,
+  clockSkewMs,
+  type PaidCoin,
+  paymentMessage,
+  paymentOp,
+  schemeId,
+  target,
+} from './messages.ts';
 import type { CPayPurse, HeldCoin, WishedCoin } from './purse.ts';
-import { epochsFor, isAuthorised } from './ring.ts';
+import { epochsFor, isAuthorised, isCurrent } from './ring.ts';
 
 type Payment = Holds<typeof paymentMessage>;
 
@@ -62,6 +70,7 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     for (const paid of coins) {
       const { coin, auth } = paid;
       if (auth.timeMs > clock.wallMs() + clockSkewMs) return 'badTerms';
+      if (auth.timeMs + authAgeMsMax < clock.wallMs()) return 'stale';
       if (!this.#keys.isOurs(auth.nonce)) return 'targetOld';
       const key = this.#keyFor(paid);
       if (key === undefined || !equalBytes(auth.payee, key.publicKey)) return 'badTerms';
@@ -72,12 +81,17 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     return held;
   }
 
-  /** Who assisted the payers when they were authorised. */
+  /** Who assisted the payers when they were authorised, and whether they still do. */
   inquire(coins: readonly HeldCoin[], done: (fault: PaymentStatusName | undefined) => void): void {
     const { rings } = this.#dealings;
-    const epochs = coins.flatMap(({ paid }) => epochsFor(paid.auth, this.#setup.broker.key));
+    const { key } = this.#setup.broker;
+    const epochs = coins.flatMap(({ paid }) => epochsFor(paid.auth, key));
     rings.fetch(epochs, () =>
-      done(epochs.every(epoch => rings.ring(epoch) !== undefined) ? undefined : 'partyUnavailable'),
+      this.#dealings.presentRing(present => {
+        const areKnown = epochs.every(epoch => rings.ring(epoch) !== undefined);
+        if (present === undefined || !areKnown) done('partyUnavailable');
+        else done(coins.every(({ paid }) => isCurrent(paid, key, rings, present)) ? undefined : 'stale');
+      }),
     );
   }
 

@@ -90,7 +90,13 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
         done(undefined);
       } else {
         const { value, expirySeconds } = paid.coin;
-        done({ value, expirySeconds, paid, persist: () => [this.#purse.gone(wished)] });
+        done({
+          value,
+          expirySeconds,
+          paid,
+          persist: () => [this.#purse.gone(wished)],
+          turnedDown: () => this.#dealings.store(this.#purse.turnedDown(wished), () => {}),
+        });
       }
     });
   }

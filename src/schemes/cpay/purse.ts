@@ -40,6 +40,8 @@ export class CPayPurse implements CoinPurse {
   readonly #held: Stock<HeldCoin, WishedCoin>;
   /** Those of the wishes that were sent to their payees, or that the broker was told of. */
   readonly #gone: RecordBook<WishedCoin>;
+  /** Those that their payees did not take, and nobody else can. */
+  readonly #turnedDown: RecordBook<WishedCoin>;
   /** Holdings that are claimed of the broker, each once. */
   readonly #claimed: RecordBook<Wish>;
   readonly #visits = new Visits();
@@ -54,6 +56,7 @@ export class CPayPurse implements CoinPurse {
       { prefix: 'cpay/wished/', kind: wishedCoin },
     );
     this.#gone = new RecordBook(store, 'cpay/gone/', wishedCoin);
+    this.#turnedDown = new RecordBook(store, 'cpay/turned-down/', wishedCoin);
     this.#claimed = new RecordBook(store, 'cpay/claimed/', wish);
     for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
   }
@@ -116,12 +119,18 @@ export class CPayPurse implements CoinPurse {
     return this.#gone.put(ownHoldingOf(wished.paid.auth), wished);
   }
 
+  /** Its payee says that it has it, or that it takes it no more. */
+  turnedDown(wished: WishedCoin): StoreWrite {
+    return this.#turnedDown.put(ownHoldingOf(wished.paid.auth), wished);
+  }
+
   /** Coins that nobody will take any more, and that nobody has got of us as far as we know. */
   expiring(): readonly HeldCoin[] {
     return this.#held.came().filter(({ paid }) => {
       const holding = ownHoldingOf(paid.auth);
-      const isHere = this.#gone.get(holding) === undefined && this.#claimed.get(holding) === undefined;
-      return isHere && !lasts(paid.coin.expirySeconds, this.#setup.host.clock);
+      const isHere = this.#gone.get(holding) === undefined || this.#turnedDown.get(holding) !== undefined;
+      const isClaimed = this.#claimed.get(holding) !== undefined;
+      return isHere && !isClaimed && !lasts(paid.coin.expirySeconds, this.#setup.host.clock);
     });
   }
 

@@ -50,6 +50,10 @@ export class Ring {
     this.#broker = broker;
   }
 
+  has(key: Uint8Array): boolean {
+    return this.#assistants.some(each => equalBytes(each.key, key));
+  }
+
   hasAssistantAt({ host, port }: Endpoint): boolean {
     return this.#assistants.some(({ at }) => at.port === port && at.host === host);
   }
@@ -134,6 +138,26 @@ export function isAuthorised(
       ? undefined
       : quorumOf(ring.assistantsOf(made, given.payer));
   return quorum !== undefined && signersOf(given, made, broker, rings).length >= quorum;
+}
+
+/**
+ * Enough of those that are said to have authorised it still assist. Whoever was convicted, or has left with its bond, could write any
+ * earlier time into what it signs.
+ */
+export function isCurrent(
+  { coin: made, auth: given }: PaidCoin,
+  broker: Uint8Array,
+  rings: Rings,
+  present: Ring,
+): boolean {
+  const ring = rings.ring(epochOf(given.timeMs));
+  if (isOrigin(given, broker)) return true;
+  if (ring === undefined) return false;
+  if (ring.since >= present.since) return true;
+  const might = ring.assistantsOf(made, given.payer);
+  const said = new Set(given.signatures.map(({ place }) => might[place]?.key));
+  const left = [...said].filter(key => key !== undefined && (present.has(key) || equalBytes(key, broker)));
+  return left.length >= quorumOf(might);
 }
 
 /** A name for a holding: it is authorised away once. */
