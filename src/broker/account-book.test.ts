@@ -18,8 +18,9 @@ function problems({ books }: AccountBook): readonly string[] {
 
 describe('accounts', () => {
   const step = fc.record({
-    what: fc.constantFrom('receive', 'undo', 'payOut', 'issue', 'deposit', 'charge'),
+    what: fc.constantFrom('receive', 'undo', 'payOut', 'issue', 'deposit', 'charge', 'fine'),
     whose: fc.constantFrom(...keys, house),
+    other: fc.constantFrom(...keys, house),
     msat: fc.bigInt(1n, 1_000n),
   });
 
@@ -28,7 +29,7 @@ describe('accounts', () => {
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
         const book = newBook();
         const received = new Map<Uint8Array, bigint[]>();
-        for (const { what, whose, msat } of steps) {
+        for (const { what, whose, other, msat } of steps) {
           const { issuedMsat, depositedMsat } = book.books.schemes.get(scheme) ?? {
             issuedMsat: 0n,
             depositedMsat: 0n,
@@ -40,6 +41,7 @@ describe('accounts', () => {
           else if (what === 'payOut') book.payOut(whose, msat);
           else if (what === 'issue') book.issue(scheme, whose, msat);
           else if (what === 'charge') book.charge(whose, msat);
+          else if (what === 'fine') book.charge(whose, msat, other);
           else if (depositedMsat + msat <= issuedMsat) book.deposit(scheme, whose, msat);
           expect(problems(book)).toEqual([]);
           for (const key of keys) {
@@ -49,6 +51,32 @@ describe('accounts', () => {
         }
       }),
     );
+  });
+
+  it('pay those whom an account wronged as far as it has something, then when it has, and nothing to the house', () => {
+    const records = new Map<string, Uint8Array>();
+    let book = newBook();
+    const keep = (writes: ReturnType<AccountBook['charge']>) => {
+      for (const { key, value } of writes)
+        if (value === undefined) records.delete(key);
+        else records.set(key, value);
+      book = new AccountBook(
+        { list: prefix => [...records].filter(([key]) => key.startsWith(prefix)) },
+        house,
+      );
+      expect(problems(book)).toEqual([]);
+    };
+    const [thief, first, second] = keys;
+    const balances = () => [thief, first, second, house].map(key => book.balanceMsat(key) ?? 0n);
+    keep(book.receive(thief, 100n));
+    keep(book.charge(thief, 150n, first));
+    keep(book.charge(thief, 60n, second));
+    expect(balances()).toEqual([-110n, 100n, 0n, 0n]);
+    keep(book.receive(thief, 70n));
+    expect(balances()).toEqual([-40n, 150n, 20n, 0n]);
+    keep(book.charge(thief, 5n));
+    keep(book.receive(thief, 50n));
+    expect(balances()).toEqual([5n, 150n, 60n, 5n]);
   });
 
   it('make nobody richer by what an empty one owes, until it is paid', () => {

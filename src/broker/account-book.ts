@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.ts';
-import { toHex } from '../base/bytes.ts';
-import { struct, u64 } from '../base/struct.ts';
+import { fromHex, toHex } from '../base/bytes.ts';
+import { fixedBytes, type Holds, struct, u64 } from '../base/struct.ts';
 import type { AccountKey, Accounts } from '../payment/broker-side.ts';
 import { RecordBook } from '../payment/record-book.ts';
 import type { Value } from '../payment/scheme.ts';
+import { publicKeyBytes } from '../payment/statement.ts';
 import type { StorePort, StoreWrite } from '../ports.ts';
 
 interface Balance {
@@ -12,9 +13,12 @@ interface Balance {
   readonly owedMsat: Value;
 }
 
+const accountField = fixedBytes(publicKeyBytes);
 const balanceRecord = struct({ heldMsat: u64, owedMsat: u64 });
 const noBalance: Balance = { heldMsat: 0n, owedMsat: 0n };
 const coinsRecord = struct({ issuedMsat: u64, depositedMsat: u64 });
+/** Of what an account owes, what it owes another than the house. */
+const debtRecord = struct({ debtor: accountField, creditor: accountField, msat: u64 });
 const chainRecord = struct({ receivedMsat: u64, paidOutMsat: u64 });
 
 /** E-coins of one scheme: what was sold, and what has come back. The rest is held by somebody. */
@@ -45,6 +49,8 @@ const nothing = 'all';
 export class AccountBook implements Accounts {
   readonly #house: string;
   readonly #balances: RecordBook<Balance>;
+  /** By hex of debtor and creditor. */
+  readonly #debts: RecordBook<Holds<typeof debtRecord>>;
   readonly #coins: RecordBook<IssuedCoins>;
   readonly #chain: RecordBook<{ readonly receivedMsat: Value; readonly paidOutMsat: Value }>;
 
@@ -52,6 +58,7 @@ export class AccountBook implements Accounts {
   constructor(store: Pick<StorePort, 'list'>, house: AccountKey) {
     this.#house = toHex(house);
     this.#balances = new RecordBook(store, 'broker/balance/', balanceRecord);
+    this.#debts = new RecordBook(store, 'broker/debt/', debtRecord);
     this.#coins = new RecordBook(store, 'broker/coins/', coinsRecord);
     this.#chain = new RecordBook(store, 'broker/chain/', chainRecord);
   }
@@ -94,9 +101,9 @@ export class AccountBook implements Accounts {
     ];
   }
 
-  charge(account: AccountKey, msat: Value): readonly StoreWrite[] {
+  charge(account: AccountKey, msat: Value, to?: AccountKey): readonly StoreWrite[] {
     assert(msat >= 0n, 'a fine takes');
-    return this.#demand(toHex(account), msat);
+    return this.#demand(toHex(account), msat, to && toHex(to));
   }
 
   /** An account without money, if there is none of this key. */
@@ -133,14 +140,32 @@ export class AccountBook implements Accounts {
     return this.#coins.get(String(scheme)) ?? { issuedMsat: 0n, depositedMsat: 0n };
   }
 
-  /** What an account owes is paid first, to the house. */
+  /** What an account owes is paid first, to whom it wronged and then to the house. */
   #give(id: string, msat: Value): readonly StoreWrite[] {
     const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
     const repaid = owedMsat < msat ? owedMsat : msat;
     const kept = { heldMsat: heldMsat + msat - repaid, owedMsat: owedMsat - repaid };
     const records = [this.#balances.put(id, kept)];
-    if (repaid > 0n && id !== this.#house) records.push(...this.#give(this.#house, repaid));
+    if (repaid > 0n && id !== this.#house) records.push(...this.#repay(id, repaid));
     return records;
+  }
+
+  #repay(debtor: string, msat: Value): readonly StoreWrite[] {
+    const writes: StoreWrite[] = [];
+    let left = msat;
+    for (const [name, debt] of this.#debts.entries()) {
+      if (left === 0n) break;
+      if (toHex(debt.debtor) !== debtor) continue;
+      const paid = debt.msat < left ? debt.msat : left;
+      left -= paid;
+      writes.push(
+        paid === debt.msat
+          ? this.#debts.drop(name)
+          : this.#debts.put(name, { ...debt, msat: debt.msat - paid }),
+        ...this.#give(toHex(debt.creditor), paid),
+      );
+    }
+    return left === 0n ? writes : [...writes, ...this.#give(this.#house, left)];
   }
 
   /** It has as much. */
@@ -149,13 +174,23 @@ export class AccountBook implements Accounts {
     return [this.#balances.put(id, { heldMsat: heldMsat - msat, owedMsat })];
   }
 
-  /** For the house: what the account has, and the rest when it has something again. What it has not is not there to be lent. */
-  #demand(id: string, msat: Value): readonly StoreWrite[] {
-    if (id === this.#house) return [];
+  /** What the account has, and the rest when it has something again. What it has not is not there to be lent. */
+  #demand(id: string, msat: Value, creditor = this.#house): readonly StoreWrite[] {
+    if (id === this.#house || id === creditor) return [];
     const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
     const taken = heldMsat < msat ? heldMsat : msat;
     const left = { heldMsat: heldMsat - taken, owedMsat: owedMsat + msat - taken };
-    return [this.#balances.put(id, left), ...this.#give(this.#house, taken)];
+    const owes = creditor === this.#house ? [] : this.#owe(id, creditor, msat - taken);
+    return [this.#balances.put(id, left), ...owes, ...this.#give(creditor, taken)];
+  }
+
+  #owe(debtor: string, creditor: string, msat: Value): readonly StoreWrite[] {
+    if (msat === 0n) return [];
+    const name = `${debtor}-${creditor}`;
+    const known = this.#debts.get(name)?.msat ?? 0n;
+    const [from, to] = [fromHex(debtor), fromHex(creditor)];
+    assert(from !== undefined && to !== undefined, 'accounts are named in hex');
+    return [this.#debts.put(name, { debtor: from, creditor: to, msat: known + msat })];
   }
 
   /** To the chain, which took a deposit back: for what was spent of it meanwhile the house stands in, and the account owes it. */

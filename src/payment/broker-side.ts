@@ -17,8 +17,8 @@ export interface Accounts {
   issue(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[] | undefined;
   /** E-coins of a scheme become an account's money; the account is opened if it is new. */
   deposit(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[];
-  /** Demands a sum for the broker's own account: what the account has, and the rest, which it owes, of what it gets later. */
-  charge(account: AccountKey, msat: Value): readonly StoreWrite[];
+  /** Demands a sum for `to`, absent: the broker's own account. What the account has, and the rest, which it owes, of what it gets later. */
+  charge(account: AccountKey, msat: Value, to?: AccountKey): readonly StoreWrite[];
 }
 
 /** All that a scheme's broker side sees. */
