@@ -13,7 +13,6 @@ import {
   schemeName,
   words,
 } from './messages.ts';
-import type { KnownRings } from './node-rings.ts';
 import type { CPayPurse } from './purse.ts';
 import { epochOf, holdingOf } from './ring.ts';
 
@@ -21,7 +20,7 @@ import { epochOf, holdingOf } from './ring.ts';
 export class CPayAssisting implements Party {
   readonly #host: CoinSetup['host'];
   readonly #dealings: CPayDealings;
-  readonly #rings: KnownRings;
+  readonly #purse: CPayPurse;
   readonly #desk: AssistantDesk;
   readonly #offer: StandingQuestion;
   readonly #outcomes = new Map<AskId, Served>();
@@ -29,7 +28,7 @@ export class CPayAssisting implements Party {
   constructor(setup: CoinSetup, purse: CPayPurse) {
     const { host, account, broker, self } = setup;
     this.#host = host;
-    this.#rings = purse.rings;
+    this.#purse = purse;
     this.#dealings = new CPayDealings(setup, purse, 'assistant');
     this.#desk = new AssistantDesk({
       store: host.store,
@@ -70,7 +69,7 @@ export class CPayAssisting implements Party {
   /** An assistant of the ring; one that it has joined since is in the list of the newest epoch. */
   knows(at: Endpoint, done: (known: boolean) => void): void {
     const epoch = epochOf(this.#host.clock.wallMs());
-    this.#dealings.rings.fetch([epoch], () => done(this.#rings.hasAssistantAt(at)));
+    this.#dealings.rings.fetch([epoch], () => done(this.#purse.rings.hasAssistantAt(at)));
   }
 
   onAnswer(answer: Answer): { readonly ask: AskId; readonly served: Served } | undefined {
@@ -81,12 +80,14 @@ export class CPayAssisting implements Party {
     return { ask: first[0], served: first[1] };
   }
 
-  /** The broker may ask on what we authorised a payment. */
+  /** The broker may ask on what we authorised a payment, or how we got a coin that we handed in. */
   #onOffered(reply: Uint8Array): readonly StoreWrite[] | undefined {
     const told = assistReply.decode(reply);
     for (const auth of told?.wanted ?? []) {
       const grant = this.#desk.granted(holdingOf(auth));
       if (grant !== undefined) this.#dealings.show(grant);
+      const handedIn = this.#purse.wishedAs(holdingOf(auth));
+      if (handedIn !== undefined && this.#purse.isDeposit(handedIn)) this.#dealings.showHandedIn(handedIn);
     }
     return told === undefined ? undefined : [];
   }

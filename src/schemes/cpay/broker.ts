@@ -91,18 +91,18 @@ export class CPayBroker implements BrokerSide {
     }
   }
 
-  /** Convicts assistants that have shown nothing for too long; with each epoch, ends leases and settles claims. */
+  /** Charges assistants that have shown nothing for too long; with each epoch, ends leases and settles claims. */
   onTick(): readonly StoreWrite[] {
-    const convicted = this.#inquest.convictOverdue();
-    if (this.#rings.now === this.#lastEpoch) return convicted;
+    const charged = this.#inquest.chargeOverdue();
+    if (this.#rings.now === this.#lastEpoch) return charged;
     this.#lastEpoch = this.#rings.now;
     const ended = this.#leases
       .end(this.#host.clock.wallMs())
       .flatMap(({ assistant, write }) => [write, ...this.#rings.remove([assistant])]);
     return [
-      ...convicted,
+      ...charged,
       ...ended,
-      ...this.#bonds.look(key => this.#inquest.isConvict(key)),
+      ...this.#bonds.look(key => this.#inquest.isBarred(key)),
       ...this.#settleClaims(),
     ];
   }
@@ -146,7 +146,7 @@ export class CPayBroker implements BrokerSide {
   #enlist(account: Uint8Array, body: Uint8Array): Served {
     const offer = assistBody.decode(body);
     if (offer === undefined) return refused('malformed');
-    const persist = this.#inquest.isConvict(account) ? [] : this.#bonds.offer({ key: account, at: offer.at });
+    const persist = this.#inquest.isBarred(account) ? [] : this.#bonds.offer({ key: account, at: offer.at });
     const wanted = this.#inquest.wantedOf(account);
     return { kind: 'reply', reply: assistReply.encode({ wanted }), persist };
   }
@@ -184,7 +184,7 @@ export class CPayBroker implements BrokerSide {
       const written = this.#put({ ...withSeen(record, paid.auth), deposited: 1 });
       return { kind: 'reply', reply, persist: [written, ...credited] };
     }
-    return { kind: 'reply', reply, persist: this.#inquest.lookInto(withSeen(record, paid.auth)) };
+    return { kind: 'reply', reply, persist: this.#inquest.handedInAgain(record, paid.auth, account) };
   }
 
   #serveClaim(request: Uint8Array): Served {
@@ -201,8 +201,10 @@ export class CPayBroker implements BrokerSide {
     if (!wish.isBy(said.payer, said) || !isAuthorised(held, publicKey, this.#rings))
       return refused('badSignature');
     if (this.#isOver(record)) return refused('expired');
-    if (record.deposited === 1) return refused('stale');
-    return { kind: 'reply', reply: new Uint8Array(0), persist: this.#claims.add(held, account) };
+    const isBack = record.deposited === 1;
+    const persist = isBack ? this.#inquest.told(record, held.auth) : this.#claims.add(held, account);
+    if (persist === undefined) return refused('stale');
+    return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
   /** Nobody can hand them in any more. */

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { toHex } from '../../base/bytes.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import {
   assistantOf,
@@ -7,36 +6,15 @@ import {
   convicted,
   deskOf,
   enquire,
-  heldBy,
   keyOf,
   nowOf,
+  ofOneAssistant,
   payWith,
-  peersOf,
   request,
   saidFor,
   value,
 } from './cpay-peers.fixture.ts';
 import { clockSkewMs, epochMs, type PaidCoin } from './messages.ts';
-
-/** A relay with coins that one and the same peer authorises. */
-function ofOneAssistant(seed: string, count: number) {
-  const { coins, peers } = peersOf(seed);
-  const [payer, relay] = peers;
-  const byAssistant = new Map<Peer, PaidCoin[]>();
-  let found: readonly [Peer, readonly PaidCoin[]] | undefined;
-  while (found === undefined) {
-    const before = new Set(heldBy(relay).map(({ coin }) => toHex(coin.guid)));
-    expect(payer.pay(relay, value)).toBe(value);
-    const held = heldBy(relay).find(({ coin }) => !before.has(toHex(coin.guid)))!;
-    const assistant = assistantOf(coins, peers, held, relay);
-    const all = [...(byAssistant.get(assistant) ?? []), held];
-    byAssistant.set(assistant, all);
-    if (all.length === count && assistant !== payer) found = [assistant, all];
-  }
-  const [assistant, held] = found;
-  const victims = peers.filter(peer => ![payer, relay, assistant].includes(peer));
-  return { coins, peers, relay, assistant, held, victims };
-}
 
 /** Pays both with one coin, until that is found out. */
 function convict(coins: CoinWorld, peers: readonly Peer[], assistant: Peer, held: PaidCoin): void {

@@ -87,6 +87,26 @@ export function enquire(coins: CoinWorld, peers: readonly Peer[]): void {
   }
 }
 
+/** A relay with coins that one and the same peer authorises. */
+export function ofOneAssistant(seed: string, count: number) {
+  const { coins, peers } = peersOf(seed);
+  const [payer, relay] = peers;
+  const byAssistant = new Map<Peer, PaidCoin[]>();
+  let found: readonly [Peer, readonly PaidCoin[]] | undefined;
+  while (found === undefined) {
+    const before = new Set(heldBy(relay).map(({ coin }) => toHex(coin.guid)));
+    expect(payer.pay(relay, value)).toBe(value);
+    const held = heldBy(relay).find(({ coin }) => !before.has(toHex(coin.guid)))!;
+    const assistant = assistantOf(coins, peers, held, relay);
+    const all = [...(byAssistant.get(assistant) ?? []), held];
+    byAssistant.set(assistant, all);
+    if (all.length === count && assistant !== payer) found = [assistant, all];
+  }
+  const [assistant, held] = found;
+  const victims = peers.filter(peer => ![payer, relay, assistant].includes(peer));
+  return { coins, peers, relay, assistant, held, victims };
+}
+
 export function payWith(to: Peer, paid: PaidCoin): string {
   const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: [paid] });
   const redeemed = to.take(to.at.port, bytes);

@@ -158,6 +158,12 @@ export class CPayDealings {
     this.#setup.host.clock.after(claimEveryMs, () => this.claimExpiring());
   }
 
+  /** Shows the broker how we got a coin that we handed in, as others did too. */
+  showHandedIn({ paid, wish }: WishedCoin): void {
+    const account = this.#setup.account.publicKey;
+    this.#errands.tell(claimRequest.encode({ op: requestOp.claim, account, paid, wish }));
+  }
+
   /** Shows the broker on what a payment was authorised. */
   show(given: Grant): void {
     this.#errands.tell(showRequest.encode({ op: requestOp.show, grant: given }));

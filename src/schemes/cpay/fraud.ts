@@ -1,18 +1,6 @@
-import { equalBytes } from '../../base/bytes.ts';
-import { fixedBytes, u64 } from '../../base/struct.ts';
 import { type CheatProof, unproven, type Verdict } from '../../payment/proof.ts';
-import { publicKeyBytes, statement } from '../../payment/statement.ts';
 import { type AuthStatement, authStatement, type Release, release, schemeName } from './messages.ts';
 import { holdingOf, isSamePayment } from './ring.ts';
-
-/** The broker's word that an assistant, asked on what it authorised a payment, has shown nothing. */
-export const unshown = statement('cpay unshown', {
-  assistant: fixedBytes(publicKeyBytes),
-  guid: fixedBytes(16),
-  payer: fixedBytes(publicKeyBytes),
-  sinceMs: u64,
-  askedSeconds: u64,
-});
 
 /** Two authorisations by one assistant that give one holding to two; undefined when they do not. */
 export function doubleAuthorisation(
@@ -36,20 +24,6 @@ export function falseRelease(
   return { scheme: schemeName, cheat: 'false-release', parts };
 }
 
-/** @param word the broker's, that the assistant has shown nothing. */
-export function unshownProof(
-  assistant: Uint8Array,
-  broker: Uint8Array,
-  given: AuthStatement,
-  word: Uint8Array,
-): CheatProof {
-  return {
-    scheme: schemeName,
-    cheat: 'unshown',
-    parts: [assistant, broker, authStatement.encode(given), word],
-  };
-}
-
 /** Who is guilty, if the proof holds. */
 export function judge({ cheat, parts }: CheatProof): Verdict {
   const [assistant, ...said] = parts;
@@ -58,8 +32,6 @@ export function judge({ cheat, parts }: CheatProof): Verdict {
     return { guilty: assistant, role, what: 'authorised one holding to two' };
   if (cheat === 'false-release' && parts.length === 3 && isFalse(assistant, said))
     return { guilty: assistant, role, what: 'authorised what it had released' };
-  if (cheat === 'unshown' && parts.length === 4 && isSilent(assistant, said))
-    return { guilty: assistant, role, what: 'authorised a payment that it can show no grounds of' };
   return unproven('the statements prove no cheat');
 }
 
@@ -74,15 +46,4 @@ function isFalse(assistant: Uint8Array, [one, other]: readonly Uint8Array[]): bo
   if (said === undefined || given === undefined || falseRelease(assistant, said, given) === undefined)
     return false;
   return release.isBy(assistant, said) && authStatement.isBy(assistant, given);
-}
-
-function isSilent(assistant: Uint8Array, [broker, given, said]: readonly Uint8Array[]): boolean {
-  const [auth, word] = [authStatement.decode(given), unshown.decode(said)];
-  if (auth === undefined || word === undefined) return false;
-  return (
-    equalBytes(word.assistant, assistant) &&
-    holdingOf(word) === holdingOf(auth) &&
-    unshown.isBy(broker, word) &&
-    authStatement.isBy(assistant, auth)
-  );
 }

@@ -7,11 +7,16 @@ import { refused, type Served } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import type { BrokerRings } from './broker-rings.ts';
 import { type BrokerCoin, isSame, withSeen } from './coin-record.ts';
-import { doubleAuthorisation, falseRelease, unshown, unshownProof } from './fraud.ts';
+import { Damages } from './damages.ts';
+import { accountNonce } from './dealings.ts';
+import { doubleAuthorisation, falseRelease } from './fraud.ts';
 import { type Auth, type AuthStatement, type Grant, release, showRequest, wish } from './messages.ts';
 import { holdingOf, isAuthorised, isOrigin, isSamePayment, signersOf } from './ring.ts';
 
-/** An assistant that cannot be reached for so long, and that must show on what it authorised a payment, is convicted. */
+/**
+ * An assistant that shows nothing for so long, though it must, is charged and assists no more until it answers. That is no proof of
+ * guilt: it may be away.
+ */
 const assistantAnswerSeconds = 7n * 86_400n;
 interface Conviction {
   readonly assistant: Uint8Array;
@@ -23,6 +28,7 @@ export class Inquest {
   readonly #host: BrokerHost;
   readonly #rings: BrokerRings;
   readonly #coins: SoldCoins<BrokerCoin>;
+  readonly #damages: Damages;
   /** In hex. */
   readonly #convicts = new Set<string>();
 
@@ -30,18 +36,31 @@ export class Inquest {
     this.#host = host;
     this.#rings = rings;
     this.#coins = coins;
+    this.#damages = new Damages(host);
     for (const { convicted } of coins.all()) for (const each of convicted) this.#convicts.add(toHex(each));
   }
 
-  /** True for one that assists no more, whatever it offers. */
-  isConvict(assistant: Uint8Array): boolean {
-    return this.#convicts.has(toHex(assistant));
+  /** True for one that assists no more, whatever it offers, or not until it answers. */
+  isBarred(assistant: Uint8Array): boolean {
+    return this.#convicts.has(toHex(assistant)) || this.#damages.isSilent(assistant);
   }
 
-  /** Convicts assistants that have shown nothing for too long. */
-  convictOverdue(): readonly StoreWrite[] {
-    const before = BigInt(secondsOf(this.#host.clock)) - assistantAnswerSeconds;
-    return this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
+  /** Charges assistants that have shown nothing for too long. */
+  chargeOverdue(): readonly StoreWrite[] {
+    const before = this.#nowSeconds - assistantAnswerSeconds;
+    return this.#coins.overdue(before).flatMap(([, record]) => this.#chargeSilent(record));
+  }
+
+  /** A coin that had come back is handed in again, by an account that is short of its value then. */
+  handedInAgain(record: BrokerCoin, given: Auth, account: Uint8Array): readonly StoreWrite[] {
+    const seen = withSeen(record, given);
+    if (seen === record) return [];
+    return [this.#damages.add(record.coin, account), ...this.#lookInto(seen)];
+  }
+
+  /** Whoever handed a coin in shows how it got that. Undefined: nobody asks. */
+  told(record: BrokerCoin, given: Auth): readonly StoreWrite[] | undefined {
+    return record.askedSeconds === 0n ? undefined : this.#lookInto(withSeen(record, given));
   }
 
   /** The grounds of an authorisation lead to the one before it, until two of them contradict each other. */
@@ -64,7 +83,8 @@ export class Inquest {
     const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
     if (!seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
     const shown = withSeen({ ...record, seen }, held.auth);
-    const persist = this.lookInto(shown, this.#falselyReleased(shown, releases));
+    const found = this.#falselyReleased(shown, releases);
+    const persist = [...this.#heard(shown, given), ...this.#lookInto(shown, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
@@ -84,14 +104,14 @@ export class Inquest {
   }
 
   /** Two authorisations of one holding convict whoever signed both. Else the grounds of all are asked for. */
-  lookInto(record: BrokerCoin, found: readonly Conviction[] = []): readonly StoreWrite[] {
+  #lookInto(record: BrokerCoin, found: readonly Conviction[] = []): readonly StoreWrite[] {
     const proofs = record.seen.flatMap(({ auth: one }, at) =>
       record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
     );
     const before = this.#coins.get(toHex(record.coin.guid));
     // Whoever signed what is new to us has all the time to answer.
     const isNews = before === undefined || record.seen.length > before.seen.length;
-    const askedSeconds = isNews ? BigInt(secondsOf(this.#host.clock)) : record.askedSeconds;
+    const askedSeconds = isNews ? this.#nowSeconds : record.askedSeconds;
     return this.#convict({ ...record, askedSeconds }, [...found, ...proofs]);
   }
 
@@ -107,29 +127,31 @@ export class Inquest {
     });
   }
 
-  #convictSilent(record: BrokerCoin): readonly StoreWrite[] {
-    const { key } = this.#host;
-    const silent = record.seen.filter(
-      ({ auth: given, shown }) => shown === 0 && !isOrigin(given, key.publicKey),
+  #chargeSilent(record: BrokerCoin): readonly StoreWrite[] {
+    const silent = new Map(
+      this.#unshown(record).flatMap(given =>
+        this.#signersOf(record, given).map(key => [toHex(key), key] as const),
+      ),
     );
-    const found = silent.flatMap(({ auth: given }) =>
-      signersOf(given, record.coin, key.publicKey, this.#rings).map((assistant, at) => {
-        const { guid, payer, sinceMs } = given;
-        const word = unshown.sign(key, {
-          assistant,
-          guid,
-          payer,
-          sinceMs,
-          askedSeconds: record.askedSeconds,
-        });
-        const proof = unshownProof(assistant, key.publicKey, statementOf(given, at), unshown.encode(word));
-        return { assistant, proof };
-      }),
-    );
-    return this.#convict({ ...record, askedSeconds: 0n }, found);
+    const keys = [...silent.values()];
+    return [
+      ...this.#rings.remove(keys),
+      ...this.#damages.chargeSilent(record.coin, keys),
+      this.#put({ ...record, askedSeconds: this.#nowSeconds }),
+    ];
   }
 
-  /** Each once for each coin: the proof is filed, the coin's value charged, and it assists no more. */
+  /** Whoever has nothing left to show of this coin is not silent any more. */
+  #heard(record: BrokerCoin, given: Auth | AuthStatement): readonly StoreWrite[] {
+    const answered = record.seen.find(({ auth: known }) => isSame(known, given));
+    if (answered === undefined) return [];
+    const open = this.#unshown(record).flatMap(each => this.#signersOf(record, each));
+    return this.#signersOf(record, answered.auth)
+      .filter(key => !open.some(each => equalBytes(each, key)))
+      .flatMap(key => this.#damages.heard(record.coin, key));
+  }
+
+  /** Each once for each coin: the proof is filed, and it assists no more. All of them pay those that are short of the coin's value. */
   #convict(record: BrokerCoin, found: readonly Conviction[]): readonly StoreWrite[] {
     const convicted = [...record.convicted];
     const writes: StoreWrite[] = [];
@@ -137,25 +159,52 @@ export class Inquest {
       if (convicted.some(each => equalBytes(each, assistant))) continue;
       convicted.push(assistant);
       this.#convicts.add(toHex(assistant));
-      writes.push(...this.#host.file(proof), ...this.#host.accounts.charge(assistant, record.coin.value));
-      writes.push(...this.#rings.remove([assistant]));
+      writes.push(...this.#host.file(proof), ...this.#rings.remove([assistant]));
     }
-    const askedSeconds = convicted.length > record.convicted.length ? 0n : record.askedSeconds;
-    return [...writes, this.#coins.put(toHex(record.coin.guid), { ...record, convicted, askedSeconds })];
+    if (convicted.length === 0) return [this.#put(record)];
+    writes.push(...this.#damages.convict(record.coin, convicted));
+    return [...writes, this.#put({ ...record, convicted, askedSeconds: 0n })];
   }
 
-  /** Authorisations of that assistant whose grounds are asked for. */
-  wantedOf(assistant: Uint8Array): readonly AuthStatement[] {
-    const { publicKey } = this.#host.key;
+  /** Authorisations that this account signed, or handed a coin in by, and whose grounds are asked for. */
+  wantedOf(account: Uint8Array): readonly AuthStatement[] {
+    const nonce = accountNonce(account);
     return this.#coins.asked().flatMap(([, record]) => {
-      const open = record.seen.filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey));
-      return open.flatMap(({ auth: given }) => {
-        const signers = signersOf(given, record.coin, publicKey, this.#rings);
-        const at = signers.findIndex(each => equalBytes(each, assistant));
+      const signed = this.#unshown(record).flatMap(given => {
+        const at = this.#signersOf(record, given).findIndex(each => equalBytes(each, account));
         return at < 0 ? [] : [statementOf(given, at)];
       });
+      const handedIn = record.seen.filter(
+        ({ auth: given }) => equalBytes(given.nonce, nonce) && !isGrounded(record, given),
+      );
+      return [...signed, ...handedIn.map(({ auth: given }) => statementOf(given, 0))];
     });
   }
+
+  /** What its assistants have not shown the grounds of. */
+  #unshown(record: BrokerCoin): readonly Auth[] {
+    const { publicKey } = this.#host.key;
+    return record.seen
+      .filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey))
+      .map(({ auth: given }) => given);
+  }
+
+  #signersOf({ coin: made }: BrokerCoin, given: Auth): readonly Uint8Array[] {
+    return signersOf(given, made, this.#host.key.publicKey, this.#rings);
+  }
+
+  #put(record: BrokerCoin): StoreWrite {
+    return this.#coins.put(toHex(record.coin.guid), record);
+  }
+
+  get #nowSeconds(): bigint {
+    return BigInt(secondsOf(this.#host.clock));
+  }
+}
+
+/** True when it was seen what made the payer the holder. */
+function isGrounded({ seen }: BrokerCoin, { payer, sinceMs }: Auth): boolean {
+  return seen.some(({ auth: before }) => equalBytes(before.payee, payer) && before.timeMs === sinceMs);
 }
 
 function statementOf({ signatures, ...said }: Auth, at: number): AuthStatement {

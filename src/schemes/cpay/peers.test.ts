@@ -110,7 +110,7 @@ describe('whoever cheats with coins of CPay', () => {
       expect(relay.ask(peer.at, request(held, relay.account, third, nowOf(coins)))).toBe('badTerms');
   });
 
-  it('as assistant that authorises what nobody wished, is convicted when it has no grounds to show', () => {
+  it('as assistant that authorises what nobody wished, pays for it when it has no grounds to show', () => {
     const { coins, peers } = peersOf('no grounds');
     const [payer, relay, other] = peers;
     payer.pay(relay, value);
@@ -126,9 +126,12 @@ describe('whoever cheats with coins of CPay', () => {
     for (const peer of peers) peer.restart();
     coins.settle();
     expect(convicted(coins)).toEqual([]);
+    const before = coins.broker.balanceOf(assistant);
     coins.world.runFor(8 * 86_400_000);
     coins.broker.tick();
-    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    expect(convicted(coins)).toEqual([]);
+    expect(coins.broker.balanceOf(assistant)).toBe(before - value);
+    for (const peer of [other, relay]) expect(coins.broker.balanceOf(peer)).toBe(start + value);
   });
 
   it('by an authorisation of a stranger, or of an assistant of somebody else, is refused', () => {

@@ -114,6 +114,11 @@ export class CPayPurse implements CoinPurse {
     return { wished, write: this.#held.take(ownHoldingOf(paid.auth), wished) };
   }
 
+  /** By which wish a holding of ours went. */
+  wishedAs(holding: string): WishedCoin | undefined {
+    return this.#held.goneAs(holding);
+  }
+
   /** It goes to its payee, or into the broker's hands. */
   gone(wished: WishedCoin): StoreWrite {
     return this.#gone.put(ownHoldingOf(wished.paid.auth), wished);
