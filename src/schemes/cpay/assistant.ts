@@ -9,6 +9,7 @@ import {
   type AuthStatement,
   authoriseRequest,
   authStatement,
+  buyersOwn,
   clockSkewMs,
   coin,
   type Grant,
@@ -27,6 +28,7 @@ import {
   epochsFor,
   holdingOf,
   isAuthorised,
+  isOrigin,
   isSamePayment,
   type Ring,
   type Rings,
@@ -165,6 +167,8 @@ export class AssistantDesk {
     const ring = rings.ring(epochOf(timeMs));
     if (ring === undefined) done(refused('partyUnavailable'));
     else if (!includes(ring.assistantsOf(held.coin, said.payer), key.publicKey)) done(refused('badTerms'));
+    // Its buyer's word is for that.
+    else if (held.coin.assistants === buyersOwn && isOrigin(held.auth, broker.key)) done(refused('badTerms'));
     else if (this.#released.get(holding) !== undefined) done(refused('frozen'));
     else if (!isAuthorised(held, broker.key, rings)) done(refused('badSignature'));
     // Whoever was given what another was given too must come to the broker with it.

@@ -20,6 +20,7 @@ import {
   authStatement,
   boughtReply,
   buyBody,
+  buyersOwn,
   claimRequest,
   coin,
   depositRequest,
@@ -32,7 +33,7 @@ import {
   schemeId,
   wish,
 } from './messages.ts';
-import { isAuthorised } from './ring.ts';
+import { isAuthorised, originOf } from './ring.ts';
 
 /** Sells coins and takes them back, says who assists whom, and pays each out once. */
 export class CPayBroker implements BrokerSide {
@@ -111,7 +112,10 @@ export class CPayBroker implements BrokerSide {
     const order = buyBody.decode(body);
     if (order === undefined) return refused('malformed');
     const { assistants, coins: wanted } = order;
-    if (assistants !== 1 && assistants !== groupSize) return refused('badTerms');
+    if (assistants !== 1 && assistants !== groupSize && assistants !== buyersOwn) return refused('badTerms');
+    // Whoever pays by its word alone must be somebody who can be charged.
+    if (assistants === buyersOwn && wanted.some(({ holder }) => !equalBytes(holder, account)))
+      return refused('badTerms');
     const sold = sell(
       this.#host,
       schemeId,
@@ -137,8 +141,7 @@ export class CPayBroker implements BrokerSide {
       assistants,
     });
     const timeMs = BigInt(clock.wallMs());
-    const nonce = new Uint8Array(16);
-    const said = { guid, payer: key.publicKey, payee: holder, sinceMs: 0n, timeMs, nonce };
+    const said = originOf({ guid, payer: holder, sinceMs: timeMs }, key.publicKey);
     const { signature } = authStatement.sign(key, said);
     return { coin: made, auth: { ...said, signatures: [{ place: 0, signature }] } };
   }

@@ -14,6 +14,7 @@ import {
   authStatement,
   boughtReply,
   buyBody,
+  buyersOwn,
   claimRequest,
   clockSkewMs,
   depositRequest,
@@ -87,14 +88,19 @@ export class CPayDealings {
     const { host, account, variant } = this.#setup;
     const keys = exponents.map(() => (variant === 'anonymous' ? SigningKey.fresh(host.entropy) : account));
     const coins = keys.map(({ publicKey }, at) => ({ exponent: exponents[at], holder: publicKey }));
-    const assistants = variant === 'group' ? groupSize : 1;
+    const assistants = variant === 'group' ? groupSize : variant === 'paper' ? buyersOwn : 1;
     const memo = orderMemo.encode({ secrets: keys.map(({ secret }) => secret) });
     this.#errands.buy(buyBody.encode({ op: accountOp.buy, assistants, coins }), memo, done);
   }
 
-  /** Has the holder's assistants authorise a payment; undefined: too few of them did. */
+  /** Has the holder's assistants authorise a payment, or does so by itself where it may; undefined: too few of them did. */
   authorise(wished: WishedCoin, done: (paid: PaidCoin | undefined) => void): void {
-    this.#authoriseIn(wished, 0, done);
+    if (!this.#purse.isOwnWord(wished)) {
+      this.#authoriseIn(wished, 0, done);
+      return;
+    }
+    const { auth, write } = this.#purse.ownWord(wished);
+    this.store(write, () => done({ coin: wished.paid.coin, auth }));
   }
 
   /** @param back so many epochs ago. */

@@ -1,16 +1,21 @@
+import { equalBytes } from '../../base/bytes.ts';
 import { type CheatProof, unproven, type Verdict } from '../../payment/proof.ts';
 import { type AuthStatement, authStatement, type Release, release, schemeName } from './messages.ts';
-import { holdingOf, isSamePayment } from './ring.ts';
+import { holdingOf, isSameWord } from './ring.ts';
 
-/** Two authorisations by one assistant that give one holding to two; undefined when they do not. */
+/**
+ * Two authorisations by one assistant, or by a buyer of its own payment, that give one holding to two, or as of two times, so that
+ * one payee has two holdings; undefined when they do not.
+ */
 export function doubleAuthorisation(
   assistant: Uint8Array,
   one: AuthStatement,
   other: AuthStatement,
 ): CheatProof | undefined {
-  if (holdingOf(one) !== holdingOf(other) || isSamePayment(one, other)) return undefined;
+  if (holdingOf(one) !== holdingOf(other) || isSameWord(one, other)) return undefined;
   const parts = [assistant, authStatement.encode(one), authStatement.encode(other)];
-  return { scheme: schemeName, cheat: 'double-authorisation', parts };
+  const cheat = equalBytes(assistant, one.payer) ? 'double-spend' : 'double-authorisation';
+  return { scheme: schemeName, cheat, parts };
 }
 
 /** An assistant authorised what it has said to leave to its successor. */
@@ -28,16 +33,19 @@ export function falseRelease(
 export function judge({ cheat, parts }: CheatProof): Verdict {
   const [assistant, ...said] = parts;
   const role = 'assistant';
-  if (cheat === 'double-authorisation' && parts.length === 3 && isDouble(assistant, said))
+  if (cheat === 'double-authorisation' && parts.length === 3 && isDouble(assistant, cheat, said))
     return { guilty: assistant, role, what: 'authorised one holding to two' };
+  if (cheat === 'double-spend' && parts.length === 3 && isDouble(assistant, cheat, said))
+    return { guilty: assistant, role: 'payer', what: 'paid two with one holding' };
   if (cheat === 'false-release' && parts.length === 3 && isFalse(assistant, said))
     return { guilty: assistant, role, what: 'authorised what it had released' };
   return unproven('the statements prove no cheat');
 }
 
-function isDouble(assistant: Uint8Array, [one, other]: readonly Uint8Array[]): boolean {
+function isDouble(assistant: Uint8Array, cheat: string, [one, other]: readonly Uint8Array[]): boolean {
   const [a, b] = [authStatement.decode(one), authStatement.decode(other)];
-  if (a === undefined || b === undefined || doubleAuthorisation(assistant, a, b) === undefined) return false;
+  if (a === undefined || b === undefined || doubleAuthorisation(assistant, a, b)?.cheat !== cheat)
+    return false;
   return authStatement.isBy(assistant, a) && authStatement.isBy(assistant, b);
 }
 

@@ -21,12 +21,13 @@ const sides: CoinSides<CPayPurse> = {
 
 /**
  * Coins whose every payment a peer authorises that assists the broker (CPay, Zou and others): `named`; `ahead`, where the next
- * payment is authorised before it is needed; `anonymous`, under keys that are used once; `group`, where several must agree.
+ * payment is authorised before it is needed; `anonymous`, under keys that are used once; `group`, where several must agree; `paper`,
+ * where the first payment of who bought a coin skips the assistant, and a payee that takes it finds a double spend when it is handed in.
  */
 export const cpay: BrokeredScheme = {
   id: schemeId,
   name: schemeName,
-  variants: ['named', 'ahead', 'anonymous', 'group'],
+  variants: ['named', 'ahead', 'anonymous', 'group', 'paper'],
   node: options => coinNode(sides, options),
   broker: host => new CPayBroker(host),
   judge,

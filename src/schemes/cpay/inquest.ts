@@ -11,7 +11,15 @@ import { Damages } from './damages.ts';
 import { accountNonce } from './dealings.ts';
 import { doubleAuthorisation, falseRelease } from './fraud.ts';
 import { type Auth, type AuthStatement, type Grant, release, showRequest, wish } from './messages.ts';
-import { holdingOf, isAuthorised, isOrigin, isSamePayment, signersOf } from './ring.ts';
+import {
+  holdingOf,
+  isAuthorised,
+  isBuyersOwn,
+  isOrigin,
+  isSamePayment,
+  isSameWord,
+  signersOf,
+} from './ring.ts';
 
 /**
  * An assistant that shows nothing for so long, though it must, is charged and assists no more until it answers. That is no proof of
@@ -116,7 +124,7 @@ export class Inquest {
   }
 
   #signedTwice(record: BrokerCoin, one: Auth, other: Auth): readonly Conviction[] {
-    if (holdingOf(one) !== holdingOf(other) || isSamePayment(one, other)) return [];
+    if (holdingOf(one) !== holdingOf(other) || isSameWord(one, other)) return [];
     const { publicKey } = this.#host.key;
     const others = signersOf(other, record.coin, publicKey, this.#rings);
     return signersOf(one, record.coin, publicKey, this.#rings).flatMap((assistant, at) => {
@@ -185,7 +193,7 @@ export class Inquest {
   #unshown(record: BrokerCoin): readonly Auth[] {
     const { publicKey } = this.#host.key;
     return record.seen
-      .filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey))
+      .filter(({ auth: given, shown }) => shown === 0 && !isOrigin(given, publicKey) && !isBuyersOwn(given))
       .map(({ auth: given }) => given);
   }
 

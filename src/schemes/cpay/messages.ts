@@ -54,6 +54,10 @@ export const authAgeMsMax = 86_400_000n;
 export const offerEveryMs = 6 * 3_600_000;
 /** Assistants of a coin of Group CPay. */
 export const groupSize = 3;
+/** Of a coin that its buyer pays with first by its own signature alone; later one assistant authorises its payments. */
+export const buyersOwn = 0;
+/** Places of signatures that are no assistant's: the buyer's, and the broker's by which it held the coin. */
+export const [buyersPlace, brokersPlace] = [254, 255];
 export const assistantsMax = 1_000;
 
 const publicKey = fixedBytes(publicKeyBytes);
@@ -85,7 +89,7 @@ export const coin = statement('cpay coin', {
   expirySeconds: u32,
   /** Where in the ring the buyer's assistant was: the first bytes of its place. */
   firstAssistant: fixedBytes(3),
-  /** How many assistants authorise its payments: 1, or those of a group. */
+  /** How many assistants authorise its payments: 1, or those of a group, or `buyersOwn`. */
   assistants: u8,
 });
 export type Coin = Holds<typeof coin>;
@@ -106,7 +110,7 @@ const authFields = {
 /** What each assistant signs: 178 bytes with its signature. */
 export const authStatement = statement('cpay authorisation', authFields);
 export type AuthStatement = Holds<typeof authStatement>;
-/** With the signatures of all that authorised it, each with its place among the payer's assistants. */
+/** With the signatures of all that authorised it, each with its place among the coin's assistants; or those of buyer and broker. */
 export const auth = struct({
   ...authFields,
   signatures: countedList(u8, struct({ place: u8, signature: fixedBytes(64) })),

@@ -18,7 +18,7 @@ import {
   target,
 } from './messages.ts';
 import type { CPayPurse, HeldCoin, WishedCoin } from './purse.ts';
-import { epochsFor, isAuthorised, isCurrent } from './ring.ts';
+import { epochsFor, isAuthorised, isBuyersOwn, isCurrent } from './ring.ts';
 
 type Payment = Holds<typeof paymentMessage>;
 
@@ -70,6 +70,8 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     for (const paid of coins) {
       const { coin, auth } = paid;
       if (auth.timeMs > clock.wallMs() + clockSkewMs) return 'badTerms';
+      // Whoever takes a buyer's word may be one of many that have it.
+      if (isBuyersOwn(auth) && this.#setup.variant !== 'paper') return 'badTerms';
       if (auth.timeMs + authAgeMsMax < clock.wallMs()) return 'stale';
       if (!this.#keys.isOurs(auth.nonce)) return 'targetOld';
       const key = this.#keyFor(paid);

@@ -9,7 +9,17 @@ import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
-import { type Auth, paidCoin, type Wish, wish } from './messages.ts';
+import {
+  type Auth,
+  auth,
+  authStatement,
+  brokersPlace,
+  buyersOwn,
+  buyersPlace,
+  paidCoin,
+  type Wish,
+  wish,
+} from './messages.ts';
 import { KnownRings } from './node-rings.ts';
 import { holdingOf, isOrigin } from './ring.ts';
 
@@ -38,6 +48,8 @@ export class CPayPurse implements CoinPurse {
   readonly #setup: CoinSetup;
   /** By holding. */
   readonly #held: Stock<HeldCoin, WishedCoin>;
+  /** What it signed itself of coins that it bought, by holding: it says the same each time. */
+  readonly #own: RecordBook<Auth>;
   /** Those of the wishes that were sent to their payees, or that the broker was told of. */
   readonly #gone: RecordBook<WishedCoin>;
   /** Those that their payees did not take, and nobody else can. */
@@ -56,6 +68,7 @@ export class CPayPurse implements CoinPurse {
       { prefix: 'cpay/wished/', kind: wishedCoin },
     );
     this.#gone = new RecordBook(store, 'cpay/gone/', wishedCoin);
+    this.#own = new RecordBook(store, 'cpay/own/', auth);
     this.#turnedDown = new RecordBook(store, 'cpay/turned-down/', wishedCoin);
     this.#claimed = new RecordBook(store, 'cpay/claimed/', wish);
     for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
@@ -112,6 +125,30 @@ export class CPayPurse implements CoinPurse {
     const { guid, payee: payer } = paid.auth;
     const wished = { paid, wish: wish.sign(new SigningKey(secret), { guid, payer, payee, nonce }), relayId };
     return { wished, write: this.#held.take(ownHoldingOf(paid.auth), wished) };
+  }
+
+  /** True for a coin whose first payment its buyer signs itself, and that has not been paid with yet. */
+  isOwnWord({ paid }: WishedCoin): boolean {
+    return paid.coin.assistants === buyersOwn && isOrigin(paid.auth, this.#setup.broker.key);
+  }
+
+  /** What it says by itself; the write is durable before anybody is told. */
+  ownWord({ paid, wish: said }: WishedCoin): { readonly auth: Auth; readonly write: StoreWrite } {
+    const holding = ownHoldingOf(paid.auth);
+    const given = this.#own.get(holding) ?? this.#signOwn(paid.auth, said);
+    return { auth: given, write: this.#own.put(holding, given) };
+  }
+
+  #signOwn(origin: Auth, { guid, payer, payee, nonce }: Wish): Auth {
+    const now = BigInt(this.#setup.host.clock.wallMs());
+    const sinceMs = origin.timeMs;
+    const said = { guid, payer, payee, sinceMs, timeMs: now > sinceMs ? now : sinceMs + 1n, nonce };
+    const { signature } = authStatement.sign(this.#setup.account, said);
+    const signatures = [
+      { place: buyersPlace, signature },
+      { place: brokersPlace, signature: origin.signatures[0].signature },
+    ];
+    return { ...said, signatures };
   }
 
   /** By which wish a holding of ours went. */

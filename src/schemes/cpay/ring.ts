@@ -8,6 +8,9 @@ import {
   type Auth,
   type AuthStatement,
   authStatement,
+  brokersPlace,
+  buyersOwn,
+  buyersPlace,
   type Coin,
   coin,
   epochMs,
@@ -65,8 +68,9 @@ export class Ring {
   ): readonly Assistant[] {
     const all = this.#assistants;
     const from = indexOfPlace(all, placeOnRing(guid));
+    const count = assistants === buyersOwn ? 1 : assistants;
     const found: Assistant[] = [];
-    for (let step = 0; step < all.length && found.length < assistants; step++) {
+    for (let step = 0; step < all.length && found.length < count; step++) {
       const each = all[(from + step) % all.length];
       if (!equalBytes(each.key, holder)) found.push(each);
     }
@@ -97,18 +101,41 @@ export function isOrigin(given: Pick<Auth, 'payer'>, broker: Uint8Array): boolea
   return equalBytes(given.payer, broker);
 }
 
+/** A buyer's first payment that it signed itself, beside what it holds the coin by. */
+export function isBuyersOwn({ signatures }: Auth): boolean {
+  const places = [buyersPlace, brokersPlace];
+  return signatures.length === 2 && signatures.every(({ place }, at) => place === places[at]);
+}
+
+/** Neither is any assistant's. */
+function isUnassisted(given: Auth, broker: Uint8Array): boolean {
+  return isOrigin(given, broker) || isBuyersOwn(given);
+}
+
+/** What the broker said when it sold the coin. */
+export function originOf(
+  { guid, payer, sinceMs }: Pick<AuthStatement, 'guid' | 'payer' | 'sinceMs'>,
+  broker: Uint8Array,
+): Omit<AuthStatement, 'signature'> {
+  return { guid, payer: broker, payee: payer, sinceMs: 0n, timeMs: sinceMs, nonce: new Uint8Array(16) };
+}
+
 /** Epochs whose rings must be known to judge an authorisation. */
 export function epochsFor(given: Auth, broker: Uint8Array): readonly number[] {
-  return isOrigin(given, broker) ? [] : [epochOf(given.timeMs)];
+  return isUnassisted(given, broker) ? [] : [epochOf(given.timeMs)];
 }
 
 /** Whoever signed the authorisation, of those that may; none for a signature that is wrong or given twice. */
-export function signersOf(
-  { signatures, ...said }: Auth,
-  made: Coin,
-  broker: Uint8Array,
-  rings: Rings,
-): readonly Uint8Array[] {
+export function signersOf(given: Auth, made: Coin, broker: Uint8Array, rings: Rings): readonly Uint8Array[] {
+  const { signatures, ...said } = given;
+  if (isBuyersOwn(given)) {
+    const [{ signature: buyers }, { signature: brokers }] = signatures;
+    const isGood =
+      made.assistants === buyersOwn &&
+      authStatement.isBy(broker, { ...originOf(said, broker), signature: brokers }) &&
+      authStatement.isBy(said.payer, { ...said, signature: buyers });
+    return isGood ? [said.payer] : [];
+  }
   const may = isOrigin(said, broker)
     ? [broker]
     : (rings.ring(epochOf(said.timeMs))?.assistantsOf(made, said.payer) ?? []).map(({ key }) => key);
@@ -132,7 +159,7 @@ export function isAuthorised(
   // Whoever pays it on names a later time, and asks for that time's epoch.
   if (given.timeMs > coinTimeMsMax || made.value > coinMsatMax) return false;
   const ring = rings.ring(epochOf(given.timeMs));
-  const quorum = isOrigin(given, broker)
+  const quorum = isUnassisted(given, broker)
     ? 1
     : ring === undefined
       ? undefined
@@ -151,13 +178,21 @@ export function isCurrent(
   present: Ring,
 ): boolean {
   const ring = rings.ring(epochOf(given.timeMs));
-  if (isOrigin(given, broker)) return true;
+  if (isUnassisted(given, broker)) return true;
   if (ring === undefined) return false;
   if (ring.since >= present.since) return true;
   const might = ring.assistantsOf(made, given.payer);
   const said = new Set(given.signatures.map(({ place }) => might[place]?.key));
   const left = [...said].filter(key => key !== undefined && (present.has(key) || equalBytes(key, broker)));
   return left.length >= quorumOf(might);
+}
+
+/** Both say one and the same of a holding: of any other two that are by one key one is a cheat. */
+export function isSameWord(
+  a: Pick<AuthStatement, 'payee' | 'nonce' | 'timeMs'>,
+  b: Pick<AuthStatement, 'payee' | 'nonce' | 'timeMs'>,
+): boolean {
+  return isSamePayment(a, b) && a.timeMs === b.timeMs;
 }
 
 /** A name for a holding: it is authorised away once. */
