@@ -4,7 +4,8 @@ import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { Clock } from '../../ports.ts';
 import { SeededEntropy } from '../../sim/seeded-entropy.ts';
 import { BrokerRings } from './broker-rings.ts';
-import { epochMs } from './messages.ts';
+import { type Assistant, authStatement, coin, epochMs } from './messages.ts';
+import { isAuthorised, Ring } from './ring.ts';
 
 const key = (byte: number) => new SigningKey(new Uint8Array(32).fill(byte)).publicKey;
 const at = { host: '10.0.0.1', port: 1 };
@@ -82,5 +83,84 @@ describe('a ring of assistants', () => {
     });
     rings.change(all => all.add({ key: assistants[7], at }));
     expect(guids.map(guid => rings.assistantOf(guid))).toEqual(before);
+  });
+});
+
+describe('a coin that three authorise', () => {
+  const [broker, holder, ...members] = [50, 51, 52, 53, 54].map(
+    byte => new SigningKey(new Uint8Array(32).fill(byte)),
+  );
+  const made = coin.sign(broker, {
+    guid: new Uint8Array(16).fill(1),
+    value: 1n,
+    expirySeconds: 0,
+    firstAssistant: new Uint8Array(3),
+    assistants: 3,
+  });
+  const said = {
+    guid: made.guid,
+    payer: holder.publicKey,
+    payee: key(55),
+    sinceMs: 1n,
+    timeMs: 2n,
+    nonce: new Uint8Array(16),
+  };
+  /** Places on the ring come one after the other, behind that of the coin. */
+  const listOf = (keys: readonly SigningKey[]): readonly Assistant[] =>
+    keys.map(({ publicKey }, index) => ({ key: publicKey, at, place: new Uint8Array(8).fill(index) }));
+  /** @param signed who signs, and as which of the three. */
+  function isTaken(
+    list: readonly SigningKey[],
+    signed: readonly (readonly [by: SigningKey, as: SigningKey])[],
+  ) {
+    const address = { endpoint: at, key: broker.publicKey };
+    const ring = new Ring({ since: 0, assistants: listOf(list) }, address);
+    const three = ring.assistantsOf(made, holder.publicKey);
+    const used = new Map<string, number>();
+    const signatures = signed.map(([by, as]) => {
+      const name = toHex(as.publicKey);
+      const places = three.flatMap((each, place) => (toHex(each.key) === name ? [place] : []));
+      const nth = used.get(name) ?? 0;
+      used.set(name, nth + 1);
+      return {
+        place: places[Math.min(nth, places.length - 1)],
+        signature: authStatement.sign(by, said).signature,
+      };
+    });
+    const rings = { ring: () => ring, fetch: (_epochs: readonly number[], done: () => void) => done() };
+    return isAuthorised({ coin: made, auth: { ...said, signatures } }, broker.publicKey, rings);
+  }
+  const [one, two] = members;
+
+  it('is paid by two of them, and not by one that signs twice', () => {
+    expect(
+      isTaken(members, [
+        [one, one],
+        [two, two],
+      ]),
+    ).toBe(true);
+    expect(isTaken(members, [[one, one]])).toBe(false);
+    expect(
+      isTaken(members, [
+        [one, one],
+        [one, one],
+      ]),
+    ).toBe(false);
+    expect(
+      isTaken(members, [
+        [one, one],
+        [one, two],
+      ]),
+    ).toBe(false);
+    // On a list where it stands twice.
+    expect(
+      isTaken(
+        [one, one, two],
+        [
+          [one, one],
+          [one, one],
+        ],
+      ),
+    ).toBe(false);
   });
 });

@@ -139,13 +139,14 @@ export function signersOf(given: Auth, made: Coin, broker: Uint8Array, rings: Ri
   const may = isOrigin(said, broker)
     ? [broker]
     : (rings.ring(epochOf(said.timeMs))?.assistantsOf(made, said.payer) ?? []).map(({ key }) => key);
-  const places = new Set(signatures.map(({ place }) => place));
-  if (places.size < signatures.length) return [];
-  const signers = signatures.map(({ place, signature }) => {
-    const key = may[place];
-    return key !== undefined && authStatement.isBy(key, { ...said, signature }) ? key : undefined;
-  });
-  return signers.every(key => key !== undefined) ? signers : [];
+  const keys = signatures.map(({ place }) => may[place]);
+  // However often one of them signs, it is one.
+  const distinct = new Set(keys.map(key => (key === undefined ? '' : toHex(key))));
+  if (distinct.has('') || distinct.size < keys.length) return [];
+  const areGood = signatures.every(({ signature }, at) =>
+    authStatement.isBy(keys[at], { ...said, signature }),
+  );
+  return areGood ? keys : [];
 }
 
 /** The coin is the broker's, and enough of the payer's assistants, or at first the broker, gave it to its holder. */
