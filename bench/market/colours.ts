@@ -5,7 +5,7 @@ const shades: Readonly<Record<string, readonly string[]>> = {
   'p2p-netpay': ['#e6860b'],
   ppay: ['#2a8f3c', '#93d48f'],
   whopay: ['#8a4fb5', '#c9a6e3'],
-  cpay: ['#a11d21', '#dd4b3e', '#f28b6d', '#fbc4a9'],
+  cpay: ['#a11d21', '#dd4b3e', '#f28b6d', '#fbc4a9', '#6b1114'],
 };
 
 /** A colour for each of the subjects, in their order. */
