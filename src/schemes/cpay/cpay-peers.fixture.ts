@@ -135,22 +135,6 @@ export function minted(
   return { coin: made, auth: { ...said, signatures: [{ place: 0, signature }] } };
 }
 
-/** What an authorisation says by which that peer is paid with a coin of the relay's, now. */
-export function saidFor(coins: CoinWorld, held: PaidCoin, to: Peer) {
-  const { payeeKey, nonce } = targetOf(to);
-  const { guid, payee: payer, timeMs: sinceMs } = held.auth;
-  return { guid, payer, payee: payeeKey, sinceMs, timeMs: nowOf(coins), nonce };
-}
-
-/** Everybody is asked what it authorised, and shows it, so often as it takes to come to the ground of it. */
-export function enquire(coins: CoinWorld, peers: readonly Peer[]): void {
-  for (let round = 0; round < 3; round++) {
-    coins.world.runFor(epochMs);
-    for (const peer of peers) peer.restart();
-    coins.settle();
-  }
-}
-
 /** Others offer to assist until one of them is who assists the relay. */
 export function succeeded(coins: CoinWorld, peers: readonly Peer[], held: PaidCoin, relay: Peer) {
   const before = assistantOf(coins, peers, held, relay);
