@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { SigningKey, verifyDigest } from '../../src/crypto/ecdsa.ts';
+import { Ed25519Key, ed25519Verify } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/sha.ts';
 import { wordBefore } from '../../src/payment/hash-chain.ts';
 import { brokeredSchemes } from '../../src/schemes/brokered.ts';
@@ -30,14 +31,16 @@ test('what is done in the turn of a party is counted as its own, and nothing els
   const meter = new Meter(world);
   const key = new SigningKey(new Uint8Array(32).fill(3));
   const digest = sha256(utf8('nobody has asked for this one'));
+  const identity = new Ed25519Key(new Uint8Array(32).fill(4));
   world.turn({ index: 1, name: 'one' }, () => {
     key.sign(sha256(utf8('a')));
     verifyDigest(key.publicKey, digest, key.sign(digest));
     wordBefore(new Uint8Array(16), digest, 5);
+    ed25519Verify(identity.publicKey, digest, identity.sign(digest));
   });
   meter.stop();
   world.turn({ index: 1, name: 'one' }, () => key.sign(digest));
-  expect(meter.of('one')).toMatchObject({ signatures: 2, verifications: 1, hashes: 6 });
+  expect(meter.of('one')).toMatchObject({ signatures: 3, verifications: 2, hashes: 6 });
   expect(meter.of('two')).toMatchObject({ signatures: 0, verifications: 0, hashes: 0 });
 });
 

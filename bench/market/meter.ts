@@ -10,7 +10,7 @@ export interface Effort {
   verifications: number;
   /** Calls of SHA-256, those inside of signatures left out. */
   hashes: number;
-  /** Of the turns that it had, bookkeeping of the simulation included. */
+  /** Bookkeeping of the simulation included. */
   cpuMs: number;
   /** Requests of others that it answered, and their bytes, replies included. */
   requests: number;
@@ -29,25 +29,44 @@ const idle = (): Effort => ({
 });
 
 /**
- * Counts for each party of a simulated world what it does. A world has one turn at a time, so whatever is signed, verified
- * or hashed is done by whose turn it is; it is counted where the libraries are called, not by what schemes say.
+ * Counts for each party of a simulated world what it does. A world does one thing at a time, so whatever is signed, verified
+ * or hashed meanwhile is done by whose turn it is; it is counted where the libraries are called, not by what schemes say.
  */
 export class Meter {
-  readonly #world: World;
   readonly #efforts = new Map<string, Effort>();
   readonly #undo: (() => void)[];
+  /** Whose doing everything is that happens now. */
+  #party: string | undefined;
 
-  constructor(world: World) {
-    this.#world = world;
+  /** @param wholly whose turns count as a whole; of all others only what they do `within`. */
+  constructor(world: World, wholly: (party: string) => boolean = () => true) {
     const native: object = createRequire(import.meta.url)('secp256k1');
     this.#undo = [
       this.#count(native, 'ecdsaSign', 'signatures'),
       this.#count(native, 'ecdsaVerify', 'verifications'),
+      // Ed25519: what payees sign their targets with.
+      this.#count(nodeCrypto, 'sign', 'signatures'),
+      this.#count(nodeCrypto, 'verify', 'verifications'),
       this.#count(nodeCrypto, 'hash', 'hashes'),
       this.#count(kernels, 'walkChain', 'hashes', (_at, _wordAt, steps) => Number(steps)),
-      this.#time(),
+      this.#watch(world, wholly),
     ];
     syncBuiltinESMExports();
+  }
+
+  /** Does `run` as that party's doing. */
+  within<T>(party: string, run: () => T): T {
+    const outer = this.#party;
+    if (outer === party) return run();
+    this.#party = party;
+    const start = process.cpuUsage();
+    try {
+      return run();
+    } finally {
+      const { user, system } = process.cpuUsage(start);
+      this.of(party).cpuMs += (user + system) / 1e3;
+      this.#party = outer;
+    }
   }
 
   of(party: string): Effort {
@@ -93,8 +112,7 @@ export class Meter {
     const functions = library as Record<string, (...parts: unknown[]) => unknown>;
     const original = functions[name];
     functions[name] = (...parts) => {
-      const actor = this.#world.current;
-      if (actor !== undefined) this.of(actor.name)[operation] += times(...parts);
+      if (this.#party !== undefined) this.of(this.#party)[operation] += times(...parts);
       return original(...parts);
     };
     return () => {
@@ -102,18 +120,10 @@ export class Meter {
     };
   }
 
-  #time(): () => void {
-    const world = this.#world;
+  #watch(world: World, wholly: (party: string) => boolean): () => void {
     const original = world.turn.bind(world);
-    world.turn = <T>(actor: Actor, run: () => T): T => {
-      const start = process.cpuUsage();
-      try {
-        return original(actor, run);
-      } finally {
-        const { user, system } = process.cpuUsage(start);
-        this.of(actor.name).cpuMs += (user + system) / 1e3;
-      }
-    };
+    world.turn = <T>(actor: Actor, run: () => T): T =>
+      wholly(actor.name) ? this.within(actor.name, () => original(actor, run)) : original(actor, run);
     return () => {
       world.turn = original;
     };
