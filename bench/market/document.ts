@@ -221,6 +221,7 @@ function learnedText(results: Results, figures: readonly Figures[]): string[] {
     'By the bytes that it received, searched for accounts and for bytes that tie two circuits together. Whoever asks another party',
     'directly shows it its network address besides: relays do, clients ask through circuits. Over channels an account is an address that',
     'bitcoins were paid in to, and who is told of a contract reads its transaction, and those before it, on the chain, as everybody can.',
+    'The list of assistants, which is for all to read, tells nobody anything of a payment.',
     '',
     ...table(
       ['', ...figures.map(({ subject }) => subject)],

@@ -1,3 +1,4 @@
+import * as cpay from '../../src/schemes/cpay/messages.ts';
 import { paymentMsat } from './costs.ts';
 import { holds, Knowledge } from './knowledge.ts';
 import { brokerName, Market } from './market.ts';
@@ -42,7 +43,8 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
     for (const bytes of payer.part().payments)
       got.add({ by: payee.name, from: `${payer.name} ${circuit}`, bytes });
   };
-  market.parties.tap = ({ from, to, request, reply }) => {
+  market.parties.tap = ({ from, to, scheme, request, reply }) => {
+    if (isOfPublicList(scheme, request)) return;
     got.add({ by: to, from, bytes: request });
     got.add({ by: asked(to), from, bytes: request });
     if (reply === undefined) return;
@@ -91,6 +93,11 @@ export function learnedIn(subject: SchemeSubject): Readonly<Record<Lesson, boole
     'payee: account of an earlier holder':
       got.holdsAny(third.name, alice.ownerKeys) || got.holdsAny(third.name, bob.ownerKeys),
   };
+}
+
+/** The list of those who assist is signed for all to read: who is on it has told nobody of a payment. */
+function isOfPublicList(scheme: number, [op]: Uint8Array): boolean {
+  return scheme === cpay.schemeId && (op === cpay.requestOp.list || op === cpay.requestOp.epoch);
 }
 
 /**

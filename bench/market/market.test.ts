@@ -18,7 +18,8 @@ import { Meter } from './meter.ts';
 import { channelSubject, schemeSubjects } from './subjects.ts';
 
 const subjects = schemeSubjects();
-const ppay = subjects.find(({ name }) => name.startsWith('ppay')) ?? subjects[0];
+const subjectOf = (name: string) => subjects.find(each => each.name === name) ?? subjects[0];
+const ppay = subjectOf('ppay, reassigned');
 
 test('every payment system is compared, each in its own colour', () => {
   expect(new Set(subjects.map(({ scheme }) => scheme))).toEqual(new Set([undefined, ...brokeredSchemes]));
@@ -67,6 +68,19 @@ test('a payer that lives twice and pays by coins is found out, and it is proved'
 
 test('a payer that lives twice and makes two contracts of one coin pays one of them', () => {
   expect(doubleSpendOf(channelSubject, 0)).toMatchObject({ caught: 'nobody lost', lostMsat: 0n });
+});
+
+test('whoever is on the list of assistants has told no payee of a payment', () => {
+  expect(learnedIn(subjectOf('cpay, anonymous'))).toMatchObject({
+    'payee: account of the payer': false,
+    'payee: account of an earlier holder': false,
+    'coin owner or assistant: account of the payee': false,
+    'broker or chain: who paid whom': true,
+  });
+  expect(learnedIn(subjectOf('cpay, named'))).toMatchObject({
+    'payee: account of the payer': true,
+    'payee: account of an earlier holder': false,
+  });
 });
 
 test('channels are counted on the chain, and read there by whom they are told of', () => {
