@@ -36,7 +36,7 @@ export const sections: readonly { readonly bench: string; readonly title: string
     {
       bench: 'schemes',
       title: 'Payment systems compared',
-      what: 'Every payment system, between peers in virtual time: what a payment costs whom, how the part of the broker grows, when a double spend is found, and who learns what. [SCHEMES.md](SCHEMES.md) holds it against what the paper says.',
+      what: 'Every payment system, in virtual time: what a payment costs whom on circuits of three hops, how the part of the broker grows, when a double spend is found, and who learns what. [SCHEMES.md](SCHEMES.md) holds it against what the paper says.',
     },
     {
       bench: 'schemes-window',

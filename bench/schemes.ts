@@ -7,7 +7,6 @@ import { learnedIn } from './market/learned.ts';
 import { type LoadOptions, paymentsPerPeer } from './market/load.ts';
 import { loadsApart } from './market/load-apart.ts';
 import { schemeMeasures } from './market/measures.ts';
-import { paymentsPerCircuit } from './market/peer.ts';
 import { schemesPlot } from './market/plot.ts';
 import { type SchemeSubject, schemeSubjects } from './market/subjects.ts';
 import { type BenchOptions, runBench, type Stage } from './run-bench.ts';
@@ -19,8 +18,8 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
   return runBench('schemes', options, terminal, async stage => {
     const { quick = false } = options;
     const repeat = quick ? 1 : options.repeat;
-    const circuits = quick ? 1 : 3;
-    const paymentsEach = quick ? 10 : paymentsPerCircuit;
+    const circuits = quick ? 1 : 2;
+    const paymentsEach = quick ? 6 : 32;
     const sizes = quick ? [5, 10] : [10, 100, 1_000];
     const away = quick ? [0, 50] : [0, 30, 60, 90];
     const crowd = quick ? 10 : 100;
@@ -51,8 +50,8 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
       findings: [],
       plot: schemesPlot(series, crowd),
       notes: [
-        'Peers, their payments and the broker are the product’s own; circuits are left out, and time, wires and chain are simulated.',
-        'Signatures, verifications and hashes are counted at the libraries; a payment buys 1,024 cells at 100,000 sat/GiB.',
+        'Costs: the product’s own client, relays, circuits and broker; time, wires and chain are simulated. A payment buys 1,024 cells at 100,000 sat/GiB.',
+        'All else: the payers, payees and broker of the product without circuits. Signatures, verifications and hashes are counted at the libraries.',
         ...loaded.notes,
       ],
     };

@@ -4,6 +4,7 @@ import type { Results } from '../results-file.ts';
 import { significant } from '../trials.ts';
 import { claims, found } from './claims.ts';
 import { brokered, Figures, share, yes } from './figures.ts';
+import { cellBytes } from './measures.ts';
 
 /** What `bench pay` measured of payment systems. */
 export interface SchemeResults {
@@ -55,7 +56,8 @@ function runText(schemes: Results, windows: Results | undefined): string[] {
       ? `A full run: commit ${commits.join(', ')}, ${cores} cores of ${cpu}, Node ${node}.`
       : '**A quick run, of few payments between few peers: it shows that it works and measures little.**',
     'What payments cost, who learns what and how the load grows is measured between the sides that relays and clients run, with a',
-    'broker whose e-coins are backed, in virtual time, on a simulated chain and without circuits; throughput over real relays.',
+    'broker whose e-coins are backed, in virtual time and on a simulated chain: what payments cost over the product’s own circuits of three',
+    'relays, all else without circuits. Throughput is measured over real relays.',
   ];
 }
 
@@ -70,16 +72,20 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
   };
   const asked = (of: Figures) => `${of.shown(brokered)} / ${of.shown('requests to peers')}`;
   return [
-    'For one payment worth 1,024 cells (0.5 MiB through one relay), as a client pays the three relays of its circuits, with what is bought,',
-    `set up and handed in spread over all: ${settings.paymentsEach} payments at each hop of a circuit, ${counted(Number(settings.circuits), 'circuit')} one after the other. A Bitcoin`,
-    'channel lasts as long as its circuit, so its two transactions are spread over as many payments.',
+    'For one payment of a client that downloads through circuits of three relays and pays each of them, with what is bought, set up and',
+    `handed in spread over all: ${counted(Number(settings.circuits), 'circuit')} one after the other, about ${settings.paymentsEach} payments at each hop of each; a payment buys 1,024 cells`,
+    '(0.5 MiB through one relay), or what is next above it. A Bitcoin channel lasts as long as its circuit, so its two transactions are',
+    'spread over as many payments. Messages are REDEEMs and RECEIPTs; their bytes are the bodies of the cells that carry them, headers of',
+    `fragments and RECEIPTs included; on the links each such cell has ${cellBytes} bytes, on one link to the first relay and on three to the third.`,
     '',
     ...table(
       ['', ...figures.map(({ subject }) => subject)],
       [
+        row('worth of a payment, sat', of => of.shown('worth of a payment')),
         row('messages on the circuit', of => of.shown('payment messages')),
         row('bytes on the circuit', of => of.shown('payment bytes')),
         row('cells on the circuit', of => of.shown('payment cells')),
+        row('bytes on its links, whole cells', of => of.shown('payment bytes on links')),
         row('signatures: payer / payee / broker', sides('signatures')),
         row('verifications: payer / payee / broker', sides('verifications')),
         row('hashes: payer / payee / broker', sides('hashes')),
@@ -104,9 +110,12 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
       ],
     ),
     '',
-    'Hashes are counted where SHA-256 is called; ids of Bitcoin transactions, made inside a library, are not. A double spend is that of a',
-    'payer who lives twice: the second life remembers all up to a moment and nothing after it, and pays another payee. Over channels',
-    'both lives make a contract of the same coin before a block has either.',
+    'Signatures are those of secp256k1, for money, and of Ed25519, for how to pay. Hashes are counted where they are asked of a library or',
+    'a chain is walked; ids of Bitcoin transactions, made inside a library, are not. CPU is that of the sides of the payment system; what',
+    'cells cost, those of payments too, is in the throughput below. Clients and relays ask others directly here.',
+    '',
+    'A double spend is that of a payer who lives twice: the second life remembers all up to a moment and nothing after it, and pays another',
+    'payee. Over channels both lives make a contract of the same coin before a block has either.',
   ];
 }
 

@@ -6,6 +6,7 @@ import { SimChain } from '../../src/sim/sim-chain.ts';
 import { type PartyTrouble, SimParties } from '../../src/sim/sim-parties.ts';
 import { SimProcess } from '../../src/sim/sim-process.ts';
 import { World } from '../../src/sim/world.ts';
+import { type TransactionsSince, transactionsSince } from './chain.ts';
 import { Peer, type Surroundings } from './peer.ts';
 import { accountAddress } from './purse.ts';
 
@@ -138,11 +139,9 @@ export class Market implements Surroundings {
     return process === undefined ? 0 : process.turn(() => filedProofs(process.store).length);
   }
 
-  /** Transactions in blocks above `height`, those that make new bitcoins left out. */
-  onChainSince(height: number) {
-    const blocks = this.chain.blocksFrom(height + 1);
-    const transactions = blocks.flatMap(block => block.transactions.slice(1));
-    return { transactions, feesSat: Number(blocks.reduce((sum, { feesSat }) => sum + feesSat, 0n)) };
+  /** Transactions in blocks above `height`. */
+  onChainSince(height: number): TransactionsSince {
+    return transactionsSince(this.chain, height);
   }
 
   get nowMs(): number {

@@ -7,11 +7,17 @@ const bytes = a('B a payment');
 const operations = a('a payment');
 const cpu = a('us a payment');
 
+/** One cell on a link: link protocols 4 and 5. */
+export const cellBytes = 514;
+
 /** What the stage `schemes` measures, by name. */
 export const schemeMeasures: Readonly<Record<string, Measure>> = {
   'payment messages': messages,
   'payment bytes': bytes,
   'payment cells': messages,
+  'payment bytes on links': bytes,
+  'worth of a payment': { unit: 'sat' },
+  'payments a hop and circuit': { unit: 'payments' },
   'signatures, payer': operations,
   'signatures, payee': operations,
   'signatures, broker': operations,

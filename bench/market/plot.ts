@@ -13,14 +13,17 @@ export function schemesPlot(series: readonly Series[], crowd: number): TopLevelS
       factor in factors;
   return barPlot({
     title: 'Payment systems compared',
-    subtitle: ['simulated peers and a broker; per payment, purchase and handing in included'],
+    subtitle: [
+      'above: a client, three relays and a broker, simulated, per payment, purchase and handing in included',
+      'below: simulated peers and a broker, without circuits',
+    ],
     by: 'scheme',
     columns: 3,
     coloursOf,
     measures: schemeMeasures,
     series,
     panels: [
-      { measure: 'payment bytes', title: 'Bytes on the circuit', where: costs },
+      { measure: 'payment bytes', title: 'Bytes of REDEEM and RECEIPT cells', where: costs },
       { measure: 'CPU, payer', title: 'CPU of the payer', where: costs },
       { measure: 'CPU, payee', title: 'CPU of the payee', where: costs },
       { measure: 'CPU, broker', title: 'CPU of the broker', where: costs },
