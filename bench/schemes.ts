@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Terminal } from '../scripts/terminal.ts';
 import { costsOf } from './market/costs.ts';
-import { doubleSpendOf } from './market/double-spend.ts';
+import { type Cheat, cheatsOf, doubleSpendOf } from './market/double-spend.ts';
+import { findingAssistants } from './market/finding-assistants.ts';
 import { handedOn } from './market/hands.ts';
 import { learnedIn } from './market/learned.ts';
 import { type LoadOptions, paymentsPerPeer } from './market/load.ts';
@@ -27,7 +28,14 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
     const subjects = schemeSubjects();
     const trials = subjects.flatMap(subject => [
       once(subject, 'costs', repeat => costsOf(subject, { circuits, paymentsEach }, repeat)),
-      once(subject, 'double spend', repeat => spentTwice(subject, repeat)),
+      ...cheatsOf(subject).map(cheat =>
+        once(
+          subject,
+          `double spend, ${cheat}`,
+          repeat => spentTwice(subject, repeat, cheat),
+          cheat === 'buyer' ? {} : { cheat },
+        ),
+      ),
     ]);
     // Nothing is to be warmed: what is timed warms itself before it counts.
     const measured = await measureTrials(trials, { repeat, warmUp: 0 }, terminal, stage.signal);
@@ -35,7 +43,11 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
       stage.signal.throwIfAborted();
       terminal.say(`what each party learned, and where money can go on to: ${subject.name}`);
       const learned = Object.entries(learnedIn(subject)).map(([lesson, known]) => [lesson, Number(known)]);
-      return seriesOf(subject, {}, { ...Object.fromEntries(learned), ...handedOn(subject) });
+      return seriesOf(
+        subject,
+        {},
+        { ...Object.fromEntries(learned), ...handedOn(subject), ...findingAssistants(subject) },
+      );
     });
     const loads = [
       ...sizes.map(peers => ({ peers, awayPercent: 0, secondsMax })),
@@ -61,8 +73,13 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
 type Found = Readonly<Record<string, number>>;
 
 /** Costs of hundreds of payments are spread over all of them; so a repeat differs in its random choices alone. */
-function once(subject: SchemeSubject, what: string, run: (repeat: number) => Found): Trial {
-  const factors = { scheme: subject.name };
+function once(
+  subject: SchemeSubject,
+  what: string,
+  run: (repeat: number) => Found,
+  more: Trial['factors'] = {},
+): Trial {
+  const factors = { scheme: subject.name, ...more };
   return { name: `${subject.name}: ${what}`, factors, run: async repeat => run(repeat) };
 }
 
@@ -113,14 +130,15 @@ function placeOf({ peers, awayPercent }: LoadOptions): string {
 
 const shown = ([measure, value]: readonly [string, number]): string => `${measure} ${significant(value)}`;
 
-function spentTwice(subject: SchemeSubject, repeat: number): Found {
-  const { caught, afterMs, lostMsat, proved } = doubleSpendOf(subject, repeat);
-  const found = {
-    'caught at once': Number(caught === 'at once'),
-    'caught when handed in': Number(caught === 'when handed in'),
+function spentTwice(subject: SchemeSubject, repeat: number, cheat: Cheat): Found {
+  const { found, afterMs, lostMsat, creditedMsat, proved, named } = doubleSpendOf(subject, repeat, cheat);
+  return {
+    'found at once': Number(found === 'at once'),
+    'found later': Number(found === 'later'),
     'lost to a double spend': Number(lostMsat) / 1_000,
+    'lost of what was credited': (100 * Number(lostMsat)) / Number(creditedMsat),
     'double spend proved': Number(proved),
+    'cheat named by its account': Number(named),
+    ...(afterMs === undefined ? {} : { 'double spend found after': afterMs / 1_000 }),
   };
-  const isCaught = caught === 'at once' || caught === 'when handed in';
-  return isCaught ? { ...found, 'double spend caught after': afterMs / 1_000 } : found;
 }

@@ -1,4 +1,4 @@
-import { significant } from '../trials.ts';
+import { type Factors, significant } from '../trials.ts';
 import { brokered, type Figures, moved, share, yes } from './figures.ts';
 
 /** What the paper that compares such systems says of one, in short, and what of the measurement speaks for or against it. */
@@ -7,9 +7,10 @@ export interface Claim {
   readonly scheme: string;
   readonly criterion: string;
   readonly says: string;
-  readonly holds: (of: Figures) => Finding;
-  /** Why a measurement may disagree, where that is known. */
-  readonly because?: string;
+  /** Undefined: it was not measured. */
+  readonly holds: (of: Figures) => Finding | undefined;
+  /** Why a measurement may disagree, where figures show it. */
+  readonly because?: (of: Figures) => string;
 }
 
 interface Finding {
@@ -17,16 +18,31 @@ interface Finding {
   readonly measured: string;
 }
 
-/** Public-key operations of payer and payee for one payment that are few, as next to nothing but hashes. */
-const fewOperations = 1;
+export function verdictOf(
+  { holds, because }: Claim,
+  of: Figures,
+): { readonly measured: string; readonly verdict: string } {
+  const finding = holds(of);
+  if (finding === undefined) return { measured: '–', verdict: 'not measured' };
+  const { agrees, measured } = finding;
+  if (agrees) return { measured, verdict: 'agrees' };
+  return { measured, verdict: `**disagrees**${because === undefined ? '' : `: ${because(of)}`}` };
+}
+
+/** Public-key operations of payer and payee for one payment that are few: how to pay is signed and checked, and one more. */
+const fewOperations = 3;
 /** Throughput, as a share of what costs nothing, that a system for many small payments reaches with a small window. */
 const hardlyLess = 0.9;
 const smallWindow = 1_024;
+const largeWindow = 8_192;
+/** Of the CPU of a payment's payer; what takes less is no burden of it. */
+const burdenShare = 0.1;
 
 const anyBroker = (of: Figures): string =>
   `${of.shown(brokered, { away: 0 })} requests to the broker a payment over a whole day, purchases and what is handed in included`;
 
-function noBrokerBetween(of: Figures): Finding {
+function noBrokerBetween(of: Figures): Finding | undefined {
+  if (of.get('earned money is spent again') === undefined) return undefined;
   const asked = of.get('requests to the broker when spent again');
   return {
     agrees: asked === 0,
@@ -34,30 +50,60 @@ function noBrokerBetween(of: Figures): Finding {
   };
 }
 
-function moreWhenAway(of: Figures): Finding {
+function moreWhenAway(of: Figures): Finding | undefined {
   const over = of.over(brokered, 'away');
   const [first, last] = [over[0], over.at(-1)];
+  if (first === undefined || last === undefined || over.length < 2) return undefined;
   return {
-    agrees: (last?.[1] ?? 0) > 1.5 * (first?.[1] ?? 0),
+    agrees: last[1] > 1.5 * first[1],
     measured: `requests to the broker a payment: ${over.map(([away, count]) => `${significant(count)} at ${away} % away`).join(', ')}`,
   };
 }
 
-/** Where a double spend came to light. */
-export function found(of: Figures): string {
-  const [atOnce, later] = [of.get('caught at once'), of.get('caught when handed in')];
-  const lost = `${of.shown('lost to a double spend')} sat lost`;
-  if (yes(atOnce)) return `found at once, ${lost}`;
-  if (yes(later)) return `found when the coins are handed in, ${lost}`;
-  return of.get('lost to a double spend') === 0 ? 'comes to nothing, nobody loses' : `not found, ${lost}`;
+/** Where a double spend came to light; undefined: none was tried. */
+export function found(of: Figures, factors: Factors = {}): string | undefined {
+  const lostSat = of.get('lost to a double spend', factors);
+  if (lostSat === undefined) return undefined;
+  const lost = `${significant(lostSat)} sat lost`;
+  if (yes(of.get('found at once', factors))) return `refused at once, ${lost}`;
+  if (yes(of.get('found later', factors))) return `found after it was credited, ${lost}`;
+  return lostSat === 0 ? 'comes to nothing, nobody loses' : `not found, ${lost}`;
 }
 
-const prevented = (of: Figures): Finding => ({
-  agrees: yes(of.get('caught at once')) || of.get('lost to a double spend') === 0,
-  measured: found(of),
-});
+/** Each way in which a system’s money is spent twice. */
+const cheats: readonly (readonly [who: string, factors: Factors])[] = [
+  ['a buyer', {}],
+  ['a holder', { cheat: 'holder' }],
+  ['a payer with a payee', { cheat: 'payer and payee' }],
+];
 
-function unnamed(of: Figures): Finding {
+/** By nobody, whoever spends twice. */
+function prevented(of: Figures): Finding | undefined {
+  const tried = cheats.flatMap(([who, factors]) => {
+    const what = found(of, factors);
+    return what === undefined ? [] : [{ said: `by ${who}: ${what}`, factors }];
+  });
+  if (tried.length === 0) return undefined;
+  return {
+    agrees: tried.every(({ factors }) => of.get('lost to a double spend', factors) === 0),
+    measured: tried.map(({ said }) => said).join('; '),
+  };
+}
+
+/** Where payees lose, by what the broker has a proof in the end. */
+function lostUntilHandedIn(of: Figures): string {
+  const lost = cheats.filter(([, factors]) => (of.get('lost to a double spend', factors) ?? 0) > 0);
+  return lost
+    .map(([who, factors]) => {
+      const after = of.shown('double spend found after', factors);
+      const when = after === '' ? 'nobody finds out' : `the broker has a proof ${after} s later`;
+      return `what ${who} spends twice is credited to both payees, and ${when}`;
+    })
+    .join('; ');
+}
+
+function unnamed(of: Figures): Finding | undefined {
+  if (of.get('payee: account of the payer') === undefined) return undefined;
   const named = yes(of.get('payee: account of the payer'));
   const again = yes(of.get('payee: the same payer on two circuits'));
   return {
@@ -66,7 +112,8 @@ function unnamed(of: Figures): Finding {
   };
 }
 
-function spentOn(of: Figures): Finding {
+function spentOn(of: Figures): Finding | undefined {
+  if (of.get('earned money is spent again') === undefined) return undefined;
   const goesOn = yes(of.get('earned money is spent again'));
   return {
     agrees: goesOn,
@@ -74,6 +121,11 @@ function spentOn(of: Figures): Finding {
       ? `it went on eight times, with ${of.shown('requests to the broker when spent again')} requests to the broker each`
       : 'earned money must be handed in first',
   };
+}
+
+function movedOn(of: Figures): Finding | undefined {
+  const found = of.get('another payee is paid without the broker');
+  return found === undefined ? undefined : { agrees: yes(found), measured: moved(of) };
 }
 
 function publicKeyOperations(of: Figures): number {
@@ -90,10 +142,14 @@ function shareText(of: Figures): string {
     : `; ${Math.round(100 * reached)} % of the control’s throughput at window 1,024`;
 }
 
-const heavy = (of: Figures): Finding => ({
-  agrees: publicKeyOperations(of) >= fewOperations,
-  measured: `${significant(publicKeyOperations(of))} signatures and verifications of payer and payee a payment${shareText(of)}`,
-});
+function heavy(of: Figures): Finding | undefined {
+  const operations = publicKeyOperations(of);
+  if (operations === 0) return undefined;
+  return {
+    agrees: operations > fewOperations,
+    measured: `${significant(operations)} signatures and verifications of payer and payee a payment${shareText(of)}`,
+  };
+}
 
 export const claims: readonly Claim[] = [
   {
@@ -101,21 +157,25 @@ export const claims: readonly Claim[] = [
     criterion: 'Transferability',
     says: 'a chain can only be spent by a certain customer to a certain vendor',
     holds: of => {
-      const { agrees, measured } = spentOn(of);
-      return { agrees: !agrees, measured };
+      const finding = spentOn(of);
+      return finding && { ...finding, agrees: !finding.agrees };
     },
   },
   {
     scheme: 'payword',
     criterion: 'Scalability',
     says: 'where a peer pays many others, the broker still needs to participate in all transactions',
-    holds: of => ({ agrees: (of.get(brokered, { away: 0 }) ?? 0) >= 1, measured: anyBroker(of) }),
+    holds: of => {
+      const asked = of.get(brokered, { away: 0 });
+      return asked === undefined ? undefined : { agrees: asked >= 1, measured: anyBroker(of) };
+    },
   },
   {
     scheme: 'p2p-netpay',
     criterion: 'Security',
-    says: 'the signed index prevents double spending; no trust in payers is required',
+    says: 'the signed Index “is used to prevent double spending”; “no peer-user trust required”',
     holds: prevented,
+    because: lostUntilHandedIn,
   },
   {
     scheme: 'p2p-netpay',
@@ -127,25 +187,47 @@ export const claims: readonly Claim[] = [
     scheme: 'p2p-netpay',
     criterion: 'Transferability',
     says: 'one chain is spent at many vendors, without extra actions of the payer',
-    holds: of => ({ agrees: yes(of.get('another payee is paid without the broker')), measured: moved(of) }),
+    holds: movedOn,
   },
   {
     scheme: 'p2p-netpay',
     criterion: 'Scalability',
     says: 'offline: moving a chain from vendor to vendor does not involve the broker',
-    holds: of => ({
-      agrees: yes(of.get('another payee is paid without the broker')),
-      measured: `${moved(of)}; ${anyBroker(of)}`,
-    }),
+    holds: of => {
+      const finding = movedOn(of);
+      return finding && { ...finding, measured: `${finding.measured}; ${anyBroker(of)}` };
+    },
   },
   {
     scheme: 'p2p-netpay',
     criterion: 'Performance',
-    says: 'efficient: few public-key operations a purchase, high volumes',
-    holds: of => ({
-      agrees: publicKeyOperations(of) < fewOperations && (share(of, smallWindow) ?? 1) >= hardlyLess,
-      measured: heavy(of).measured,
-    }),
+    says: 'efficient: “small numbers of public-key hashing operations per purchase”, high volumes',
+    holds: of => {
+      const [reached, finding] = [share(of, smallWindow), heavy(of)];
+      if (reached === undefined || finding === undefined) return undefined;
+      return { ...finding, agrees: !finding.agrees && reached >= hardlyLess };
+    },
+    because: of => {
+      const few = publicKeyOperations(of) <= fewOperations;
+      const percent = Math.round(100 * (share(of, largeWindow) ?? 0));
+      return `${few ? 'its operations are few, but small windows make payments many: with' : 'its operations are not few; with'} 8,192 cells a payment it reaches ${percent} %`;
+    },
+  },
+  {
+    scheme: 'ppay',
+    criterion: 'Security',
+    says: 'the criterion: “prevent any party from cheating the system”, as by double spending',
+    holds: prevented,
+    because: lostUntilHandedIn,
+  },
+  {
+    scheme: 'ppay',
+    criterion: 'Anonymity',
+    says: 'most such systems “suffer from problems with lack of anonymity”',
+    holds: of => {
+      const finding = unnamed(of);
+      return finding && { ...finding, agrees: !finding.agrees };
+    },
   },
   {
     scheme: 'ppay',
@@ -170,40 +252,61 @@ export const claims: readonly Claim[] = [
     criterion: 'Scalability',
     says: 'layers avoid that the broker must be online while owners are not',
     holds: of => {
-      const { agrees, measured } = moreWhenAway(of);
-      return { agrees: !agrees, measured };
+      const finding = moreWhenAway(of);
+      return finding && { ...finding, agrees: !finding.agrees };
     },
-    because:
-      'whoever is paid by layers has them turned into an assignment soon, by the broker while the owner is away, so that a double spend shows early',
+    because: of =>
+      `whoever is paid by layers has them turned into an assignment soon, by the broker while the owner is away: ${of.shown(brokered, { away: 0 })} requests a payment with nobody away, reassigned ${of.beside('ppay, reassigned').shown(brokered, { away: 0 })}`,
   },
   {
     scheme: 'ppay, layered',
     criterion: 'Security',
-    says: 'layers delay the detection of fraud',
-    holds: of => ({
-      agrees: !yes(of.get('caught at once')),
-      measured: `${found(of)}, ${of.shown('double spend caught after')} s after`,
-    }),
+    says: 'layers “introduce a delay to the fraud detection”',
+    holds: of => {
+      const held = { cheat: 'holder' };
+      const [flat, now] = [of.beside('ppay, reassigned'), found(of, held)];
+      const then = found(flat, held);
+      if (now === undefined || then === undefined) return undefined;
+      const after = (each: Figures) => each.shown('double spend found after', held);
+      return {
+        // What is found before it is credited is found in time.
+        agrees: !yes(of.get('found at once', held)) && yes(flat.get('found at once', held)),
+        measured: `a holder’s: ${now}, ${after(of)} s after; reassigned: ${then}, ${after(flat)} s after`,
+      };
+    },
   },
   {
     scheme: 'ppay, layered',
     criterion: 'Performance',
     says: 'floating coins grow in size',
-    holds: of => ({
-      agrees: (of.get('payment bytes, ninth hand') ?? 0) > (of.get('payment bytes, first hand') ?? 0),
-      measured: `${of.shown('payment bytes, first hand')} B the first time, ${of.shown('payment bytes, ninth hand')} B the ninth`,
-    }),
+    holds: of => {
+      const [first, ninth] = ['payment bytes, first hand', 'payment bytes, ninth hand'].map(each =>
+        of.get(each),
+      );
+      if (first === undefined || ninth === undefined) return undefined;
+      const measured = `${significant(first)} B the first time, ${significant(ninth)} B the ninth`;
+      return { agrees: ninth > first, measured };
+    },
   },
   {
     scheme: 'whopay',
     criterion: 'Anonymity',
     says: 'payer and payee are anonymous',
-    because:
+    because: () =>
       'a coin bears a number of its owner, the same on all coins that one peer bought, for holders to find the owner by: who spends coins of its own is known by it, if not by name',
     holds: of => {
-      const { agrees, measured } = unnamed(of);
+      const finding = unnamed(of);
+      if (finding === undefined) return undefined;
+      const { agrees, measured } = finding;
       return { agrees: agrees && !yes(of.get('payee: the same payer on two circuits')), measured };
     },
+  },
+  {
+    scheme: 'whopay',
+    criterion: 'Security',
+    says: 'the criterion: “prevent any party from cheating the system”, as by double spending',
+    holds: prevented,
+    because: lostUntilHandedIn,
   },
   {
     scheme: 'whopay',
@@ -214,27 +317,32 @@ export const claims: readonly Claim[] = [
   {
     scheme: 'whopay',
     criterion: 'Scalability',
-    says: 'the downtime protocols are almost an online system',
+    says: 'the downtime protocols are “almost an online system”',
     holds: moreWhenAway,
+    because: of =>
+      `with nobody away the broker is asked ${of.shown(brokered, { away: 0 })} times a payment already, unlisted ${of.beside('whopay, unlisted').shown(brokered, { away: 0 })}: absence adds little to that`,
   },
   {
     scheme: 'whopay',
     criterion: 'Performance',
-    says: 'not economical for very high volumes: heavy public-key operations for each purchase',
+    says: '“not economical for very high-volume, low-cost transactions”: heavy public-key operations for each purchase',
     holds: heavy,
   },
   {
     scheme: 'cpay',
     criterion: 'Security',
-    says: 'double spending is prevented in time',
+    says: '“prevents double spending timely”',
     holds: prevented,
+    because: lostUntilHandedIn,
   },
   {
     scheme: 'cpay, anonymous',
     criterion: 'Anonymity',
     says: 'the assistant does not know who the payee is',
     holds: of => {
-      const known = yes(of.get('coin owner or assistant: account of the payee'));
+      const learned = of.get('coin owner or assistant: account of the payee');
+      if (learned === undefined) return undefined;
+      const known = yes(learned);
       return { agrees: !known, measured: `an assistant sees ${known ? 'the' : 'no'} account of the payee` };
     },
   },
@@ -251,11 +359,44 @@ export const claims: readonly Claim[] = [
     holds: noBrokerBetween,
   },
   {
+    scheme: 'cpay, group',
+    criterion: 'Scalability',
+    says: '“as the number of peer escalates, the broker workload increases”; to overcome this, many assistants take part in a transaction',
+    holds: of => {
+      const [mine, others] = [of, of.beside('cpay, named')].map(each => each.over(brokered, 'peers').at(-1));
+      if (mine === undefined || others === undefined || mine[0] !== others[0]) return undefined;
+      return {
+        agrees: mine[1] < others[1],
+        measured: `${significant(mine[1])} requests to the broker a payment of ${mine[0].toLocaleString('en-US')} peers, ${significant(others[1])} with one assistant`,
+      };
+    },
+    because: of => {
+      const at = { away: 0 };
+      return `every payment asks more peers (${of.shown('requests to peers', at)} requests, ${of.beside('cpay, named').shown('requests to peers', at)} with one assistant), and each asks the broker who assists in an epoch`;
+    },
+  },
+  {
+    scheme: 'cpay',
+    criterion: 'Performance',
+    says: '“not economical since it uses heavy-weight algorithms to do consistent hashing”',
+    holds: of => {
+      const [look, whole] = [of.get('CPU to find an assistant'), of.get('CPU, payer')];
+      if (look === undefined || whole === undefined) return undefined;
+      return {
+        agrees: look >= burdenShare * whole,
+        measured: `to find who assists, among 1,000: ${of.shown('hashes to find an assistant')} hashes, ${significant(look)} us of CPU; a payment costs its payer ${significant(whole)} us`,
+      };
+    },
+    because: of =>
+      `that is ${significant((100 * (of.get('CPU to find an assistant') ?? 0)) / (of.get('CPU, payer') ?? 1))} % of it; ${significant(publicKeyOperations(of))} signatures and verifications of payer and payee a payment weigh more`,
+  },
+  {
     scheme: 'cpay',
     criterion: 'Performance',
     says: 'not extremely high, as assistants take part in every transaction',
     holds: of => {
-      const count = of.get('requests to peers', { away: 0 }) ?? 0;
+      const count = of.get('requests to peers', { away: 0 });
+      if (count === undefined) return undefined;
       return {
         agrees: count >= 1,
         measured: `${significant(count)} requests to peers a payment${shareText(of)}`,

@@ -1,8 +1,8 @@
 import { counted } from '../../scripts/terminal.ts';
 import { growthOf } from '../growth.ts';
 import type { Results } from '../results-file.ts';
-import { significant } from '../trials.ts';
-import { claims, found } from './claims.ts';
+import { type Factors, significant } from '../trials.ts';
+import { claims, found, verdictOf } from './claims.ts';
 import { brokered, Figures, share, yes } from './figures.ts';
 import { cellBytes } from './measures.ts';
 
@@ -61,6 +61,19 @@ function runText(schemes: Results, windows: Results | undefined): string[] {
   ];
 }
 
+const cheats: readonly { readonly title: string; readonly factors: Factors }[] = [
+  { title: 'a double spend by a buyer', factors: {} },
+  { title: 'a double spend by a holder', factors: { cheat: 'holder' } },
+  { title: 'a double spend with a payee who lives twice', factors: { cheat: 'payer and payee' } },
+];
+
+function proved(of: Figures, factors: Factors): string {
+  if (!yes(of.get('double spend proved', factors))) return found(of, factors) === undefined ? '–' : 'no';
+  return yes(of.get('cheat named by its account', factors))
+    ? 'yes, names the account'
+    : 'yes, names a pseudonym';
+}
+
 function costsText({ settings }: Results, figures: readonly Figures[]): string[] {
   const row = (name: string, show: (of: Figures) => string) => [name, ...figures.map(show)];
   const sides = (measure: string) => (of: Figures) =>
@@ -95,13 +108,14 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
         row('chain: transactions', perChannel('transactions on the chain')),
         row('chain: vB', perChannel('bytes on the chain')),
         row('chain: fees, sat', perChannel('fees on the chain')),
-        row('a double spend', found),
-        row('… found after', of =>
-          of.get('double spend caught after') === undefined
-            ? '–'
-            : `${of.shown('double spend caught after')} s`,
-        ),
-        row('… proved', told('double spend proved')),
+        ...cheats.flatMap(({ title, factors }) => [
+          row(title, of => found(of, factors) ?? '–'),
+          row('… found after', of => {
+            const after = of.shown('double spend found after', factors);
+            return after === '' ? '–' : `${after} s`;
+          }),
+          row('… proved', of => proved(of, factors)),
+        ]),
         row('earned money is spent again', told('earned money is spent again')),
         row(
           'another payee is paid without a request of the payer to the broker',
@@ -112,10 +126,15 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
     '',
     'Signatures are those of secp256k1, for money, and of Ed25519, for how to pay. Hashes are counted where they are asked of a library or',
     'a chain is walked; ids of Bitcoin transactions, made inside a library, are not. CPU is that of the sides of the payment system; what',
-    'cells cost, those of payments too, is in the throughput below. Clients and relays ask others directly here.',
+    'cells cost, those of payments too, is in the throughput below. Who owns coins or assists is the client or a relay here, and counts as',
+    'payer or payee for that too. They ask each other and the broker directly.',
     '',
-    'A double spend is that of a payer who lives twice: the second life remembers all up to a moment and nothing after it, and pays another',
-    'payee. Over channels both lives make a contract of the same coin before a block has either.',
+    'Who spends twice lives twice: the second life remembers all up to a moment and nothing after it, and pays another payee by the same',
+    'money: coins or a chain that it had bought and shown to nobody, a line of credit (three fifths of it to each payee), the one coin of two',
+    'contracts before a block has either; for PayWord with prepaid chains, which are one payee’s, it promises more than its account has. A',
+    'holder does the same with what it was paid by somebody else. Circuits end ten minutes after the payment, as a client’s do, and payees',
+    'then hand in by themselves. Found: by the refusal, or by the broker’s having a proof on its disk, in virtual time from when the second',
+    'life begins to pay.',
   ];
 }
 
@@ -240,17 +259,16 @@ function learnedText(results: Results, figures: readonly Figures[]): string[] {
 }
 
 function claimsText(figures: readonly Figures[]): string[] {
-  const rows = claims.flatMap(({ scheme, criterion, says, holds, because }) =>
+  const rows = claims.flatMap(claim =>
     figures
-      .filter(({ subject }) => subject.startsWith(scheme))
+      .filter(({ subject }) => subject.startsWith(claim.scheme))
       .map(of => {
-        const { agrees, measured } = holds(of);
-        const why = agrees || because === undefined ? '' : `: ${because}`;
-        return [of.subject, criterion, says, measured, agrees ? 'agrees' : `**disagrees**${why}`];
+        const { measured, verdict } = verdictOf(claim, of);
+        return [of.subject, claim.criterion, claim.says, measured, verdict];
       }),
   );
   return [
-    'What it says of each system, in short. It knows no Bitcoin channels, so nothing of theirs is here.',
+    'What it says of each system, in its own words where they are quoted. It knows no Bitcoin channels, so nothing of theirs is here.',
     '',
     ...table(['system', 'criterion', 'the paper says', 'measured', ''], rows),
   ];

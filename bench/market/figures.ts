@@ -7,12 +7,19 @@ export const brokered = 'requests to the broker';
 /** Medians of one subject. */
 export class Figures {
   readonly subject: string;
+  readonly #all: Results['series'];
   readonly #series: Results['series'];
 
   /** @param series of all files of results that tell of it. */
   constructor(series: Results['series'], subject: string) {
+    this.#all = series;
     this.#series = series.filter(({ factors }) => factors.scheme === subject);
     this.subject = subject;
+  }
+
+  /** Those of another subject. */
+  beside(subject: string): Figures {
+    return new Figures(this.#all, subject);
   }
 
   /** Undefined: it was not measured. */

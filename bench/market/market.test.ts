@@ -63,12 +63,49 @@ test('two heaps of bytes are tied together by what both hold and no bystander ho
   expect(got.holds('payee', secret, 'bob 1')).toBe(false);
 });
 
-test('a payer that lives twice and pays by coins is found out, and it is proved', () => {
-  expect(doubleSpendOf(ppay, 0)).toMatchObject({ caught: 'when handed in', proved: true });
+/** Circuits end ten minutes after their payment. */
+const circuitMs = 600_000;
+
+test.each([
+  // Each vendor is the first that the user says the chain is at, so the broker alone sees both; it knows a pseudonym.
+  ['p2p-netpay', 'buyer', { found: 'later', proved: true, named: false }],
+  ['p2p-netpay', 'payer and payee', { found: 'later', proved: true, named: false }],
+  ['payword, credit', 'buyer', { found: 'later', proved: true, named: true }],
+  ['ppay, reassigned', 'buyer', { found: 'later', proved: true, named: true }],
+  ['whopay, unlisted', 'buyer', { found: 'later', proved: true, named: true }],
+] as const)(
+  '%s, spent twice by a %s: payees lose, and a proof comes when they hand in',
+  (name, cheat, outcome) => {
+    const spend = doubleSpendOf(subjectOf(name), 0, cheat);
+    expect(spend).toMatchObject(outcome);
+    expect(spend.lostMsat).toBeGreaterThan(0n);
+    expect(spend.afterMs).toBeGreaterThan(circuitMs);
+  },
+);
+
+test.each([
+  ['payword, prepaid', 'buyer'],
+  ['ppay, reassigned', 'holder'],
+  ['whopay, unlisted', 'holder'],
+  ['whopay, listed', 'buyer'],
+  ['cpay, named', 'buyer'],
+  ['cpay, anonymous', 'buyer'],
+  ['cpay, anonymous', 'holder'],
+  ['cpay, group', 'holder'],
+] as const)('%s, spent twice by a %s: refused at once, and nobody loses', (name, cheat) => {
+  const spend = doubleSpendOf(subjectOf(name), 0, cheat);
+  expect(spend).toMatchObject({ found: 'at once', lostMsat: 0n });
+  expect(spend.afterMs).toBeLessThan(1_000);
+});
+
+test('what a holder spends twice by layers is credited before anybody knows', () => {
+  const spend = doubleSpendOf(subjectOf('ppay, layered'), 0, 'holder');
+  expect(spend).toMatchObject({ found: 'later', proved: true, named: true });
+  expect(spend.lostMsat).toBeGreaterThan(0n);
 });
 
 test('a payer that lives twice and makes two contracts of one coin pays one of them', () => {
-  expect(doubleSpendOf(channelSubject, 0)).toMatchObject({ caught: 'nobody lost', lostMsat: 0n });
+  expect(doubleSpendOf(channelSubject, 0)).toMatchObject({ found: 'nothing to find', lostMsat: 0n });
 });
 
 test('whoever is on the list of assistants has told no payee of a payment', () => {
@@ -151,6 +188,7 @@ test('what is measured fills the table, beside the words of the paper', () => {
     ...found(more, { peers: 10 }),
     ...found(few, { away: 0 }),
     ...found(Object.fromEntries(lessons)),
+    ...found(handedOn(ppay)),
   ];
   const measures = Object.fromEntries(lessons.map(([lesson]) => [lesson, { unit: '1: learned' }]));
   const environment = { commit: 'abc' };

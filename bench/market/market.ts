@@ -1,7 +1,9 @@
 import { assert } from '../../src/base/assert.ts';
+import { fromUtf8, toHex } from '../../src/base/bytes.ts';
 import { BrokerCore, filedProofs } from '../../src/broker/broker-core.ts';
 import { SigningKey } from '../../src/crypto/ecdsa.ts';
 import type { BrokeredScheme } from '../../src/payment/brokered.ts';
+import { parseProof } from '../../src/payment/proof.ts';
 import { SimChain } from '../../src/sim/sim-chain.ts';
 import { type PartyTrouble, SimParties } from '../../src/sim/sim-parties.ts';
 import { SimProcess } from '../../src/sim/sim-process.ts';
@@ -110,9 +112,9 @@ export class Market implements Surroundings {
     this.runFor(blockMs);
   }
 
-  /** Another life of a peer, with its keys and all its records as they are now: both go on. */
-  twinOf(peer: Peer): Peer {
-    const twin = new Peer(this, `twin of ${peer.name}`, peer.number, peer.process.store.durable());
+  /** Another life of a peer, with its keys and all its records, as they are now or were then: both go on. */
+  twinOf(peer: Peer, records = peer.process.store.durable()): Peer {
+    const twin = new Peer(this, `twin of ${peer.name}`, peer.number, records);
     this.#peers.set(twin.name, twin);
     return twin;
   }
@@ -133,10 +135,26 @@ export class Market implements Surroundings {
     else this.#troubles.delete(peer.at.host);
   }
 
-  /** Proofs of breaches that the broker has on file. */
-  get proofs(): number {
-    const process = this.#brokerProcess;
-    return process === undefined ? 0 : process.turn(() => filedProofs(process.store).length);
+  /** Has `filed` called when the broker has a proof of a breach on its disk. */
+  whenProved(filed: () => void): void {
+    const store = this.#brokerProcess?.store;
+    if (store === undefined) return;
+    store.tap = () => {
+      if (filedProofs(store).length > 0) filed();
+    };
+  }
+
+  /** Public keys, in hex, of those whom the broker's proofs convict. */
+  get convicts(): ReadonlySet<string> {
+    const [process, { scheme } = {}] = [this.#brokerProcess, this.brokered];
+    const guilty = new Set<string>();
+    if (process === undefined || scheme === undefined) return guilty;
+    for (const [, text] of process.turn(() => filedProofs(process.store))) {
+      const proof = parseProof(fromUtf8(text));
+      const verdict = proof.ok ? scheme.judge(proof.value) : undefined;
+      if (verdict?.guilty !== undefined) guilty.add(toHex(verdict.guilty));
+    }
+    return guilty;
   }
 
   /** Transactions in blocks above `height`. */

@@ -61,7 +61,7 @@ export interface Surroundings {
 /** Set-up steps that a payment may take before it has value. */
 const stepsMax = 12;
 /** What a circuit is announced with: so many payments like the first. */
-export const paymentsPerCircuit = 64;
+const paymentsPerCircuit = 64;
 
 /** A node in its present life: it pays, is paid, and is asked by others. */
 export class Peer implements AnswerHandler, RequestHandler {
@@ -182,6 +182,17 @@ export class Peer implements AnswerHandler, RequestHandler {
       if (redeemed.value > 0n) return { kind: 'credited', value: redeemed.value, wire };
     }
     return { kind: 'refused', by: 'payer', code: 'set-up' };
+  }
+
+  /** Buys what pays that much there, and leaves before anything is paid. */
+  buy(to: Peer, value: Value): void {
+    const { id, target } = this.#sessionWith(to, value);
+    this.process.turn(() => {
+      this.#payer.pay(id, target, value);
+      this.#payer.ended(id);
+    });
+    this.#sessions.delete(to.name);
+    this.#market.settle();
   }
 
   /** What another party replies to a request of our own making. */

@@ -6,7 +6,7 @@ import { schemeMeasures } from './measures.ts';
 
 /** Bars for each payment system: what a payment costs, and how the broker's part grows with peers, and with peers that are away. */
 export function schemesPlot(series: readonly Series[], crowd: number): TopLevelSpec {
-  const costs = ({ factors }: Series): boolean => !('peers' in factors) && !('away' in factors);
+  const costs = ({ factors }: Series): boolean => Object.keys(factors).length === 1;
   const over =
     (factor: string) =>
     ({ factors }: Series): boolean =>
@@ -14,8 +14,8 @@ export function schemesPlot(series: readonly Series[], crowd: number): TopLevelS
   return barPlot({
     title: 'Payment systems compared',
     subtitle: [
-      'above: a client, three relays and a broker, simulated, per payment, purchase and handing in included',
-      'below: simulated peers and a broker, without circuits',
+      'bytes and CPU: a client, three relays and a broker, simulated; per payment, purchase and handing in included',
+      'all else: simulated peers and a broker, without circuits',
     ],
     by: 'scheme',
     columns: 3,
@@ -53,7 +53,7 @@ export function schemesPlot(series: readonly Series[], crowd: number): TopLevelS
         alongTitle: '% of peers away',
         where: over('away'),
       },
-      { measure: 'lost to a double spend', title: 'Lost to a double spend', where: costs },
+      { measure: 'lost of what was credited', title: 'Lost to a double spend by a buyer', where: costs },
     ],
   });
 }
