@@ -2,9 +2,9 @@ import { counted } from '../../scripts/terminal.ts';
 import { growthOf } from '../growth.ts';
 import type { Results } from '../results-file.ts';
 import { type Factors, significant } from '../trials.ts';
+import { cellBytes } from './cell-bytes.ts';
 import { claims, found, verdictOf } from './claims.ts';
 import { brokered, Figures, share, yes } from './figures.ts';
-import { cellBytes } from './measures.ts';
 
 /** What `bench pay` measured of payment systems. */
 export interface SchemeResults {

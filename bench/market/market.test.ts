@@ -6,6 +6,7 @@ import { sha256 } from '../../src/crypto/sha.ts';
 import { wordBefore } from '../../src/payment/hash-chain.ts';
 import { brokeredSchemes } from '../../src/schemes/brokered.ts';
 import { World } from '../../src/sim/world.ts';
+import { cellBytes } from './cell-bytes.ts';
 import { coloursOf } from './colours.ts';
 import { costsOf } from './costs.ts';
 import { type SchemeResults, schemesDocument } from './document.ts';
@@ -14,7 +15,6 @@ import { handedOn } from './hands.ts';
 import { Knowledge } from './knowledge.ts';
 import { learnedIn } from './learned.ts';
 import { loadOf } from './load.ts';
-import { cellBytes } from './measures.ts';
 import { Meter } from './meter.ts';
 import { channelSubject, schemeSubjects } from './subjects.ts';
 

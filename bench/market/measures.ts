@@ -7,9 +7,6 @@ const bytes = a('B a payment');
 const operations = a('a payment');
 const cpu = a('us a payment');
 
-/** One cell on a link: link protocols 4 and 5. */
-export const cellBytes = 514;
-
 /** What the stage `schemes` measures, by name. */
 export const schemeMeasures: Readonly<Record<string, Measure>> = {
   'payment messages': messages,
