@@ -59,9 +59,9 @@ export const brokeredPlants: readonly Plant[] = [
   {
     name: 'coins that an earlier life earned are not handed in',
     file: 'src/payment/coins/coin-payee.ts',
-    find: 'this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());',
+    find: 'this.#idle = new IdleDeposit(setup.host.clock, setup.pays, () => rules.deposit());',
     replace:
-      'this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit()); const idle = this.#idle; const left = idle.left; idle.left = () => { idle.left = left; };',
+      'this.#idle = new IdleDeposit(setup.host.clock, setup.pays, () => rules.deposit()); const idle = this.#idle; const left = idle.left; idle.left = () => { idle.left = left; };',
     scheme: 'whopay',
     breaks: ['live'],
   },

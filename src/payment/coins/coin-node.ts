@@ -27,16 +27,24 @@ export function coinNode<P extends CoinPurse>(sides: CoinSides<P>, options: Brok
   const { account, broker, self, variant } = options;
   let payee: ReturnType<CoinSides<P>['payee']> | undefined;
   let purse: P | undefined;
-  const partsOf = once((host: SchemeHost) => {
-    const at = () => (payee === undefined ? undefined : self);
-    const setup: CoinSetup = { host, account, broker, self: at, variant };
+  let pays = false;
+  const purseOf = once((setup: CoinSetup) => {
     purse = sides.purse(setup);
-    return [setup, purse] as const;
+    return purse;
   });
+  /** Each side asks, and is answered, by the host that it was made with. */
+  const partsOf = (host: SchemeHost): [CoinSetup, P] => {
+    const at = () => (payee === undefined ? undefined : self);
+    const setup: CoinSetup = { host, account, broker, self: at, pays: () => pays, variant };
+    return [setup, purseOf(setup)];
+  };
   return {
     id: sides.id,
     name: sides.name,
-    payer: host => sides.payer(...partsOf(host)),
+    payer(host) {
+      pays = true;
+      return sides.payer(...partsOf(host));
+    },
     payee(host, signer) {
       payee = sides.payee(...partsOf(host), signer);
       return payee;

@@ -47,7 +47,7 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     this.#setup = setup;
     this.#rules = rules;
     this.#oneTarget = oneTarget;
-    this.#idle = new IdleDeposit(setup.host.clock, () => rules.deposit());
+    this.#idle = new IdleDeposit(setup.host.clock, setup.pays, () => rules.deposit());
     // What an earlier life earned.
     this.#idle.left();
     setup.host.clock.after(expiryLookMs, () => this.#eachDay());

@@ -10,5 +10,7 @@ export interface CoinSetup {
   readonly broker: { readonly endpoint: Endpoint; readonly key: Uint8Array };
   /** Where the node is asked for what it manages. A node that takes no payments tells nobody: a client must not be found. */
   readonly self: () => Endpoint | undefined;
+  /** True for a node that pays too: what it was paid with it may pay with. */
+  readonly pays: () => boolean;
   readonly variant: string | undefined;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
+import type { BrokeredNode } from '../../payment/brokered.ts';
 import { accountMessage } from '../../payment/coins/coin-messages.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { keyOf, nowOf, value } from './cpay-peers.fixture.ts';
@@ -84,8 +85,7 @@ describe('the ring of a broker of CPay', () => {
     coins.settle();
     expect(ring(coins, first)).toEqual([keyOf(first)]);
     first.pay(second, 1_024n);
-    second.process.turn(() => second.payee.ended(1_000 * second.at.port + 1));
-    coins.settle();
+    second.do(() => (second.scheme as BrokeredNode).desk.deposit());
     expect(coins.broker.balanceOf(second)).toBeGreaterThan(10_000_000n);
     expect(ring(coins, first)).toEqual([first, second].map(keyOf).sort());
   });

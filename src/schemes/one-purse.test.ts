@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import { SigningKey } from '../crypto/ecdsa.ts';
+import { Ed25519Key } from '../crypto/ed25519.ts';
+import type { BrokeredNode } from '../payment/brokered.ts';
+import type { SchemeHost } from '../payment/scheme.ts';
+import { CoinWorld } from './coin-peers.fixture.ts';
+import { cpay } from './cpay/index.ts';
+import { ppay } from './ppay/index.ts';
+import { whopay } from './whopay/index.ts';
+
+const value = 1_024n;
+const dayMs = 86_400_000;
+const schemes = [ppay, whopay, cpay];
+
+it.each(schemes)('what a node of $name earned it may spend for a day, restarted or not', scheme => {
+  const coins = new CoinWorld(scheme, 'kept');
+  const [payer, relay, other] = ['payer', 'relay', 'other'].map(name => coins.peer(name, scheme.variants[0]));
+  const deskOf = (peer: typeof relay) => (peer.scheme as BrokeredNode).desk;
+  const begun = coins.broker.balanceOf(relay);
+  for (let payment = 1; payment <= 2; payment++) {
+    expect(payer.pay(relay, value)).toBe(value);
+    relay.process.turn(() => relay.payee.ended(1_000 * relay.at.port + payment));
+  }
+  coins.settle();
+  relay.restart();
+  coins.settle();
+  expect(deskOf(relay).spendableMsat).toBe(2n * value);
+  const sold = coins.broker.core.outstandingMsat.get(scheme.id);
+  expect(relay.pay(other, value)).toBe(value);
+  // Nothing was bought for it, and nothing handed in.
+  expect(coins.broker.core.outstandingMsat.get(scheme.id)).toBe(sold);
+  expect(coins.broker.balanceOf(relay)).toBe(begun);
+  coins.world.runFor(dayMs + 60_000);
+  expect(coins.broker.balanceOf(relay) - begun).toBe(value);
+});
+
+/** A host of one side alone, which counts what that side wants of the world. */
+function countingHost() {
+  let asked = 0;
+  const count = (): void => {
+    asked += 1;
+  };
+  const host: SchemeHost = {
+    clock: { monotonicMs: () => 0, wallMs: () => dayMs, after: () => () => {} },
+    entropy: { bytes: length => new Uint8Array(length).fill(7) },
+    chain: { broadcast: count, output: count, feerate: count, watch: count, unwatch: count },
+    store: { get: () => undefined, list: () => [], commit: count },
+    parties: { ask: count },
+    observer: { log: () => {}, count: () => {} },
+    newAsk: () => 1 + asked,
+  };
+  return { host, asked: () => asked };
+}
+
+it.each(schemes)('each side of a node of $name asks by the host that it was made with', scheme => {
+  const [payee, payer] = [countingHost(), countingHost()];
+  const at = { host: '127.0.0.1', port: 9 };
+  const nodeOf = (byte: number) => {
+    const account = new SigningKey(new Uint8Array(32).fill(byte));
+    const broker = { endpoint: at, key: new SigningKey(new Uint8Array(32).fill(1)).publicKey };
+    return scheme.node({ broker, account, self: at, variant: scheme.variants[0] });
+  };
+  const identity = new Ed25519Key(new Uint8Array(32).fill(9));
+  const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
+  const target = nodeOf(2).payee(countingHost().host, signer).target(1);
+  const node = nodeOf(3);
+  node.payee(payee.host, signer);
+  const paying = node.payer(payer.host);
+  const before = payee.asked();
+  paying.begin(1, { ed25519: identity.publicKey }, value);
+  expect(paying.pay(1, target, value).kind).toBe('pending');
+  expect(payer.asked()).toBeGreaterThan(0);
+  expect(payee.asked()).toBe(before);
+});
