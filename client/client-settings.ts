@@ -1,4 +1,5 @@
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import type { OwnRelay } from '../src/directory/path-choice.ts';
 import type { LinkProtocol } from '../src/link/link-faults.ts';
 import type { Endpoint } from '../src/ports.ts';
 import type { PoolSettings } from './circuit-pool.ts';
@@ -13,6 +14,8 @@ export interface ClientSettings {
   readonly distinctSubnets: boolean;
   /** Guards sampled. */
   readonly guards: number;
+  /** The relay that runs in the same process, if one does. */
+  readonly ownRelay?: OwnRelay | undefined;
   readonly directoryRetryMs: readonly [first: number, longest: number];
   readonly pool: PoolSettings;
   readonly internal: InternalAddresses;

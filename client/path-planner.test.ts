@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { addressOf } from '../scripts/sim/paid-network.ts';
 import { toHex } from '../src/base/bytes.ts';
+import type { OwnRelay } from '../src/directory/path-choice.ts';
 import { parseProtocols } from '../src/directory/protocols.ts';
-import { ClientLab, exitTo } from '../test/client-lab.fixture.ts';
+import { ClientLab, type ClientLabOptions, exitTo } from '../test/client-lab.fixture.ts';
 import { socksAnswer, socksRequest } from '../test/talker.fixture.ts';
 import type { CircuitReport } from './circuit-report.ts';
 import { hopOfRelay } from './circuit-want.ts';
@@ -105,6 +107,46 @@ describe('guards', () => {
       relaySettings: index => (index < 6 ? priced : {}),
     }).bootstrap();
     expect(new Set(pathOf(lab))).toEqual(new Set(['relay6', 'relay7', 'relay8']));
+  });
+});
+
+describe('a client in the process of a relay', () => {
+  const network = { relays: 9, exits: 3 };
+  const idOf = (lab: ClientLab, name: string) =>
+    lab.core.planner.view?.relayByName(name)?.rsaId ?? new Uint8Array(0);
+  const others = new ClientLab(network).bootstrap();
+  const ownRelay: OwnRelay = {
+    nickname: 'relay8',
+    rsaId: idOf(others, 'relay8'),
+    // In the /16 of relay2.
+    address: { host: addressOf('payee', 2), port: 9 },
+    ipv6: undefined,
+    // They need not say so too.
+    family: ['Relay7', `$${toHex(idOf(others, 'relay1')).toUpperCase()}~relay1`],
+  };
+  const kin = ['relay8', 'relay7', 'relay1', 'relay2'];
+
+  it('goes neither over that relay nor over its kin, not even by name', () => {
+    const lab = new ClientLab({ ...network, ownRelay }).bootstrap();
+    const used = new Set(Array.from({ length: 12 }, () => pathOf(lab)).flat());
+    expect([...used].filter(name => kin.includes(name))).toEqual([]);
+    expect(used).toContain('relay6');
+    for (const name of kin)
+      expect(lab.call('open-circuit', { path: ['relay0', name, 'relay6'] })).toBe('PATH_CONFLICT');
+    for (const guard of lab.core.planner.guards)
+      expect(kin.map(name => toHex(idOf(lab, name)))).not.toContain(toHex(guard));
+  });
+
+  it('leaves a guard that it had before', () => {
+    const options: { -readonly [K in keyof ClientLabOptions]: ClientLabOptions[K] } = { ...network };
+    const lab = new ClientLab(options).bootstrap();
+    const nickname = guardOf(lab);
+    const rsaId = idOf(lab, nickname);
+    options.ownRelay = { ...ownRelay, nickname, rsaId, family: [] };
+    lab.restart();
+    lab.bootstrap();
+    expect(pathOf(lab)[0]).not.toBe(nickname);
+    expect(lab.core.planner.directoryHop('any')?.nickname).not.toBe(nickname);
   });
 });
 

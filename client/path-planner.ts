@@ -5,7 +5,7 @@ import { isReasonablyLive } from '../src/directory/consensus.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { GuardSet, type GuardState } from '../src/directory/guard-set.ts';
 import { congestionOf, type NetworkView } from '../src/directory/network-view.ts';
-import { choosePath } from '../src/directory/path-choice.ts';
+import { choosePath, isOwnKin, type OwnRelay } from '../src/directory/path-choice.ts';
 import { supportsProtocol } from '../src/directory/protocols.ts';
 import type { RelayInfo } from '../src/directory/relay-info.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
@@ -17,6 +17,8 @@ export interface PlannerSettings {
   readonly hops: number;
   readonly distinctSubnets: boolean;
   readonly guards: number;
+  /** The relay that this client shares its process with: neither that nor its kin is ever a hop. */
+  readonly ownRelay?: OwnRelay | undefined;
 }
 
 export interface PlannerPorts {
@@ -80,8 +82,8 @@ export class PathPlanner {
   onView(view: NetworkView): void {
     this.#view = view;
     const { clock, entropy, store } = this.#ports;
-    const affords = (relay: RelayInfo): boolean => this.#ports.affords(relay);
-    if (!this.#guards.refresh(view, clock.wallMs(), entropy, affords)) return;
+    const accepts = (relay: RelayInfo): boolean => this.#accepts(relay);
+    if (!this.#guards.refresh(view, clock.wallMs(), entropy, accepts)) return;
     store.commit([{ key: guardsKey, value: utf8(this.#guards.encode()) }], this.#ports.newAsk());
   }
 
@@ -115,7 +117,7 @@ export class PathPlanner {
       exitTo: to,
       notExits,
       guards: this.guards,
-      accepts: relay => this.#ports.affords(relay),
+      accepts: relay => this.#accepts(relay),
       distinctSubnets: this.#settings.distinctSubnets,
       entropy: this.#ports.entropy,
     });
@@ -137,6 +139,7 @@ export class PathPlanner {
         return fail('PATH_UNKNOWN_RELAY', name);
       }
       if (hops.some(hop => hop.relay === relay)) return fail('PATH_CONFLICT', `${name} twice`);
+      if (this.#isOwn(relay)) return fail('PATH_CONFLICT', `${name} is one of our own relays`);
       hops.push(hopOfRelay(relay));
     }
     return ok(hops);
@@ -161,11 +164,20 @@ export class PathPlanner {
     if (from === 'any') {
       for (const id of this.guards) {
         const relay = this.#view?.relayById(id);
-        if (relay !== undefined) return hopOfRelay(relay);
+        if (relay !== undefined && !this.#isOwn(relay)) return hopOfRelay(relay);
       }
     }
     if (authorities.length === 0) return undefined;
     const [byte] = this.#ports.entropy.bytes(1);
     return hopOfAuthority(authorities[byte % authorities.length]);
+  }
+
+  #accepts(relay: RelayInfo): boolean {
+    return this.#ports.affords(relay) && !this.#isOwn(relay);
+  }
+
+  #isOwn(relay: RelayInfo): boolean {
+    const { ownRelay, distinctSubnets } = this.#settings;
+    return ownRelay !== undefined && isOwnKin(ownRelay, relay, distinctSubnets);
   }
 }

@@ -30,6 +30,8 @@ export interface ClientLabOptions extends Partial<PaidNetworkOptions> {
   readonly guards?: number;
   readonly distinctSubnets?: boolean;
   readonly internal?: ClientSettings['internal'];
+  /** The relay that the client shares its process with, as far as paths go by it. */
+  readonly ownRelay?: ClientSettings['ownRelay'];
 }
 
 /**
@@ -148,7 +150,7 @@ export class ClientLab {
   }
 
   #start(): ClientCore {
-    const { pool, payment, scheme = credit(), guards, distinctSubnets, internal } = this.#options;
+    const { pool, payment, scheme = credit(), guards, distinctSubnets, internal, ownRelay } = this.#options;
     const { host, ports } = this.#machine;
     return host.node.turn(() => {
       const settings: ClientSettings = {
@@ -157,6 +159,7 @@ export class ClientLab {
         guards: guards ?? defaultClientSettings.guards,
         distinctSubnets: distinctSubnets ?? true,
         internal: internal ?? defaultClientSettings.internal,
+        ownRelay,
         pool: { ...defaultPoolSettings, ...pool },
         payment: { ...defaultClientSettings.payment, schemes: [scheme.name], window: 512, ...payment },
       };

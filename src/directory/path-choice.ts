@@ -129,7 +129,16 @@ export function mayShareCircuit(a: RelayInfo, b: RelayInfo, distinctSubnets: boo
   return !sameFamily(a, b) && !(distinctSubnets && sameSubnet(a, b));
 }
 
-function sameSubnet(a: RelayInfo, b: RelayInfo): boolean {
+/** A relay as its operator knows it. `family`: what its MyFamily names. */
+export type OwnRelay = Pick<RelayInfo, 'nickname' | 'rsaId' | 'address' | 'ipv6' | 'family'>;
+
+/** True for a relay that whoever runs `own` must not send own traffic through: itself, and whose operator is the same. */
+export function isOwnKin(own: OwnRelay, relay: RelayInfo, distinctSubnets: boolean): boolean {
+  if (toHex(own.rsaId) === toHex(relay.rsaId) || names(own, relay)) return true;
+  return distinctSubnets && sameSubnet(own, relay);
+}
+
+function sameSubnet(a: Pick<RelayInfo, 'address' | 'ipv6'>, b: Pick<RelayInfo, 'address' | 'ipv6'>): boolean {
   if (prefixOf(a.address.host, 2) === prefixOf(b.address.host, 2)) return true;
   return (
     a.ipv6 !== undefined && b.ipv6 !== undefined && prefixOf(a.ipv6.host, 4) === prefixOf(b.ipv6.host, 4)
@@ -146,11 +155,11 @@ function sameFamily(a: RelayInfo, b: RelayInfo): boolean {
   return names(a, b) && names(b, a);
 }
 
-function names(a: RelayInfo, b: RelayInfo): boolean {
+function names(a: Pick<RelayInfo, 'family'>, b: Pick<RelayInfo, 'nickname' | 'rsaId'>): boolean {
   const id = toHex(b.rsaId).toUpperCase();
   const nickname = b.nickname.toLowerCase();
   return a.family.some(member => {
-    const fingerprint = /^\$([0-9A-Fa-f]{40})/.exec(member);
+    const fingerprint = /^\$?([0-9A-Fa-f]{40})/.exec(member);
     return fingerprint === null ? member.toLowerCase() === nickname : fingerprint[1].toUpperCase() === id;
   });
 }
