@@ -68,10 +68,13 @@ module.exports = {
       'programs-stand-alone',
       '^(relay|client|dirauth|broker)/',
       { path: '^(relay|client|dirauth|broker)/', pathNot: '^$1/' },
-      { pathNot: `${tests}|^dirauth/broker-service\\.ts$` },
+      { pathNot: `${tests}|^(dirauth/broker|relay/client)-service\\.ts$` },
     ),
     forbid('an-authority-mounts-a-broker-alone', '^dirauth/broker-service\\.ts$', {
       path: '^(relay/|client/|broker/main\\.ts)',
+    }),
+    forbid('a-relay-mounts-a-client-alone', '^relay/client-service\\.ts$', {
+      path: '^(dirauth/|broker/|client/main\\.ts)',
     }),
     forbid('programs-import-no-harness', '^(relay|client|dirauth|broker)/', {
       path: '^(src/sim|regtest|scripts|bench)/',

@@ -53,6 +53,8 @@ export interface ClientPorts {
   readonly chain: ChainPort;
   readonly parties: PartyPort;
   readonly observer: Observer;
+  /** Of a core that hears of the same answers; absent: no other does. */
+  readonly newAsk?: () => AskId;
 }
 
 /** What a client tells whoever runs it. */
@@ -185,6 +187,8 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
 
   /** Fresh for each question to the store or the chain. */
   newAsk(): AskId {
+    const { newAsk } = this.#ports;
+    if (newAsk !== undefined) return newAsk();
     this.#lastAsk += 1;
     return this.#lastAsk;
   }

@@ -25,10 +25,11 @@ export interface FetchPorts {
   readonly pool: CircuitPool;
 }
 
+/** Apart from those of a relay that runs in the same process. */
 const keys = {
-  certificates: 'directory/certificates',
-  consensus: 'directory/consensus-microdesc',
-  microdescriptors: 'directory/microdescriptors',
+  certificates: 'client/directory/certificates',
+  consensus: 'client/directory/consensus-microdesc',
+  microdescriptors: 'client/directory/microdescriptors',
 } as const;
 
 /** Keeps the view of the network current: carries out what the directory client wants over one-hop circuits. */

@@ -7,7 +7,7 @@ import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { endAtOnce } from '../src/node-io/end-at-once.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
-import { openJsonLog, scrubbed } from '../src/node-io/json-log.ts';
+import { type JsonLog, openJsonLog, scrubbed } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
@@ -19,11 +19,14 @@ import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type {
   Answer,
   AnswerHandler,
+  AskId,
   ChainEvent,
   Endpoint,
   Observer,
+  PartyPort,
   RequestHandler,
   RequestId,
+  StorePort,
 } from '../src/ports.ts';
 import {
   type BitcoinChannelScheme,
@@ -61,18 +64,35 @@ export interface RunningClient {
   stop(): Promise<void>;
 }
 
+/** What a client stands on: its records, its money, its log. A client of its own has it for itself. */
+export interface ClientGround {
+  readonly log: JsonLog;
+  readonly store: StorePort;
+  readonly parties: PartyPort;
+  readonly party: Endpoint | undefined;
+  readonly schemes: readonly PaymentScheme[];
+  readonly channels?: BitcoinChannelScheme | undefined;
+  /** Of a core that hears of the same answers; absent: no other does. */
+  readonly newAsk?: () => AskId;
+  /** From now on `client` hears what store and parties answer, and what other parties ask. */
+  attach(client: AnswerHandler & RequestHandler): void;
+  /** The client needs it no more. */
+  close(): Promise<void>;
+}
+
 /**
  * Wires a client's core to sockets, disk and chain. Throws OperatorError for what a person can mend.
  * @param version told by the control socket.
+ * @param ground that of another program, in whose process it runs; its own when absent.
  */
-export async function startClient(config: ClientConfig, version: string): Promise<RunningClient> {
+export async function startClient(
+  config: ClientConfig,
+  version: string,
+  ground?: ClientGround,
+): Promise<RunningClient> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
-  const brokered = config.settings.payment.schemes.some(name => brokeredScheme(name) !== undefined);
-  const side = brokered
-    ? await openPartySide(openDataDirectory(config.dataDirectory), new SystemEntropy(), config.pay.party)
-    : undefined;
-  const wired = new WiredClient(config, side);
+  const wired = new WiredClient(config, ground ?? (await ownGround(config)));
   try {
     await wired.listen(version);
   } catch (error) {
@@ -91,13 +111,12 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   readonly ready: Promise<void>;
   readonly stopAsked: Promise<void>;
   readonly #config: ClientConfig;
-  readonly #log;
+  readonly #ground: ClientGround;
+  readonly #log: JsonLog;
   readonly #clock = new SystemClock();
-  readonly #store: FileStore;
   readonly #links = new TlsLinks();
   readonly #streams = new TcpStreams();
   readonly #chain: BitcoindChain | undefined;
-  readonly #side: PartySide | undefined;
   readonly #channelCircuits: ChannelCircuits;
   readonly #money: ChannelMoney | undefined;
   readonly #care: ChannelCare | undefined;
@@ -106,14 +125,12 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   #tellReady = (): void => {};
   #askToStop = (): void => {};
 
-  constructor(config: ClientConfig, side: PartySide | undefined) {
+  constructor(config: ClientConfig, ground: ClientGround) {
     this.#config = config;
-    this.#side = side;
+    this.#ground = ground;
     this.control = config.control;
-    const directory = openDataDirectory(config.dataDirectory);
-    this.#log = openJsonLog({ name: 'client', ...config.log });
-    this.#store = new FileStore({ directory, onBroken: endAtOnce });
-    this.#store.attach(this);
+    this.#log = ground.log;
+    ground.attach(this);
     const { chain } = config.pay;
     const observer = this.#observer();
     if (chain !== undefined) {
@@ -125,20 +142,20 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
     this.stopAsked = new Promise(resolve => {
       this.#askToStop = resolve;
     });
-    const schemes = schemesOf(config.pay, config.settings.payment.schemes, side);
     const ports = {
       links: this.#links,
       streams: this.#streams,
       clock: this.#clock,
       entropy: new SystemEntropy(),
-      store: this.#store,
+      store: ground.store,
       chain: this.#chain ?? noChain,
-      parties: side?.parties ?? noParties,
+      parties: ground.parties,
       observer,
+      newAsk: ground.newAsk,
     };
-    this.core = new ClientCore(config.settings, ports, schemes.all, this.#hooks());
+    this.core = new ClientCore(config.settings, ports, ground.schemes, this.#hooks());
     this.#channelCircuits = new ChannelCircuits(this.core);
-    this.#money = schemes.channels && this.#moneyOf(schemes.channels);
+    this.#money = ground.channels && this.#moneyOf(ground.channels);
     this.#care = this.#money && new ChannelCare(this.#money, this.#clock, observer);
     this.#links.attach(this.core.linkHandler);
     this.#streams.attach(this.core);
@@ -165,7 +182,7 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   }
 
   get party(): Endpoint | undefined {
-    return this.#side?.self;
+    return this.#ground.party;
   }
 
   get controllers(): readonly string[] {
@@ -174,7 +191,6 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 
   start(): void {
     this.#chain?.attach(this);
-    this.#side?.parties.attach(this);
     this.core.start();
     this.#care?.start();
     for (const option of this.#config.unused) this.#log.log('warn', 'option without effect', { option });
@@ -192,15 +208,9 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
   }
 
   async stopPorts(): Promise<void> {
-    await Promise.all([
-      this.#links.stop(),
-      this.#streams.stop(),
-      this.#chain?.stop(),
-      this.#side?.parties.stop(),
-    ]);
+    await Promise.all([this.#links.stop(), this.#streams.stop(), this.#chain?.stop()]);
     this.#clock.stop();
-    await this.#store.close();
-    this.#log.close();
+    await this.#ground.close();
   }
 
   onAnswer(answer: Answer): void {
@@ -251,6 +261,34 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
     this.core.payments.contractOf = session => money.contractOf(session);
     return money;
   }
+}
+
+/** The ground of a client that is alone in its process. */
+async function ownGround(config: ClientConfig): Promise<ClientGround> {
+  const directory = openDataDirectory(config.dataDirectory);
+  const names = config.settings.payment.schemes;
+  const brokered = names.some(name => brokeredScheme(name) !== undefined);
+  const side = brokered ? await openPartySide(directory, new SystemEntropy(), config.pay.party) : undefined;
+  const { all: schemes, channels } = schemesOf(config.pay, names, side);
+  const log = openJsonLog({ name: 'client', ...config.log });
+  const store = new FileStore({ directory, onBroken: endAtOnce });
+  return {
+    log,
+    store,
+    parties: side?.parties ?? noParties,
+    party: side?.self,
+    schemes,
+    channels,
+    attach(client) {
+      store.attach(client);
+      side?.parties.attach(client);
+    },
+    async close() {
+      await side?.parties.stop();
+      await store.close();
+      log.close();
+    },
+  };
 }
 
 /** The schemes that pay.yaml names. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperatorError } from '../src/base/fault.ts';
 import { parseIp } from '../src/base/ip.ts';
+import { readMountedClient } from './client-service.ts';
 import { readRelayConfig } from './config.ts';
 
 let root: string;
@@ -90,6 +91,32 @@ SafeLogging 0`;
       return read(lab).settings.exitPolicy.allows(parseIp('127.0.0.1')!, 80);
     };
     expect([reaches(''), reaches('ExitPolicyRejectLocalInterfaces 1')]).toEqual([true, false]);
+  });
+
+  it.each([
+    ['', false],
+    ['SocksPort 0', false],
+    ['SocksPort 9050', true],
+    ['SocksPort 127.0.0.1:auto', true],
+  ])('has a client beside it with %j: %s', (line, isClient) =>
+    expect(read(`${base}${line}\n`).isClient).toBe(isClient),
+  );
+
+  it('gives that client what pays out of one purse, and refuses what does not', () => {
+    const broker = `broker: {address: 127.0.0.1:8045, key: 02${'ab'.repeat(32)}}`;
+    const mounted = (pay?: string) => {
+      const config = read(`${base}SocksPort 9050\n`, pay);
+      expect(config.isClient).toBe(true);
+      return readMountedClient(join(root, 'torrc'), pay === undefined ? undefined : join(root, 'pay.yaml'));
+    };
+    expect(mounted().settings.payment.schemes).toEqual([]);
+    const paid = mounted(`scheme: whopay\nprice: 1 sat/GiB\n${broker}\nmax_spend: {day: 5}`);
+    expect(paid.settings.payment).toMatchObject({ schemes: ['whopay'], dayMsatMax: 5_000n });
+    expect(paid.socks).toEqual([{ host: '127.0.0.1', port: 9050 }]);
+    const chain = 'chain: { rpc: "http://127.0.0.1:18443", cookie: /tmp/.cookie }';
+    expect(() => mounted(`price: 1 sat/GiB\n${chain}`)).toThrow(
+      'torrc: SocksPort at a relay: bitcoin-channel does not spend what a relay earns, as payword, p2p-netpay, ppay, whopay, cpay do: run a client of its own for it',
+    );
   });
 
   it('asks the name servers of a file like resolv.conf', () => {

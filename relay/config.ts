@@ -28,6 +28,8 @@ export interface RelayConfig {
   /** Name servers that an exit asks, as IP or IP:PORT; undefined: the system's. torrc ServerDNSResolvConfFile */
   readonly nameServers: readonly string[] | undefined;
   readonly pay: PayConfig;
+  /** Its operator wants a client in the same process. torrc SocksPort */
+  readonly isClient: boolean;
   /** Options that are set and have no effect. */
   readonly unused: readonly string[];
 }
@@ -87,7 +89,8 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
   const unused = [...torrc.unused(), ...(torrc.has('DirPort') ? ['DirPort'] : [])];
   const cpus = torrc.count('NumCPUs') ?? 0;
   const nameServers = nameServersOf(torrc);
-  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, nameServers, pay, unused };
+  const isClient = torrc.ports('SocksPort').some(({ port }) => port !== 0);
+  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, nameServers, pay, isClient, unused };
 }
 
 function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined } {

@@ -1,8 +1,9 @@
 import { letHeapGrow } from '../src/node-io/heap-growth.ts';
+import { readMountedClient } from './client-service.ts';
 import { readRelayConfig } from './config.ts';
 import { type NewLinks, type RunningRelay, startRelay } from './start-relay.ts';
 
-/** Runs one relay in the foreground until it is told to stop. Throws OperatorError for what a person can mend. */
+/** Runs one relay in the foreground, and a client with it where torrc has a SocksPort, until it is told to stop. Throws OperatorError for what a person can mend. */
 export async function relayMain(
   torrc: string,
   pay: string | undefined,
@@ -10,14 +11,16 @@ export async function relayMain(
 ): Promise<void> {
   letHeapGrow();
   const stopped = stopRequested();
-  const relay = await startRelay(readRelayConfig(torrc, pay, scheme), newLinks);
+  const config = readRelayConfig(torrc, pay, scheme);
+  const mounted = config.isClient ? readMountedClient(torrc, pay, scheme) : undefined;
+  const relay = await startRelay(config, newLinks, mounted);
   process.stdout.write(`${readyLine(relay)}\n`);
-  await stopped;
+  await Promise.race([stopped, ...(relay.client === undefined ? [] : [relay.client.stopAsked])]);
   await relay.stop();
 }
 
 /** The first line of standard output, from which on links are taken. */
-function readyLine({ orPort, party, fingerprint, core }: RunningRelay): string {
+function readyLine({ orPort, party, fingerprint, core, client }: RunningRelay): string {
   const { nickname } = core.settings;
   return JSON.stringify({
     event: 'ready',
@@ -26,6 +29,9 @@ function readyLine({ orPort, party, fingerprint, core }: RunningRelay): string {
     or: `${orPort.host}:${orPort.port}`,
     party: party === undefined ? undefined : `${party.host}:${party.port}`,
     fingerprint,
+    socks: client?.socks,
+    control: client?.control,
+    controllers: client?.controllers,
   });
 }
 

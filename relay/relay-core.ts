@@ -44,6 +44,7 @@ import type {
   RequestHandler,
   RequestId,
   ResolvedAddress,
+  StorePort,
   StreamHandler,
   StreamId,
   StreamPort,
@@ -226,6 +227,11 @@ export class RelayCore
   /** Who may connect to it. */
   get admission(): Admission {
     return this.#defences.admission;
+  }
+
+  /** For a core that writes about the same money: after what is being written. Its answers come to both. */
+  get moneyStore(): StorePort {
+    return this.#desk.commits.store;
   }
 
   /** Fresh for each question to the store or the chain. */

@@ -33,6 +33,7 @@ import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort, Observer } fr
 import { bitcoinChannel, type ChannelDesk, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
 import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
+import { type ClientConfig, Household, type RunningClient } from './client-service.ts';
 import type { RelayConfig } from './config.ts';
 import { serveOwner } from './owner-commands.ts';
 import { RelayCore } from './relay-core.ts';
@@ -45,6 +46,8 @@ export interface RunningRelay {
   readonly orPort: Endpoint;
   /** Where other parties of its payments ask it, if any do. */
   readonly party: Endpoint | undefined;
+  /** The client in its process, if its operator wants one. */
+  readonly client: RunningClient | undefined;
   /** RSA identity, 40 hex digits in upper case. */
   readonly fingerprint: string;
   /** What it has counted so far. */
@@ -66,57 +69,36 @@ const cpusMost = 16;
 
 const tlsLinks: NewLinks = identity => new TlsLinks(identity);
 
-/** Wires a relay's core to sockets, disk and chain. Throws OperatorError for what a person can mend. */
-export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Promise<RunningRelay> {
+/**
+ * Wires a relay's core to sockets, disk and chain. Throws OperatorError for what a person can mend.
+ * @param mounted what a client in the same process is to do; absent: there is none.
+ */
+export async function startRelay(
+  config: RelayConfig,
+  newLinks = tlsLinks,
+  mounted?: ClientConfig,
+): Promise<RunningRelay> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
-  const directory = openDataDirectory(config.dataDirectory);
-  const log = openJsonLog({ name: config.settings.nickname, ...config.log });
-  const clock = new SystemClock();
-  const entropy = new SystemEntropy();
-  const keys = nodeKeysIn(directory, entropy);
-  const store = new FileStore({ directory, onBroken: endAtOnce });
-  store.attach({ onAnswer: answer => core.onAnswer(answer) });
-  const certificate = makeTlsCertificate(keys, clock.wallMs());
-  const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
-  const streams = new TcpStreams({ servers: config.nameServers });
-  const chain = chainOf(config.pay, log);
-  const stopPorts = async (): Promise<void> => {
-    await Promise.all([links.stop(), streams.stop(), chain?.stop(), side?.parties.stop()]);
-    clock.stop();
-    await store.close();
-    log.close();
-  };
-  let orPort: Endpoint;
-  let side: PartySide | undefined;
-  try {
-    if (hasBroker(config.pay)) side = await openPartySide(directory, entropy, config.pay.party);
-    orPort = await listen(links, config.listen);
-    const { ipv6 } = config.settings;
-    if (ipv6 !== undefined) await listen(links, ipv6);
-  } catch (error) {
-    await stopPorts();
-    throw error;
-  }
-  const compute = helpersOf(config, keys);
-  const ports = {
-    links,
-    streams,
-    clock,
-    entropy,
-    store,
-    chain: chain ?? noChain,
-    parties: side?.parties ?? noParties,
-    observer: log,
-    compute,
-  };
-  const schemes = schemesOf(config.pay, side);
+  const names = schemeNames(config.pay, mounted);
+  const node = await openNode(config, newLinks, names.some(isBrokered));
+  const { directory, keys, log, store, links, streams, chain, side, compute, orPort } = node;
+  const house = new Household(() => core);
+  store.attach(house);
+  const ports = { ...node, chain: chain ?? noChain, parties: side?.parties ?? noParties, observer: log };
+  const schemes = schemesOf(names, config.pay, side);
   const core: RelayCore = new RelayCore(settingsAt(config, orPort), keys, ports, schemes.all);
   links.attach(core.linkHandler, core.admission);
   streams.attach(core);
   compute?.attach(core);
-  chain?.attach(core);
-  side?.parties.attach(core);
+  chain?.attach(house);
+  side?.parties.attach(house);
+  const rsaId = keys.rsaIdentity.fingerprint;
+  const mounting = mounted && house.mount(mounted, { core, rsaId, log, side, schemes: schemes.all });
+  const client = await mounting?.catch(async error => {
+    await node.stop();
+    throw error;
+  });
   core.start();
   const unserve = schemes.desk && (await serveIfItCan(directory, schemes.desk, log));
   for (const option of config.unused) log.log('warn', 'option without effect', { option });
@@ -124,20 +106,70 @@ export async function startRelay(config: RelayConfig, newLinks = tlsLinks): Prom
     core,
     orPort,
     party: side?.self,
-    fingerprint: toHex(keys.rsaIdentity.fingerprint).toUpperCase(),
+    client,
+    fingerprint: toHex(rsaId).toUpperCase(),
     counters: () => log.counters(),
     async stop() {
+      // First, while those whom it pays with are still served.
+      await client?.stop();
       core.stop();
       // What neighbours are told is written as soon as this turn is over.
       await nextTurn();
-      await Promise.all([stopPorts(), compute?.stop(), unserve?.()]);
+      await Promise.all([node.stop(), unserve?.()]);
     },
   };
 }
 
+/** What a relay has of its machine: its files, and its ports, which take links already. */
+async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boolean) {
+  const directory = openDataDirectory(config.dataDirectory);
+  const log = openJsonLog({ name: config.settings.nickname, ...config.log });
+  const clock = new SystemClock();
+  const entropy = new SystemEntropy();
+  const keys = nodeKeysIn(directory, entropy);
+  const store = new FileStore({ directory, onBroken: endAtOnce });
+  const certificate = makeTlsCertificate(keys, clock.wallMs());
+  const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
+  const streams = new TcpStreams({ servers: config.nameServers });
+  const chain = chainOf(config.pay, log);
+  let side: PartySide | undefined;
+  let compute: WorkerPool | undefined;
+  const stop = async (): Promise<void> => {
+    await Promise.all([links.stop(), streams.stop(), chain?.stop(), side?.parties.stop(), compute?.stop()]);
+    clock.stop();
+    await store.close();
+    log.close();
+  };
+  try {
+    if (hasParties) side = await openPartySide(directory, entropy, config.pay.party);
+    const orPort = await listen(links, config.listen);
+    const { ipv6 } = config.settings;
+    if (ipv6 !== undefined) await listen(links, ipv6);
+    compute = helpersOf(config, keys);
+    return {
+      directory,
+      log,
+      clock,
+      entropy,
+      keys,
+      store,
+      links,
+      streams,
+      chain,
+      side,
+      compute,
+      orPort,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 /** What is known once it listens. */
 function settingsAt({ settings, pay }: RelayConfig, { port }: Endpoint): RelaySettings {
-  const broker = hasBroker(pay) ? pay.broker?.address : undefined;
+  const broker = pay.price > 0n && pay.scheme.some(isBrokered) ? pay.broker?.address : undefined;
   return { ...settings, address: { host: settings.address.host, port }, broker };
 }
 
@@ -152,19 +184,23 @@ function helpersOf({ cpus }: RelayConfig, keys: NodeKeys): WorkerPool | undefine
   return new WorkerPool(new URL('./handshake-worker.js', import.meta.url), encodeNodeKeys(keys), threads);
 }
 
-/** True for a relay that is paid through a broker. */
-function hasBroker({ price, scheme }: PayConfig): boolean {
-  return price > 0n && scheme.some(name => brokeredScheme(name) !== undefined);
+function isBrokered(scheme: string): boolean {
+  return brokeredScheme(scheme) !== undefined;
 }
 
-/** The schemes that pay.yaml names, if the relay asks for anything, and where its owner asks of channels. */
+/** By what the relay is paid, if it asks for anything, and the client beside it pays. */
+function schemeNames({ price, scheme }: PayConfig, mounted: ClientConfig | undefined): readonly string[] {
+  return price > 0n ? scheme : (mounted?.settings.payment.schemes ?? []);
+}
+
+/** The schemes of these names, and where the relay's owner asks of channels. */
 function schemesOf(
+  names: readonly string[],
   pay: PayConfig,
   side: PartySide | undefined,
 ): { readonly all: readonly PaymentScheme[]; readonly desk?: ChannelDesk } {
-  if (pay.price === 0n) return { all: [] };
   let desk: ChannelDesk | undefined;
-  const all = pay.scheme.map((name): PaymentScheme => {
+  const all = names.map((name): PaymentScheme => {
     switch (name) {
       case 'bitcoin-channel': {
         const channels = bitcoinChannel({

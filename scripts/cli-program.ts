@@ -157,7 +157,10 @@ function addNode(program: Command, does: Does): void {
       .command(name)
       .description(description)
       .requiredOption('-f, --torrc <file>', "configuration, in C tor's option names");
-  node('relay', 'run one relay in the foreground')
+  node(
+    'relay',
+    'run one relay in the foreground; where torrc has a SocksPort, a client too, which spends what it earns',
+  )
     .option('--pay <file>', 'pay.yaml: price, scheme, chain')
     .option('--scheme <name>', 'what it is paid by, whatever pay.yaml says')
     .action(does(async () => (await import('./node-commands.ts')).relay));

@@ -89,8 +89,14 @@ function roleOf(torrc: Torrc): Role {
 }
 
 async function readAs(role: Role, torrc: Torrc, file: string): Promise<void> {
-  if (role === 'relay')
-    (await import('../relay/config.ts')).relayConfig(torrc, defaultPayConfig(), 'pay.yaml');
+  if (role === 'relay') {
+    const { isClient } = (await import('../relay/config.ts')).relayConfig(
+      torrc,
+      defaultPayConfig(),
+      'pay.yaml',
+    );
+    if (isClient) (await import('../relay/client-service.ts')).readMountedClient(file, undefined);
+  }
   if (role === 'client') (await import('../client/config.ts')).readClientConfig(file, undefined);
   if (role === 'dirauth') {
     const read = (await import('../dirauth/config.ts')).authorityConfig(torrc);
