@@ -92,6 +92,7 @@ export class Peer implements AnswerHandler, RequestHandler {
   #paid = new Map<number, Paid>();
   #redeemed = new Map<number, Redeemed>();
   #sessions = 0;
+  #pays = true;
 
   constructor(coins: CoinWorld, name: string, number: number, variant: string | undefined) {
     this.name = name;
@@ -104,9 +105,10 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.#live();
   }
 
-  restart(): void {
+  /** @param pays false: it is only paid from then on. */
+  restart(pays = true): void {
     this.process = this.process.restart();
-    this.#live();
+    this.#live(pays);
   }
 
   /** For good: nobody answers there any more. */
@@ -117,7 +119,7 @@ export class Peer implements AnswerHandler, RequestHandler {
   onAnswer(answer: Answer): void {
     if (this.#commits.onAnswer(answer)) return;
     if (answer.kind === 'party') this.#asked.set(answer.ask, answer);
-    const paid: Outcome<Paid> | undefined = this.payer.onAnswer(answer);
+    const paid: Outcome<Paid> | undefined = this.#pays ? this.payer.onAnswer(answer) : undefined;
     if (paid !== undefined) this.#paid.set(paid.session, paid.result);
     const redeemed = this.payee.onAnswer(answer);
     if (redeemed !== undefined) this.#redeemed.set(redeemed.session, redeemed.result);
@@ -196,8 +198,9 @@ export class Peer implements AnswerHandler, RequestHandler {
     assert(durable, 'what is written becomes durable');
   }
 
-  #live(): void {
+  #live(pays = true): void {
     const { scheme, broker } = this.#coins;
+    this.#pays = pays;
     this.scheme = scheme.node({
       broker: { endpoint: broker.at, key: broker.key.publicKey },
       account: this.account,
@@ -212,7 +215,7 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.#commits = new CommitQueue(host.store, host.newAsk);
     this.process.attach(this);
     this.process.turn(() => {
-      this.payer = this.scheme.payer(host);
+      if (pays) this.payer = this.scheme.payer(host);
       this.payee = this.scheme.payee(host, signer);
       this.#desk = new PartyDesk(partiesOf([this.scheme], host), parties, this.#commits);
     });

@@ -34,6 +34,17 @@ it.each(schemes)('what a node of $name earned it may spend for a day, restarted 
   expect(coins.broker.balanceOf(relay) - begun).toBe(value);
 });
 
+it.each(schemes)('what a node of $name bought is its own again once it pays nobody any more', scheme => {
+  const coins = new CoinWorld(scheme, 'bought');
+  const [relay, other] = ['relay', 'other'].map(name => coins.peer(name, scheme.variants[0]));
+  const begun = coins.broker.balanceOf(relay);
+  expect(relay.pay(other, value)).toBe(value);
+  expect(coins.broker.balanceOf(relay)).toBeLessThan(begun - value);
+  relay.restart(false);
+  coins.settle();
+  expect(coins.broker.balanceOf(relay)).toBe(begun - value);
+});
+
 /** A host of one side alone, which counts what that side wants of the world. */
 function countingHost() {
   let asked = 0;

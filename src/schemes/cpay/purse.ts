@@ -81,11 +81,11 @@ export class CPayPurse implements CoinPurse {
       .map(([, held]) => ({ kind: 'held', value: held.paid.coin.value, held }) as const);
   }
 
-  /** Of these, the ones that others paid. */
+  /** Of these, the ones that are not for paying: what others paid, and all that a node has that pays nobody. */
   earned(): readonly HeldCoin[] {
     return this.spendable()
       .map(({ held }) => held)
-      .filter(held => !this.#isBought(held));
+      .filter(held => !this.#setup.pays() || !this.#isBought(held));
   }
 
   /** Wishes by which nobody has got a coin yet, as far as we know. They may have been granted. */

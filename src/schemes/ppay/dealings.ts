@@ -29,11 +29,13 @@ type Reassignment = AssignedCoin | 'contradicted';
 /** What one side of a node has to do with owners and the broker. */
 export class PPayDealings {
   readonly #setup: CoinSetup;
+  readonly #purse: PPayPurse;
   readonly #errands: CoinErrands;
 
   constructor(setup: CoinSetup, purse: PPayPurse, side: 'payer' | 'payee' | 'owner') {
     const { account, broker } = setup;
     this.#setup = setup;
+    this.#purse = purse;
     this.#errands = new CoinErrands({
       setup,
       words,
@@ -70,6 +72,15 @@ export class PPayDealings {
   /** Hands a coin in; `handed` says so on disk, and is written with the errand. */
   deposit(path: CoinPath, handed: StoreWrite): void {
     this.#errands.tell(pathRequest.encode({ op: requestOp.deposit, path }), [handed]);
+  }
+
+  /** Hands in own coins that nobody was paid with, and that expire by that time. */
+  giveBack(expiringBy: number): void {
+    for (const coin of this.#purse.unspent()) {
+      if (coin.expirySeconds > expiringBy) continue;
+      const { path, write } = this.#purse.giveBack(coin);
+      this.deposit(path, write);
+    }
   }
 
   /** Tells the broker of two paths of a coin that cannot both be honest. */

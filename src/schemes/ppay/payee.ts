@@ -85,6 +85,8 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
       const handed = this.#purse.hand(paid, this.#setup.broker.key);
       this.#dealings.deposit(handed.paid.path, handed.write);
     }
+    // Bought while the node paid too: nobody else would.
+    if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
   }
 
   /** Has layers turned into an assignment, so that a double spend below them shows early. */

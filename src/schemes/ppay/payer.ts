@@ -79,11 +79,7 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
   }
 
   giveBack(expiringBy: number): void {
-    for (const coin of this.#purse.unspent()) {
-      if (coin.expirySeconds > expiringBy) continue;
-      const { path, write } = this.#purse.giveBack(coin);
-      this.#dealings.deposit(path, write);
-    }
+    this.#dealings.giveBack(expiringBy);
   }
 
   onAnswer(answer: Answer): boolean {

@@ -38,11 +38,13 @@ type Carried = Binding | 'contradicted';
 /** What one side of a node has to do with owners and the broker. */
 export class WhoPayDealings {
   readonly #setup: CoinSetup;
+  readonly #purse: WhoPayPurse;
   readonly #errands: CoinErrands;
 
   constructor(setup: CoinSetup, purse: WhoPayPurse, side: 'payer' | 'payee' | 'owner') {
     const { account, broker } = setup;
     this.#setup = setup;
+    this.#purse = purse;
     this.#errands = new CoinErrands({
       setup,
       words,
@@ -107,6 +109,15 @@ export class WhoPayDealings {
   deposit({ paid, order }: HandedCoin, given: StoreWrite): void {
     const step = { binding: paid.binding, order };
     this.#errands.tell(stepRequest.encode({ op: requestOp.deposit, coin: paid.coin, step }), [given]);
+  }
+
+  /** Hands in own coins that nobody was paid with, and that expire by that time. */
+  giveBack(expiringBy: number): void {
+    for (const bought of this.#purse.unspent()) {
+      if (bought.coin.expirySeconds > expiringBy) continue;
+      const { handed, write } = this.#purse.giveBack(bought);
+      this.deposit(handed, write);
+    }
   }
 
   /** Shows the broker what holders of a coin have ordered. */

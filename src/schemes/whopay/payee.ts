@@ -95,6 +95,8 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
       const { handed, write } = this.#purse.give(held, 'deposit', account.publicKey, host.entropy.bytes(16));
       this.#dealings.deposit(handed, write);
     }
+    // Bought while the node paid too: nobody else would.
+    if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
   }
 
   /** Has coins bound anew, to keys of our own, before their bindings expire: to their owners a transfer like any other. */

@@ -81,11 +81,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   }
 
   giveBack(expiringBy: number): void {
-    for (const bought of this.#purse.unspent()) {
-      if (bought.coin.expirySeconds > expiringBy) continue;
-      const { handed, write } = this.#purse.giveBack(bought);
-      this.#dealings.deposit(handed, write);
-    }
+    this.#dealings.giveBack(expiringBy);
   }
 
   onAnswer(answer: Answer): boolean {
