@@ -45,10 +45,10 @@ export class CoinErrands {
     return true;
   }
 
-  /** Makes a record durable. */
-  store(write: StoreWrite, done: () => void): void {
+  /** Makes records durable. */
+  store(writes: readonly StoreWrite[], done: () => void): void {
     const ask = this.#asks.open(() => void done());
-    this.#options.setup.host.store.commit([write], ask);
+    this.#options.setup.host.store.commit(writes, ask);
   }
 
   /** Asks once; told undefined when there is no reply. */

@@ -76,8 +76,8 @@ export class CPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
-  store(write: StoreWrite, done: () => void): void {
-    this.#errands.store(write, done);
+  store(writes: readonly StoreWrite[], done: () => void): void {
+    this.#errands.store(writes, done);
   }
 
   ask(to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {

@@ -121,7 +121,7 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     for (const held of this.#purse.earned()) {
       if (held.paid.coin.expirySeconds > expiringBy) continue;
       const { wished, write } = this.#purse.wishAway(held, broker.key, nonce, new Uint8Array(32));
-      this.#dealings.store(write, () => this.#handIn(wished));
+      this.#dealings.store([write], () => this.#handIn(wished));
     }
   }
 

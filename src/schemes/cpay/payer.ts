@@ -67,7 +67,7 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
       return;
     }
     const { wished, write } = this.#purse.wishAway(coin.held, payee, nonce, target.relayId);
-    this.#dealings.store(write, () => this.#authorise(wished, target, done));
+    this.#dealings.store([write], () => this.#authorise(wished, target, done));
   }
 
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {

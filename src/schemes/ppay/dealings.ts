@@ -54,9 +54,9 @@ export class PPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
-  /** Makes `write` durable. */
-  store(write: StoreWrite, done: () => void): void {
-    this.#errands.store(write, done);
+  /** Makes records durable. */
+  store(writes: readonly StoreWrite[], done: () => void): void {
+    this.#errands.store(writes, done);
   }
 
   /** Has the owner, or for it the broker, turn the path's hand-overs into an assignment; undefined: neither does. */

@@ -94,7 +94,7 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
     if (paid.path.layers.length === 0) return;
     this.#dealings.reassign(paid, outcome => {
       if (outcome !== undefined && outcome !== 'contradicted')
-        this.#dealings.store(this.#purse.peeled(outcome), () => {});
+        this.#dealings.store([this.#purse.peeled(outcome)], () => {});
     });
   }
 }

@@ -1,9 +1,10 @@
 import { toHex } from '../../base/bytes.ts';
 import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
+import { Stranded } from '../../payment/coins/stranded.ts';
 import type { PayeeIdentity } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
-import { pathOf } from './coin-path.ts';
+import { holderOf, pathOf } from './coin-path.ts';
 import { PPayDealings } from './dealings.ts';
 import {
   layersMax,
@@ -14,7 +15,7 @@ import {
   type Target,
   target as targetKind,
 } from './messages.ts';
-import type { PPayCoin, PPayPurse } from './purse.ts';
+import { type PPayCoin, type PPayPurse, worthOf } from './purse.ts';
 
 interface MadeOut extends ReadyCoin {
   readonly paid: PaidCoin;
@@ -25,11 +26,15 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
   readonly #setup: CoinSetup;
   readonly #purse: PPayPurse;
   readonly #dealings: PPayDealings;
+  /** Signed over once, they can be for nobody else. */
+  readonly #stranded: Stranded<PaidCoin>;
 
   constructor(setup: CoinSetup, purse: PPayPurse) {
     this.#setup = setup;
     this.#purse = purse;
+    this.#stranded = new Stranded(setup.host.clock);
     this.#dealings = new PPayDealings(setup, purse, 'payer');
+    for (const handed of purse.promised()) this.#stranded.put(toHex(holderOf(handed.path)), handed);
   }
 
   readTarget(payee: PayeeIdentity, bytes: Uint8Array): Target | undefined {
@@ -40,8 +45,11 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
     return toHex(target.payeeKey);
   }
 
-  coins(): readonly PPayCoin[] {
-    return this.#purse.spendable();
+  coins(target: Target): readonly PPayCoin[] {
+    const stranded = this.#stranded
+      .of(this.payeeOf(target))
+      .map(paid => ({ kind: 'stranded', value: worthOf(paid), paid }) as const);
+    return [...stranded, ...this.#purse.spendable()];
   }
 
   makeOut(coin: PPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
@@ -52,21 +60,13 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
       done({ value: coin.value, expirySeconds, paid, persist: () => [write], undo });
       return;
     }
-    const { expirySeconds } = coin.paid.path.assigned.coin;
+    if (coin.kind === 'stranded') {
+      this.#stranded.take(this.payeeOf(target), coin.paid);
+      this.#handOn(coin.paid, target, done);
+      return;
+    }
     const { paid, write } = this.#purse.hand(coin.paid, target.payeeKey);
-    const ready = (path: PaidCoin['path']) =>
-      done({ value: coin.value, expirySeconds, paid: { ...paid, path }, persist: () => [] });
-    this.#dealings.store(write, () => {
-      const layered = paid.path.layers.length <= layersMax;
-      // As layers, nobody is asked.
-      if (this.#setup.variant === 'layered' && layered) ready(paid.path);
-      else
-        this.#dealings.reassign(paid, outcome => {
-          if (outcome === undefined && layered) ready(paid.path);
-          else if (outcome === undefined || outcome === 'contradicted') done(undefined);
-          else ready(pathOf(outcome));
-        });
-    });
+    this.#dealings.store([write, this.#purse.promise(paid)], () => this.#handOn(paid, target, done));
   }
 
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
@@ -84,5 +84,24 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
 
   onAnswer(answer: Answer): boolean {
     return this.#dealings.onAnswer(answer);
+  }
+
+  #handOn(handed: PaidCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {
+    const { expirySeconds, value } = handed.path.assigned.coin;
+    const persist = () => [this.#purse.sent(handed)];
+    const ready = (path: PaidCoin['path']) =>
+      done({ value, expirySeconds, paid: { ...handed, path }, persist });
+    const layered = handed.path.layers.length <= layersMax;
+    // As layers, nobody is asked.
+    if (this.#setup.variant === 'layered' && layered) {
+      ready(handed.path);
+      return;
+    }
+    this.#dealings.reassign(handed, outcome => {
+      if (outcome === 'contradicted') this.#dealings.store(persist(), () => {});
+      else if (outcome === undefined && !layered) this.#stranded.put(this.payeeOf(target), handed);
+      if (outcome === 'contradicted' || (outcome === undefined && !layered)) done(undefined);
+      else ready(outcome === undefined ? handed.path : pathOf(outcome));
+    });
   }
 }

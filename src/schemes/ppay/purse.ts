@@ -23,7 +23,9 @@ import {
 /** A coin that the node may spend. */
 export type PPayCoin =
   | { readonly kind: 'own'; readonly value: Value; readonly coin: RawCoin }
-  | { readonly kind: 'held'; readonly value: Value; readonly paid: PaidCoin };
+  | { readonly kind: 'held'; readonly value: Value; readonly paid: PaidCoin }
+  /** Handed to this payee before, and not sent: nobody would assign it, or it was in an earlier life. */
+  | { readonly kind: 'stranded'; readonly value: Value; readonly paid: PaidCoin };
 
 /** Coins that were bought here stay own until they are first given away; those of others are held until they are handed on. */
 export class PPayPurse implements CoinPurse {
@@ -34,6 +36,8 @@ export class PPayPurse implements CoinPurse {
   readonly #held: Stock<PaidCoin, PaidCoin>;
   /** Held coins whose layers the owner, or the broker, has turned into an assignment. */
   readonly #flat: RecordBook<AssignedCoin>;
+  /** By place: handed over, and perhaps not sent. One that nobody has yet can be for nobody else. */
+  readonly #promised: RecordBook<PaidCoin>;
   readonly #visits = new Visits();
 
   constructor(setup: CoinSetup) {
@@ -50,6 +54,7 @@ export class PPayPurse implements CoinPurse {
       { prefix: 'ppay/handed/', kind: paidCoin },
     );
     this.#flat = new RecordBook(store, 'ppay/flat/', assignedCoin);
+    this.#promised = new RecordBook(store, 'ppay/promised/', paidCoin);
     for (const { path } of this.#held.came()) this.#visits.note(serialOf(path), endOf(path));
   }
 
@@ -136,6 +141,22 @@ export class PPayPurse implements CoinPurse {
   hand(paid: PaidCoin, next: Uint8Array): { readonly paid: PaidCoin; readonly write: StoreWrite } {
     const handed = { ...paid, path: handedOver(paid.path, this.#setup.account, next) };
     return { paid: handed, write: this.#held.take(placeOf(paid.path), handed) };
+  }
+
+  /** Says of a coin that was handed over that it is not sent yet. */
+  promise(handed: PaidCoin): StoreWrite {
+    return this.#promised.put(placeOf(handed.path), handed);
+  }
+
+  sent(handed: PaidCoin): StoreWrite {
+    return this.#promised.drop(placeOf(handed.path));
+  }
+
+  /** What an earlier life promised and may not have sent. */
+  promised(): readonly PaidCoin[] {
+    return [...this.#promised.entries()]
+      .map(([, handed]) => handed)
+      .filter(({ path }) => this.#lasts(path.assigned.coin));
   }
 
   get partedMsat(): Value {

@@ -70,8 +70,8 @@ export class WhoPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
-  store(write: StoreWrite, done: () => void): void {
-    this.#errands.store(write, done);
+  store(writes: readonly StoreWrite[], done: () => void): void {
+    this.#errands.store(writes, done);
   }
 
   /** Has the owner, or for it the broker, carry an order out; undefined: neither does. */

@@ -114,11 +114,11 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     const key = this.#keys.holderKey(nonce, held.paid.coin.coinKey);
     if (key === undefined) return;
     const { handed, write } = this.#purse.give(held, 'transfer', key.publicKey, nonce);
-    this.#dealings.store(write, () =>
+    this.#dealings.store([write], () =>
       this.#dealings.carry(handed, carried => {
         if (carried === undefined || carried === 'contradicted') return;
         const paid = { ...held.paid, binding: carried };
-        this.#dealings.store(this.#purse.received({ paid, secret: key.secret }), () => {});
+        this.#dealings.store([this.#purse.received({ paid, secret: key.secret })], () => {});
       }),
     );
   }

@@ -25,7 +25,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
   readonly #setup: CoinSetup;
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
-  /** Orders that found nobody to carry them out. Signed once, they can be for nobody else. */
+  /** Orders that found nobody to carry them out, or were not sent before a restart. Signed once, they can be for nobody else. */
   readonly #stranded: Stranded<HandedCoin>;
 
   constructor(setup: CoinSetup, purse: WhoPayPurse) {
@@ -33,6 +33,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     this.#stranded = new Stranded(setup.host.clock);
     this.#purse = purse;
     this.#dealings = new WhoPayDealings(setup, purse, 'payer');
+    for (const { relayId, handed } of purse.promised()) this.#stranded.put(toHex(relayId), handed);
   }
 
   readTarget(payee: PayeeIdentity, bytes: Uint8Array): Target | undefined {
@@ -67,7 +68,8 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
       done({ value: coin.value, expirySeconds, paid, persist: () => [write], undo });
     } else {
       const { handed, write } = this.#purse.give(coin.held, 'transfer', holder, target.nonce);
-      this.#dealings.store(write, () => this.#carry(handed, target, done));
+      const writes = [write, this.#purse.promise(handed, target.relayId)];
+      this.#dealings.store(writes, () => this.#carry(handed, target, done));
     }
   }
 
@@ -92,10 +94,16 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     const { paid } = handed;
     this.#dealings.carry(handed, carried => {
       if (carried === undefined) this.#stranded.put(this.payeeOf(target), handed);
+      if (carried === 'contradicted') this.#dealings.store([this.#purse.sent(handed)], () => {});
       if (carried === undefined || carried === 'contradicted') done(undefined);
       else {
         const { value, expirySeconds } = paid.coin;
-        done({ value, expirySeconds, paid: { ...paid, binding: carried }, persist: () => [] });
+        done({
+          value,
+          expirySeconds,
+          paid: { ...paid, binding: carried },
+          persist: () => [this.#purse.sent(handed)],
+        });
       }
     });
   }

@@ -6,6 +6,7 @@ import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { hasExpired, lasts, secondsOf } from '../../payment/coins/coin-times.ts';
 import { Stock } from '../../payment/coins/stock.ts';
 import { Visits } from '../../payment/coins/visits.ts';
+import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import {
@@ -34,6 +35,8 @@ const ownedCoin = struct({ coin, secret, current: binding, steps: countedList(u1
 export type OwnedCoin = Holds<typeof ownedCoin>;
 const heldCoin = struct({ paid: paidCoin, secret });
 export type HeldCoin = Holds<typeof heldCoin>;
+/** The identity of the relay that an order is for. */
+const promise = struct({ relayId: secret });
 const handedCoin = struct({ paid: paidCoin, order });
 export type HandedCoin = Holds<typeof handedCoin>;
 
@@ -51,6 +54,8 @@ export class WhoPayPurse implements CoinPurse {
   readonly #own: Stock<BoughtCoin, OwnedCoin>;
   /** By place. */
   readonly #held: Stock<HeldCoin, HandedCoin>;
+  /** By place: orders that may not have been sent to their payees. One that nobody has yet can be for nobody else. */
+  readonly #promised: RecordBook<Holds<typeof promise>>;
   readonly #visits = new Visits();
 
   constructor(setup: CoinSetup) {
@@ -66,6 +71,7 @@ export class WhoPayPurse implements CoinPurse {
       { prefix: 'whopay/held/', kind: heldCoin },
       { prefix: 'whopay/handed/', kind: handedCoin },
     );
+    this.#promised = new RecordBook(store, 'whopay/promised/', promise);
     for (const { paid } of this.#held.came()) this.#visits.note(nameOf(paid.binding), paid.binding.sequence);
   }
 
@@ -167,6 +173,23 @@ export class WhoPayPurse implements CoinPurse {
     const said = form.sign(new SigningKey(secretKey), { coinKey, holder, next, nonce });
     const handed = { paid, order: { kind: orderKind[kind], said } };
     return { handed, write: this.#held.take(placeOf(paid.binding), handed) };
+  }
+
+  /** Says with a transfer whom it is for, until it is sent. */
+  promise({ paid }: HandedCoin, relayId: Uint8Array): StoreWrite {
+    return this.#promised.put(placeOf(paid.binding), { relayId });
+  }
+
+  sent({ paid }: HandedCoin): StoreWrite {
+    return this.#promised.drop(placeOf(paid.binding));
+  }
+
+  /** What an earlier life promised and may not have sent. */
+  promised(): readonly { readonly relayId: Uint8Array; readonly handed: HandedCoin }[] {
+    return [...this.#promised.entries()].flatMap(([place, { relayId }]) => {
+      const handed = this.#held.goneAs(place);
+      return handed === undefined || !this.#lasts(handed.paid.coin) ? [] : [{ relayId, handed }];
+    });
   }
 
   get partedMsat(): Value {
