@@ -1,5 +1,6 @@
 import { SigningKey } from '../../src/crypto/ecdsa.ts';
-import { placeOnRing, Ring } from '../../src/schemes/cpay/ring.ts';
+import { placeBytes } from '../../src/schemes/cpay/messages.ts';
+import { Ring } from '../../src/schemes/cpay/ring.ts';
 import { SeededEntropy } from '../../src/sim/seeded-entropy.ts';
 import { World } from '../../src/sim/world.ts';
 import { Meter } from './meter.ts';
@@ -16,10 +17,20 @@ export function findingAssistants({ scheme, variant }: SchemeSubject): Readonly<
   const at = { host: '10.0.0.1', port: 80 };
   const keys = Array.from({ length: assistantsCount }, () => SigningKey.fresh(entropy).publicKey);
   const broker = { endpoint: at, key: keys[0] };
-  const ring = new Ring({ since: 0, assistants: inOrder(keys).map(key => ({ key, at })) }, broker);
+  const assistants = keys
+    .map(key => ({ key, at, place: entropy.bytes(placeBytes) }))
+    .sort((a, b) => Buffer.compare(a.place, b.place));
+  const ring = new Ring({ since: 0, assistants }, broker);
+  const coins = keys.map(holder => ({
+    holder,
+    guid: entropy.bytes(16),
+    assistants: variant === 'group' ? group : 1,
+  }));
   const look = (): void => {
-    for (let i = 0; i < lookUps; i++)
-      ring.assistantsOf(keys[i % keys.length], variant === 'group' ? group : 1);
+    for (let i = 0; i < lookUps; i++) {
+      const coin = coins[i % coins.length];
+      ring.assistantsOf(coin, coin.holder);
+    }
   };
   look();
   const meter = new Meter(new World({ seed: 0 }));
@@ -33,9 +44,4 @@ export function findingAssistants({ scheme, variant }: SchemeSubject): Readonly<
     'hashes to find an assistant': hashes / lookUps,
     'CPU to find an assistant': (cpuMs * 1_000) / lookUps,
   };
-}
-
-function inOrder(keys: readonly Uint8Array[]): Uint8Array[] {
-  const places = new Map(keys.map(key => [key, placeOnRing(key)]));
-  return [...keys].sort((a, b) => Buffer.compare(places.get(a) ?? a, places.get(b) ?? b));
 }
