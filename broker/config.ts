@@ -7,6 +7,9 @@ import type { PostgresServer } from '../src/node-io/postgres-session.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 import { postgresServer, storeSchema } from './postgres-config.ts';
 
+/** All bitcoins that there are, in satoshi. */
+const creditSatMax = 2_100_000_000_000_000;
+
 /** broker.yaml: what a broker runs on. */
 const schema = z.strictObject({
   /** Where keys and records lie, from the file's own folder on. */
@@ -28,6 +31,13 @@ const schema = z.strictObject({
   min_confirmations: z.int().min(1).max(100).default(1),
   /** Which payment systems it stands behind. */
   schemes: z.array(z.string()).nonempty().optional(),
+  /** Whom it lends to, by the account's key in hex, and how much at most, in satoshi. It lends to nobody else. */
+  credit: z
+    .record(
+      z.string().regex(/^0[23][0-9a-f]{64}$/, 'an account reads like 02ab…, 66 digits'),
+      z.int().min(2).max(creditSatMax),
+    )
+    .default({}),
 });
 
 /** pay.yaml of an authority: what a broker of its own would have in broker.yaml. */
@@ -41,6 +51,8 @@ export interface BrokerConfig {
   readonly chain: { readonly rpc: string; readonly cookie: string };
   readonly minConfirmations: number;
   readonly schemes: readonly string[];
+  /** The most that is lent to an account, by its key in hex. */
+  readonly lendsMsat: ReadonlyMap<string, bigint>;
 }
 
 /** Throws OperatorError (exit code 2) naming file and option. */
@@ -62,7 +74,7 @@ export function readAnyBroker(file: string): BrokerConfig {
 
 function configOf(
   file: string,
-  { data_directory, store, listen, chain, min_confirmations, schemes }: z.output<typeof schema>,
+  { data_directory, store, listen, chain, min_confirmations, schemes, credit }: z.output<typeof schema>,
 ): BrokerConfig {
   const [host, port] = listen.split(':');
   const unknown = schemes?.find(name => brokeredScheme(name) === undefined);
@@ -75,6 +87,7 @@ function configOf(
     chain,
     minConfirmations: min_confirmations,
     schemes: schemes ?? brokeredSchemes.map(({ name }) => name),
+    lendsMsat: new Map(Object.entries(credit).map(([account, sat]) => [account, BigInt(sat) * 1_000n])),
   };
 }
 

@@ -44,7 +44,12 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
   const parties = new HttpParties();
   const schemes = brokeredSchemes.filter(({ name }) => config.schemes.includes(name));
   const core: BrokerCore = new BrokerCore(
-    { key, walletSeed, minConfirmations: config.minConfirmations },
+    {
+      key,
+      walletSeed,
+      minConfirmations: config.minConfirmations,
+      lendsMsat: account => config.lendsMsat.get(toHex(account)) ?? 0n,
+    },
     { clock, entropy, store, chain, parties, observer },
     schemes,
   );

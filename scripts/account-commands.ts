@@ -20,8 +20,11 @@ interface AccountOptions extends GlobalOptions {
 
 /** What the account has. */
 export async function balance(options: AccountOptions, terminal: Terminal): Promise<undefined> {
-  const { msat, waitingSat } = await asking(options, (broker, account) => broker.balance(account));
-  terminal.object({ msat, waitingSat });
+  const { account, msat, waitingSat } = await asking(options, async (broker, key) => ({
+    account: toHex(key.publicKey),
+    ...(await broker.balance(key)),
+  }));
+  terminal.object({ account, msat, waitingSat });
   const waiting = waitingSat === 0n ? '' : `, and ${grouped(waitingSat)} sat that wait to be confirmed`;
   terminal.print(`${grouped(msat)} msat${waiting}`);
 }

@@ -120,6 +120,7 @@ function outstandingIn(store: StoreReader, { books }: BrokerLedger): ReadonlyMap
     observer: { log() {}, count() {} },
     key: SigningKey.fresh(new SystemEntropy()),
     accounts: { balanceMsat: refuses, issue: refuses, deposit: refuses, charge: refuses },
+    lendsMsat: () => 0n,
     once: refuses,
     file: refuses,
   };

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { brokerKeyFile } from '../broker/start-broker.ts';
 import type { Funds } from '../regtest/funds.ts';
+import { toHex } from '../src/base/bytes.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import type { SigningKey } from '../src/crypto/ecdsa.ts';
 import { accountKeyIn } from '../src/node-io/account-key.ts';
@@ -15,16 +16,20 @@ import type { BrokerAccess, ChainAccess } from './network-state.ts';
 
 /** What the client's account begins with. */
 export const accountSat = 1_000_000n;
-/** The broker's own, out of which it gives credit: a certificate a day stands for 100,000 sat, and for as long as it may be claimed on. */
+/** What the broker lends the client: certificates of half of it, of which two may hold at a time. */
+const lentSat = 200_000;
+/** The broker's own, out of which it gives credit. */
 const houseSat = 5_000_000n;
 const fundedMsMax = 60_000;
 
-export function writeBroker(dir: string, chain: ChainAccess): ConfiguredNode {
+/** @param client data directory of the one node that the broker lends to. */
+export function writeBroker(dir: string, chain: ChainAccess, client: string): ConfiguredNode {
   const file = join(dir, 'broker.yaml');
   const settings = {
     data_directory: '.',
     listen: '127.0.0.1:0',
     chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },
+    credit: { [toHex(accountOf(client).publicKey)]: lentSat },
   };
   writeFileSync(file, stringify(settings), { mode: 0o600 });
   return {

@@ -200,7 +200,9 @@ export class NetworkStart {
 
   async #startBroker(): Promise<void> {
     const dir = this.#nodeDir('broker');
-    this.#broker = brokerOf(await this.#start('broker', dir, writeBroker(dir, this.#chain)));
+    this.#broker = brokerOf(
+      await this.#start('broker', dir, writeBroker(dir, this.#chain, this.#nodeDir('client'))),
+    );
     this.#stages.push([]);
   }
 

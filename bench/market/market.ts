@@ -68,7 +68,8 @@ export class Market implements Surroundings {
     const walletSeed = new Uint8Array(32).fill(12);
     const process = SimProcess.start(this.world, brokerName, this.chain, this.parties, at);
     const { host, parties } = process;
-    const settings = { key, walletSeed, minConfirmations: 1 };
+    const lendsMsat = () => houseSatEach * 1_000n;
+    const settings = { key, walletSeed, minConfirmations: 1, lendsMsat };
     const core = process.turn(() => new BrokerCore(settings, { ...host, parties }, [scheme]));
     process.attach(core);
     process.turn(() => core.start());

@@ -2,7 +2,7 @@ import { toHex, utf8 } from '../base/bytes.ts';
 import { brokerTickMs } from '../base/limits.ts';
 import type { SigningKey } from '../crypto/ecdsa.ts';
 import { sha256 } from '../crypto/sha.ts';
-import type { BrokerHost, BrokerSide } from '../payment/broker-side.ts';
+import type { AccountKey, BrokerHost, BrokerSide } from '../payment/broker-side.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
 import { CommitQueue } from '../payment/commit-queue.ts';
 import { PartyDesk } from '../payment/party-desk.ts';
@@ -46,6 +46,8 @@ export interface BrokerSettings {
   readonly walletSeed: Uint8Array;
   /** From how many on a deposit counts. */
   readonly minConfirmations: number;
+  /** The most that is ever lent to an account, msat. Absent: nothing is lent. */
+  readonly lendsMsat?: (account: AccountKey) => Value;
 }
 
 /**
@@ -71,7 +73,7 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
   constructor(settings: BrokerSettings, ports: BrokerPorts, schemes: readonly BrokeredScheme[]) {
     this.#ports = ports;
     const { clock, store, chain, parties } = ports;
-    const { key, walletSeed: seed, minConfirmations } = settings;
+    const { key, walletSeed: seed, minConfirmations, lendsMsat = () => 0n } = settings;
     const accounts = new AccountBook(store, key.publicKey);
     this.#accounts = accounts;
     this.#once = new ServedOnce(store, key => accounts.balanceMsat(key) !== undefined);
@@ -87,7 +89,7 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
       persist: writes => this.#commits.commit(writes, nothing),
       later: run => void clock.after(0, run),
     });
-    const host: BrokerHost = { ...ports, key, accounts, once, file: fileProof };
+    const host: BrokerHost = { ...ports, key, accounts, lendsMsat, once, file: fileProof };
     this.#sides = new Map(schemes.map(scheme => [scheme.id, scheme.broker(host)]));
     const served = new Map<number, Party>([[tillScheme, asParty(request => this.#till.serve(request))]]);
     for (const [id, side] of this.#sides)

@@ -58,6 +58,8 @@ export class BrokerLab {
   readonly #schemes: readonly BrokeredScheme[];
   readonly #minConfirmations: number;
   readonly #ticking: boolean;
+  /** What is lent to any account, msat. */
+  lendsMsat = 0n;
   #helpers = 0;
 
   /** @param ticking the broker looks at its deadlines by itself; else, for tests of many days, when it is told to tick. */
@@ -190,6 +192,7 @@ export class BrokerLab {
             key: this.key,
             walletSeed: new Uint8Array(32).fill(12),
             minConfirmations: this.#minConfirmations,
+            lendsMsat: () => this.lendsMsat,
           },
           { ...process.host, store, parties: process.parties },
           this.#schemes,

@@ -31,6 +31,8 @@ export interface BrokerHost {
   /** The broker's own key, under which it issues. */
   readonly key: SigningKey;
   readonly accounts: Accounts;
+  /** The most that is ever lent to an account, by its operator's decision; 0 to strangers. */
+  lendsMsat(account: AccountKey): Value;
   /**
    * Serves an account's request (accountRequest) once: checks its signature, answers one that comes again as the first time, and else
    * runs `serve` and keeps its reply with it.

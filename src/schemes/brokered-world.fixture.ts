@@ -40,6 +40,7 @@ export class BrokeredLab {
     const { scheme, variant = '', houseSat = 0n } = options;
     this.#options = options;
     this.broker = new BrokerLab(`${scheme.name} ${variant}`, [scheme]);
+    this.broker.lendsMsat = houseSat * 1_000n;
     if (houseSat > 0n) this.pay(this.broker.key, houseSat);
   }
 

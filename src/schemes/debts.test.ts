@@ -11,6 +11,7 @@ import * as coins from './ppay/messages.ts';
 
 it('a fine on an account that was left behind is nothing that a broker could lend', () => {
   const lab = new BrokerLab('debts', [payword, ppay]);
+  lab.lendsMsat = 10n ** 12n;
   const [honest, thief] = [new AccountHolder(lab, 'honest'), new AccountHolder(lab, 'thief')];
   lab.fund(honest, 500_000n);
   lab.fund(thief, 9_000n);

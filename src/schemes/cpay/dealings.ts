@@ -100,7 +100,7 @@ export class CPayDealings {
       return;
     }
     const { auth, write } = this.#purse.ownWord(wished);
-    this.store(write, () => done({ coin: wished.paid.coin, auth }));
+    this.store([write], () => done({ coin: wished.paid.coin, auth }));
   }
 
   /** @param back so many epochs ago. */

@@ -95,7 +95,7 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
           expirySeconds,
           paid,
           persist: () => [this.#purse.gone(wished)],
-          turnedDown: () => this.#dealings.store(this.#purse.turnedDown(wished), () => {}),
+          turnedDown: () => this.#dealings.store([this.#purse.turnedDown(wished)], () => {}),
         });
       }
     });

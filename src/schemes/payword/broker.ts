@@ -23,7 +23,6 @@ import {
   type Commitment,
   chainId,
   countMax,
-  creditMsat,
   hashOf,
   holdSeconds,
   isBacked,
@@ -146,21 +145,24 @@ export class PaywordBroker implements BrokerSide {
     if (said === undefined || said.limitMsat === 0n) return refused('malformed');
     const { accounts, key, entropy } = this.#host;
     const balance = accounts.balanceMsat(account);
-    // Credit is for those who have an account and owe nothing.
+    // Credit is for whom the operator lends to, who have an account and owe nothing.
     if (balance === undefined || balance < 0n) return refused('overspent');
-    if (said.limitMsat > creditMsat || this.#banned.get(toHex(account)) !== undefined)
-      return refused('overspent');
+    if (this.#banned.get(toHex(account)) !== undefined) return refused('overspent');
+    const lentMsat = this.#host.lendsMsat(account);
+    // One certificate gives way to the next before it ends, so each is good for half.
+    const limitMsat = said.limitMsat < lentMsat / 2n ? said.limitMsat : lentMsat / 2n;
+    if (limitMsat === 0n) return refused('overspent');
     const live = this.#liveCredit(account);
     // Whoever never heard of its certificate asks again. It is not taken back for another: payees may have promises under it.
-    if (live?.paidMsat === 0n && live.certificate.limitMsat === said.limitMsat)
+    if (live?.paidMsat === 0n && live.certificate.limitMsat === limitMsat)
       return { kind: 'reply', reply: certificate.encode(live.certificate), persist: [] };
-    if (live !== undefined) return refused('overspent');
-    const issued = accounts.issue(schemeId, key.publicKey, said.limitMsat);
+    if (live !== undefined || this.#promisedMsat(account) + limitMsat > lentMsat) return refused('overspent');
+    const issued = accounts.issue(schemeId, key.publicKey, limitMsat);
     if (issued === undefined) return refused('overspent');
     const granted = certificate.sign(key, {
       payer: account,
       serial: entropy.bytes(16),
-      limitMsat: said.limitMsat,
+      limitMsat,
       expiry: this.#now + holdSeconds,
     });
     const serial = toHex(granted.serial);
@@ -178,6 +180,16 @@ export class PaywordBroker implements BrokerSide {
       if (credit.paidMsat < credit.certificate.limitMsat) return credit;
     }
     return undefined;
+  }
+
+  /** What payees may yet claim under all certificates of a payer. */
+  #promisedMsat(payer: AccountKey): Value {
+    let sum = 0n;
+    for (const serial of this.#serials.get(toHex(payer)) ?? []) {
+      const credit = this.#credits.get(serial);
+      if (credit !== undefined) sum += credit.certificate.limitMsat - credit.paidMsat;
+    }
+    return sum;
   }
 
   #serialsOf(payer: AccountKey): Set<string> {

@@ -26,6 +26,7 @@ export const session = 1;
 export function sceneOf(seed: string, variant: string, disk?: BrokerDisk) {
   const world = new CoinWorld(payword, seed, disk);
   const { broker } = world;
+  broker.lendsMsat = 2n * creditMsat;
   broker.chain.issue(scriptOfAddress(broker.addressFor(broker.key))!, 1_000_000n);
   broker.mine();
   const payer = world.peer('payer', variant);

@@ -49,6 +49,7 @@ class Scene {
   constructor(name: string, variant = 'prepaid') {
     this.world = new CoinWorld(payword, name);
     const { broker } = this.world;
+    broker.lendsMsat = 2n * creditMsat;
     const house = scriptOfAddress(broker.addressFor(broker.key));
     broker.chain.issue(house as Uint8Array, 1_000_000n);
     broker.mine();
