@@ -166,6 +166,11 @@ export class Peer implements AnswerHandler, RequestHandler {
     return paid;
   }
 
+  /** What became of the last payment of a session that had to wait. */
+  paidIn(session: number): Paid | undefined {
+    return this.#paid.get(session);
+  }
+
   /** What a payment comes to here. What it adds is durable then. */
   take(session: number, payment: Uint8Array): Redeemed {
     const first = this.process.turn(() => this.payee.redeem(session, payment));

@@ -6,7 +6,7 @@ import { RecordBook } from '../../payment/record-book.ts';
 import type { SchemeHost, Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { brokerOperation, certificate, certifyBody } from './messages.ts';
-import { type Certificate, creditMsat, marginSeconds, secondsOf } from './terms.ts';
+import { type Certificate, creditMsat, hashOf, marginSeconds, secondsOf } from './terms.ts';
 
 const lineRecord = struct({ certificate, committedMsat: u64 });
 
@@ -72,10 +72,13 @@ export class CreditLine {
     return [this.#book.put('line', { ...line, committedMsat: line.committedMsat + msat })];
   }
 
-  /** What was promised and not spent may be promised again; after a crash it just stays promised. */
-  release(msat: Value): void {
+  /**
+   * What was promised and not spent may be promised again; after a crash it just stays promised.
+   * @param backing hash of the certificate that it was promised under: under the next nothing comes of it.
+   */
+  release(backing: Uint8Array, msat: Value): void {
     const line = this.#book.get('line');
-    if (line === undefined) return;
+    if (line === undefined || !equalBytes(backing, hashOf(certificate.encode(line.certificate)))) return;
     const committedMsat = line.committedMsat > msat ? line.committedMsat - msat : 0n;
     this.#book.put('line', { ...line, committedMsat });
   }

@@ -143,7 +143,10 @@ export class PaywordPayer implements Payer {
   ended(session: SessionId): void {
     const chain = this.#sessions.get(session)?.chain;
     if (chain !== undefined)
-      this.#credit?.release(worthMsat(chain.said) - chain.said.unitMsat * BigInt(chain.sent));
+      this.#credit?.release(
+        chain.said.backing,
+        worthMsat(chain.said) - chain.said.unitMsat * BigInt(chain.sent),
+      );
     this.#sessions.delete(session);
   }
 
