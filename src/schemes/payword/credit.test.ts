@@ -87,3 +87,15 @@ it('may promise again what a circuit did not spend', () => {
     scene.end(session);
   }
 });
+
+it('a circuit whose question for credit found no answer pays under the certificate that another got', () => {
+  const scene = new Scene('asked');
+  const { broker } = scene.world;
+  const [first, second] = [scene.open(), scene.open()];
+  scene.world.trouble(broker.at, 'absent');
+  expect(scene.pay(first, 1_000n)).toBeUndefined();
+  scene.world.settle();
+  scene.world.trouble(broker.at, undefined);
+  expect(scene.pay(second, 1_000n)).toBe('added');
+  expect(scene.pay(first, 1_000n)).toBe('added');
+});

@@ -112,9 +112,8 @@ export class PaywordPayer implements Payer {
     const unit = unitFor(value);
     const words = wordsFor(value, unit, most);
     if (words === 0) return refused('PAY_LIMIT');
-    // Whoever asked for less before, and got no answer, may need more now.
-    const fits = state.asked !== undefined && worthMsat(state.asked.said) >= unit * BigInt(words);
-    if (!fits || state.asked?.said.unitMsat !== unit) state.asked = this.#commit(state, offer, words, unit);
+    if (state.asked === undefined || !this.#fits(state.asked.said, words, unit))
+      state.asked = this.#commit(state, offer, words, unit);
     if (this.#credit !== undefined) {
       const granted = this.#credit.certificateFor(worthMsat(state.asked.said));
       if (granted !== undefined) return this.#open(state, granted, words);
@@ -163,6 +162,18 @@ export class PaywordPayer implements Payer {
     return secondsOf(this.#host.clock.wallMs()) > expiry - 2 * marginSeconds;
   }
 
+  /** Whoever asked before, and got no answer, may need more now, or have got another certificate meanwhile. */
+  #fits(said: Commitment, words: number, unit: Value): boolean {
+    const isEnough = said.unitMsat === unit && worthMsat(said) >= unit * BigInt(words);
+    return isEnough && equalBytes(said.backing, this.#backing);
+  }
+
+  /** What is committed to now stands on it: the hash of the certificate, if there is one. */
+  get #backing(): Uint8Array {
+    const certified = this.#credit?.backing;
+    return certified === undefined ? noBacking : hashOf(certified);
+  }
+
   #commit(
     { budget }: Session,
     offer: { readonly payee: Uint8Array; readonly name: Uint8Array },
@@ -175,7 +186,6 @@ export class PaywordPayer implements Payer {
     const count = Math.min(Math.max(Number(chunk / unit), least), countMax);
     const words = new HashChain(offer.name, entropy.bytes(32), count);
     const expiry = secondsOf(clock.wallMs()) + holdSeconds;
-    const certified = this.#credit?.backing;
     const said = commitment.sign(this.#account, {
       payer: this.#account.publicKey,
       payee: offer.payee,
@@ -184,7 +194,7 @@ export class PaywordPayer implements Payer {
       unitMsat: unit,
       count,
       expiry: this.#credit === undefined ? expiry : (this.#credit.expiry ?? expiry),
-      backing: certified === undefined ? noBacking : hashOf(certified),
+      backing: this.#backing,
     });
     const request =
       this.#credit === undefined
