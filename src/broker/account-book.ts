@@ -1,24 +1,29 @@
 import { assert } from '../base/assert.ts';
-import { fromHex, toHex } from '../base/bytes.ts';
-import { fixedBytes, type Holds, struct, u64 } from '../base/struct.ts';
+import { fromUtf8, toHex, utf8 } from '../base/bytes.ts';
+import { sizedBytes, struct, u8, u64 } from '../base/struct.ts';
 import type { AccountKey, Accounts } from '../payment/broker-side.ts';
 import { RecordBook } from '../payment/record-book.ts';
 import type { Value } from '../payment/scheme.ts';
-import { publicKeyBytes } from '../payment/statement.ts';
 import type { StorePort, StoreWrite } from '../ports.ts';
 
 interface Balance {
   readonly heldMsat: Value;
-  /** Not more than 0 beside money that is held, but at the house. */
   readonly owedMsat: Value;
 }
 
-const accountField = fixedBytes(publicKeyBytes);
+/** Part of what an account owes: to another than the house. Accounts by the hex of their keys. */
+interface Debt {
+  readonly debtor: Uint8Array;
+  readonly creditor: Uint8Array;
+  readonly msat: Value;
+}
+
 const balanceRecord = struct({ heldMsat: u64, owedMsat: u64 });
 const noBalance: Balance = { heldMsat: 0n, owedMsat: 0n };
 const coinsRecord = struct({ issuedMsat: u64, depositedMsat: u64 });
-/** Of what an account owes, what it owes another than the house. */
-const debtRecord = struct({ debtor: accountField, creditor: accountField, msat: u64 });
+const debtRecord = struct({ debtor: sizedBytes(u8), creditor: sizedBytes(u8), msat: u64 });
+/** What is repaid may repay the next: so often, since accounts may owe each other in a circle. */
+const repaymentsMax = 4;
 const chainRecord = struct({ receivedMsat: u64, paidOutMsat: u64 });
 
 /** E-coins of one scheme: what was sold, and what has come back. The rest is held by somebody. */
@@ -49,18 +54,20 @@ const nothing = 'all';
 export class AccountBook implements Accounts {
   readonly #house: string;
   readonly #balances: RecordBook<Balance>;
-  /** By hex of debtor and creditor. */
-  readonly #debts: RecordBook<Holds<typeof debtRecord>>;
   readonly #coins: RecordBook<IssuedCoins>;
+  readonly #debts: RecordBook<Debt>;
+  /** Names of debts, by debtor. */
+  readonly #debtsOf = new Map<string, Set<string>>();
   readonly #chain: RecordBook<{ readonly receivedMsat: Value; readonly paidOutMsat: Value }>;
 
   /** @param house the broker's own account, which fines go to. */
   constructor(store: Pick<StorePort, 'list'>, house: AccountKey) {
     this.#house = toHex(house);
     this.#balances = new RecordBook(store, 'broker/balance/', balanceRecord);
-    this.#debts = new RecordBook(store, 'broker/debt/', debtRecord);
     this.#coins = new RecordBook(store, 'broker/coins/', coinsRecord);
     this.#chain = new RecordBook(store, 'broker/chain/', chainRecord);
+    this.#debts = new RecordBook(store, 'broker/debt/', debtRecord);
+    for (const [name, { debtor }] of this.#debts.entries()) this.#namesOf(fromUtf8(debtor)).add(name);
   }
 
   get books(): Books {
@@ -103,7 +110,7 @@ export class AccountBook implements Accounts {
 
   charge(account: AccountKey, msat: Value, to?: AccountKey): readonly StoreWrite[] {
     assert(msat >= 0n, 'a fine takes');
-    return this.#demand(toHex(account), msat, to && toHex(to));
+    return this.#demand(toHex(account), msat, to === undefined ? this.#house : toHex(to));
   }
 
   /** An account without money, if there is none of this key. */
@@ -140,32 +147,44 @@ export class AccountBook implements Accounts {
     return this.#coins.get(String(scheme)) ?? { issuedMsat: 0n, depositedMsat: 0n };
   }
 
-  /** What an account owes is paid first, to whom it wronged and then to the house. */
-  #give(id: string, msat: Value): readonly StoreWrite[] {
+  /** What an account owes is paid first: to whom it owes, and then to the house. */
+  #give(id: string, msat: Value, repayments = repaymentsMax): readonly StoreWrite[] {
     const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
-    const repaid = owedMsat < msat ? owedMsat : msat;
-    const kept = { heldMsat: heldMsat + msat - repaid, owedMsat: owedMsat - repaid };
-    const records = [this.#balances.put(id, kept)];
-    if (repaid > 0n && id !== this.#house) records.push(...this.#repay(id, repaid));
+    const all = heldMsat + msat;
+    const repaid = repayments === 0 ? 0n : least(owedMsat, all);
+    const records = [this.#balances.put(id, { heldMsat: all - repaid, owedMsat: owedMsat - repaid })];
+    if (id === this.#house) return records;
+    let left = repaid;
+    for (const name of left > 0n ? [...this.#namesOf(id)] : []) {
+      const debt = this.#debts.get(name);
+      if (debt === undefined || left === 0n) continue;
+      const part = least(left, debt.msat);
+      left -= part;
+      records.push(this.#owes(debt, -part));
+      records.push(...this.#give(fromUtf8(debt.creditor), part, repayments - 1));
+    }
+    if (left > 0n) records.push(...this.#give(this.#house, left));
     return records;
   }
 
-  #repay(debtor: string, msat: Value): readonly StoreWrite[] {
-    const writes: StoreWrite[] = [];
-    let left = msat;
-    for (const [name, debt] of this.#debts.entries()) {
-      if (left === 0n) break;
-      if (toHex(debt.debtor) !== debtor) continue;
-      const paid = debt.msat < left ? debt.msat : left;
-      left -= paid;
-      writes.push(
-        paid === debt.msat
-          ? this.#debts.drop(name)
-          : this.#debts.put(name, { ...debt, msat: debt.msat - paid }),
-        ...this.#give(toHex(debt.creditor), paid),
-      );
+  /** So much more than before, or less. */
+  #owes({ debtor, creditor }: Pick<Debt, 'debtor' | 'creditor'>, msat: Value): StoreWrite {
+    const name = `${fromUtf8(debtor)}/${fromUtf8(creditor)}`;
+    const sum = (this.#debts.get(name)?.msat ?? 0n) + msat;
+    const names = this.#namesOf(fromUtf8(debtor));
+    if (sum > 0n) {
+      names.add(name);
+      return this.#debts.put(name, { debtor, creditor, msat: sum });
     }
-    return left === 0n ? writes : [...writes, ...this.#give(this.#house, left)];
+    names.delete(name);
+    if (names.size === 0) this.#debtsOf.delete(fromUtf8(debtor));
+    return this.#debts.drop(name);
+  }
+
+  #namesOf(debtor: string): Set<string> {
+    const names = this.#debtsOf.get(debtor) ?? new Set<string>();
+    this.#debtsOf.set(debtor, names);
+    return names;
   }
 
   /** It has as much. */
@@ -174,23 +193,17 @@ export class AccountBook implements Accounts {
     return [this.#balances.put(id, { heldMsat: heldMsat - msat, owedMsat })];
   }
 
-  /** What the account has, and the rest when it has something again. What it has not is not there to be lent. */
-  #demand(id: string, msat: Value, creditor = this.#house): readonly StoreWrite[] {
-    if (id === this.#house || id === creditor) return [];
+  /** For `to`: what the account has, and the rest when it has something again. What it has not is not there to be lent. */
+  #demand(id: string, msat: Value, to = this.#house): readonly StoreWrite[] {
+    if (id === this.#house || id === to) return [];
     const { heldMsat, owedMsat } = this.#balances.get(id) ?? noBalance;
-    const taken = heldMsat < msat ? heldMsat : msat;
-    const left = { heldMsat: heldMsat - taken, owedMsat: owedMsat + msat - taken };
-    const owes = creditor === this.#house ? [] : this.#owe(id, creditor, msat - taken);
-    return [this.#balances.put(id, left), ...owes, ...this.#give(creditor, taken)];
-  }
-
-  #owe(debtor: string, creditor: string, msat: Value): readonly StoreWrite[] {
-    if (msat === 0n) return [];
-    const name = `${debtor}-${creditor}`;
-    const known = this.#debts.get(name)?.msat ?? 0n;
-    const [from, to] = [fromHex(debtor), fromHex(creditor)];
-    assert(from !== undefined && to !== undefined, 'accounts are named in hex');
-    return [this.#debts.put(name, { debtor: from, creditor: to, msat: known + msat })];
+    const taken = least(heldMsat, msat);
+    const records = [
+      this.#balances.put(id, { heldMsat: heldMsat - taken, owedMsat: owedMsat + msat - taken }),
+    ];
+    if (taken < msat && to !== this.#house)
+      records.push(this.#owes({ debtor: utf8(id), creditor: utf8(to) }, msat - taken));
+    return [...records, ...this.#give(to, taken)];
   }
 
   /** To the chain, which took a deposit back: for what was spent of it meanwhile the house stands in, and the account owes it. */
@@ -201,6 +214,10 @@ export class AccountBook implements Accounts {
     const [held, owed] = balance < 0n ? [0n, -balance] : [balance, 0n];
     return [...demanded, this.#balances.put(this.#house, { heldMsat: held, owedMsat: owed })];
   }
+}
+
+function least(a: Value, b: Value): Value {
+  return a < b ? a : b;
 }
 
 /** What of the books does not agree with itself, one line each. */

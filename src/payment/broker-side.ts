@@ -17,7 +17,10 @@ export interface Accounts {
   issue(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[] | undefined;
   /** E-coins of a scheme become an account's money; the account is opened if it is new. */
   deposit(scheme: number, account: AccountKey, msat: Value): readonly StoreWrite[];
-  /** Demands a sum for `to`, absent: the broker's own account. What the account has, and the rest, which it owes, of what it gets later. */
+  /**
+   * Demands a sum for `to`, or else for the broker's own account: what the account has, and the rest, which it owes, of what it
+   * gets later. Others are paid before the broker.
+   */
   charge(account: AccountKey, msat: Value, to?: AccountKey): readonly StoreWrite[];
 }
 
