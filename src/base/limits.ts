@@ -338,6 +338,8 @@ export const coinMsatMax = 1n << 50n;
  */
 export const coinNewsMax = 100;
 export const ownerNewsMax = 4_096;
+/** What holders or the owner of one coin said twice, and are charged with: each takes 32 bytes of a record. */
+export const coinSpendsMax = 2_048;
 /** Holdings of one coin that an assistant leaves to others: it changes hands between changes of the ring, few in its 90 days. */
 export const coinReleasesMax = 64;
 /** What an assistant must have at its broker where others have it, so that a ring full of one's own keys costs 0.1 BTC. */

@@ -1,9 +1,10 @@
-import { equalBytes, toHex } from '../../base/bytes.ts';
+import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
 import { countedList, type Holds, struct, u8, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
 import { syncBody } from '../../payment/coins/coin-messages.ts';
-import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
+import { Damages } from '../../payment/coins/damages.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { refused, type Served, type Value } from '../../payment/scheme.ts';
@@ -20,7 +21,7 @@ import {
   serialOf,
   startOf,
 } from './coin-path.ts';
-import { type Fraud, fraudIn, isUnjustified, proofOf, unanswered, unansweredProof } from './fraud.ts';
+import { type Fraud, fraudIn, proofOf, spendsIn } from './fraud.ts';
 import {
   accountOp,
   answerOp,
@@ -42,8 +43,6 @@ import {
   syncReply,
 } from './messages.ts';
 
-/** An owner that cannot be reached for so long, and that must say by whose hand-over it assigned a coin, is convicted. */
-const ownerAnswerSeconds = 7n * 86_400n;
 /** Paths kept of one coin, and claims: those beyond are told no more. */
 const pathsMax = 32;
 /** Hand-overs in one of them; of all together no more than an owner keeps. */
@@ -56,11 +55,11 @@ const coinRecord = struct({
   paths: countedList(u8, coinPath),
   /** 1: the last of these ends with the broker. */
   deposited: u8,
-  /** Paths that contradict these, and by which nobody is convicted yet. */
+  /** Paths that contradict these. */
   claims: countedList(u8, coinPath),
-  /** When the owner was first asked about them, in seconds since 1970; 0: it was not. */
+  /** When the owner was asked about them last, in seconds since 1970; 0: it need not say any more. */
   askedSeconds: u64,
-  /** 1: somebody was convicted of spending it twice. */
+  /** Of earlier versions. */
   judged: u8,
 });
 type BrokerCoin = Holds<typeof coinRecord>;
@@ -71,11 +70,13 @@ export class PPayBroker implements BrokerSide {
   /** By serial number. */
   readonly #coins: SoldCoins<BrokerCoin>;
   readonly #queue: OwnerQueue<CoinPath>;
+  readonly #damages: Damages;
 
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#coins = new SoldCoins(host.store, 'ppay/coin/', coinRecord);
     this.#queue = new OwnerQueue(host.store, schemeName, coinPath, serialOf);
+    this.#damages = new Damages(host.accounts, host.store, schemeName);
   }
 
   outstandingMsat(): Value {
@@ -99,10 +100,12 @@ export class PPayBroker implements BrokerSide {
     }
   }
 
-  /** Convicts owners that have shown nothing for too long. */
+  /** An owner that shows nothing may be away, so nobody is guilty by that. Once a coin has expired nothing more comes of it. */
   onTick(): readonly StoreWrite[] {
-    const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
-    return this.#coins.overdue(before).flatMap(([serial, record]) => this.#convictSilent(serial, record));
+    return this.#coins
+      .asked()
+      .filter(([, { coin }]) => hasExpired(coin.expirySeconds, this.#host.clock))
+      .map(([serial, record]) => this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n }));
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -180,22 +183,17 @@ export class PPayBroker implements BrokerSide {
 
   /** What somebody shows contradicts what is known: a cheat is proven by both, or the owner must say more. */
   #contradict(record: BrokerCoin, path: CoinPath): Served {
-    const found = this.#fraudAmong(record, [path]);
-    const other = found?.known;
+    const found = this.#fraudsAmong(record, [path]);
+    const [first] = found;
     const reply =
-      other === undefined ? undefined : contradictedAnswer.encode({ op: answerOp.contradicted, path: other });
+      first === undefined
+        ? Uint8Array.of(answerOp.undecided)
+        : contradictedAnswer.encode({ op: answerOp.contradicted, path: first.known });
     const claims = withClaim(record, path);
-    const isNews = claims.length > record.claims.length;
-    const asked = {
-      ...record,
-      claims,
-      askedSeconds: isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds,
-    };
-    const persist =
-      found === undefined
-        ? [this.#coins.put(serialOf(path), asked)]
-        : this.#convict({ ...record, claims }, found.fraud);
-    return { kind: 'reply', reply: reply ?? Uint8Array.of(answerOp.undecided), persist };
+    const isNews = claims.length > record.claims.length && first === undefined;
+    const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
+    const claimed = this.#coins.put(serialOf(path), { ...record, claims, askedSeconds });
+    return { kind: 'reply', reply, persist: [claimed, ...this.#convict({ ...record, claims }, found)] };
   }
 
   /** Two paths of a coin, or what its owner knows of it twice. */
@@ -208,66 +206,72 @@ export class PPayBroker implements BrokerSide {
     const { publicKey } = this.#host.key;
     if (!isGenuine(first, publicKey, historyMax) || !isGenuine(second, publicKey, historyMax))
       return refused('badSignature');
-    const found = this.#fraudAmong(record, [first, second]);
-    const persist = found === undefined ? this.#explained(record, first) : this.#convict(record, found.fraud);
+    const shown = [first, second];
+    const found = this.#fraudsAmong(record, shown);
+    const persist = [...this.#convict(record, found), ...this.#explained(record, shown, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
-  /** What an owner shows may say how a coin came past what was claimed. */
-  #explained(record: BrokerCoin, history: CoinPath): readonly StoreWrite[] {
-    const claims = record.claims.filter(claim => !(covers(history, claim) && agree(history, claim)));
-    if (claims.length === record.claims.length || !record.paths.every(path => agree(history, path)))
-      return [];
-    const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
+  /** What an owner shows may say how a coin came to be where it was claimed, if not how it came to be elsewhere too. */
+  #explained(
+    record: BrokerCoin,
+    [history]: readonly CoinPath[],
+    found: readonly Found[],
+  ): readonly StoreWrite[] {
+    const isShown = found.length > 0 || record.paths.every(path => agree(history, path));
+    const claims = isShown
+      ? record.claims.filter(claim => !(covers(history, claim) && agree(history, claim)))
+      : record.claims;
+    const isOpen = claims.some(claim => !(isShown && leadsTo(history, claim)));
+    const askedSeconds = isOpen ? record.askedSeconds : 0n;
+    if (claims.length === record.claims.length && askedSeconds === record.askedSeconds) return [];
     return [this.#coins.put(toHex(record.coin.serial), { ...record, claims, askedSeconds })];
   }
 
-  #fraudAmong(
-    { paths, claims }: BrokerCoin,
-    shown: readonly CoinPath[],
-  ): { readonly fraud: Fraud; readonly known: CoinPath } | undefined {
-    for (const path of shown) {
-      for (const known of [...paths, ...claims, ...shown]) {
+  #fraudsAmong({ paths, claims }: BrokerCoin, shown: readonly CoinPath[]): readonly Found[] {
+    return shown.flatMap(path =>
+      [...paths, ...claims, ...shown].flatMap(known => {
         const fraud = fraudIn(path, known, this.#host.key.publicKey);
-        if (fraud !== undefined) return { fraud, known };
-      }
-    }
-    return undefined;
+        return fraud === undefined ? [] : [{ fraud, path, known }];
+      }),
+    );
   }
 
-  /** Once for each coin: the proof is filed, and what the coin is worth is taken from whoever spent it twice. */
-  #convict(record: BrokerCoin, fraud: Fraud): readonly StoreWrite[] {
-    if (record.judged === 1) return [];
-    const { coin } = record;
-    return [
-      this.#coins.put(toHex(coin.serial), { ...record, judged: 1 }),
-      ...this.#host.file(proofOf(fraud)),
-      ...this.#host.accounts.charge(fraud.guilty, coin.value),
-    ];
-  }
-
-  #convictSilent(serial: string, record: BrokerCoin): readonly StoreWrite[] {
-    const { coin, askedSeconds } = record;
-    const { owner } = coin;
-    for (const one of [...record.paths, ...record.claims]) {
-      for (const other of [...record.claims, ...record.paths]) {
-        if (!isUnjustified(one, other, this.#host.key.publicKey)) continue;
-        const word = unanswered.sign(this.#host.key, { serial: coin.serial, owner, askedSeconds });
-        const proof = unansweredProof(this.#host.key.publicKey, one, other, unanswered.encode(word));
-        return [
-          this.#coins.put(serial, { ...record, judged: 1 }),
-          ...this.#host.file(proof),
-          ...this.#host.accounts.charge(owner, coin.value),
-        ];
-      }
+  /** For each spend once: a proof is filed, and what the coin is worth is taken from who is guilty, for who handed it in besides. */
+  #convict({ coin, claims }: BrokerCoin, found: readonly Found[]): readonly StoreWrite[] {
+    const [serial, { publicKey }] = [toHex(coin.serial), this.#host.key];
+    const writes: StoreWrite[] = [];
+    for (const { fraud } of found) {
+      const demanded = this.#damages.demand(serial, coin.value, fraud.guilty, spendsIn(fraud));
+      if (demanded !== undefined) writes.push(...this.#host.file(proofOf(fraud)), ...demanded);
     }
-    // It was no contradiction, only a path that is long passed over.
-    return [this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n })];
+    for (const claim of claims) {
+      const depositor = holderAt(claim, endOf(claim) - 1n);
+      if (depositor === undefined || !equalBytes(holderOf(claim), publicKey)) continue;
+      const isGuilty = found.some(({ fraud }) => equalBytes(fraud.guilty, depositor));
+      const isWronged = found.some(({ path, known }) => leadsTo(path, claim) || leadsTo(known, claim));
+      if (!isWronged || isGuilty) continue;
+      const said = concatBytes(utf8(`${endOf(claim)} `), depositor);
+      writes.push(...this.#damages.pay(serial, coin.value, depositor, said));
+    }
+    return writes;
   }
 
   #nowSeconds(): number {
     return secondsOf(this.#host.clock);
   }
+}
+
+/** Somebody's fraud, by two paths. */
+interface Found {
+  readonly fraud: Fraud;
+  readonly path: CoinPath;
+  readonly known: CoinPath;
+}
+
+/** True when the second goes on from the first, or is part of it. */
+function leadsTo(one: CoinPath, other: CoinPath): boolean {
+  return startOf(other) >= startOf(one) && startOf(other) <= endOf(one) && agree(one, other);
 }
 
 /** The coin's record is written anew with each hand-over, so what is told longest ago goes first. */

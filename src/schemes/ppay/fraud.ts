@@ -1,17 +1,8 @@
-import { equalBytes } from '../../base/bytes.ts';
-import { fixedBytes, u64 } from '../../base/struct.ts';
+import { concatBytes, equalBytes, utf8 } from '../../base/bytes.ts';
+import type { Spends } from '../../payment/coins/damages.ts';
 import type { CheatProof, Verdict } from '../../payment/proof.ts';
-import { publicKeyBytes, statement } from '../../payment/statement.ts';
-import { contradict, endOf, handoverAt, holderAt, isGenuine, startOf } from './coin-path.ts';
-import {
-  assignedCoin,
-  type CoinPath,
-  coinPath,
-  handover,
-  historyMax,
-  rawCoin,
-  schemeName,
-} from './messages.ts';
+import { endOf, handoverAt, holderAt, startOf } from './coin-path.ts';
+import { assignedCoin, type CoinPath, handover, rawCoin, schemeName } from './messages.ts';
 
 /** What a party has signed twice. */
 export type Cheat = 'double-handover' | 'double-assignment';
@@ -21,6 +12,9 @@ export interface Fraud {
   readonly cheat: Cheat;
   readonly guilty: Uint8Array;
   readonly parts: readonly [Uint8Array, Uint8Array];
+  /** Where the coin was, and to whom it went from there by either. */
+  readonly position: bigint;
+  readonly to: readonly [Uint8Array, Uint8Array];
 }
 
 /**
@@ -38,7 +32,8 @@ function doubleHandover(one: CoinPath, other: CoinPath): Fraud | undefined {
     const [by, byOther] = [holderAt(one, position), holderAt(other, position)];
     if (a === undefined || b === undefined || by === undefined || byOther === undefined) continue;
     if (!equalBytes(by, byOther) || equalBytes(a.next, b.next)) continue;
-    return { cheat: 'double-handover', guilty: by, parts: [handover.encode(a), handover.encode(b)] };
+    const parts = [handover.encode(a), handover.encode(b)] as const;
+    return { cheat: 'double-handover', guilty: by, parts, position, to: [a.next, b.next] };
   }
   return undefined;
 }
@@ -52,13 +47,19 @@ function doubleAssignment(one: CoinPath, other: CoinPath, broker: Uint8Array): F
         cheat: 'double-assignment',
         guilty: signer,
         parts: [assignedCoin.encode(a), assignedCoin.encode(b)],
+        position: a.position,
+        to: [a.holder, b.holder],
       };
   }
   return undefined;
 }
 
 /** True when the proof holds by itself: `guilty` has signed both parts, and they contradict each other. */
-export function isProven({ cheat, guilty, parts: [one, other] }: Fraud): boolean {
+export function isProven({
+  cheat,
+  guilty,
+  parts: [one, other],
+}: Pick<Fraud, 'cheat' | 'guilty' | 'parts'>): boolean {
   if (cheat === 'double-handover') {
     const [a, b] = [handover.decode(one), handover.decode(other)];
     if (a === undefined || b === undefined) return false;
@@ -77,42 +78,18 @@ export function isProven({ cheat, guilty, parts: [one, other] }: Fraud): boolean
   );
 }
 
-/** The broker's word that an owner, asked by what hand-over it assigned a coin, has shown none. */
-export const unanswered = statement('ppay unanswered', {
-  serial: fixedBytes(20),
-  owner: fixedBytes(publicKeyBytes),
-  askedSeconds: u64,
-});
+/** What of it its guilty pays for. */
+export function spendsIn({ cheat, guilty, position, to }: Fraud): Spends {
+  return { fork: concatBytes(utf8(`${cheat} ${position} `), guilty), said: to };
+}
 
 export function proofOf({ cheat, guilty, parts }: Fraud): CheatProof {
   return { scheme: schemeName, cheat, parts: [guilty, ...parts] };
 }
 
-/** Two paths that contradict each other, of which the owner has signed the second, and no hand-over between them. */
-export function unansweredProof(
-  broker: Uint8Array,
-  first: CoinPath,
-  second: CoinPath,
-  word: Uint8Array,
-): CheatProof {
-  const parts = [second.assigned.coin.owner, broker, coinPath.encode(first), coinPath.encode(second), word];
-  return { scheme: schemeName, cheat: 'unanswered', parts };
-}
-
-/** True when the owner assigned what the second path starts with although, by the first, nobody had handed it over so. */
-export function isUnjustified(first: CoinPath, second: CoinPath, broker: Uint8Array): boolean {
-  const { assigned } = second;
-  return (
-    startOf(second) > startOf(first) &&
-    assignedCoin.isBy(assigned.coin.owner, assigned) &&
-    contradict(first, second, broker)
-  );
-}
-
 /** Who is guilty, if the proof holds. */
 export function judge(proof: CheatProof): Verdict {
   const { cheat, parts } = proof;
-  if (cheat === 'unanswered') return judgeUnanswered(parts);
   const [guilty, one, other] = parts;
   if ((cheat !== 'double-handover' && cheat !== 'double-assignment') || parts.length !== 3) return unproven;
   if (!isProven({ cheat, guilty, parts: [one, other] })) return unproven;
@@ -124,28 +101,3 @@ export function judge(proof: CheatProof): Verdict {
 }
 
 const unproven: Verdict = { guilty: undefined, why: 'the two statements do not contradict each other' };
-
-function judgeUnanswered(parts: readonly Uint8Array[]): Verdict {
-  const [owner, broker, one, other, said] = parts;
-  const [first, second, word] = [
-    coinPath.decode(one ?? none),
-    coinPath.decode(other ?? none),
-    unanswered.decode(said ?? none),
-  ];
-  if (parts.length !== 5 || first === undefined || second === undefined || word === undefined)
-    return unproven;
-  const { coin } = second.assigned;
-  const holds =
-    equalBytes(owner, coin.owner) &&
-    equalBytes(owner, word.owner) &&
-    equalBytes(word.serial, coin.serial) &&
-    equalBytes(first.assigned.coin.serial, coin.serial) &&
-    unanswered.isBy(broker, word) &&
-    isGenuine(first, broker, historyMax) &&
-    isGenuine(second, broker, historyMax) &&
-    isUnjustified(first, second, broker);
-  if (!holds) return unproven;
-  return { guilty: owner, role: 'owner', what: 'assigned a coin that its holder had not handed over' };
-}
-
-const none = new Uint8Array(0);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
+import { scriptOfAddress } from '../../bitcoin/wallet.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
@@ -14,6 +15,11 @@ function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: 
   return { guilty: toHex(verdict.guilty ?? new Uint8Array(0)), role: 'role' in verdict ? verdict.role : '' };
 }
 const guilt = (peer: Peer, role: string) => ({ guilty: toHex(peer.account.publicKey), role });
+
+/** What each has gained or lost. */
+const gains = (coins: CoinWorld, peers: readonly Peer[]) =>
+  peers.map(peer => coins.broker.balanceOf(peer) - 10n ** 9n);
+const houseOf = ({ broker }: CoinWorld) => broker.heldMsat(broker.key.publicKey);
 
 describe('a coin of PPay goes from peer to peer', () => {
   it('by its owner alone, and is then handed in', () => {
@@ -160,11 +166,77 @@ describe('whoever cheats with coins of PPay', () => {
     expect(payWith(owner, other, [pathOf(again)])).toBe('added');
     for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
     expect(convicted(coins)).toEqual(guilt(owner, 'owner'));
-    expect(coins.broker.balanceOf(relay)).toBe(10n ** 9n + value);
-    expect(coins.broker.balanceOf(other)).toBe(10n ** 9n);
+    expect(gains(coins, [relay, other])).toEqual([value, value]);
   });
 
-  it('as owner that assigns what was not handed over, is convicted when it has nothing to show', () => {
+  it('as owner that assigns one to many, pays all of them, and the broker gains nothing', () => {
+    const { coins, owner, relay, other, third } = peersOf('many assignments');
+    owner.pay(relay, value);
+    const before = coins.broker.balanceOf(owner);
+    const { coin } = heldBy(relay)[0].path.assigned;
+    const victims = [other, third, coins.peer('fourth'), coins.peer('fifth')];
+    for (const { account } of victims) {
+      const to = victims.find(each => each.account === account)!;
+      const again = assignedCoin.sign(owner.account, { coin, holder: account.publicKey, position: 1n });
+      expect(payWith(owner, to, [pathOf(again)])).toBe('added');
+    }
+    for (const peer of [relay, ...victims]) peer.do(() => deskOf(peer).deposit());
+    coins.broker.restart();
+    for (const peer of victims) {
+      // Whoever hands it in once more gets nothing more.
+      const path = handedOver(heldBy(peer)[0].path, peer.account, coins.broker.key.publicKey);
+      peer.ask(coins.broker.at, deposit(path));
+    }
+    expect(gains(coins, [relay, ...victims])).toEqual(Array(5).fill(value));
+    expect(before - coins.broker.balanceOf(owner)).toBe(4n * value);
+    expect(houseOf(coins)).toBe(0n);
+    coins.broker.expectBacked();
+  });
+
+  it('as owner without money, owes it to those that it cheated, and pays them once it has some', () => {
+    const { coins, relay, other } = peersOf('debt');
+    const poor = coins.peer('poor');
+    const all = 1n << 29n;
+    poor.pay(relay, all);
+    const [{ path }] = heldBy(relay);
+    const { value: worth } = path.assigned.coin;
+    poor.pay(other, coins.broker.balanceOf(poor));
+    const again = { coin: path.assigned.coin, holder: other.account.publicKey, position: 1n };
+    expect(payWith(poor, other, [pathOf(assignedCoin.sign(poor.account, again))])).toBe('added');
+    const left = coins.broker.balanceOf(poor);
+    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    expect(coins.broker.balanceOf(poor)).toBe(left - worth);
+    const before = coins.broker.balanceOf(other);
+    coins.broker.chain.issue(scriptOfAddress(coins.broker.addressFor(poor.account))!, 1_000_000n);
+    coins.broker.mine();
+    expect(coins.broker.balanceOf(poor)).toBe(left - worth + 10n ** 9n);
+    expect(coins.broker.balanceOf(other) - before).toBe(worth - left);
+    expect(houseOf(coins)).toBe(0n);
+    coins.broker.expectBacked();
+  });
+
+  it('is not the owner that is away for long: it is asked, and what it shows convicts the holder and pays who was cheated', () => {
+    const { coins, owner, relay, other } = peersOf('away');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    expect(relay.pay(other, value)).toBe(value);
+    relay.ask(coins.broker.at, deposit(handedOver(path, relay.account, coins.broker.key.publicKey)));
+    const before = coins.broker.balanceOf(owner);
+    owner.die();
+    other.do(() => deskOf(other).deposit());
+    coins.world.runFor(30 * 86_400_000);
+    coins.broker.tick();
+    expect(coins.broker.proofs).toEqual([]);
+    expect(coins.broker.balanceOf(owner)).toBe(before);
+    owner.restart();
+    coins.settle();
+    expect(convicted(coins)).toEqual(guilt(relay, 'holder'));
+    expect(gains(coins, [relay, other])).toEqual([0n, value]);
+    expect(coins.broker.balanceOf(owner)).toBe(before);
+    expect(houseOf(coins)).toBe(0n);
+  });
+
+  it('as owner that assigns what was not handed over, and shows nothing, is proven to have done nothing', () => {
     const { coins, owner, relay, other } = peersOf('unjustified');
     owner.pay(relay, value);
     const { coin } = heldBy(relay)[0].path.assigned;
@@ -173,11 +245,11 @@ describe('whoever cheats with coins of PPay', () => {
     for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
     owner.restart();
     coins.settle();
+    coins.world.runFor(100 * 86_400_000);
     coins.broker.tick();
     expect(coins.broker.proofs).toEqual([]);
-    coins.world.runFor(8 * 86_400_000);
-    coins.broker.tick();
-    expect(convicted(coins)).toEqual(guilt(owner, 'owner'));
+    // Whoever hands in first is paid.
+    expect(gains(coins, [relay, other])).toEqual([value, 0n]);
   });
 
   it('by a coin of its own making, or of more value, or of another, is refused', () => {

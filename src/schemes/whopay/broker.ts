@@ -1,16 +1,17 @@
-import { equalBytes } from '../../base/bytes.ts';
+import { concatBytes, equalBytes, utf8 } from '../../base/bytes.ts';
 import { countedList, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
 import { syncBody } from '../../payment/coins/coin-messages.ts';
-import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
+import { Damages, type Spends } from '../../payment/coins/damages.ts';
 import { coinsPerPaymentMax } from '../../payment/coins/denominations.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { BindingList } from './binding-list.ts';
-import { doubleBinding, type Fraud, fraudIn, isUnjustified, unanswered, unansweredProof } from './fraud.ts';
+import { doubleBinding, type Fraud, fraudIn } from './fraud.ts';
 import {
   accountOp,
   answerOp,
@@ -39,10 +40,8 @@ import {
   syncReply,
 } from './messages.ts';
 import { bindingSeconds } from './purse.ts';
-import { isBound, isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
+import { follows, isBound, isGenuine, isSameOrder, nameOf, ownerIdOf } from './steps.ts';
 
-/** An owner that cannot be reached for so long, and that must say by whose order it bound a coin, is convicted. */
-const ownerAnswerSeconds = 7n * 86_400n;
 /** Orders kept of one coin, and claims: those beyond are told no more. */
 const knownMax = 64;
 
@@ -54,11 +53,11 @@ const coinRecord = struct({
   known: countedList(u16, news),
   /** 1: the last of these was a deposit. */
   deposited: u8,
-  /** Orders that contradict these, and by which nobody is convicted yet. */
+  /** Orders that contradict these. */
   claims: countedList(u16, step),
-  /** When the owner was first asked about them, in seconds since 1970; 0: it was not. */
+  /** When the owner was asked about them last, in seconds since 1970; 0: it need not say any more. */
   askedSeconds: u64,
-  /** 1: somebody was convicted of spending it twice. */
+  /** Of earlier versions. */
   judged: u8,
 });
 type BrokerCoin = Holds<typeof coinRecord>;
@@ -70,12 +69,14 @@ export class WhoPayBroker implements BrokerSide {
   readonly #coins: SoldCoins<BrokerCoin>;
   readonly #queue: OwnerQueue<News>;
   readonly #list: BindingList;
+  readonly #damages: Damages;
 
   constructor(host: BrokerHost) {
     this.#host = host;
     this.#coins = new SoldCoins(host.store, 'whopay/coin/', coinRecord);
     this.#queue = new OwnerQueue(host.store, schemeName, news, ({ step }) => nameOf(step.binding));
     this.#list = new BindingList(host.store);
+    this.#damages = new Damages(host.accounts, host.store, schemeName);
   }
 
   outstandingMsat(): Value {
@@ -101,10 +102,12 @@ export class WhoPayBroker implements BrokerSide {
     }
   }
 
-  /** Convicts owners that have shown nothing for too long. */
+  /** An owner that shows nothing may be away, so nobody is guilty by that. Once a coin has expired nothing more comes of it. */
   onTick(): readonly StoreWrite[] {
-    const before = BigInt(this.#nowSeconds()) - ownerAnswerSeconds;
-    return this.#coins.overdue(before).flatMap(([, record]) => this.#convictSilent(record));
+    return this.#coins
+      .asked()
+      .filter(([, { coin }]) => hasExpired(coin.expirySeconds, this.#host.clock))
+      .map(([, record]) => this.#put({ ...record, claims: [], askedSeconds: 0n }));
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -193,16 +196,17 @@ export class WhoPayBroker implements BrokerSide {
 
   /** What somebody orders contradicts what is known: a cheat is proven by both, or the owner must say more. */
   #contradict(record: BrokerCoin, step: Step): Served {
-    const found = this.#fraudAmong(record, [step]);
+    const found = this.#fraudsAmong(record, [step]);
+    const [first] = found;
+    const reply =
+      first === undefined
+        ? Uint8Array.of(answerOp.undecided)
+        : contradictedAnswer.encode({ op: answerOp.contradicted, step: first.known });
     const claims = withClaim(record.claims, step);
-    if (found !== undefined) {
-      const reply = contradictedAnswer.encode({ op: answerOp.contradicted, step: found.known });
-      return { kind: 'reply', reply, persist: this.#convict({ ...record, claims }, found.fraud) };
-    }
-    const isNews = claims.length > record.claims.length;
+    const isNews = claims.length > record.claims.length && first === undefined;
     const askedSeconds = isNews ? BigInt(this.#nowSeconds()) : record.askedSeconds;
-    const persist = [this.#put({ ...record, claims, askedSeconds })];
-    return { kind: 'reply', reply: Uint8Array.of(answerOp.undecided), persist };
+    const claimed = this.#put({ ...record, claims, askedSeconds });
+    return { kind: 'reply', reply, persist: [claimed, ...this.#convict({ ...record, claims }, found, [])] };
   }
 
   /** Orders of a coin: two that somebody found to contradict each other, or all that its owner has. */
@@ -214,8 +218,8 @@ export class WhoPayBroker implements BrokerSide {
     const { steps } = message;
     if (!steps.every(step => isGenuine(record.coin, step, this.#host.key.publicKey)))
       return refused('badSignature');
-    const found = this.#fraudAmong(record, steps);
-    const persist = found === undefined ? this.#explained(record, steps) : this.#convict(record, found.fraud);
+    const found = this.#fraudsAmong(record, steps);
+    const persist = [...this.#convict(record, found, steps), ...this.#explained(record, steps, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
@@ -237,61 +241,67 @@ export class WhoPayBroker implements BrokerSide {
       if (listed.kind === 'listed') persist.push(...listed.write);
       else {
         const fraud = doubleBinding(bound, listed.known, claim.encode(records[at].claim));
-        if (fraud !== undefined) persist.push(...this.#convict(records[at], fraud));
+        if (fraud !== undefined) persist.push(...this.#demand(records[at], fraud));
         against.push(listed.known);
       }
     }
     return { kind: 'reply', reply: listReply.encode({ known: against }), persist };
   }
 
-  /** What was claimed may be what its owner has long carried out. */
-  #explained(record: BrokerCoin, steps: readonly Step[]): readonly StoreWrite[] {
+  /** What was claimed may be what its owner has long carried out, or follow from it. */
+  #explained(record: BrokerCoin, steps: readonly Step[], found: readonly Found[]): readonly StoreWrite[] {
     const claims = record.claims.filter(each => !steps.some(({ order }) => isSameOrder(order, each.order)));
-    if (claims.length === record.claims.length) return [];
-    const askedSeconds = claims.length === 0 ? 0n : record.askedSeconds;
+    const shown = branchOf(
+      found.flatMap(({ step, known }) => [step, known]),
+      [...steps, ...claims],
+    );
+    const askedSeconds = claims.every(each => shown.includes(each)) ? 0n : record.askedSeconds;
+    if (claims.length === record.claims.length && askedSeconds === record.askedSeconds) return [];
     return [this.#put({ ...record, claims, askedSeconds })];
   }
 
-  #fraudAmong(
-    record: BrokerCoin,
-    shown: readonly Step[],
-  ): { readonly fraud: Fraud; readonly known: Step } | undefined {
+  #fraudsAmong(record: BrokerCoin, shown: readonly Step[]): readonly Found[] {
     const all = [...record.known.map(({ step }) => step), ...record.claims, ...shown];
-    for (const step of shown) {
-      for (const known of all) {
+    return shown.flatMap(step =>
+      all.flatMap(known => {
         const fraud = fraudIn(step, known, claim.encode(record.claim));
-        if (fraud !== undefined) return { fraud, known };
-      }
-    }
-    return undefined;
+        return fraud === undefined ? [] : [{ fraud, step, known }];
+      }),
+    );
   }
 
-  /** Once for each coin: the proof is filed, and where an account is known what the coin is worth is taken from it. */
-  #convict(record: BrokerCoin, { proof, account }: Fraud): readonly StoreWrite[] {
-    if (record.judged === 1) return [];
-    const charged = account === undefined ? [] : this.#host.accounts.charge(account, record.coin.value);
-    return [this.#put({ ...record, judged: 1 }), ...this.#host.file(proof), ...charged];
+  /** For each spend once: what is demanded of the guilty is for those who handed the coin in besides. */
+  #convict(record: BrokerCoin, found: readonly Found[], shown: readonly Step[]): readonly StoreWrite[] {
+    const writes = found.flatMap(({ fraud }) => this.#demand(record, fraud));
+    const wronged = branchOf(
+      found.flatMap(({ step, known }) => [step, known]),
+      [...record.known.map(({ step }) => step), ...shown, ...record.claims],
+    );
+    for (const each of record.claims) {
+      const { kind, said } = each.order;
+      if (kind !== orderKind.deposit || !wronged.some(({ order }) => isSameOrder(order, each.order)))
+        continue;
+      // Whoever's key signed another order too is wronged by nobody.
+      if (found.some(({ fraud }) => equalBytes(fraud.spends.fork, said.holder))) continue;
+      writes.push(...this.#damages.pay(nameOf(record.coin), record.coin.value, said.next, said.holder));
+    }
+    return writes;
   }
 
-  #convictSilent(record: BrokerCoin): readonly StoreWrite[] {
-    const all = [...record.known.map(({ step }) => step), ...record.claims];
-    for (const first of all) {
-      for (const second of all) {
-        if (!isUnjustified(first, second)) continue;
-        const { coinKey } = record.coin;
-        const word = unanswered.sign(this.#host.key, { coinKey, askedSeconds: record.askedSeconds });
-        const proof = unansweredProof(
-          claim.encode(record.claim),
-          this.#host.key.publicKey,
-          coin.encode(record.coin),
-          [first, second],
-          unanswered.encode(word),
-        );
-        return this.#convict(record, { proof, account: record.claim.account });
-      }
-    }
-    // It was no contradiction, only an order that is long passed over.
-    return [this.#put({ ...record, claims: [], askedSeconds: 0n })];
+  /** The proof is filed, and where an account is known what the coin is worth is taken from it. */
+  #demand(record: BrokerCoin, { proof, account, spends }: Fraud): readonly StoreWrite[] {
+    const { coin: made, known, deposited } = record;
+    const demand = (guilty: Uint8Array | undefined, of: Spends) =>
+      this.#damages.demand(nameOf(made), made.value, guilty, of);
+    const filed = (writes: readonly StoreWrite[] | undefined) =>
+      writes === undefined ? [] : [...this.#host.file(proof), ...writes];
+    if (proof.cheat !== 'double-spend') return filed(demand(account, spends));
+    // Anybody's account can be named in an order: it answers for no more than it was credited with.
+    const last = deposited === 1 ? known.at(-1)?.step.order.said : undefined;
+    const isCredited = last !== undefined && equalBytes(last.holder, spends.fork);
+    const fork = concatBytes(utf8('credited '), spends.fork);
+    const taken = isCredited ? demand(last.next, { fork, said: [fork, last.next] }) : undefined;
+    return [...filed(demand(undefined, spends)), ...(taken ?? [])];
   }
 
   #put(record: BrokerCoin): StoreWrite {
@@ -301,6 +311,21 @@ export class WhoPayBroker implements BrokerSide {
   #nowSeconds(): number {
     return secondsOf(this.#host.clock);
   }
+}
+
+/** Somebody's fraud, by two steps. */
+interface Found {
+  readonly fraud: Fraud;
+  readonly step: Step;
+  readonly known: Step;
+}
+
+/** These steps, and those of the others that go on from them. */
+function branchOf(from: readonly Step[], others: readonly Step[]): readonly Step[] {
+  const branch = new Set(from);
+  // A set is walked over what is added to it meanwhile.
+  for (const step of branch) for (const next of others) if (follows(step, next.binding)) branch.add(next);
+  return [...branch];
 }
 
 /** The binding that follows an order, or after a deposit nothing. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
-import type { CoinWorld } from '../coin-peers.fixture.ts';
+import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { answerOp, binding, coin } from './messages.ts';
+import { answerOp, binding, coin, reportRequest, requestOp } from './messages.ts';
 import {
   coinSecretOf,
   deskOf,
@@ -21,6 +21,11 @@ function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: 
   const verdict = judge(coins.broker.proofs[0]);
   return { guilty: toHex(verdict.guilty ?? new Uint8Array(0)), role: 'role' in verdict ? verdict.role : '' };
 }
+
+/** What each has gained or lost. */
+const gains = (coins: CoinWorld, peers: readonly Peer[]) =>
+  peers.map(peer => coins.broker.balanceOf(peer) - start);
+const houseOf = ({ broker }: CoinWorld) => broker.heldMsat(broker.key.publicKey);
 
 describe('a coin of WhoPay goes from peer to peer', () => {
   it('by its owner alone, and is then handed in', () => {
@@ -156,11 +161,33 @@ describe('whoever cheats with coins of WhoPay', () => {
     expect(relay.pay(other, value)).toBe(value);
     relay.ask(coins.broker.at, request(held, orderOf(held, 'deposit', relay.account.publicKey)));
     expect(coins.broker.balanceOf(relay)).toBe(start + value);
+    const before = coins.broker.balanceOf(owner);
+    owner.die();
     other.do(() => deskOf(other).deposit());
+    // An owner that is away for long answers for nothing by that.
+    coins.world.runFor(8 * 86_400_000);
+    coins.broker.tick();
+    expect(coins.broker.proofs).toEqual([]);
+    expect(coins.broker.balanceOf(owner)).toBe(before);
     owner.restart();
     coins.settle();
     expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
-    expect(coins.broker.balanceOf(relay)).toBe(start);
+    expect(gains(coins, [relay, other])).toEqual([0n, value]);
+    expect(houseOf(coins)).toBe(0n);
+  });
+
+  it('as holder that names another’s account, takes nothing of it', () => {
+    const { coins, owner, relay, other, third } = peersOf('framed');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    const steps = [
+      orderOf(held, 'transfer', placeAt(other, held.paid.coin).holder),
+      orderOf(held, 'deposit', third.account.publicKey),
+    ].map(order => ({ binding: held.paid.binding, order }));
+    const report = reportRequest.encode({ op: requestOp.report, coin: held.paid.coin, steps });
+    relay.ask(coins.broker.at, report);
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+    expect(coins.broker.balanceOf(third)).toBe(start);
   });
 
   it('as owner that binds one coin to two, is convicted when both hand it in', () => {
@@ -173,11 +200,27 @@ describe('whoever cheats with coins of WhoPay', () => {
     expect(payWith(other, made, again)).toBe('added');
     for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
     expect(convicted(coins)).toEqual({ guilty: toHex(owner.account.publicKey), role: 'owner' });
-    expect(coins.broker.balanceOf(relay)).toBe(start + value);
-    expect(coins.broker.balanceOf(other)).toBe(start);
+    expect(gains(coins, [relay, other])).toEqual([value, value]);
   });
 
-  it('as owner that binds what was not ordered, is convicted when it has nothing to show', () => {
+  it('as owner that binds one to many, pays all of them, and the broker gains nothing', () => {
+    const { coins, owner, relay, other, third } = peersOf('many bindings');
+    owner.pay(relay, value);
+    const before = coins.broker.balanceOf(owner);
+    const { coin: made, binding: bound } = heldBy(relay)[0].paid;
+    const victims = [other, third, coins.peer('fourth', 'unlisted')];
+    for (const victim of victims) {
+      const again = binding.sign(coinSecretOf(owner, made), { ...bound, ...placeAt(victim, made) });
+      expect(payWith(victim, made, again)).toBe('added');
+    }
+    for (const peer of [relay, ...victims]) peer.do(() => deskOf(peer).deposit());
+    expect(gains(coins, [relay, ...victims])).toEqual(Array(4).fill(value));
+    expect(before - coins.broker.balanceOf(owner)).toBe(3n * value);
+    expect(houseOf(coins)).toBe(0n);
+    coins.broker.expectBacked();
+  });
+
+  it('as owner that binds what was not ordered, and shows nothing, is proven to have done nothing', () => {
     const { coins, owner, relay, other } = peersOf('unjustified');
     owner.pay(relay, value);
     const { coin: made, binding: bound } = heldBy(relay)[0].paid;
@@ -187,10 +230,11 @@ describe('whoever cheats with coins of WhoPay', () => {
     owner.restart();
     coins.settle();
     coins.broker.tick();
-    expect(coins.broker.proofs).toEqual([]);
-    coins.world.runFor(8 * 86_400_000);
+    coins.world.runFor(100 * 86_400_000);
     coins.broker.tick();
-    expect(convicted(coins)).toEqual({ guilty: toHex(owner.account.publicKey), role: 'owner' });
+    expect(coins.broker.proofs).toEqual([]);
+    // Whoever hands in first is paid.
+    expect(gains(coins, [relay, other])).toEqual([value, 0n]);
   });
 
   it('is not who owns a coin that was long passed on, and answers for it', () => {
