@@ -5,7 +5,7 @@ import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import { judge } from './fraud.ts';
-import { answerOp, assignedCoin, rawCoin, requestOp } from './messages.ts';
+import { answerOp, assignedCoin, layersMax, rawCoin, requestOp } from './messages.ts';
 import { deposit, deskOf, heldBy, payWith, peersOf, reassign, value } from './ppay-peers.fixture.ts';
 
 /** Who the broker's one proof convicts, once anybody can check it. */
@@ -84,6 +84,30 @@ describe('a coin of PPay goes from peer to peer', () => {
     third.do(() => deskOf(third).deposit());
     expect(coins.broker.proofs).toEqual([]);
     expect(coins.broker.balanceOf(third)).toBe(10n ** 9n + value);
+  });
+
+  it('to the same payee later, when it had as many layers as are taken and nobody answered', () => {
+    const { coins, owner, relay, other, third } = peersOf('stranded');
+    expect(owner.pay(third, value)).toBe(value);
+    let [{ path }] = heldBy(third);
+    const stranger = SigningKey.fresh(coins.world.entropy);
+    const ways = [
+      [third.account, stranger],
+      [stranger, third.account],
+    ];
+    for (let layers = 1; layers < layersMax; layers++) {
+      const [from, to] = ways[(layers - 1) % 2];
+      path = handedOver(path, from, to.publicKey);
+    }
+    path = handedOver(path, stranger, relay.account.publicKey);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, 'absent');
+    expect(payWith(third, relay, [path])).toBe('added');
+    expect(relay.pay(other, value)).toBe('PAY_PARTY_UNAVAILABLE');
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, undefined);
+    coins.world.runFor(10_000);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(heldBy(other).map(each => each.path.assigned.coin)).toEqual([path.assigned.coin]);
+    expect(coins.broker.proofs).toEqual([]);
   });
 
   it('back to its owner, and on', () => {
