@@ -121,9 +121,14 @@ export class WhoPayBroker implements BrokerSide {
       wish.map(({ exponent }) => exponent),
     );
     if (typeof sold === 'string') return refused(sold);
-    const [ownerId, expirySeconds] = [ownerIdOf(account), this.#nowSeconds() + coinSeconds];
+    const expirySeconds = this.#nowSeconds() + coinSeconds;
     const coins = wish.map(({ claim: { coinKey } }, at) =>
-      coin.sign(this.#host.key, { coinKey, ownerId, value: sold.values[at], expirySeconds }),
+      coin.sign(this.#host.key, {
+        coinKey,
+        ownerId: ownerIdOf(account, coinKey),
+        value: sold.values[at],
+        expirySeconds,
+      }),
     );
     const fresh = { known: [], deposited: 0, claims: [], askedSeconds: 0n, judged: 0 };
     const records = coins.map((made, at) => this.#put({ coin: made, claim: wish[at].claim, ...fresh }));

@@ -52,12 +52,11 @@ export class WhoPayDealings {
       bought(reply, memo) {
         const coins = boughtReply.decode(reply)?.coins ?? [];
         const secrets = orderMemo.decode(memo)?.secrets ?? [];
-        const ownerId = ownerIdOf(account.publicKey);
         const good = coins.every(
           (made, at) =>
             secrets[at] !== undefined &&
             equalBytes(made.coinKey, new SigningKey(secrets[at]).publicKey) &&
-            equalBytes(made.ownerId, ownerId) &&
+            equalBytes(made.ownerId, ownerIdOf(account.publicKey, made.coinKey)) &&
             coin.isBy(broker.key, made),
         );
         if (!good || coins.length === 0 || coins.length !== secrets.length) return undefined;

@@ -14,7 +14,7 @@ const expirySeconds = 2_000_000_000;
 const nonce = new Uint8Array(16);
 const made = coin.sign(broker, {
   coinKey: coinKey.publicKey,
-  ownerId: ownerIdOf(owner.publicKey),
+  ownerId: ownerIdOf(owner.publicKey, coinKey.publicKey),
   value: 1_024n,
   expirySeconds,
 });

@@ -57,7 +57,7 @@ export const claim = statement('whopay claim', { coinKey: publicKey, account: pu
 /** 121 bytes. */
 export const coin = statement('whopay coin', {
   coinKey: publicKey,
-  /** Short for the account that bought it. */
+  /** Hash of the account that bought it and the coin's key: the account's owner knows it again, and nobody else. */
   ownerId: fixedBytes(12),
   value: u64,
   expirySeconds: u32,

@@ -121,6 +121,8 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     for (const peer of [relay, other])
       for (const name of [peer.account.publicKey, peer.identity.publicKey])
         expect(said.join()).not.toContain(toHex(name));
+    const owners = heldBy(relay).map(({ paid: { coin: made } }) => toHex(made.ownerId));
+    expect(new Set(owners).size).toBe(owners.length);
     const holders = heldBy(relay).map(({ paid: { binding: bound } }) => toHex(bound.holder));
     expect(new Set(holders).size).toBe(holders.length);
   });

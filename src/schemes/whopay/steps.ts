@@ -23,9 +23,9 @@ export function placeOf(bound: Binding): string {
   return `${toHex(bound.coinKey)}-${bound.sequence.toString(16).padStart(16, '0')}`;
 }
 
-/** How an account is named in the coins that it bought. */
-export function ownerIdOf(account: Uint8Array): Uint8Array {
-  return sha256(utf8('naulon whopay owner\0'), account).subarray(0, 12).slice();
+/** How an account is named in a coin that it bought: in each otherwise, so that nobody else sees which of them have one owner. */
+export function ownerIdOf(account: Uint8Array, coinKey: Uint8Array): Uint8Array {
+  return sha256(utf8('naulon whopay owner of\0'), account, coinKey).subarray(0, 12).slice();
 }
 
 /**
