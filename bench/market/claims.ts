@@ -293,7 +293,7 @@ export const claims: readonly Claim[] = [
     criterion: 'Anonymity',
     says: 'payer and payee are anonymous',
     because: () =>
-      'a coin bears a number of its owner, the same on all coins that one peer bought, for holders to find the owner by: who spends coins of its own is known by it, if not by name',
+      'an owner that takes payments too has the place where it answers travel with its coins, for holders to find it by: who spends coins of its own is known by it, if not by name',
     holds: of => {
       const finding = unnamed(of);
       if (finding === undefined) return undefined;
