@@ -49,6 +49,19 @@ describe('a payer of PayWord', () => {
     broker.expectBacked();
   });
 
+  it('cannot pay one vendor with what it promised another', () => {
+    const { broker, payer, vendors } = sceneOf('foreign', 'credit');
+    const [first, second] = vendors;
+    const granted = certificateOf(payer, broker);
+    const backing = certificate.encode(granted);
+    const { said } = promise(payer.account, second, hashOf(backing), granted.expiry);
+    const words = new HashChain(said.name, new Uint8Array(32).fill(7), count);
+    const foreign = commitment.sign(payer.account, { ...said, payee: first.account.publicKey });
+    expect(second.take(session, open(foreign, words, 1, backing, 0))).toMatchObject({
+      fault: { code: 'badTerms' },
+    });
+  });
+
   it('that promises more than it has, prepaid, finds no broker to stand behind it', () => {
     const { broker, payer, vendors } = sceneOf('overcommitted', 'prepaid');
     const [first, second] = vendors;

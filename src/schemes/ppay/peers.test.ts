@@ -51,6 +51,19 @@ describe('a coin of PPay goes from peer to peer', () => {
     expect(coins.broker.outstandingMsat).toBe(deskOf(owner).spendableMsat);
   });
 
+  it('by nobody while its owner is back and has not heard yet what the broker did', () => {
+    const { coins, owner, relay, other, third } = peersOf('not heard');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [{ path }] = heldBy(relay);
+    owner.die();
+    expect(relay.pay(other, value)).toBe(value);
+    coins.trouble(coins.broker.at, 'absent');
+    owner.restart();
+    // The holder would have it assigned to another at the same place.
+    const again = handedOver(path, relay.account, third.account.publicKey);
+    expect(relay.ask(owner.at, reassign(again))).toBe('busy');
+  });
+
   it.each(['late', 'lying'] as const)('by the broker while its owner is %s', trouble => {
     const { coins, owner, relay, other } = peersOf(trouble);
     expect(owner.pay(relay, value)).toBe(value);

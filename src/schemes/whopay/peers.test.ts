@@ -55,6 +55,18 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     expect(coins.broker.proofs).toEqual([]);
   });
 
+  it('by nobody while its owner is back and has not heard yet what the broker did', () => {
+    const { coins, owner, relay, other, third } = peersOf('not heard');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    owner.die();
+    expect(relay.pay(other, value)).toBe(value);
+    coins.trouble(coins.broker.at, 'absent');
+    owner.restart();
+    const again = orderOf(held, 'transfer', placeAt(third, held.paid.coin).holder);
+    expect(relay.ask(owner.at, request(held, again))).toBe('busy');
+  });
+
   it.each(['late', 'lying'] as const)('by the broker while its owner is %s', trouble => {
     const { coins, owner, relay, other } = peersOf(trouble);
     expect(owner.pay(relay, value)).toBe(value);
