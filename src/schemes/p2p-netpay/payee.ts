@@ -11,12 +11,12 @@ import {
   refused,
   type SchemeHost,
   type SessionId,
-  type Value,
 } from '../../payment/scheme.ts';
-import type { Answer, AskId, ChainEvent, StoreWrite } from '../../ports.ts';
+import type { Answer, AskId, ChainEvent } from '../../ports.ts';
 import {
   handOverReply,
   handOverRequest,
+  type Index,
   operation,
   payMessage,
   schemeId,
@@ -26,14 +26,19 @@ import {
   visitMessage,
 } from './messages.ts';
 import { isGenuine, isVisit, lastSecond, leadsHere, secondsOf, stepId } from './terms.ts';
-import type { VendorBooks } from './vendor-books.ts';
+import type { Advanced, VendorBooks } from './vendor-books.ts';
 
 type VisitMessage = NonNullable<ReturnType<typeof visitMessage.decode>>;
+
+interface Stop {
+  readonly id: string;
+  readonly chain: Uint8Array;
+}
 
 interface Seat {
   readonly nonce: Uint8Array;
   /** The chain that is spent in this session. */
-  at: { readonly id: string; readonly chain: Uint8Array } | undefined;
+  at: Stop | undefined;
 }
 
 const noChain = new Uint8Array(16);
@@ -80,7 +85,8 @@ export class NetpayPayee implements Payee {
     const message = payMessage.decode(payment);
     if (message === undefined) return refused('malformed');
     const { at } = this.#seat(session);
-    return at === undefined ? refused('unknownChannel') : this.#advance(session, at.id, message, []);
+    if (at === undefined) return refused('unknownChannel');
+    return this.#taken(session, at, this.#books.advance(at.id, message));
   }
 
   onAnswer(answer: Answer): Outcome<Redeemed> | undefined {
@@ -116,16 +122,10 @@ export class NetpayPayee implements Payee {
     if (message === undefined) return refused('malformed');
     const fault = this.#judge(session, message);
     if (fault !== undefined) return refused(fault);
-    const { visit: here, touchstone: stone } = message;
+    const { visit: here } = message;
     const id = stepId(here.chain, here.step);
     if (this.#books.wasHanded(id)) return refused('unknownChannel');
-    if (this.#books.has(id)) return this.#settleIn(session, message, []);
-    if (here.step === 0) {
-      // The first payment and the stay are one record: a chain that paid nothing is not worth one.
-      if (message.index > 0 && !leadsTo(stone.chain, stone.root, message.word, message.index))
-        return refused('badSignature');
-      return this.#settleIn(session, message, this.#books.enter(stone, here));
-    }
+    if (this.#books.has(id) || here.step === 0) return this.#settleIn(session, message);
     const ask = this.#host.newAsk();
     this.#asked.set(ask, { session, message });
     const request = handOverRequest.encode(handOverRequest.sign(this.#options.account, { visit: here }));
@@ -150,38 +150,31 @@ export class NetpayPayee implements Payee {
     const id = stepId(here.chain, here.step);
     // Another session asked too and was answered before: the stay that began then goes on, with all that was paid in it.
     if (this.#books.wasHanded(id)) return refused('unknownChannel');
-    if (this.#books.has(id)) return this.#settleIn(session, message, []);
+    if (this.#books.has(id)) return this.#settleIn(session, message);
     if (given === undefined || !leadsHere(given.index, here)) return refused('partyUnavailable');
     const { index, word } = given.index;
     if (index > stone.count || !leadsTo(stone.chain, stone.root, word, index))
       return refused('partyUnavailable');
-    return this.#settleIn(session, message, this.#books.enter(stone, here, given.index));
+    return this.#settleIn(session, message, given.index);
   }
 
-  /** The chain is here: it is the session's, and pays if the message has a word. */
-  #settleIn(session: SessionId, message: VisitMessage, entered: readonly StoreWrite[]): Redeemed {
-    const { chain, step } = message.visit;
-    const seat = this.#seat(session);
-    const id = stepId(chain, step);
-    // The one before is spent, or too small for what is to come: what it paid is redeemed now, since nothing else ends its stay.
-    if (seat.at !== undefined && seat.at.id !== id) this.#books.redeem(seat.at.id);
-    seat.at = { id, chain };
-    if (message.index > 0) return this.#advance(session, id, message, entered);
-    return added(0n, entered, this.target(session));
+  /** The chain is the session's from now on, and pays if the message has a word; where that is refused, all stays as it was. */
+  #settleIn(session: SessionId, message: VisitMessage, from?: Index): Redeemed {
+    const { touchstone: stone, visit: here } = message;
+    const at = { id: stepId(here.chain, here.step), chain: here.chain };
+    if (!this.#books.has(at.id))
+      return this.#taken(session, at, this.#books.enter(stone, here, from, message));
+    const nothing = { value: 0n, persist: [] };
+    return this.#taken(session, at, message.index === 0 ? nothing : this.#books.advance(at.id, message));
   }
 
-  #advance(
-    session: SessionId,
-    id: string,
-    { index, word }: { readonly index: number; readonly word: Uint8Array },
-    entered: readonly StoreWrite[],
-  ): Redeemed {
-    const advanced = this.#books.advance(id, index, word);
+  #taken(session: SessionId, at: Stop, advanced: Advanced): Redeemed {
     if ('fault' in advanced) return refused(advanced.fault);
-    return added(advanced.value, [...entered, ...advanced.persist], this.target(session));
+    const seat = this.#seat(session);
+    // The one before is spent, or too small for what is to come: what it paid is redeemed now, since nothing else ends its stay.
+    if (seat.at !== undefined && seat.at.id !== at.id) this.#books.redeem(seat.at.id);
+    seat.at = at;
+    const { value, persist } = advanced;
+    return { kind: 'added', value, persist, reply: this.target(session) };
   }
-}
-
-function added(value: Value, persist: readonly StoreWrite[], reply: Uint8Array): Redeemed {
-  return { kind: 'added', value, persist, reply };
 }

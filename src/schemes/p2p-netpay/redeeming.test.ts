@@ -28,6 +28,11 @@ function worldOf(seed: string) {
   return { world, broker: world.broker, payer, first, second };
 }
 
+interface Word {
+  readonly index: number;
+  readonly word?: Uint8Array;
+}
+
 /** A chain that the payer buys with its own hands, and what it says of it. */
 function chainOf({ broker, payer }: ReturnType<typeof worldOf>, count: number) {
   const { entropy } = payer.process.host;
@@ -42,7 +47,13 @@ function chainOf({ broker, payer }: ReturnType<typeof worldOf>, count: number) {
     targetMessage.decode(vendor.process.turn(() => vendor.payee.target(at)));
   return {
     words,
-    visit(vendor: Peer, at: number, step: number, from?: Peer) {
+    visit(
+      vendor: Peer,
+      at: number,
+      step: number,
+      from?: Peer,
+      pays: Word = { index: from === undefined ? 1 : 0 },
+    ) {
       const said = visit.sign(user, {
         chain: touchstone.chain,
         step,
@@ -50,10 +61,10 @@ function chainOf({ broker, payer }: ReturnType<typeof worldOf>, count: number) {
         from: from?.account.publicKey ?? nobody,
         nonce: target(vendor, at)?.nonce ?? new Uint8Array(16),
       });
-      const index = from === undefined ? 1 : 0;
+      const { index, word = words.word(index) } = pays;
       const part = { scheme: schemeId, operation: operation.visit, touchstone, visit: said };
       const previous = from?.at ?? vendor.at;
-      return { said, payment: visitMessage.encode({ ...part, previous, index, word: words.word(index) }) };
+      return { said, payment: visitMessage.encode({ ...part, previous, index, word }) };
     },
     pay: (index: number) =>
       payMessage.encode({ scheme: schemeId, operation: operation.pay, index, word: words.word(index) }),
@@ -83,6 +94,8 @@ it('is paid in time after a restart too, for what came in after it', () => {
   expect(vendor.take(again, chain.visit(vendor, again, 0).payment)).toMatchObject({
     fault: { code: 'stale' },
   });
+  const asked = chain.visit(vendor, again, 0, undefined, { index: 0 });
+  expect(vendor.take(again, asked.payment)).toMatchObject({ kind: 'added', value: 0n });
   expect(vendor.take(again, chain.pay(40))).toMatchObject({ kind: 'added', value: 39n * unitMsat });
   broker.world.runFor((holdSeconds + 10) * 1_000);
   broker.tick();
@@ -126,3 +139,39 @@ it('keeps what one session was paid when another hears of the same Index later',
   for (const at of [1, 2]) second.do(() => second.payee.ended(at));
   expect(broker.balanceOf(second)).toBe(start + 50n * unitMsat);
 });
+
+it.each(['first', 'next'] as const)(
+  'keeps nothing of a %s visit that it refuses, and loses nothing by a restart',
+  which => {
+    const scene = worldOf(`refused/${which}`);
+    const { broker, first } = scene;
+    const chain = chainOf(scene, 10_000);
+    let [vendor, step, from]: [Peer, number, Peer | undefined] = [first, 0, undefined];
+    if (which === 'next') {
+      expect(first.take(session, chain.visit(first, session, 0).payment)).toMatchObject({ kind: 'added' });
+      [vendor, step, from] = [scene.second, 1, first];
+    }
+    const visit = (at: number, pays: Word) =>
+      vendor.take(at, chain.visit(vendor, at, step, from, pays).payment);
+    const before = vendor.process.turn(() => vendor.payee.target(session));
+    expect(visit(session, { index: 9_000 })).toMatchObject({ fault: { code: 'overspent' } });
+    expect(visit(session, { index: 50, word: new Uint8Array(32) })).toMatchObject({
+      fault: { code: 'badSignature' },
+    });
+    if (which === 'next') expect(visit(session, { index: 1 })).toMatchObject({ fault: { code: 'stale' } });
+    expect(vendor.process.turn(() => vendor.payee.target(session))).toEqual(before);
+    expect(vendor.take(session, chain.pay(60))).toMatchObject({ fault: { code: 'unknownChannel' } });
+    // One word was spent at the vendor before.
+    const spent = which === 'next' ? 1 : 0;
+    expect(visit(session, { index: 50 })).toMatchObject({
+      kind: 'added',
+      value: BigInt(50 - spent) * unitMsat,
+    });
+    vendor.restart();
+    expect(visit(session + 1, { index: 50 })).toMatchObject({ fault: { code: 'stale' } });
+    expect(visit(session + 1, { index: 70 })).toMatchObject({ kind: 'added', value: 20n * unitMsat });
+    broker.world.runFor((holdSeconds + 10) * 1_000);
+    broker.tick();
+    expect(broker.balanceOf(vendor)).toBe(start + BigInt(70 - spent) * unitMsat);
+  },
+);

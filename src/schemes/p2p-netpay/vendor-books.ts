@@ -44,6 +44,12 @@ interface Stay {
   readonly from: Uint8Array;
 }
 
+/** A word of a chain, and which. */
+export interface Word {
+  readonly index: number;
+  readonly word: Uint8Array;
+}
+
 /** What came of a payment: its worth and the records that say so, or why there is none. */
 export type Advanced =
   | { readonly value: Value; readonly persist: readonly StoreWrite[] }
@@ -99,31 +105,49 @@ export class VendorBooks {
     return this.#handed.get(id) !== undefined;
   }
 
-  /** A chain begins its stay: at step 0 from its root, else from where the Index says. */
-  enter(stone: Touchstone, here: Visit, from?: Index): readonly StoreWrite[] {
+  /**
+   * A chain begins its stay: at step 0 from its root, else from where the Index says. It begins with the payment that brings it, if
+   * there is one: where that is refused nothing is kept.
+   */
+  enter(stone: Touchstone, here: Visit, from: Index | undefined, { index, word }: Word): Advanced {
     const id = stepId(here.chain, here.step);
     const first = from?.index ?? 0;
+    const at = { index: first, word: from?.word ?? stone.root };
+    const fault = index === 0 ? this.#late(stone) : this.#judge(stone, at, { index, word });
+    if (fault !== undefined) return { fault };
     const stay = {
       touchstone: stone,
       visit: here,
       first,
       from: from === undefined ? new Uint8Array(0) : indexStatement.encode(from),
     };
-    const paid = { index: first, word: from?.word ?? stone.root, unitMsat: stone.unitMsat, first };
+    const spent = index === 0 ? at : { index, word };
+    const paid = { ...spent, unitMsat: stone.unitMsat, first };
     this.#watch.by(lastSecond(stone) + 1);
-    return [this.#stays.put(id, stay), this.#paid.put(id, paid)];
+    const value = stone.unitMsat * BigInt(spent.index - first);
+    return { value, persist: [this.#stays.put(id, stay), this.#paid.put(id, paid)] };
   }
 
-  advance(id: string, index: number, word: Uint8Array): Advanced {
+  advance(id: string, { index, word }: Word): Advanced {
     const [stay, paid] = [this.#stays.get(id), this.#paid.get(id)];
     if (stay === undefined || paid === undefined || !this.has(id)) return { fault: 'unknownChannel' };
-    const { chain, count, unitMsat } = stay.touchstone;
-    if (index <= paid.index) return { fault: 'stale' };
-    if (index > count || index - paid.index > jumpMax) return { fault: 'overspent' };
-    if (this.#now > lastSecond(stay.touchstone)) return { fault: 'expired' };
-    if (!leadsTo(chain, paid.word, word, index - paid.index)) return { fault: 'badSignature' };
+    const fault = this.#judge(stay.touchstone, paid, { index, word });
+    if (fault !== undefined) return { fault };
+    const { unitMsat } = stay.touchstone;
     const value = unitMsat * BigInt(index - paid.index);
     return { value, persist: [this.#paid.put(id, { ...paid, index, word })] };
+  }
+
+  /** Why a word pays nothing where the chain is spent up to another. */
+  #judge(stone: Touchstone, spent: Word, { index, word }: Word): PaymentStatusName | undefined {
+    if (index <= spent.index) return 'stale';
+    const jump = index - spent.index;
+    if (index > stone.count || jump > jumpMax) return 'overspent';
+    return this.#late(stone) ?? (leadsTo(stone.chain, spent.word, word, jump) ? undefined : 'badSignature');
+  }
+
+  #late(stone: Touchstone): PaymentStatusName | undefined {
+    return this.#now > lastSecond(stone) ? 'expired' : undefined;
   }
 
   /** The next vendor asks for the Index: it gets it once it is written down that the chain is handed on. */
