@@ -19,6 +19,7 @@ import {
 import { holdSeconds, nobody } from './terms.ts';
 
 const unitMsat = 1_000n;
+const startSat = 100_000n;
 
 /** A chain that was bought, vendors with accounts, and what each of them would sign. */
 export class Scene {
@@ -26,30 +27,58 @@ export class Scene {
   readonly buyer: AccountHolder;
   readonly vendors: readonly AccountHolder[];
   readonly user = new SigningKey(new Uint8Array(32).fill(51));
+  readonly #shop: AccountHolder;
   readonly stone;
   readonly words: HashChain;
 
   constructor(disk?: BrokerDisk) {
     this.broker = new BrokerLab('netpay', [p2pNetpay], 1, false, disk);
-    this.buyer = new AccountHolder(this.broker, 'buyer', new SigningKey(new Uint8Array(32).fill(50)));
-    this.vendors = ['first', 'second', 'third'].map(
-      (name, at) => new AccountHolder(this.broker, name, new SigningKey(new Uint8Array(32).fill(60 + at))),
-    );
-    this.broker.fund(this.buyer, 100_000n);
+    const holder = (name: string, at: number) =>
+      new AccountHolder(this.broker, name, new SigningKey(new Uint8Array(32).fill(at)));
+    this.buyer = holder('buyer', 50);
+    this.vendors = ['first', 'second', 'third'].map((name, at) => holder(name, 60 + at));
+    this.#shop = holder('shop', 70);
+    this.broker.fund(this.buyer, startSat);
+    const [stone, words] = this.#bought(this.buyer, 100, unitMsat);
+    this.stone = stone;
+    this.words = words;
+    expect(this.words.root).toEqual(this.stone.root);
+  }
+
+  /** What the broker says to whoever wants a chain. */
+  buy(holder = this.buyer, count = 100, unit = unitMsat) {
     const body = buyBody.encode({
       operation: brokerOperation.buy,
       user: this.user.publicKey,
-      count: 100,
-      unitMsat,
+      count,
+      unitMsat: unit,
     });
     const { broker } = this;
-    const { reply } = broker.ask(this.buyer, schemeId, broker.request(this.buyer, body));
-    const bought = boughtReply.decode(reply ?? new Uint8Array(0));
+    return broker.ask(holder, schemeId, broker.request(holder, body));
+  }
+
+  #bought(holder: AccountHolder, count: number, unit: bigint) {
+    const bought = boughtReply.decode(this.buy(holder, count, unit).reply ?? new Uint8Array(0));
     if (bought === undefined) throw new Error('no chain was sold');
-    this.stone = bought.touchstone;
+    const { touchstone: stone } = bought;
     const seed = unseal(this.user, bought.seed);
-    this.words = new HashChain(this.stone.chain, seed ?? new Uint8Array(32), 100);
-    expect(this.words.root).toEqual(this.stone.root);
+    return [stone, new HashChain(stone.chain, seed ?? new Uint8Array(32), count)] as const;
+  }
+
+  /** Money of an account goes to somebody else for good. */
+  spend(holder: AccountHolder, msat: bigint): void {
+    const [{ chain }, words] = this.#bought(holder, 1, msat);
+    const vendor = this.#shop.key.publicKey;
+    const here = visit.sign(this.user, { chain, step: 0, vendor, from: nobody, nonce: new Uint8Array(16) });
+    const said = { chain, step: 0, vendor, first: 0, last: 1, word: words.word(1) };
+    const body = claimBody.encode({
+      operation: brokerOperation.claim,
+      claim: claim.sign(this.#shop.key, said),
+      visit: here,
+      from: new Uint8Array(0),
+    });
+    const { broker } = this;
+    expect(broker.ask(this.#shop, schemeId, broker.request(this.#shop, body)).fault).toBeUndefined();
   }
 
   key(vendor: number): Uint8Array {
@@ -105,10 +134,25 @@ export class Scene {
     });
   }
 
-  /** What its vendors have been paid, in words. */
+  /** What its vendors have, in words; below 0: owe. */
+  get earned(): number[] {
+    return this.vendors.map(({ key }) => Number(this.broker.heldMsat(key.publicKey) / unitMsat));
+  }
+
   get paid(): number {
-    const sum = this.vendors.reduce((all, { key }) => all + this.broker.heldMsat(key.publicKey), 0n);
-    return Number(sum / unitMsat);
+    return this.earned.reduce((all, words) => all + words, 0);
+  }
+
+  /** Words that the broker has taken for itself. */
+  get fined(): number {
+    return Number(this.broker.heldMsat(this.broker.key.publicKey) / unitMsat);
+  }
+
+  /** Words that are the buyer's no more. */
+  get charged(): number {
+    const { broker } = this;
+    const left = broker.core.outstandingMsat.get(schemeId) ?? 0n;
+    return Number((startSat * 1_000n - broker.heldMsat(this.buyer.key.publicKey) - left) / unitMsat);
   }
 
   /** The chain expires, and the broker gives back what is left. */

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts';
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import { fixedBytes, restBytes, sizedBytes, struct, u8, u16, u32 } from '../../base/struct.ts';
 import { isPublicKey } from '../../crypto/ecdsa.ts';
@@ -7,6 +8,17 @@ import type { CheatProof } from '../../payment/proof.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
+import {
+  cameWith,
+  endOf,
+  handedIn,
+  isSameStay,
+  newProofs,
+  rivalStays,
+  type Segment,
+  shortOf,
+  unpaid,
+} from './disputes.ts';
 import { isWord, marksOf } from './marks.ts';
 import {
   boughtReply,
@@ -24,7 +36,6 @@ import {
   type Visit,
   visit,
 } from './messages.ts';
-import { contradict, forked, handedTwice, overclaimed } from './proofs.ts';
 import {
   countMax,
   holdSeconds,
@@ -37,29 +48,26 @@ import {
   unitMsat as unitMsatMin,
 } from './terms.ts';
 
-/** `proofs`: so many were filed. */
-const chainRecord = struct({ touchstone, account: fixedBytes(33), paid: u32, proofs: u8 });
+const chainRecord = struct({ touchstone, account: fixedBytes(33), paid: u32, retold: u8, forked: u8 });
 const marksRecord = struct({ marks: restBytes });
-/** `taken`: words above `claim.first` that were paid for, up to there. */
-const segmentRecord = struct({ claim, visit, from: sizedBytes(u16, 400), taken: u32 });
+const segmentRecord = struct({ claim, visit, from: sizedBytes(u16, 400), taken: u32, paid: u32 });
 
 interface Chain {
   readonly touchstone: Touchstone;
   readonly account: Uint8Array;
+  /** Words that were paid for out of what the chain was bought for. */
   readonly paid: number;
-  readonly proofs: number;
-}
-
-interface Segment {
-  readonly claim: Claim;
-  readonly visit: Visit;
-  readonly from: Uint8Array;
-  readonly taken: number;
+  /** Second stories that vendors told of one stay, and that were filed. */
+  readonly retold: number;
+  /** 1: its user is proven to have taken it to two places at once. */
+  readonly forked: number;
 }
 
 /**
  * The broker's side: it makes the chains, so it alone could forge them, and pays each word to one vendor. Where two
- * vendors redeem the same words somebody has signed two things that cannot both be, and is found by them.
+ * vendors redeem the same words somebody has signed two things that cannot both be, is found by them, and pays: a vendor gives back
+ * what it had beyond its Index, and whoever took a chain to two places at once pays each vendor there, by what is left of the chain
+ * and then by its account.
  */
 export class NetpayBroker implements BrokerSide {
   readonly #host: BrokerHost;
@@ -98,9 +106,10 @@ export class NetpayBroker implements BrokerSide {
   onTick(): readonly StoreWrite[] {
     const now = this.#now;
     const writes: StoreWrite[] = [];
-    for (const [id, { touchstone: stone, account, paid }] of [...this.#chains.entries()]) {
+    for (const [id, { touchstone: stone, account }] of [...this.#chains.entries()]) {
       if (stone.expiry >= now) continue;
-      const left = stone.unitMsat * BigInt(stone.count - paid);
+      writes.push(...this.#collect(id));
+      const left = stone.unitMsat * BigInt(stone.count - this.#chainOf(id).paid);
       writes.push(...this.#host.accounts.deposit(schemeId, account, left));
       writes.push(this.#chains.drop(id), this.#marks.drop(id));
       for (const place of this.#placesOf(id)) writes.push(this.#segments.drop(place));
@@ -120,15 +129,21 @@ export class NetpayBroker implements BrokerSide {
   }
 
   /** Segments of a chain but the one at that place. */
-  #besides(chain: string, place: string): readonly Segment[] {
+  #besides(chain: string, place?: string): readonly Segment[] {
     return [...this.#placesOf(chain)].flatMap(each => {
       const segment = each === place ? undefined : this.#segments.get(each);
       return segment === undefined ? [] : [segment];
     });
   }
 
+  #chainOf(id: string): Chain {
+    const record = this.#chains.get(id);
+    assert(record !== undefined, 'what is settled is of a chain that was sold');
+    return record;
+  }
+
   /** Where the claimant's segment of its step is, or is to be. */
-  #placeOf({ chain, step, vendor }: Claim): string {
+  #placeOf({ chain, step, vendor }: Pick<Claim, 'chain' | 'step' | 'vendor'>): string {
     const id = stepId(chain, step);
     const first = this.#segments.get(id);
     return first === undefined || equalBytes(first.claim.vendor, vendor) ? id : `${id}/${toHex(vendor)}`;
@@ -149,7 +164,7 @@ export class NetpayBroker implements BrokerSide {
     const stone = touchstone.sign(key, { chain, user, root, ...terms });
     const id = toHex(chain);
     const records = [
-      this.#chains.put(id, { touchstone: stone, account, paid: 0, proofs: 0 }),
+      this.#chains.put(id, { touchstone: stone, account, paid: 0, retold: 0, forked: 0 }),
       this.#marks.put(id, { marks }),
     ];
     const reply = boughtReply.encode({ touchstone: stone, seed: sealTo(user, seed, entropy) });
@@ -165,7 +180,8 @@ export class NetpayBroker implements BrokerSide {
     const from = said.from.length === 0 ? undefined : index.decode(said.from);
     const fault = this.#judge(account, record.touchstone, claimed, here, from);
     if (fault !== undefined) return refused(fault);
-    return this.#pay(record, { claim: claimed, visit: here, from: said.from, taken: 0 }, from);
+    const { first } = claimed;
+    return this.#pay(record, { claim: claimed, visit: here, from: said.from, taken: first, paid: 0 });
   }
 
   /** What of a claim is not as it must be, whatever others claim. */
@@ -188,107 +204,151 @@ export class NetpayBroker implements BrokerSide {
     return marks !== undefined && isWord(stone, marks, last, word) ? undefined : 'badSignature';
   }
 
-  #pay(record: Chain, segment: Segment, from: Index | undefined): Served {
+  #pay(record: Chain, segment: Segment): Served {
     const { touchstone: stone } = record;
     const { claim: claimed } = segment;
     const chain = toHex(stone.chain);
     const place = this.#placeOf(claimed);
     const mine = this.#segments.get(place);
-    if (mine !== undefined && !isSameStay(mine, segment, from))
-      return this.#contradicted(record, mine, segment, from);
+    if (mine !== undefined && !isSameStay(mine, segment)) return this.#retold(record, mine, segment);
     const others = this.#besides(chain, place);
-    // Words that the vendor itself gave away are not its own any more.
-    const end = Math.min(this.#handedAt(claimed, others) ?? claimed.last, claimed.last);
-    const already = mine?.taken ?? claimed.first;
-    const more = unpaid(already, end, others);
-    if (record.paid + more > stone.count) return refused('overspent');
-    // Who is paid nothing may still have evidence, but not without end.
-    if (mine === undefined && more === 0 && others.length >= record.paid + sparesMax)
-      return refused('overspent');
-    const proof = record.proofs < proofsMax ? this.#conflict(stone, segment, from, others) : undefined;
-    this.#placesOf(chain).add(place);
-    const { accounts, file } = this.#host;
-    const worth = stone.unitMsat * BigInt(more);
-    const proofs = record.proofs + (proof === undefined ? 0 : 1);
+    // Who is paid nothing may still have evidence, and words may go from vendor to vendor, but not without end.
+    const most = unpaid(claimed.first, claimed.last, others) === 0 ? record.paid : stone.count;
+    if (mine === undefined && others.length >= most + sparesMax) return refused('overspent');
+    const proofs = newProofs(stone, mine, segment, others);
     const known = mine !== undefined && mine.claim.last > claimed.last ? mine : segment;
+    const { taken, paid } = mine ?? segment;
+    this.#placesOf(chain).add(place);
     const persist: StoreWrite[] = [
-      ...accounts.deposit(schemeId, claimed.vendor, worth),
-      this.#chains.put(chain, { ...record, paid: record.paid + more, proofs }),
-      this.#segments.put(place, { ...known, taken: Math.max(already, end) }),
-      ...(proof === undefined ? [] : file(proof)),
+      ...this.#host.accounts.deposit(schemeId, claimed.vendor, 0n),
+      this.#segments.put(place, { ...known, taken, paid }),
+      ...this.#convict(chain, proofs),
+      ...this.#settle(chain, place),
+      ...this.#makeWhole(chain),
     ];
-    const creditedMsat = worth + stone.unitMsat * BigInt(already - claimed.first);
+    const creditedMsat = stone.unitMsat * BigInt(this.#segments.get(place)?.paid ?? 0);
     return { kind: 'reply', reply: claimedReply.encode({ last: claimed.last, creditedMsat }), persist };
   }
 
   /** A vendor's stay begins where it said first: from elsewhere nothing is paid, and somebody has signed two things. */
-  #contradicted(record: Chain, mine: Segment, segment: Segment, from: Index | undefined): Served {
-    const { touchstone: stone, proofs } = record;
-    const before = index.decode(mine.from);
-    let proof: CheatProof | undefined;
-    if (contradict(mine.visit, segment.visit)) proof = forked(stone, mine.visit, segment.visit);
-    else if (before !== undefined && from !== undefined && isTwice(before, from))
-      proof = handedTwice(before, from);
-    if (proof === undefined || proofs >= proofsMax) return refused('badTerms');
-    const counted = this.#chains.put(toHex(stone.chain), { ...record, proofs: proofs + 1 });
+  #retold(record: Chain, mine: Segment, segment: Segment): Served {
+    const { touchstone: stone, retold } = record;
+    const proofs = rivalStays(stone, mine, segment);
+    if (proofs.length === 0 || retold >= proofsMax) return refused('badTerms');
+    const chain = toHex(stone.chain);
+    const persist = [
+      this.#chains.put(chain, { ...record, retold: retold + 1 }),
+      ...this.#convict(chain, proofs),
+      ...this.#makeWhole(chain),
+    ];
     const reply = claimedReply.encode({ last: mine.claim.last, creditedMsat: 0n });
-    return { kind: 'reply', reply, persist: [counted, ...this.#host.file(proof)] };
+    return { kind: 'reply', reply, persist };
   }
 
-  /** Where the claimant handed the chain on, as the next vendor's claim shows. */
-  #handedAt(claimed: Claim, others: readonly Segment[]): number | undefined {
-    for (const other of others) {
-      const handed = other.from.length === 0 ? undefined : index.decode(other.from);
-      if (handed?.step === claimed.step && equalBytes(handed.from, claimed.vendor)) return handed.index;
+  /** Each proof is filed, of a user that forks its chain the first. */
+  #convict(chain: string, proofs: readonly CheatProof[]): readonly StoreWrite[] {
+    const record = this.#chainOf(chain);
+    const isFork = ({ cheat }: CheatProof) => cheat === 'forked';
+    const filed = proofs.filter(proof => !(isFork(proof) && record.forked === 1));
+    const writes = filed.flatMap(proof => this.#host.file(proof));
+    if (!filed.some(isFork)) return writes;
+    return [...writes, this.#chains.put(chain, { ...record, forked: 1 })];
+  }
+
+  /** Pays a vendor for its own words that nobody was paid for, after those that its Index takes back from the vendor before. */
+  #settle(chain: string, place: string): readonly StoreWrite[] {
+    const segment = this.#segments.get(place);
+    if (segment === undefined) return [];
+    const takenBack = this.#takeBack(chain, segment);
+    const others = this.#besides(chain, place);
+    const { claim: claimed, taken, paid } = segment;
+    const end = endOf(segment, handedIn(others));
+    const record = this.#chainOf(chain);
+    const { count, unitMsat } = record.touchstone;
+    const due = Math.max(unpaid(taken, end, others), unpaid(claimed.first, end, others) - paid);
+    const more = Math.min(due, count - record.paid);
+    return [
+      ...takenBack,
+      ...this.#host.accounts.deposit(schemeId, claimed.vendor, unitMsat * BigInt(more)),
+      this.#chains.put(chain, { ...record, paid: record.paid + more }),
+      this.#segments.put(place, { ...segment, taken: Math.max(taken, end), paid: paid + more }),
+    ];
+  }
+
+  /** Words that a vendor was paid for beyond its Index are nobody's again, as far as it has what they are worth. */
+  #takeBack(chain: string, after: Segment): readonly StoreWrite[] {
+    const from = cameWith(after);
+    if (from === undefined) return [];
+    const place = this.#placeOf({ chain: from.chain, step: from.step, vendor: from.from });
+    const before = this.#segments.get(place);
+    if (before === undefined) return [];
+    const record = this.#chainOf(chain);
+    const { unitMsat } = record.touchstone;
+    const beyond = Math.min(-shortOf(before, handedIn([after])), record.paid);
+    const words = this.#affords(before.claim.vendor, beyond, unitMsat);
+    if (words === 0) return [];
+    return [
+      ...this.#draw(before.claim.vendor, unitMsat * BigInt(words)),
+      this.#chains.put(chain, { ...record, paid: record.paid - words }),
+      this.#segments.put(place, { ...before, taken: before.taken - words, paid: before.paid - words }),
+    ];
+  }
+
+  /** Each vendor of a forked chain is paid for its own words, by what is left of the chain, then by whoever forked it. */
+  #makeWhole(chain: string): readonly StoreWrite[] {
+    if (this.#chainOf(chain).forked === 0) return [];
+    const handed = handedIn(this.#besides(chain));
+    return [...this.#placesOf(chain)].flatMap(place => {
+      const segment = this.#segments.get(place);
+      const short = segment === undefined ? 0 : shortOf(segment, handed);
+      if (segment === undefined || short <= 0) return [];
+      const record = this.#chainOf(chain);
+      const { count, unitMsat } = record.touchstone;
+      const left = Math.min(short, count - record.paid);
+      const drawn = this.#affords(record.account, short - left, unitMsat);
+      if (left + drawn === 0) return [];
+      return [
+        ...this.#draw(record.account, unitMsat * BigInt(drawn)),
+        ...this.#host.accounts.deposit(schemeId, segment.claim.vendor, unitMsat * BigInt(left + drawn)),
+        this.#chains.put(chain, { ...record, paid: record.paid + left }),
+        this.#segments.put(place, { ...segment, paid: segment.paid + left + drawn }),
+      ];
+    });
+  }
+
+  /** The last that is done for vendors of a chain: what its cheats could not pay yet they pay now, or owe. */
+  #collect(chain: string): readonly StoreWrite[] {
+    const handed = handedIn(this.#besides(chain));
+    const writes: StoreWrite[] = [];
+    for (const place of this.#placesOf(chain)) {
+      const segment = this.#segments.get(place);
+      const takenBack = segment === undefined ? [] : this.#takeBack(chain, segment);
+      if (takenBack.length > 0) writes.push(...takenBack, ...this.#settle(chain, place));
     }
-    return undefined;
-  }
-
-  /** Who has said two things that cannot both be, if these claims show it. */
-  #conflict(
-    stone: Touchstone,
-    segment: Segment,
-    from: Index | undefined,
-    others: readonly Segment[],
-  ): CheatProof | undefined {
-    for (const other of others) {
-      if (contradict(segment.visit, other.visit)) return forked(stone, segment.visit, other.visit);
-      const handed = other.from.length === 0 ? undefined : index.decode(other.from);
-      if (handed !== undefined && isBeyond(segment.claim, handed)) return overclaimed(segment.claim, handed);
-      if (from !== undefined && isBeyond(other.claim, from)) return overclaimed(other.claim, from);
-      if (from !== undefined && handed !== undefined && isTwice(from, handed))
-        return handedTwice(from, handed);
+    writes.push(...this.#makeWhole(chain));
+    const { account, forked, touchstone: stone } = this.#chainOf(chain);
+    for (const segment of this.#besides(chain)) {
+      const short = shortOf(segment, handed);
+      const owing = short < 0 ? segment.claim.vendor : account;
+      const words = short > 0 && forked === 0 ? 0 : Math.abs(short);
+      if (words > 0) writes.push(...this.#host.accounts.charge(owing, stone.unitMsat * BigInt(words)));
     }
-    return undefined;
+    return writes;
   }
-}
 
-/** True when both tell of one stay: it came from the same vendor, at the same word. */
-function isSameStay(mine: Segment, said: Segment, from: Index | undefined): boolean {
-  if (contradict(mine.visit, said.visit) || mine.claim.first !== said.claim.first) return false;
-  const before = index.decode(mine.from);
-  if (before === undefined || from === undefined) return before === from;
-  return equalBytes(before.from, from.from) && !isTwice(before, from);
-}
-
-/** Words above `from`, up to `to`, that none of these was paid for. */
-function unpaid(from: number, to: number, segments: readonly Segment[]): number {
-  const paid = segments.map(({ claim: { first }, taken }) => [first, taken] as const);
-  let [at, words] = [from, 0];
-  for (const [first, taken] of paid.sort(([a], [b]) => a - b)) {
-    if (first >= to) break;
-    if (first > at) words += first - at;
-    at = Math.max(at, taken);
+  /** So many of these words the account can pay for. */
+  #affords(account: AccountKey, words: number, unitMsat: Value): number {
+    const balance = this.#host.accounts.balanceMsat(account) ?? 0n;
+    if (words <= 0 || balance <= 0n) return 0;
+    const most = balance / unitMsat;
+    return most < BigInt(words) ? Number(most) : words;
   }
-  return words + Math.max(0, to - at);
-}
 
-function isBeyond(claimed: Claim, handed: Index): boolean {
-  return (
-    claimed.step === handed.step && equalBytes(claimed.vendor, handed.from) && claimed.last > handed.index
-  );
-}
-
-function isTwice(a: Index, b: Index): boolean {
-  return a.step === b.step && equalBytes(a.from, b.from) && (!equalBytes(a.to, b.to) || a.index !== b.index);
+  /** Money of an account becomes words of a chain again. */
+  #draw(account: AccountKey, msat: Value): readonly StoreWrite[] {
+    if (msat === 0n) return [];
+    const issued = this.#host.accounts.issue(schemeId, account, msat);
+    assert(issued !== undefined, 'an account pays what it affords');
+    return issued;
+  }
 }
