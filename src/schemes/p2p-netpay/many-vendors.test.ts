@@ -26,6 +26,16 @@ class Street {
     this.lab.broker.expectBacked();
   }
 
+  /** Chains that the payer has. */
+  get chains(): number {
+    const records = [...this.payer.process.store.durable().keys()];
+    return records.filter(key => key.startsWith('p2p-netpay/payer/chain/')).length;
+  }
+
+  get earned(): bigint[] {
+    return this.vendors.map(({ account }) => this.lab.broker.heldMsat(account.publicKey));
+  }
+
   #labOf(vendor: BrokeredNode): Lab {
     return new Lab({
       payer: this.payer.process,
@@ -64,13 +74,8 @@ it('spends one chain at many vendors and back again, and each is paid for its ow
     [0, 7_000n],
   ] as const)
     await spend(vendor, msat);
-  const records = street.payer.process.store.durable();
-  expect([...records.keys()].filter(key => key.startsWith('p2p-netpay/payer/chain/'))).toHaveLength(1);
-  const { books } = street.lab.broker.core;
-  const earned = street.vendors.map(({ account }) =>
-    books.balancesMsat.get(Buffer.from(account.publicKey).toString('hex')),
-  );
-  expect(earned).toEqual([72_000n, 25_000n, 35_000n]);
+  expect(street.chains).toBe(1);
+  expect(street.earned).toEqual([72_000n, 25_000n, 35_000n]);
 });
 
 it('is paid for every chain that one session is paid by', async () => {
@@ -90,19 +95,48 @@ it('is paid for every chain that one session is paid by', async () => {
   expect(street.lab.broker.core.books.balancesMsat.get(account)).toBe(value + 10_000n);
 });
 
-it('pays with another chain where the vendor before is gone', async () => {
+it.each(['absent', 'lying'] as const)(
+  'pays with another chain where the vendor before is %s',
+  async trouble => {
+    const street = new Street();
+    let session = 0;
+    const begin = (vendor: number) => {
+      const lab = street.at(vendor);
+      lab.skipTo(++session);
+      return lab.talk();
+    };
+    const first = begin(0);
+    expect(await first.pay(10_000n)).toMatchObject({ kind: 'credited' });
+    first.lose();
+    street.settle();
+    street.lab.broker.parties.trouble = to => (to.host === street.vendors[0].at.host ? trouble : undefined);
+    const next = begin(1);
+    expect(await next.pay(10_000n)).toMatchObject({ by: 'payee', fault: { code: 'partyUnavailable' } });
+    expect(await next.pay(10_000n)).toMatchObject({ kind: 'credited', value: 10_000n });
+    next.lose();
+    street.settle();
+    // The chain that was bought instead goes on from there.
+    const last = begin(2);
+    expect(await last.pay(20_000n)).toMatchObject({ kind: 'credited', value: 20_000n });
+    last.lose();
+    street.settle();
+    expect(street.chains).toBe(2);
+    expect(street.earned).toEqual([10_000n, 10_000n, 20_000n]);
+    expect(street.lab.broker.proofs).toEqual([]);
+  },
+);
+
+it('spends one chain on where the vendor before was started again', async () => {
   const street = new Street();
-  const first = street.at(0);
-  first.skipTo(1);
-  const talk = first.talk();
-  expect(await talk.pay(10_000n)).toMatchObject({ kind: 'credited' });
-  talk.lose();
-  street.settle();
-  street.lab.broker.parties.trouble = to => (to.host === street.vendors[0].at.host ? 'absent' : undefined);
-  const second = street.at(1);
-  second.skipTo(2);
-  const next = second.talk();
-  expect(await next.pay(10_000n)).toMatchObject({ by: 'payee', fault: { code: 'partyUnavailable' } });
-  expect(await next.pay(10_000n)).toMatchObject({ kind: 'credited', value: 10_000n });
-  street.settle();
+  for (const [vendor, msat] of [10_000n, 20_000n, 30_000n].entries()) {
+    const lab = street.at(vendor);
+    lab.skipTo(vendor + 1);
+    const talk = lab.talk();
+    expect(await talk.pay(msat)).toMatchObject({ kind: 'credited', value: msat });
+    talk.lose();
+    lab.restart('payee');
+    street.settle();
+  }
+  expect(street.chains).toBe(1);
+  expect(street.earned).toEqual([10_000n, 20_000n, 30_000n]);
 });

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { unseal } from '../../crypto/sealed-to-key.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
@@ -9,7 +9,10 @@ import {
   boughtReply,
   brokerOperation,
   buyBody,
+  handOverReply,
   handOverRequest,
+  type Index,
+  index,
   operation,
   payMessage,
   schemeId,
@@ -17,20 +20,26 @@ import {
   visit,
   visitMessage,
 } from './messages.ts';
-import { holdSeconds, nobody, unitMsat } from './terms.ts';
+import { holdSeconds, marginSeconds, nobody, unitMsat } from './terms.ts';
 
 const start = 10n ** 9n;
 const session = 1;
 
 function worldOf(seed: string) {
   const world = new CoinWorld(p2pNetpay, seed);
-  const [payer, first, second] = ['payer', 'first', 'second'].map(name => world.peer(name));
-  return { world, broker: world.broker, payer, first, second };
+  const [payer, first, second, third] = ['payer', 'first', 'second', 'third'].map(name => world.peer(name));
+  return { world, broker: world.broker, payer, first, second, third };
 }
 
 interface Word {
   readonly index: number;
   readonly word?: Uint8Array;
+}
+
+/** What a vendor before may say instead of the truth. */
+interface Lie {
+  readonly say: (change: Partial<Index>, by?: Peer) => Uint8Array;
+  readonly words: HashChain;
 }
 
 /** A chain that the payer buys with its own hands, and what it says of it. */
@@ -47,6 +56,7 @@ function chainOf({ broker, payer }: ReturnType<typeof worldOf>, count: number) {
     targetMessage.decode(vendor.process.turn(() => vendor.payee.target(at)));
   return {
     words,
+    touchstone,
     visit(
       vendor: Peer,
       at: number,
@@ -175,3 +185,120 @@ it.each(['first', 'next'] as const)(
     expect(broker.balanceOf(vendor)).toBe(start + BigInt(70 - spent) * unitMsat);
   },
 );
+
+it('has a payer pay each of two vendors that it makes a first visit to with one chain', () => {
+  const scene = worldOf('double');
+  const { broker, payer, first, second, third } = scene;
+  const chain = chainOf(scene, 100);
+  const vendors = [first, second, third];
+  for (const vendor of vendors) {
+    const { payment } = chain.visit(vendor, session, 0, undefined, { index: 50 });
+    expect(vendor.take(session, payment)).toMatchObject({ kind: 'added', value: 50n * unitMsat });
+  }
+  for (const vendor of vendors) vendor.do(() => vendor.payee.ended(session));
+  expect(vendors.map(vendor => broker.balanceOf(vendor) - start)).toEqual([50_000n, 50_000n, 50_000n]);
+  expect(broker.proofs.map(({ cheat }) => cheat)).toEqual(['forked']);
+  broker.world.runFor((holdSeconds + 10) * 1_000);
+  broker.tick();
+  expect(broker.balanceOf(payer)).toBe(start - 150n * unitMsat);
+  expect(() => chainOf(scene, 100)).toThrow();
+  broker.expectBacked();
+});
+
+it('takes a visit in its own session alone, and until the last hour of the chain', () => {
+  const scene = worldOf('late visit');
+  const { broker, first: vendor } = scene;
+  const chain = chainOf(scene, 100);
+  const other = chain.visit(vendor, session + 1, 0).payment;
+  expect(vendor.take(session, other)).toMatchObject({ fault: { code: 'targetOld' } });
+  const { payment } = chain.visit(vendor, session, 0);
+  broker.world.runFor((holdSeconds - marginSeconds - 60) * 1_000);
+  expect(vendor.take(session, payment)).toMatchObject({ kind: 'added' });
+  broker.world.runFor(62_000);
+  expect(vendor.take(session, chain.pay(2))).toMatchObject({ kind: 'refused' });
+  const again = chain.visit(vendor, session + 1, 0, undefined, { index: 2 }).payment;
+  expect(vendor.take(session + 1, again)).toMatchObject({ fault: { code: 'expired' } });
+});
+
+it('hands a chain on to one vendor, which its user has named, and takes no more of it', () => {
+  const scene = worldOf('hand-over');
+  const { world, broker, first, second, third } = scene;
+  const chain = chainOf(scene, 100);
+  expect(first.take(session, chain.visit(first, session, 0).payment)).toMatchObject({ kind: 'added' });
+  const ask = (peer: Peer, said: ReturnType<typeof handOverRequest.sign>) =>
+    peer.ask(first.at, handOverRequest.encode(said));
+  const toSecond = chain.visit(second, session, 1, first).said;
+  const request = handOverRequest.sign(second.account, { visit: toSecond });
+  // Another vendor asks in its name; the user never said so.
+  expect(ask(third, handOverRequest.sign(third.account, { visit: toSecond }))).toBe('badSignature');
+  const invented = visit.sign(third.account, { ...toSecond, vendor: third.account.publicKey });
+  expect(ask(third, handOverRequest.sign(third.account, { visit: invented }))).toBe('badSignature');
+  expect(first.take(session, chain.pay(5))).toMatchObject({ kind: 'added' });
+  const reply = ask(second, request) as Uint8Array;
+  expect(handOverReply.decode(reply)?.index).toMatchObject({ index: 5 });
+  expect(first.take(session, chain.pay(6))).toMatchObject({ fault: { code: 'unknownChannel' } });
+  const toThird = chain.visit(third, session, 1, first);
+  expect(ask(third, handOverRequest.sign(third.account, { visit: toThird.said }))).toBe('stale');
+  expect(third.take(session, toThird.payment)).toMatchObject({ fault: { code: 'partyUnavailable' } });
+  // What it said it has written down before; once it has redeemed the chain it keeps no more of it than that.
+  world.trouble(broker.at, 'absent');
+  first.restart();
+  expect(ask(third, handOverRequest.sign(third.account, { visit: toThird.said }))).toBe('stale');
+  expect(ask(second, request)).toEqual(reply);
+  const back = chain.visit(first, session + 1, 0, undefined, { index: 6 }).payment;
+  expect(first.take(session + 1, back)).toMatchObject({ fault: { code: 'unknownChannel' } });
+});
+
+it('hands nothing on before that is durable', () => {
+  const scene = worldOf('durable');
+  const { first, second } = scene;
+  const chain = chainOf(scene, 100);
+  expect(first.take(session, chain.visit(first, session, 0).payment)).toMatchObject({ kind: 'added' });
+  const { said } = chain.visit(second, session, 1, first);
+  const request = handOverRequest.encode(handOverRequest.sign(second.account, { visit: said }));
+  const served = first.process.turn(() => first.scheme.party?.(first.process.host).serve(request));
+  expect(served).toMatchObject({ kind: 'reply' });
+  const keys = served?.kind === 'reply' ? served.persist.map(({ key }) => key) : [];
+  expect(keys).toEqual([expect.stringContaining('p2p-netpay/vendor/handed/')]);
+});
+
+describe('a vendor that a chain comes to believes no Index', () => {
+  const lies: readonly [string, (scene: ReturnType<typeof worldOf>, at: Lie) => Uint8Array][] = [
+    ['that is for another vendor', ({ third }, { say }) => say({ to: third.account.publicKey })],
+    ['of another step', (_, { say }) => say({ step: 1 })],
+    ['of another chain', (_, { say }) => say({ chain: new Uint8Array(16).fill(9) })],
+    ['that somebody else signed', ({ third }, { say }) => say({}, third)],
+    ['from somebody else', ({ third }, { say }) => say({ from: third.account.publicKey }, third)],
+    ['with a word that is not of the chain', (_, { say }) => say({ word: new Uint8Array(32) })],
+    ['with a word that is another', (_, { say, words }) => say({ word: words.word(2) })],
+    ['beyond the end', (_, { say }) => say({ index: 101 })],
+    ['that cannot be read', () => new Uint8Array(7)],
+  ];
+  it.each(lies)('%s', (name, lie) => {
+    const scene = worldOf(name);
+    const { first, second } = scene;
+    const chain = chainOf(scene, 100);
+    const { said, payment } = chain.visit(second, session, 1, first);
+    const { touchstone } = chain;
+    const truth = {
+      chain: touchstone.chain,
+      step: 0,
+      from: first.account.publicKey,
+      to: second.account.publicKey,
+      index: 3,
+      word: chain.words.word(3),
+    };
+    expect(said.step).toBe(1);
+    const say: Lie['say'] = (change, by = first) =>
+      handOverReply.encode({ touchstone, index: index.sign(by.account, { ...truth, ...change }) });
+    const answered = (at: number, sent: Uint8Array, reply: Uint8Array) => {
+      const asked = second.process.turn(() => second.payee.redeem(at, sent));
+      if (asked.kind !== 'pending') throw new Error('the vendor before is asked');
+      return second.process.turn(() => second.payee.onAnswer({ kind: 'party', ask: asked.ask, reply }))
+        ?.result;
+    };
+    const lied = answered(session, payment, lie(scene, { say, words: chain.words }));
+    expect(lied).toMatchObject({ fault: { code: 'partyUnavailable' } });
+    expect(answered(session, payment, say({}))).toMatchObject({ kind: 'added', value: 0n });
+  });
+});
