@@ -32,7 +32,7 @@ export interface ChannelTerms {
   readonly payoutScript: Uint8Array;
 }
 
-export type ScriptTerms = Pick<ChannelTerms, 'variant' | 'payerKey' | 'payeeKey' | 'refundHeight'>;
+type ScriptTerms = Pick<ChannelTerms, 'variant' | 'payerKey' | 'payeeKey' | 'refundHeight'>;
 
 /** The script that the contract's output commits to. */
 export function contractScript(terms: ScriptTerms): Uint8Array {

@@ -2,7 +2,6 @@ import type { Transaction } from 'bitcoinjs-lib';
 import { assert } from '../base/assert.ts';
 import { concatBytes, equalBytes } from '../base/bytes.ts';
 import { hash160, sha256 } from '../crypto/sha.ts';
-import type { ScriptTerms } from './contract-tx.ts';
 import { serializeOutput } from './sighash.ts';
 
 /**
@@ -13,6 +12,14 @@ import { serializeOutput } from './sighash.ts';
 
 /** Id, index, an empty script, sequence. */
 const inputBytes = 32 + 4 + 1 + 4;
+
+/** What a contract's script is made of. */
+interface ContractParts {
+  readonly variant: 'spillman' | 'cltv';
+  readonly payerKey: Uint8Array;
+  readonly payeeKey: Uint8Array;
+  readonly refundHeight: number;
+}
 
 /** An output as it was meant. */
 export interface MeantOutput {
@@ -34,12 +41,12 @@ export function assertKeyScript(script: Uint8Array, publicKey: Uint8Array): void
 }
 
 /** Throws unless the output's script is that of the contract. spec: bip-0141 */
-export function assertContractScript(script: Uint8Array, terms: ScriptTerms): void {
+export function assertContractScript(script: Uint8Array, terms: ContractParts): void {
   const wanted = concatBytes(Uint8Array.of(0, 32), sha256(contractByHand(terms)));
   assert(equalBytes(script, wanted), 'a script pays its contract');
 }
 
-function contractByHand({ variant, payerKey, payeeKey, refundHeight }: ScriptTerms): Uint8Array {
+function contractByHand({ variant, payerKey, payeeKey, refundHeight }: ContractParts): Uint8Array {
   const [payer, payee] = [payerKey, payeeKey].map(key => concatBytes(Uint8Array.of(33), key));
   if (variant === 'spillman') {
     // 2, both keys, 2, CHECKMULTISIG. spec: bip-0067
