@@ -16,8 +16,11 @@ const largeMsat = 60_000_000n;
 const contractSentMs = 5_000;
 /** Clients take no new stream to a circuit of this age, and it ends. */
 const circuitMs = 600_000;
-/** Payees hand in what they have some seconds after the last circuit has ended; so long after that nothing comes to light any more. */
-const settleMs = 600_000;
+/**
+ * Payees hand in what they have some seconds after the last circuit has ended, or, where they may spend it themselves, a day later; so
+ * long after that nothing comes to light any more.
+ */
+const settleMs = 25 * 3_600_000;
 
 type Found = 'at once' | 'later' | 'nothing to find' | 'never';
 

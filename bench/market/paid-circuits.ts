@@ -187,7 +187,7 @@ export class PaidCircuits {
       this.#fundWallet(network.clients[0].machine);
       return;
     }
-    const broker = new SimBroker(network, scheme, this.#keyOf('broker'));
+    const broker = new SimBroker(network, scheme, this.#keyOf('broker'), houseSat * 1_000n);
     broker.pay(this.#keyOf('broker'), houseSat);
     broker.pay(this.#keyOf('payer0'), clientSat);
     for (const { index } of network.relays) broker.pay(this.#keyOf(`payee${index}`), relaySat);

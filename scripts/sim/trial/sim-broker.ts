@@ -26,10 +26,13 @@ export class SimBroker {
   readonly #key: SigningKey;
   readonly #scheme: BrokeredScheme;
   readonly #teller: Machine;
+  readonly #lendsMsat: bigint;
   #answer: Extract<Answer, { kind: 'party' }> | undefined;
 
-  constructor(network: PaidNetwork, scheme: BrokeredScheme, key: SigningKey) {
+  /** @param lendsMsat what each account is lent at the most. */
+  constructor(network: PaidNetwork, scheme: BrokeredScheme, key: SigningKey, lendsMsat = 0n) {
     this.#network = network;
+    this.#lendsMsat = lendsMsat;
     this.#key = key;
     this.#scheme = scheme;
     this.machine = network.machine('broker', brokerIp);
@@ -84,7 +87,8 @@ export class SimBroker {
     const { machine } = this;
     return machine.host.node.turn(() => {
       const walletSeed = new Uint8Array(32).fill(12);
-      const settings = { key: this.#key, walletSeed, minConfirmations: 1 };
+      const lendsMsat = () => this.#lendsMsat;
+      const settings = { key: this.#key, walletSeed, minConfirmations: 1, lendsMsat };
       const core = new BrokerCore(settings, machine.ports, [this.#scheme]);
       machine.attachAnswers(core);
       core.start();
