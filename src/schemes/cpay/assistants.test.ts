@@ -61,13 +61,12 @@ describe('an assistant of CPay that is asked by one relay to pay another', () =>
       expect(payWith(to, { coin: held.coin, auth: authBy(assistant, saidFor(coins, held, to)) })).toBe(
         'added',
       );
-    for (const peer of victims) peer.do(() => deskOf(peer).deposit());
+    for (const peer of [...victims, relay]) peer.do(() => deskOf(peer).deposit());
     enquire(coins, peers);
     const [proof, ...more] = coins.broker.proofs;
     expect(more).toEqual([]);
     expect(proof.cheat).toBe('double-authorisation');
     expect(toHex(judge(proof).guilty!)).toBe(keyOf(assistant));
-    // The relay itself has handed it in meanwhile.
     for (const peer of [relay, ...victims]) expect(coins.broker.balanceOf(peer)).toBe(start + value);
     expect(coins.broker.balanceOf(assistant)).toBe(start - 2n * value);
     expect(coins.broker.heldMsat(coins.broker.key.publicKey)).toBe(0n);

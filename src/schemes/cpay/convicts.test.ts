@@ -60,7 +60,7 @@ describe('what an honest assistant of CPay authorised', () => {
 
 describe('an honest assistant of CPay after one that gave a coin to two', () => {
   it('lets one of them spend it, and the other hand it in alone', () => {
-    const { coins, peers, assistant, held, victims } = ofOneAssistant('two lines', 1);
+    const { coins, peers, relay, assistant, held, victims } = ofOneAssistant('two lines', 1);
     const [given] = held;
     const [one, other] = victims;
     const lines = victims.map(to => ({
@@ -83,7 +83,7 @@ describe('an honest assistant of CPay after one that gave a coin to two', () => 
     expect(asks(other, 1)).toBe('stale');
     next.restart();
     expect(asks(other, 1)).toBe('stale');
-    other.do(() => deskOf(other).deposit());
+    for (const peer of [other, relay]) peer.do(() => deskOf(peer).deposit());
     enquire(coins, all);
     expect(convicted(coins)).toEqual([keyOf(assistant)]);
   });
