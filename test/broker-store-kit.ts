@@ -16,6 +16,8 @@ import { payword } from '../src/schemes/payword/index.ts';
 import { whopay } from '../src/schemes/whopay/index.ts';
 
 const value = 1_024n;
+/** What the broker lends, out of money of its own. */
+const lentSat = 1_000_000n;
 /** What one session is paid in words of a chain. */
 const chainMsat = 10_000n;
 const start = 10n ** 9n;
@@ -88,8 +90,8 @@ class Life {
   constructor(scheme: BrokeredScheme, variant: string | undefined, disk: BrokerDisk | undefined) {
     this.#coins = new CoinWorld(scheme, `life of ${scheme.name} ${variant}`, disk);
     const { broker } = this.#coins;
-    // What it lends.
-    broker.chain.issue(scriptOfAddress(broker.addressFor(broker.key)) as Uint8Array, 1_000_000n);
+    broker.chain.issue(scriptOfAddress(broker.addressFor(broker.key)) as Uint8Array, lentSat);
+    broker.lendsMsat = lentSat * 1_000n;
     broker.mine();
     const names = ['payer', 'first', 'second', 'third', 'fourth'];
     this.#peers = names.map(name => this.#coins.peer(name, variant));
