@@ -1,5 +1,6 @@
 /** A process of its own for one plant: runs trials until one of its rules breaks; prints one line of JSON. */
 import { register } from 'node:module';
+import { deserialize } from 'node:v8';
 import type { Breach } from '../trial/rule-book.ts';
 import type { Plant } from './plant.ts';
 
@@ -12,8 +13,8 @@ export interface PlantSearch {
   readonly breach: Breach | undefined;
 }
 
-const [json, as, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
-const plant = JSON.parse(json) as Plant;
+const [argument, as, firstSeed, stepsMax, stepsEach] = process.argv.slice(2);
+const plant = deserialize(Buffer.from(argument, 'base64')) as Plant;
 if (as === 'planted') {
   const url = new URL(`../../../${plant.file.replace(/\.ts$/, '.js')}`, import.meta.url).href;
   register('./plant-hooks.js', import.meta.url, { data: { url, find: plant.find, replace: plant.replace } });

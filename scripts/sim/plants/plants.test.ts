@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deserialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { plants } from './plants.ts';
-import { plantLimits, searchPlant } from './search.ts';
+import { plantArgument, plantLimits, searchPlant } from './search.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const timesIn = (file: string, text: string): number =>
@@ -37,6 +38,10 @@ describe('planted bugs', () => {
     const read = (at: number) => execFileSync(process.execPath, ['--check', join(folder, `${at}.mjs`)]);
     for (const at of plants.keys()) expect(() => read(at), plants[at].name).not.toThrow();
     rmSync(folder, { recursive: true });
+  });
+
+  it.each(plants)('$name: its child gets all of it', plant => {
+    expect(deserialize(Buffer.from(plantArgument(plant), 'base64'))).toEqual(plant);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { serialize } from 'node:v8';
 import type { Plant } from './plant.ts';
 import type { PlantSearch } from './plant-child.ts';
 
@@ -49,13 +50,18 @@ export async function searchPlant(
   }
 }
 
+/** As the child reads it; a plant's world has bigints. */
+export function plantArgument(plant: Plant): string {
+  return serialize(plant).toString('base64');
+}
+
 async function inChild(
   plant: Plant,
   as: 'planted' | 'as it is',
   { firstSeed, stepsMax, stepsEach }: SearchLimits,
   signal: AbortSignal | undefined,
 ): Promise<PlantSearch> {
-  const args = [child, JSON.stringify(plant), as, firstSeed, stepsMax, stepsEach].map(String);
+  const args = [child, plantArgument(plant), as, firstSeed, stepsMax, stepsEach].map(String);
   const { stdout } = await promisify(execFile)(process.execPath, args, { signal });
   return JSON.parse(stdout) as PlantSearch;
 }
