@@ -17,10 +17,10 @@ const contractSentMs = 5_000;
 /** Clients take no new stream to a circuit of this age, and it ends. */
 const circuitMs = 600_000;
 /**
- * Payees hand in what they have some seconds after the last circuit has ended, or, where they may spend it themselves, a day later; so
- * long after that nothing comes to light any more.
+ * Payees hand in what they have some seconds after the last circuit has ended, or, where they may spend it themselves, a day later, and
+ * assistants are asked in the day after that; so long after it nothing comes to light any more.
  */
-const settleMs = 25 * 3_600_000;
+const settleMs = 49 * 3_600_000;
 
 type Found = 'at once' | 'later' | 'nothing to find' | 'never';
 

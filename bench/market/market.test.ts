@@ -79,6 +79,7 @@ test.each([
   ['p2p-netpay', 'payer and payee', false],
   ['ppay, reassigned', 'buyer', true],
   ['whopay, unlisted', 'buyer', true],
+  ['cpay, paper', 'buyer', true],
 ] as const)(
   '%s, spent twice by a %s: a proof comes when payees hand in, and they are paid',
   (name, cheat, named) => {
