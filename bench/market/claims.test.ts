@@ -104,7 +104,9 @@ const cases: readonly (readonly [subject: string, criterion: string, right: Figu
     'Security',
     [
       ['lost to a double spend', 0],
+      ['found at once', 1],
       ['lost to a double spend', 0, held],
+      ['found at once', 1, held],
     ],
     [['lost to a double spend', 49, held]],
   ],
@@ -185,6 +187,15 @@ test.each([
       [asked, 0.8, { away: 90 }],
     ],
     [[asked, 1.4, { away: 90 }]],
+  ],
+  [
+    'cpay, paper',
+    'timely',
+    [
+      ['lost to a double spend', 0],
+      ['found at once', 1],
+    ],
+    [['found at once', 0]],
   ],
   [
     'cpay, named',

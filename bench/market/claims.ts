@@ -90,6 +90,18 @@ function prevented(of: Figures): Finding | undefined {
   };
 }
 
+/** Before anybody was credited what was spent before. */
+function preventedInTime(of: Figures): Finding | undefined {
+  const tried = cheats.filter(([, factors]) => found(of, factors) !== undefined);
+  const finding = prevented(of);
+  return (
+    finding && {
+      ...finding,
+      agrees: finding.agrees && tried.every(([, factors]) => yes(of.get('found at once', factors))),
+    }
+  );
+}
+
 /** Where payees lose, by what the broker has a proof in the end. */
 function lostUntilHandedIn(of: Figures): string {
   const lost = cheats.filter(([, factors]) => (of.get('lost to a double spend', factors) ?? 0) > 0);
@@ -332,8 +344,9 @@ export const claims: readonly Claim[] = [
     scheme: 'cpay',
     criterion: 'Security',
     says: '“prevents double spending timely”',
-    holds: prevented,
-    because: lostUntilHandedIn,
+    holds: preventedInTime,
+    because: () =>
+      'a buyer pays by its word alone, as the paper has it, which no assistant has seen; the other variants have the first payment authorised too',
   },
   {
     scheme: 'cpay, anonymous',
