@@ -1,6 +1,7 @@
 import { assert, inLedger } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import {
+  autoWindowCellsMin,
   freeCells,
   pendingRedeemsMax,
   receiptMsMax,
@@ -123,6 +124,9 @@ export class PayerSession {
   #refusals = 0;
   #failed: PayerFault | undefined;
   #exhausted: PayFault | undefined;
+  /** Cells that are bought now, and at the most: less once there was not enough money for more. */
+  #buying = 0;
+  #buyingMax = Number.POSITIVE_INFINITY;
   #finish: ((refusal?: PaymentFault) => void) | undefined;
   /** The scheme has given its last message; what follows the answer to it is the end. */
   #lastGiven = false;
@@ -289,8 +293,9 @@ export class PayerSession {
       if (due > 0) host.onLow();
       return;
     }
-    const cells = due || this.#topUp.dueAlong(this.#spendableSoon);
+    const cells = Math.min(due || this.#topUp.dueAlong(this.#spendableSoon), this.#buyingMax);
     if (cells === 0) return;
+    this.#buying = cells;
     const wanted = msatFor(BigInt(this.#bought + cells), price) - this.#receiptedMsat - this.#sentMsat;
     const left = spending.leftMsat(relay, allowance);
     // The last of it is for hops that need it now.
@@ -329,9 +334,10 @@ export class PayerSession {
       return;
     }
     if (paid.kind === 'refused') {
+      const { code } = paid.fault;
       if (this.#prepared !== undefined) this.#fail(paid.fault);
-      else if (paid.fault.code === 'PAY_LIMIT' || paid.fault.code === 'PAY_CHANNEL_EXHAUSTED')
-        this.#runOut(paid.fault);
+      else if (code === 'PAY_NO_FUNDS' && this.#payments > 0) this.#buyLess(paid.fault);
+      else if (code === 'PAY_LIMIT' || code === 'PAY_CHANNEL_EXHAUSTED') this.#runOut(paid.fault);
       else this.#fail(paid.fault);
       return;
     }
@@ -345,6 +351,17 @@ export class PayerSession {
     commits.commit(writes, () => {
       if (this.#alive) this.#transmit(payment, sent);
     });
+  }
+
+  /** What passes in ten seconds may cost more than there is, and far more than this circuit will ever need. */
+  #buyLess(fault: PayFault): void {
+    const half = Math.floor(this.#buying / 2);
+    if (half < autoWindowCellsMin || this.#spendableSoon + half < this.#topUp.keepCells) {
+      this.#runOut(fault);
+      return;
+    }
+    this.#buyingMax = half;
+    this.#advance();
   }
 
   /** Told later, since whoever hears of it ends the circuit. */

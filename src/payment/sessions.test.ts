@@ -182,6 +182,24 @@ test('limits are kept, and a payer that reaches one says so', () => {
   expect(poor.failed?.code).toBe('PAY_NO_FUNDS');
 });
 
+test('a payer that has less than a window costs buys what it can, and goes on until that is used up', () => {
+  const window = 20_000;
+  const first = new PaidHopWorld(window);
+  first.payer.start();
+  first.settle();
+  const purseMsat = first.payer.paidMsat + msatFor(BigInt(window), price) / 2n;
+  const world = new PaidHopWorld(window, { purseMsat });
+  world.payer.start();
+  let passed = 0;
+  for (; world.failed === undefined && passed < 10 * window; passed++) {
+    world.send();
+    if (passed % 20 === 0) world.settle();
+  }
+  expect(world.failed?.code).toBe('PAY_NO_FUNDS');
+  expect(world.payer.paidMsat).toBe(purseMsat);
+  expect(world.payer.spendable).toBeLessThan(20);
+});
+
 test('a session that ends in order says its last message once, whatever the hop answers, and fails nobody', () => {
   const world = new PaidHopWorld(1024, { lastMessage: seedOf(9) });
   world.payer.needs(100);
