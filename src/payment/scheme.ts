@@ -156,7 +156,8 @@ export interface Payer {
   begin(session: SessionId, payee: PayeeIdentity, budget: Value): void;
   /**
    * The next payment that answers `target`, worth at least `value` once the set-up steps are done. The session calls
-   * again with the RECEIPT's target until it has got a payment with value. A value of 0 takes the set-up steps alone.
+   * again with the RECEIPT's target until it has got a payment with value. A value of 0 takes the set-up steps alone. Of a value that
+   * is more than it should give away at a time, it may pay a part.
    * @param most what its owner's limits leave; absent: no limit. A scheme that cannot pay just `value` within them pays less, or
    *   refuses (PAY_LIMIT).
    */

@@ -6,8 +6,19 @@ import { RecordBook } from '../../payment/record-book.ts';
 import type { SchemeHost, Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { brokerOperation, certificate, certifyBody } from './messages.ts';
-import { type Certificate, creditMsat, hashOf, marginSeconds, secondsOf } from './terms.ts';
+import {
+  type Certificate,
+  type Commitment,
+  creditChunkMsat,
+  creditMsat,
+  hashOf,
+  marginSeconds,
+  secondsOf,
+  worthMsat,
+} from './terms.ts';
 
+/** One payment takes no more than one of so many parts of the credit that is left. */
+const shares = 4n;
 const lineRecord = struct({ certificate, committedMsat: u64 });
 
 /** What a payer may promise on credit, and has promised: an honest one never promises more. */
@@ -34,6 +45,17 @@ export class CreditLine {
   get backing(): Uint8Array | undefined {
     const line = this.#book.get('line');
     return line === undefined ? undefined : certificate.encode(line.certificate);
+  }
+
+  /**
+   * What to pay at a time where `msat` is asked: no more than a part of what is left, unless that is little. Whoever wants ten
+   * seconds of a fast line ahead would take what the other relays of its circuit need. More than is left stays too much.
+   */
+  shareOf(msat: Value): Value {
+    const line = this.#book.get('line');
+    const left = line === undefined ? 0n : line.certificate.limitMsat - line.committedMsat;
+    const most = left / shares > creditChunkMsat ? left / shares : creditChunkMsat;
+    return msat > left || msat < most ? msat : most;
   }
 
   /** The certificate, when so much more may be promised under it. */
@@ -72,13 +94,12 @@ export class CreditLine {
     return [this.#book.put('line', { ...line, committedMsat: line.committedMsat + msat })];
   }
 
-  /**
-   * What was promised and not spent may be promised again; after a crash it just stays promised.
-   * @param backing hash of the certificate that it was promised under: under the next nothing comes of it.
-   */
-  release(backing: Uint8Array, msat: Value): void {
+  /** What was promised and not spent may be promised again; after a crash it just stays promised. @param sent words of it. */
+  release(said: Commitment, sent: number): void {
     const line = this.#book.get('line');
-    if (line === undefined || !equalBytes(backing, hashOf(certificate.encode(line.certificate)))) return;
+    // Under the next certificate nothing comes of it.
+    if (line === undefined || !equalBytes(said.backing, hashOf(certificate.encode(line.certificate)))) return;
+    const msat = worthMsat(said) - said.unitMsat * BigInt(sent);
     const committedMsat = line.committedMsat > msat ? line.committedMsat - msat : 0n;
     this.#book.put('line', { ...line, committedMsat });
   }

@@ -99,3 +99,29 @@ it('a circuit whose question for credit found no answer pays under the certifica
   expect(scene.pay(second, 1_000n)).toBe('added');
   expect(scene.pay(first, 1_000n)).toBe('added');
 });
+
+it('circuits that ask for all there is leave credit to others, and to themselves for later', () => {
+  const scene = new Scene('fast');
+  const { broker } = scene.world;
+  const sessions = [scene.open(), scene.open(), scene.open()];
+  /** As a session does: less where there is not as much. */
+  const pay = (session: number) =>
+    [95_000_000n, 47_500_000n, 23_750_000n, 11_800_000n].some(msat => scene.pay(session, msat) === 'added');
+  for (const session of sessions) expect(pay(session)).toBe(true);
+  for (const session of sessions) {
+    const before = broker.balanceOf(scene.relay);
+    expect(pay(session)).toBe(true);
+    scene.end(session);
+    expect(broker.balanceOf(scene.relay) - before).toBeGreaterThan(15_000_000n);
+  }
+  expect(broker.proofs).toEqual([]);
+});
+
+it('may promise again what a chain was not spent for when the next takes its place', () => {
+  const scene = new Scene('next chain');
+  const session = scene.open();
+  const payments = Number((creditMsat * 9n) / 10n / 600_000n);
+  for (let n = 0; n < payments; n++) expect(scene.pay(session, 600_000n)).toBe('added');
+  scene.end(session);
+  expect(scene.world.broker.proofs).toEqual([]);
+});

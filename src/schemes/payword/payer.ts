@@ -98,11 +98,12 @@ export class PaywordPayer implements Payer {
     this.#sessions.set(session, { payee, budget, ...nothing });
   }
 
-  pay(session: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
+  pay(session: SessionId, target: Uint8Array, asked: Value, most?: Value): Paid {
     const state = this.#sessions.get(session);
     const offer = state === undefined ? undefined : this.#offerOf(target, state.payee);
     if (state === undefined || offer === undefined) return refused('PAY_BAD_TARGET');
-    if (value === 0n) return { kind: 'ready' };
+    if (asked === 0n) return { kind: 'ready' };
+    const value = this.#credit?.shareOf(asked) ?? asked;
     const { chain } = state;
     if (chain !== undefined && !this.#ends(chain.said)) {
       const words = wordsFor(value, chain.said.unitMsat, most);
@@ -141,11 +142,7 @@ export class PaywordPayer implements Payer {
 
   ended(session: SessionId): void {
     const chain = this.#sessions.get(session)?.chain;
-    if (chain !== undefined)
-      this.#credit?.release(
-        chain.said.backing,
-        worthMsat(chain.said) - chain.said.unitMsat * BigInt(chain.sent),
-      );
+    if (chain !== undefined) this.#credit?.release(chain.said, chain.sent);
     this.#sessions.delete(session);
   }
 
@@ -238,6 +235,7 @@ export class PaywordPayer implements Payer {
     const { asked } = state;
     if (asked === undefined) return refused('PAY_PARTY_UNAVAILABLE');
     state.asked = undefined;
+    if (state.chain !== undefined) this.#credit?.release(state.chain.said, state.chain.sent);
     state.chain = { said: asked.said, words: asked.words, backing, sent: 0 };
     return this.#send(state.chain, words);
   }
