@@ -38,6 +38,7 @@ import {
 } from './messages.ts';
 import {
   countMax,
+  graceSeconds,
   holdSeconds,
   isVisit,
   leadsHere,
@@ -71,6 +72,8 @@ interface Chain {
  */
 export class NetpayBroker implements BrokerSide {
   readonly #host: BrokerHost;
+  /** Seconds since 1970. */
+  readonly #begun: number;
   readonly #chains: RecordBook<Chain>;
   readonly #marks: RecordBook<{ readonly marks: Uint8Array }>;
   /** By chain and step. A second vendor of one step has its own: the first one's is evidence too. */
@@ -80,6 +83,7 @@ export class NetpayBroker implements BrokerSide {
 
   constructor(host: BrokerHost) {
     this.#host = host;
+    this.#begun = this.#now;
     this.#chains = new RecordBook(host.store, 'p2p-netpay/broker/chain/', chainRecord);
     this.#segments = new RecordBook(host.store, 'p2p-netpay/broker/segment/', segmentRecord);
     this.#marks = new RecordBook(host.store, 'p2p-netpay/broker/marks/', marksRecord);
@@ -105,6 +109,7 @@ export class NetpayBroker implements BrokerSide {
   /** What nobody has redeemed of a chain that has expired goes back to whoever bought it. */
   onTick(): readonly StoreWrite[] {
     const now = this.#now;
+    if (now < this.#begun + graceSeconds) return [];
     const writes: StoreWrite[] = [];
     for (const [id, { touchstone: stone, account }] of [...this.#chains.entries()]) {
       if (stone.expiry >= now) continue;

@@ -94,6 +94,20 @@ it('pays a vendor for a session that stays open until after its chain has expire
   broker.expectBacked();
 });
 
+it('is paid by a broker that was down when the chain expired', () => {
+  const { world, broker, payer, first: vendor } = worldOf('down');
+  const { session: paying, paid } = payer.makePayment(vendor, 1_000_000n);
+  vendor.take(paying, (paid as { readonly payment: Uint8Array }).payment);
+  world.trouble(broker.at, 'absent');
+  broker.restart(() => broker.world.runFor((holdSeconds + 10) * 1_000));
+  broker.tick();
+  world.trouble(broker.at, undefined);
+  broker.world.runFor(60_000);
+  expect(broker.balanceOf(vendor)).toBe(start + 1_000_000n);
+  expect(broker.balanceOf(payer)).toBe(start - 1_000_000n);
+  broker.expectBacked();
+});
+
 it('is paid in time after a restart too, for what came in after it', () => {
   const scene = worldOf('restart');
   const { broker, first: vendor } = scene;

@@ -13,6 +13,9 @@ export const chunkWords = 8_192;
 export const holdSeconds = 86_400;
 export const marginSeconds = 3_600;
 
+/** A broker that was down lets nothing expire for so long: whoever could not reach it is heard first. */
+export const graceSeconds = 600;
+
 /** Proofs that a broker files of one chain, and segments that it keeps beyond the words that it paid: they are evidence. */
 export const proofsMax = 16;
 export const sparesMax = 16;

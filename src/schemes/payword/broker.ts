@@ -23,6 +23,7 @@ import {
   type Commitment,
   chainId,
   countMax,
+  graceSeconds,
   hashOf,
   holdSeconds,
   isBacked,
@@ -76,6 +77,8 @@ interface Claim {
  */
 export class PaywordBroker implements BrokerSide {
   readonly #host: BrokerHost;
+  /** Seconds since 1970. */
+  readonly #begun: number;
   readonly #locks: RecordBook<Lock>;
   readonly #credits: RecordBook<Credit>;
   /** What payees handed in under certificates that still hold. */
@@ -88,6 +91,7 @@ export class PaywordBroker implements BrokerSide {
 
   constructor(host: BrokerHost) {
     this.#host = host;
+    this.#begun = this.#now;
     this.#locks = new RecordBook(host.store, 'payword/broker/lock/', lockRecord);
     this.#credits = new RecordBook(host.store, 'payword/broker/credit/', creditRecord);
     this.#claims = new RecordBook(host.store, 'payword/broker/claim/', claimRecord);
@@ -117,6 +121,7 @@ export class PaywordBroker implements BrokerSide {
   /** What has expired goes back to whom it came from. */
   onTick(): readonly StoreWrite[] {
     const now = this.#now;
+    if (now < this.#begun + graceSeconds) return [];
     const writes: StoreWrite[] = [];
     for (const [id, lock] of [...this.#locks.entries()])
       if (lock.expiry < now) writes.push(...this.#release(id, lock));

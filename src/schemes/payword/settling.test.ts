@@ -155,6 +155,29 @@ it('pays a relay for a circuit that stays open until after its chain has expired
   expect(scene.earned).toBe(100n * unitMsat);
 });
 
+it('pays a relay when the broker was down as the chain expired', () => {
+  const scene = new Scene('down');
+  scene.spent({ count: 100, seconds: marginSeconds + 100 });
+  scene.world.trouble(scene.broker.at, 'absent');
+  scene.broker.restart(() => scene.broker.world.runFor((marginSeconds + 200) * 1_000));
+  scene.broker.tick();
+  scene.world.trouble(scene.broker.at, undefined);
+  scene.broker.world.runFor(60_000);
+  expect(scene.earned).toBe(100n * unitMsat);
+  expect(scene.broker.balanceOf(scene.payer)).toBe(start - 100n * unitMsat);
+  scene.broker.expectBacked();
+});
+
+it('takes no commitment in the last hour before it expires', () => {
+  const scene = new Scene('late');
+  const { said, words, backing } = scene.locked({ count: 100, seconds: marginSeconds - 1 });
+  const part = { scheme: schemeId, operation: operation.open, index: 1, word: words.word(1) };
+  const opening = { prepaid: 1, backing: backing as Uint8Array, commitment: said };
+  expect(scene.relay.take(session, openMessage.encode({ ...part, ...opening }))).toMatchObject({
+    fault: { code: 'expired' },
+  });
+});
+
 it('stops asking a broker that knows nothing of a chain any more, in this life and the next', () => {
   const scene = new Scene('gone');
   scene.spent({ count: 100, seconds: marginSeconds + 100 });

@@ -25,6 +25,8 @@ export const chunkMsat = 8_192_000n;
 /** How long commitments, certificates and escrows hold, and how long before their end a payee takes no more. */
 export const holdSeconds = 86_400;
 export const marginSeconds = 3_600;
+/** A broker that was down lets nothing expire for so long: whoever could not reach it is heard first. */
+export const graceSeconds = 600;
 /** What a payer asks credit for at a time; its broker may lend it less. */
 export const creditMsat = 100_000_000n;
 /** What a chain on credit is good for: all that are open share one certificate. */
