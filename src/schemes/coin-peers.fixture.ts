@@ -105,9 +105,12 @@ export class Peer implements AnswerHandler, RequestHandler {
     this.#live();
   }
 
-  /** @param pays false: it is only paid from then on. */
-  restart(pays = true): void {
-    this.process = this.process.restart();
+  /**
+   * @param pays false: it is only paid from then on.
+   * @param records an older copy of its records that is put back.
+   */
+  restart(pays = true, records?: ReadonlyMap<string, Uint8Array>): void {
+    this.process = this.process.restart(records);
     this.#live(pays);
   }
 

@@ -47,7 +47,7 @@ interface Session {
 
 /**
  * The user's side: one chain in each session, taken from vendor to vendor. What a vendor says it has of a chain that was
- * elsewhere, or whose last words may be lost, is where the next payment goes on from.
+ * elsewhere, or whose last words may be lost, is where the next payment goes on from, if so much was sent.
  */
 export class NetpayPayer implements Payer {
   readonly #host: SchemeHost;
@@ -127,15 +127,14 @@ export class NetpayPayer implements Payer {
     if (spending === undefined) return undefined;
     const { touchstone: stone } = this.#wallet.get(spending.id) as OwnChain;
     if (spending.state === 'moved') {
-      if (!equalBytes(offer.chain, stone.chain) || offer.index > stone.count) {
+      // More than was sent: the vendor makes it up, or our records are an old copy. Going on from there would pay for nothing.
+      if (!equalBytes(offer.chain, stone.chain) || offer.index > this.#wallet.sentOf(spending.id)) {
         this.#wallet.giveUp(spending.id);
         state.spending = undefined;
         return undefined;
       }
       spending.state = 'here';
       spending.sent = offer.index;
-      // It may be more than we remember, from before an old copy of our records was put back; it is never so much again.
-      this.#wallet.spend(spending.id, offer.index);
     }
     spending.index = spending.sent;
     const words = wordsFor(value, stone.unitMsat);

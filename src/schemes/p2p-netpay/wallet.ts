@@ -57,8 +57,10 @@ export class NetpayWallet {
   readonly #waiting = new Map<string, Waiting>();
   /** In a session. */
   readonly #used = new Set<string>();
-  /** At a vendor that does not let it go, or that does not take it. */
+  /** At a vendor that does not let it go, or that does not take it; or spent by an earlier life where our records do not say. */
   readonly #stuck = new Set<string>();
+  /** Secrets of chains that were asked for in this life, in hex. */
+  readonly #asked = new Set<string>();
 
   constructor(host: SchemeHost, options: BrokeredOptions) {
     this.#host = host;
@@ -66,6 +68,8 @@ export class NetpayWallet {
     this.#chains = new RecordBook(host.store, 'p2p-netpay/payer/chain/', chainRecord);
     this.#sent = new RecordBook(host.store, 'p2p-netpay/payer/sent/', sentRecord);
     this.errands = new Errands(host, 'p2p-netpay/payer/errand/', (errand, news) => this.#done(errand, news));
+    // Of an old copy of our records it is not known where they were first spent: spent anywhere else they would be forked.
+    for (const [id, { out }] of this.#chains.entries()) if (out === 0) this.#stuck.add(id);
   }
 
   get(id: string): OwnChain | undefined {
@@ -131,7 +135,7 @@ export class NetpayWallet {
     for (const { memo } of this.errands.underWay) {
       const asked = memoRecord.decode(memo);
       if (asked === undefined || asked.count < count || asked.unitMsat !== unitMsat) continue;
-      if (this.#waiting.has(toHex(asked.secret))) continue;
+      if (this.#waiting.has(toHex(asked.secret)) || !this.#asked.has(toHex(asked.secret))) continue;
       this.#waiting.set(toHex(asked.secret), waiting);
       return;
     }
@@ -140,6 +144,7 @@ export class NetpayWallet {
     const body = buyBody.encode({ operation: brokerOperation.buy, user: key.publicKey, count, unitMsat });
     const request = makeAccountRequest(this.#options.account, entropy, body);
     this.#waiting.set(toHex(key.secret), waiting);
+    this.#asked.add(toHex(key.secret));
     const memo = memoRecord.encode({ secret: key.secret, count, unitMsat });
     this.errands.send({ to: this.#options.broker.endpoint, scheme: schemeId, request, memo });
   }
@@ -162,6 +167,7 @@ export class NetpayWallet {
     const { chain, words } = bought;
     const id = toHex(chain.touchstone.chain);
     const write = this.#chains.put(id, chain);
+    if (!this.#asked.delete(name)) this.#stuck.add(id);
     // Whoever waits spends it now; made anew, its words would cost as many hashes again.
     if (waiting !== undefined) this.#words.set(id, words);
     waiting?.(id, undefined);
