@@ -321,23 +321,37 @@ export class NetpayBroker implements BrokerSide {
     });
   }
 
-  /** The last that is done for vendors of a chain: what its cheats could not pay yet they pay now, or owe. */
+  /** The last that is done for vendors of a chain: what its cheats could not pay yet they pay now, or owe to whom it is due. */
   #collect(chain: string): readonly StoreWrite[] {
     const handed = handedIn(this.#besides(chain));
     const writes: StoreWrite[] = [];
-    for (const place of this.#placesOf(chain)) {
-      const segment = this.#segments.get(place);
-      const takenBack = segment === undefined ? [] : this.#takeBack(chain, segment);
-      if (takenBack.length > 0) writes.push(...takenBack, ...this.#settle(chain, place));
-    }
-    writes.push(...this.#makeWhole(chain));
+    for (const segment of this.#besides(chain)) writes.push(...this.#takeBack(chain, segment));
+    for (const place of this.#placesOf(chain)) writes.push(...this.#settle(chain, place));
+    return [...writes, ...this.#makeWhole(chain), ...this.#leaveDebts(chain, handed)];
+  }
+
+  /** Words that a vendor has of others are theirs, and else the buyer's; whoever forked the chain owes what is still short then. */
+  #leaveDebts(chain: string, handed: ReadonlyMap<string, number>): readonly StoreWrite[] {
     const { account, forked, touchstone: stone } = this.#chainOf(chain);
-    for (const segment of this.#besides(chain)) {
-      const short = shortOf(segment, handed);
-      const owing = short < 0 ? segment.claim.vendor : account;
-      const words = short > 0 && forked === 0 ? 0 : Math.abs(short);
-      if (words > 0) writes.push(...this.#host.accounts.charge(owing, stone.unitMsat * BigInt(words)));
+    const all = this.#besides(chain).map(segment => ({
+      vendor: segment.claim.vendor,
+      short: shortOf(segment, handed),
+    }));
+    const due = all.filter(({ short }) => short > 0);
+    const owe = (debtor: AccountKey, words: number, to: AccountKey) =>
+      words === 0 ? [] : this.#host.accounts.charge(debtor, stone.unitMsat * BigInt(words), to);
+    const writes: StoreWrite[] = [];
+    for (const { vendor, short } of all) {
+      let words = Math.max(0, -short);
+      for (const wronged of due) {
+        const part = Math.min(words, wronged.short);
+        wronged.short -= part;
+        words -= part;
+        writes.push(...owe(vendor, part, wronged.vendor));
+      }
+      writes.push(...owe(vendor, words, account));
     }
+    if (forked === 1) for (const wronged of due) writes.push(...owe(account, wronged.short, wronged.vendor));
     return writes;
   }
 

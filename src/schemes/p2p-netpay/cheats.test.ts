@@ -66,6 +66,24 @@ describe('the broker of p2p-netpay', () => {
     scene.expire();
     expect(scene.earned).toEqual([-3, 27, 0]);
     expect(scene.charged).toBe(60);
+    // What it gets later is that of the vendor which is short.
+    scene.broker.fund(scene.vendors[0], 4n);
+    expect([scene.earned, scene.fined]).toEqual([[1, 30, 0], 0]);
+    scene.broker.expectBacked();
+  });
+
+  it('has a vendor owe the next what that is short of, and the buyer what nobody else has handed in', () => {
+    const scene = new Scene();
+    scene.redeem(scene.claim(0, 0, 0, 50), scene.visit(0, 0));
+    scene.spend(scene.vendors[0], 50_000n);
+    expect(scene.redeem(scene.claim(1, 1, 30, 40), scene.visit(1, 1, 0), scene.index(0, 0, 1, 30))).toBe(0);
+    scene.expire();
+    expect([scene.earned, scene.charged]).toEqual([[-20, 0, 0], 50]);
+    scene.broker.fund(scene.vendors[0], 13n);
+    expect([scene.earned, scene.charged]).toEqual([[-7, 10, 0], 47]);
+    scene.broker.fund(scene.vendors[0], 10n);
+    expect([scene.earned, scene.charged, scene.fined]).toEqual([[3, 10, 0], 40, 0]);
+    scene.broker.expectBacked();
   });
 
   it('finds all who cheated with a chain: the vendor that handed it on twice too', () => {
@@ -106,6 +124,10 @@ describe('the broker of p2p-netpay', () => {
     scene.expire();
     expect(scene.earned).toEqual([50, 50, 30]);
     expect(scene.broker.balanceMsat(scene.buyer)).toBe(-20_000n);
+    scene.broker.fund(scene.buyer, 25n);
+    expect([scene.earned, scene.fined]).toEqual([[50, 50, 50], 0]);
+    expect(scene.broker.balanceMsat(scene.buyer)).toBe(5_000n);
+    scene.broker.expectBacked();
   });
 
   it('has a user that brings a chain from a vendor it was never at pay for both', () => {
@@ -164,7 +186,7 @@ describe('the broker of p2p-netpay', () => {
         }
         const before = scene.paid;
         scene.expire();
-        expect(scene.paid + scene.fined).toBe(scene.charged);
+        expect([scene.paid, scene.fined]).toEqual([scene.charged, 0]);
         // What cheats among vendors still had of others' words may go back to the buyer.
         expect(scene.charged).toBeLessThanOrEqual(before);
       }),
