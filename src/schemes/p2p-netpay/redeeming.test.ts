@@ -231,6 +231,12 @@ it('takes a visit in its own session alone, and until the last hour of the chain
   expect(vendor.take(session, chain.pay(2))).toMatchObject({ kind: 'refused' });
   const again = chain.visit(vendor, session + 1, 0, undefined, { index: 2 }).payment;
   expect(vendor.take(session + 1, again)).toMatchObject({ fault: { code: 'expired' } });
+  // Nor does anybody have it handed over by then.
+  const seen = scene.world.watch();
+  const { second } = scene;
+  const moved = chain.visit(second, session, 1, vendor).payment;
+  expect(second.take(session, moved)).toMatchObject({ fault: { code: 'expired' } });
+  expect(seen.filter(each => each === 'second > first')).toEqual([]);
 });
 
 it('hands a chain on to one vendor, which its user has named, and takes no more of it', () => {
