@@ -102,6 +102,11 @@ export function parsePayConfig(text: string, file: string): Result<PayConfig, Co
   }
   const plain = toPlain(document);
   if (plain === undefined) return fail('CONFIG_BAD_LINE', `${file}: an alias names no anchor`);
+  const { contents } = document;
+  if (contents !== null && !isMap(contents)) {
+    const { line } = lineCounter.linePos(contents.range[0]);
+    return fail('CONFIG_BAD_LINE', `${file}:${line}: options read like "scheme: payword", one a line`);
+  }
   const parsed = paySchema.safeParse(plain.value ?? {});
   if (parsed.success) return ok(parsed.data);
   const issue = parsed.error.issues[0];

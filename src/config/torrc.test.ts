@@ -104,6 +104,12 @@ max_spend: { circuit: 5000, day: "100000" }
       'CONFIG_BAD_VALUE',
       'pay.yaml:2: chain.kind: ',
     ],
+    [
+      '# ours\n- scheme: payword\n- price: 0',
+      'CONFIG_BAD_LINE',
+      'pay.yaml:2: options read like "scheme: payword", one a line',
+    ],
+    ['payword', 'CONFIG_BAD_LINE', 'pay.yaml:1: options read like'],
     ['price: 5 btc', 'CONFIG_BAD_VALUE', 'pay.yaml:1: price: '],
     [
       'max_spend:\n  dai: 5',
