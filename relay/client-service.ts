@@ -1,29 +1,23 @@
 import { type ClientConfig, readClientConfig } from '../client/config.ts';
 import { type RunningClient, startClient } from '../client/start-client.ts';
-import { OperatorError } from '../src/base/fault.ts';
 import type { JsonLog } from '../src/node-io/json-log.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import type { PartySide } from '../src/node-io/party-side.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type { Answer, AnswerHandler, ChainEvent, RequestHandler, RequestId } from '../src/ports.ts';
-import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 import type { RelayCore } from './relay-core.ts';
 
 export type { ClientConfig, RunningClient };
 
-/** What torrc and pay.yaml of a relay say of the client beside it. Throws OperatorError (exit code 2) naming file and option. */
+/** What torrc and pay.yaml of a relay, which were read for it already, say of the client beside it. Throws OperatorError (exit code 2). */
 export function readMountedClient(
   torrcFile: string,
   payFile: string | undefined,
   scheme?: string,
 ): ClientConfig {
   const config = readClientConfig(torrcFile, payFile, scheme);
-  const apart = config.settings.payment.schemes.find(name => brokeredScheme(name) === undefined);
-  if (apart === undefined) return { ...config, pay: { ...config.pay, chain: undefined } };
-  const shared = brokeredSchemes.map(({ name }) => name).join(', ');
-  const why = `${apart} does not spend what a relay earns, as ${shared} do: run a client of its own for it`;
-  throw new OperatorError('CONFIG_BAD_VALUE', `${torrcFile}: SocksPort at a relay: ${why}`, 2);
+  return { ...config, pay: { ...config.pay, chain: undefined } };
 }
 
 /** What a client finds in the relay's process. */

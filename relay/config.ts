@@ -13,6 +13,7 @@ import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import { platformText } from '../src/node-io/package-version.ts';
 import type { Endpoint } from '../src/ports.ts';
+import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 import { dosOptionsOf } from './dos-rules.ts';
 import { isPrivateAddress, makeExitPolicy } from './exit-policy.ts';
 import { defaultRelaySettings, type RelaySettings } from './relay-settings.ts';
@@ -43,6 +44,9 @@ export function readRelayConfig(
   const torrc = unwrap(parseTorrc(readText(torrcFile), torrcFile));
   const pay = payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readText(payFile), payFile));
   const chosen = scheme === undefined ? pay : { ...pay, scheme: [scheme] };
+  // First of all: whatever else such a scheme lacks would be told in vain.
+  if (hasClient(torrc) && (payFile !== undefined || scheme !== undefined))
+    refuseApart(torrcFile, chosen.scheme);
   return relayConfig(torrc, chosen, payFile ?? 'pay.yaml');
 }
 
@@ -89,8 +93,31 @@ export function relayConfig(torrc: Torrc, pay: PayConfig, payFile: string): Rela
   const unused = [...torrc.unused(), ...(torrc.has('DirPort') ? ['DirPort'] : [])];
   const cpus = torrc.count('NumCPUs') ?? 0;
   const nameServers = nameServersOf(torrc);
-  const isClient = torrc.ports('SocksPort').some(({ port }) => port !== 0);
-  return { settings, listen, dataDirectory, log: logOf(torrc), cpus, nameServers, pay, isClient, unused };
+  const log = logOf(torrc);
+  return {
+    settings,
+    listen,
+    dataDirectory,
+    log,
+    cpus,
+    nameServers,
+    pay,
+    isClient: hasClient(torrc),
+    unused,
+  };
+}
+
+function hasClient(torrc: Torrc): boolean {
+  return torrc.ports('SocksPort').some(({ port }) => port !== 0);
+}
+
+/** A client in a relay's process pays out of what the relay earns, where the scheme has one purse for both. */
+function refuseApart(torrcFile: string, schemes: readonly string[]): void {
+  const apart = schemes.find(name => brokeredScheme(name) === undefined);
+  if (apart === undefined) return;
+  const shared = brokeredSchemes.map(({ name }) => name).join(', ');
+  const why = `${apart} does not spend what a relay earns, as ${shared} do: name one of these as scheme, or run a client of its own`;
+  throw refused({ code: 'CONFIG_BAD_VALUE', detail: `${torrcFile}: SocksPort at a relay: ${why}` });
 }
 
 function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined } {
