@@ -61,12 +61,16 @@ export class Damages {
     return [record, ...this.#accounts.charge(guilty, value * BigInt(times), this.#potOf(coin))];
   }
 
+  hasPaid(coin: string, deposit: Uint8Array): boolean {
+    const name = hashed(deposit);
+    return this.#of(coin).paid.some(each => equalBytes(each, name));
+  }
+
   /** Once for each deposit: as far as there is something, and the rest when whoever is guilty has it. */
   pay(coin: string, value: Value, to: AccountKey, deposit: Uint8Array): readonly StoreWrite[] {
     const known = this.#of(coin);
-    const name = hashed(deposit);
-    if (known.paid.length >= known.charged || known.paid.some(each => equalBytes(each, name))) return [];
-    const record = this.#book.put(coin, { ...known, paid: [...known.paid, name] });
+    if (known.paid.length >= known.charged || this.hasPaid(coin, deposit)) return [];
+    const record = this.#book.put(coin, { ...known, paid: [...known.paid, hashed(deposit)] });
     return [record, ...this.#accounts.charge(this.#potOf(coin), value, to)];
   }
 

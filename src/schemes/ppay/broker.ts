@@ -45,6 +45,8 @@ import {
 
 /** Paths kept of one coin, and claims: those beyond are told no more. */
 const pathsMax = 32;
+/** So long after a coin has expired its owner may still show what became of it. */
+const answerSeconds = 7 * 86_400;
 /** Hand-overs in one of them; of all together no more than an owner keeps. */
 const pathHandoversMax = 60;
 
@@ -100,12 +102,42 @@ export class PPayBroker implements BrokerSide {
     }
   }
 
-  /** An owner that shows nothing may be away, so nobody is guilty by that. Once a coin has expired nothing more comes of it. */
+  /** An owner that has shown nothing when that time is over pays. Nothing more comes of the coin then. */
   onTick(): readonly StoreWrite[] {
     return this.#coins
       .asked()
-      .filter(([, { coin }]) => hasExpired(coin.expirySeconds, this.#host.clock))
-      .map(([serial, record]) => this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n }));
+      .filter(([, { coin }]) => hasExpired(coin.expirySeconds + answerSeconds, this.#host.clock))
+      .flatMap(([serial, record]) => [
+        ...this.#chargeOwner(serial, record),
+        this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n }),
+      ]);
+  }
+
+  /**
+   * By what hand-over it signed the coin over its owner must be able to show: it pays who is short by its word. That convicts nobody:
+   * it may be away.
+   */
+  #chargeOwner(serial: string, record: BrokerCoin): readonly StoreWrite[] {
+    const { coin, claims, paths } = record;
+    const { publicKey } = this.#host.key;
+    const guilty = this.#fraudsAmong(record, claims).map(({ fraud }) => toHex(fraud.guilty));
+    const short = new Map<string, Deposit>();
+    for (const claim of claims) {
+      const deposit = depositIn(claim, publicKey);
+      if (deposit === undefined || guilty.includes(toHex(deposit.by))) continue;
+      const rival = paths.some(path => isOwners(path) && contradict(path, claim, publicKey));
+      if (!isOwners(claim) && !rival) continue;
+      if (!this.#damages.hasPaid(serial, deposit.name)) short.set(toHex(deposit.name), deposit);
+    }
+    const names = [...short.values()].map(({ name }) => name);
+    if (names.length === 0) return [];
+    // The coin itself has paid one.
+    const spends = { fork: utf8('not shown'), said: [utf8('first'), ...names] };
+    const demanded = this.#damages.demand(serial, coin.value, coin.owner, spends) ?? [];
+    const paid = [...short.values()].flatMap(({ by, name }) =>
+      this.#damages.pay(serial, coin.value, by, name),
+    );
+    return [...demanded, ...paid];
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -218,11 +250,15 @@ export class PPayBroker implements BrokerSide {
     [history]: readonly CoinPath[],
     found: readonly Found[],
   ): readonly StoreWrite[] {
-    const isShown = found.length > 0 || record.paths.every(path => agree(history, path));
+    const isTold = (path: CoinPath) =>
+      agree(history, path) && (startOf(path) <= endOf(history) || !isOwners(path));
+    // From the first holder on: where it begins later, its owner may have made up what it begins with.
+    const isShown =
+      startOf(history) === 1n && (record.paths.every(isTold) || found.some(({ path }) => path === history));
     const claims = isShown
       ? record.claims.filter(claim => !(covers(history, claim) && agree(history, claim)))
       : record.claims;
-    const isOpen = claims.some(claim => !(isShown && leadsTo(history, claim)));
+    const isOpen = claims.some(claim => !(isShown && leadsTo(history, claim)) && !isSettled(claim, found));
     const askedSeconds = isOpen ? record.askedSeconds : 0n;
     if (claims.length === record.claims.length && askedSeconds === record.askedSeconds) return [];
     return [this.#coins.put(toHex(record.coin.serial), { ...record, claims, askedSeconds })];
@@ -246,13 +282,10 @@ export class PPayBroker implements BrokerSide {
       if (demanded !== undefined) writes.push(...this.#host.file(proofOf(fraud)), ...demanded);
     }
     for (const claim of claims) {
-      const depositor = holderAt(claim, endOf(claim) - 1n);
-      if (depositor === undefined || !equalBytes(holderOf(claim), publicKey)) continue;
-      const isGuilty = found.some(({ fraud }) => equalBytes(fraud.guilty, depositor));
-      const isWronged = found.some(({ path, known }) => leadsTo(path, claim) || leadsTo(known, claim));
-      if (!isWronged || isGuilty) continue;
-      const said = concatBytes(utf8(`${endOf(claim)} `), depositor);
-      writes.push(...this.#damages.pay(serial, coin.value, depositor, said));
+      const deposit = depositIn(claim, publicKey);
+      if (deposit === undefined || !isSettled(claim, found)) continue;
+      if (found.some(({ fraud }) => equalBytes(fraud.guilty, deposit.by))) continue;
+      writes.push(...this.#damages.pay(serial, coin.value, deposit.by, deposit.name));
     }
     return writes;
   }
@@ -267,6 +300,28 @@ interface Found {
   readonly fraud: Fraud;
   readonly path: CoinPath;
   readonly known: CoinPath;
+}
+
+/** True when it is by the owner's word that the first in it holds the coin; else by the broker's. */
+function isOwners({ assigned }: CoinPath): boolean {
+  return assignedCoin.isBy(assigned.coin.owner, assigned);
+}
+
+/** A coin that was handed in: who did, and what names that it did so there. */
+interface Deposit {
+  readonly by: Uint8Array;
+  readonly name: Uint8Array;
+}
+
+function depositIn(claim: CoinPath, broker: Uint8Array): Deposit | undefined {
+  const by = holderAt(claim, endOf(claim) - 1n);
+  if (by === undefined || !equalBytes(holderOf(claim), broker)) return undefined;
+  return { by, name: concatBytes(utf8(`${endOf(claim)} `), by) };
+}
+
+/** True when one of these frauds is why the claim is not the only one: whoever is guilty of it pays. */
+function isSettled(claim: CoinPath, found: readonly Found[]): boolean {
+  return found.some(({ path, known }) => leadsTo(path, claim) || leadsTo(known, claim));
 }
 
 /** True when the second goes on from the first, or is part of it. */

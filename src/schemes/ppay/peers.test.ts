@@ -5,7 +5,7 @@ import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import { judge } from './fraud.ts';
-import { answerOp, assignedCoin, layersMax, rawCoin, requestOp } from './messages.ts';
+import { answerOp, assignedCoin, layersMax, rawCoin, reportRequest, requestOp } from './messages.ts';
 import { deposit, deskOf, heldBy, payWith, peersOf, reassign, value } from './ppay-peers.fixture.ts';
 
 /** Who the broker's one proof convicts, once anybody can check it. */
@@ -273,20 +273,67 @@ describe('whoever cheats with coins of PPay', () => {
     expect(houseOf(coins)).toBe(0n);
   });
 
-  it('as owner that assigns what was not handed over, and shows nothing, is proven to have done nothing', () => {
-    const { coins, owner, relay, other } = peersOf('unjustified');
+  it.each([
+    ['nothing', 'relay first', 2n],
+    ['nothing', 'relay last', 2n],
+    ['what it made up', 'relay first', 3n],
+  ] as const)(
+    'as owner that assigns what was not handed over, and shows %s, pays when the coin is over: %s',
+    (shows, order, position) => {
+      const { coins, owner, relay, other } = peersOf(`unjustified ${shows} ${order}`);
+      owner.pay(relay, value);
+      const { coin } = heldBy(relay)[0].path.assigned;
+      const forged = assignedCoin.sign(owner.account, { coin, holder: other.account.publicKey, position });
+      expect(payWith(owner, other, [pathOf(forged)])).toBe('added');
+      const peers = order === 'relay first' ? [relay, other] : [other, relay];
+      for (const peer of peers) peer.do(() => deskOf(peer).deposit());
+      if (shows === 'what it made up') {
+        const path = pathOf(forged);
+        const report = reportRequest.encode({ op: requestOp.report, first: path, second: path });
+        expect(owner.ask(coins.broker.at, report)).toBeInstanceOf(Uint8Array);
+      }
+      owner.restart();
+      coins.settle();
+      coins.world.runFor(80 * 86_400_000);
+      coins.broker.tick();
+      // It may be away: whoever handed it in first is paid.
+      expect(gains(coins, peers)).toEqual([value, 0n]);
+      // What it never spent comes back meanwhile.
+      const before = coins.broker.balanceOf(owner) + deskOf(owner).spendableMsat;
+      coins.world.runFor(20 * 86_400_000);
+      for (let time = 0; time < 2; time++) {
+        coins.broker.tick();
+        coins.broker.restart();
+      }
+      expect(gains(coins, peers)).toEqual([value, value]);
+      expect(before - coins.broker.balanceOf(owner)).toBe(value);
+      // No two statements of one key say that it was the owner.
+      expect(coins.broker.proofs).toEqual([]);
+      expect(houseOf(coins)).toBe(0n);
+      coins.broker.expectBacked();
+    },
+  );
+
+  it('is not the owner that shows all it knows, whatever a holder handed in', () => {
+    const { coins, owner, relay, other, third } = peersOf('shown');
     owner.pay(relay, value);
-    const { coin } = heldBy(relay)[0].path.assigned;
-    const forged = assignedCoin.sign(owner.account, { coin, holder: other.account.publicKey, position: 2n });
-    expect(payWith(owner, other, [pathOf(forged)])).toBe('added');
-    for (const peer of [relay, other]) peer.do(() => deskOf(peer).deposit());
+    const [{ path }] = heldBy(relay);
+    expect(relay.pay(other, value)).toBe(value);
+    other.do(() => deskOf(other).deposit());
+    owner.die();
+    // A layer for another, who hands it in, and a deposit of its own.
+    const layered = handedOver(path, relay.account, third.account.publicKey);
+    expect(payWith(relay, third, [layered])).toBe('added');
+    third.do(() => deskOf(third).deposit());
+    relay.ask(coins.broker.at, deposit(handedOver(path, relay.account, coins.broker.key.publicKey)));
     owner.restart();
     coins.settle();
+    const before = coins.broker.balanceOf(owner) + deskOf(owner).spendableMsat;
     coins.world.runFor(100 * 86_400_000);
     coins.broker.tick();
-    expect(coins.broker.proofs).toEqual([]);
-    // Whoever hands in first is paid.
-    expect(gains(coins, [relay, other])).toEqual([value, 0n]);
+    expect(coins.broker.balanceOf(owner)).toBe(before);
+    expect(gains(coins, [other, third])).toEqual([value, value]);
+    for (const proof of coins.broker.proofs) expect(judge(proof).guilty).toEqual(relay.account.publicKey);
   });
 
   it('by a coin of its own making, or of more value, or of another, is refused', () => {
