@@ -16,8 +16,8 @@ import type { BrokerAccess, ChainAccess } from './network-state.ts';
 
 /** What the client's account begins with. */
 export const accountSat = 1_000_000n;
-/** What the broker lends the client: certificates of half of it, of which two may hold at a time. */
-const lentSat = 200_000;
+/** What the broker lends the client at a time. */
+const lentSat = 2_000_000;
 /** The broker's own, out of which it gives credit. */
 const houseSat = 5_000_000n;
 const fundedMsMax = 60_000;

@@ -157,11 +157,12 @@ export class PaywordBroker implements BrokerSide {
     // One certificate gives way to the next before it ends, so each is good for half.
     const limitMsat = said.limitMsat < lentMsat / 2n ? said.limitMsat : lentMsat / 2n;
     if (limitMsat === 0n) return refused('overspent');
-    const live = this.#liveCredit(account);
+    const untouched = this.#untouchedCredit(account);
     // Whoever never heard of its certificate asks again. It is not taken back for another: payees may have promises under it.
-    if (live?.paidMsat === 0n && live.certificate.limitMsat === limitMsat)
-      return { kind: 'reply', reply: certificate.encode(live.certificate), persist: [] };
-    if (live !== undefined || this.#promisedMsat(account) + limitMsat > lentMsat) return refused('overspent');
+    if (untouched?.limitMsat === limitMsat)
+      return { kind: 'reply', reply: certificate.encode(untouched), persist: [] };
+    if (untouched !== undefined || this.#promisedMsat(account) + limitMsat > lentMsat)
+      return refused('overspent');
     const issued = accounts.issue(schemeId, key.publicKey, limitMsat);
     if (issued === undefined) return refused('overspent');
     const granted = certificate.sign(key, {
@@ -176,13 +177,12 @@ export class PaywordBroker implements BrokerSide {
     return { kind: 'reply', reply: certificate.encode(granted), persist: [...issued, record] };
   }
 
-  /** A payer's certificate that it can promise under, and that is not all collected. Near its end the next one is due. */
-  #liveCredit(payer: AccountKey): Credit | undefined {
+  /** A payer's certificate that it can promise under, and that nothing was collected under. Near its end the next one is due. */
+  #untouchedCredit(payer: AccountKey): Certificate | undefined {
     const ends = this.#now + 2 * marginSeconds;
     for (const serial of this.#serials.get(toHex(payer)) ?? []) {
       const credit = this.#credits.get(serial);
-      if (credit === undefined || credit.certificate.expiry < ends) continue;
-      if (credit.paidMsat < credit.certificate.limitMsat) return credit;
+      if (credit?.paidMsat === 0n && credit.certificate.expiry >= ends) return credit.certificate;
     }
     return undefined;
   }

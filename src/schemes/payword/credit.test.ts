@@ -125,3 +125,15 @@ it('may promise again what a chain was not spent for when the next takes its pla
   scene.end(session);
   expect(scene.world.broker.proofs).toEqual([]);
 });
+
+it('gets the next certificate where the last has something left, but too little', () => {
+  const scene = new Scene('remainder');
+  const value = (creditMsat * 2n) / 11n;
+  for (let n = 0; n < 16; n++) {
+    const session = scene.open();
+    expect(scene.pay(session, value)).toBe('added');
+    scene.end(session);
+  }
+  expect(scene.world.broker.proofs).toEqual([]);
+  scene.world.broker.expectBacked();
+});
