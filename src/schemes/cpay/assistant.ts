@@ -3,7 +3,8 @@ import { coinReleasesMax, coinTimeMsMax } from '../../base/limits.ts';
 import type { SigningKey } from '../../crypto/ecdsa.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { refused, type Served } from '../../payment/scheme.ts';
-import type { Clock, Endpoint, StorePort, StoreWrite } from '../../ports.ts';
+import type { Clock, PartyAddress, StorePort, StoreWrite } from '../../ports.ts';
+import { gatherReleases } from './leaving.ts';
 import {
   type Assistant,
   type AuthStatement,
@@ -18,7 +19,6 @@ import {
   type Release,
   release,
   releaseRequest,
-  requestOp,
   type Wish,
   wish,
 } from './messages.ts';
@@ -34,9 +34,6 @@ import {
   type Rings,
 } from './ring.ts';
 
-/** Lists of assistants that a coin may have rested through; beyond that its holder deposits it. */
-const listsBackMax = 16;
-
 export interface AssistantHost {
   readonly store: Pick<StorePort, 'list'>;
   readonly clock: Clock;
@@ -44,7 +41,11 @@ export interface AssistantHost {
   readonly broker: BrokerAddress;
   readonly rings: Rings;
   /** Asks another assistant; absent for one that asks nobody. */
-  readonly ask?: (to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void) => void;
+  readonly ask?: (
+    to: PartyAddress,
+    request: Uint8Array,
+    done: (reply: Uint8Array | undefined) => void,
+  ) => void;
 }
 
 interface Wanted {
@@ -54,14 +55,6 @@ interface Wanted {
   /** Of those that assisted this holder before. */
   readonly releases: Grant['releases'];
   readonly done: (served: Served) => void;
-}
-
-/** What those say that assisted a holder before. */
-interface Left {
-  /** Undefined: one is missing. */
-  readonly releases: Grant['releases'] | undefined;
-  /** The holding was authorised away, and whoever did it shows to whom: the holder may never have heard of it. */
-  readonly granted: AuthStatement | undefined;
 }
 
 /**
@@ -190,59 +183,13 @@ export class AssistantDesk {
   }
 
   /** Whoever assisted this holder before must have left the holding to us. */
-  #takeOver(wanted: Wanted, ring: Ring, lists = 0): void {
-    const { held, done } = wanted;
-    if (ring.since <= epochOf(held.auth.timeMs)) {
-      this.#grant(wanted);
-      return;
-    }
-    if (lists === listsBackMax) {
-      done(refused('expired'));
-      return;
-    }
-    const { rings } = this.#host;
-    const before = ring.since - 1;
-    rings.fetch([before], () => {
-      const earlier = rings.ring(before);
-      if (earlier === undefined) done(refused('partyUnavailable'));
-      else
-        this.#askReleases(wanted, earlier, before, ({ releases, granted }) => {
-          if (granted !== undefined)
-            done(isSamePayment(granted, wanted.wish) ? replyOf(granted, []) : refused('stale'));
-          else if (releases === undefined) done(refused('partyUnavailable'));
-          else this.#takeOver({ ...wanted, releases: [...wanted.releases, ...releases] }, earlier, lists + 1);
-        });
+  #takeOver(wanted: Wanted, ring: Ring): void {
+    const { held, done, wish: said } = wanted;
+    gatherReleases(this.#host, held, ring, wanted.releases, ({ granted, releases }) => {
+      if (granted !== undefined) done(isSamePayment(granted, said) ? replyOf(granted, []) : refused('stale'));
+      else if (releases === undefined) done(refused('partyUnavailable'));
+      else this.#grant({ ...wanted, releases });
     });
-  }
-
-  /** Asks all that assist this holder no more for their releases; those that still do answer the holder themselves. */
-  #askReleases(wanted: Wanted, earlier: Ring, epoch: number, done: (left: Left) => void): void {
-    const { held, wish: said, timeMs } = wanted;
-    const { ask, rings } = this.#host;
-    const groupOf = (ring: Ring | undefined) => ring?.assistantsOf(held.coin, said.payer) ?? [];
-    const present = groupOf(rings.ring(epochOf(timeMs)));
-    const gone = groupOf(earlier).filter(({ key }) => !includes(present, key));
-    const holding = { guid: said.guid, payer: said.payer, sinceMs: held.auth.timeMs };
-    const request = releaseRequest.encode({ op: requestOp.release, held, epoch });
-    const releases: Grant['releases'][number][] = [];
-    let granted: AuthStatement | undefined;
-    let left = gone.length;
-    if (left === 0 || ask === undefined) {
-      done({ releases: left === 0 ? [] : undefined, granted: undefined });
-      return;
-    }
-    for (const { at, key } of gone) {
-      ask(at, request, reply => {
-        const answer = reply === undefined ? undefined : release.decode(reply);
-        if (answer !== undefined && holdingOf(answer) === holdingOf(holding) && release.isBy(key, answer))
-          releases.push({ by: key, said: answer });
-        const auth = reply === undefined ? undefined : authStatement.decode(reply);
-        if (auth !== undefined && holdingOf(auth) === holdingOf(holding) && authStatement.isBy(key, auth))
-          granted ??= auth;
-        left -= 1;
-        if (left === 0) done({ releases: releases.length === gone.length ? releases : undefined, granted });
-      });
-    }
   }
 
   #grant({ held, wish: said, timeMs, releases, done }: Wanted): void {
@@ -250,13 +197,12 @@ export class AssistantDesk {
     const sinceMs = held.auth.timeMs;
     const holding = holdingOf({ guid, payer, sinceMs });
     const known = this.#grants.get(holding);
-    if (known !== undefined && !isSamePayment(known.auth, said)) {
-      // Another wish came while we asked for the release.
-      done(refused('stale'));
+    if (known !== undefined) {
+      // A wish came while we asked for the release.
+      done(isSamePayment(known.auth, said) ? replyOf(known.auth, []) : refused('stale'));
       return;
     }
-    const auth =
-      known?.auth ?? authStatement.sign(this.#host.key, { guid, payer, payee, sinceMs, timeMs, nonce });
+    const auth = authStatement.sign(this.#host.key, { guid, payer, payee, sinceMs, timeMs, nonce });
     const write = this.#grants.put(holding, { held, wish: said, auth, releases });
     this.#note(auth);
     done(replyOf(auth, [write]));

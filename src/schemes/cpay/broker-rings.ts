@@ -9,14 +9,17 @@ import {
   type AssistantList,
   assistantList,
   assistantsMax,
+  type Coin,
   type Epoch,
   epoch,
   placeBytes,
 } from './messages.ts';
-import { type BrokerAddress, epochOf, indexOfPlace, Ring, type Rings } from './ring.ts';
+import { type BrokerAddress, cutTo, epochOf, indexOfPlace, Ring, type Rings } from './ring.ts';
 
 /** Lists kept ready to be told. */
 const settledMax = 64;
+/** Lists in one history: so often those around one coin may have been others, of all keys that ever had a bond. */
+const historyListsMax = 64;
 
 /** A list that counts or has counted, and so changes no more. */
 interface Settled {
@@ -59,6 +62,33 @@ export class BrokerRings implements Rings {
 
   fetch(_epochs: readonly number[], done: () => void): void {
     done();
+  }
+
+  history(
+    made: Pick<Coin, 'guid' | 'assistants'>,
+    from: number,
+    to: number,
+    done: (rings: readonly Ring[] | undefined) => void,
+  ): void {
+    done(this.cut(made, from, to)?.map(list => new Ring(list, this.#address)));
+  }
+
+  /** The lists of those epochs, cut to that coin. Undefined: they cannot be said in one message, or it is not all over yet. */
+  cut(
+    made: Pick<Coin, 'guid' | 'assistants'>,
+    from: number,
+    to: number,
+  ): readonly AssistantList[] | undefined {
+    if (to > this.now) return undefined;
+    const first = this.#listOf(from);
+    const cuts = new Map<string, AssistantList>();
+    for (const { since, assistants } of this.#lists.slice(this.#lists.indexOf(first))) {
+      if (since > to) break;
+      const cut = cutTo(assistants, made);
+      cuts.set(cut.map(({ key }) => toHex(key)).join(), { since: Math.max(since, from), assistants: cut });
+      if (cuts.size > historyListsMax) return undefined;
+    }
+    return [...cuts.values()];
   }
 
   /** By which list an epoch is that has begun. */

@@ -27,6 +27,8 @@ import {
   epoch,
   epochRequest,
   groupSize,
+  history,
+  historyRequest,
   listRequest,
   type PaidCoin,
   requestOp,
@@ -76,6 +78,8 @@ export class CPayBroker implements BrokerSide {
         return this.#tellEpoch(request);
       case requestOp.list:
         return this.#tellList(request);
+      case requestOp.history:
+        return this.#tellHistory(request);
       case requestOp.deposit:
         return this.#serveDeposit(request);
       case requestOp.claim:
@@ -166,6 +170,16 @@ export class CPayBroker implements BrokerSide {
     const list = message === undefined ? undefined : this.#rings.list(message.since);
     if (list === undefined) return refused(message === undefined ? 'malformed' : 'targetOld');
     return { kind: 'reply', reply: list, persist: [] };
+  }
+
+  #tellHistory(request: Uint8Array): Served {
+    const message = historyRequest.decode(request);
+    const lists = message === undefined ? undefined : this.#rings.cut(message, message.from, message.to);
+    if (message === undefined || lists === undefined)
+      return refused(message === undefined ? 'malformed' : 'targetOld');
+    const { guid, assistants, from, to } = message;
+    const signed = history.sign(this.#host.key, { guid, assistants, from, to, lists });
+    return { kind: 'reply', reply: history.encode(signed), persist: [] };
   }
 
   #serveDeposit(request: Uint8Array): Served {

@@ -18,6 +18,8 @@ import {
   epochRequest,
   grant,
   groupSize,
+  history,
+  historyRequest,
   listRequest,
   paidCoin,
   paymentMessage,
@@ -99,11 +101,17 @@ const anyAuth = fc.record({
 });
 const anyPaid = fc.record({ coin: anyCoin, auth: anyAuth });
 const anyRelease = fc.record({ guid: bytes(16), payer: key, sinceMs: u64, signature });
+const anyReleases = fc.array(fc.record({ by: key, said: anyRelease }), { maxLength: 3 });
 const anyGrant = fc.record({
   held: anyPaid,
   wish: anyWish,
   auth: anyStatement,
-  releases: fc.array(fc.record({ by: key, said: anyRelease }), { maxLength: 3 }),
+  releases: anyReleases,
+});
+
+const anyList = fc.record({
+  since: u32,
+  assistants: fc.array(fc.record({ key, at: endpoint, place: bytes(8) }), { maxLength: 5 }),
 });
 
 describeMessages('CPay', [
@@ -113,12 +121,17 @@ describeMessages('CPay', [
   ['authorisation', auth, anyAuth],
   ['release', release, anyRelease],
   ['epoch', epoch, fc.record({ number: u32, since: u32, digest: bytes(32), signature })],
+  ['list', assistantList, anyList],
   [
-    'list',
-    assistantList,
+    'history of a coin',
+    history,
     fc.record({
-      since: u32,
-      assistants: fc.array(fc.record({ key, at: endpoint, place: bytes(8) }), { maxLength: 5 }),
+      guid: bytes(16),
+      assistants: u8,
+      from: u32,
+      to: u32,
+      lists: fc.array(anyList, { maxLength: 3 }),
+      signature,
     }),
   ],
   [
@@ -141,6 +154,11 @@ describeMessages('CPay', [
   ['request to release', releaseRequest, fc.record({ op: u8, held: anyPaid, epoch: u32 })],
   ['question for an epoch', epochRequest, fc.record({ op: u8, number: u32 })],
   ['question for a list', listRequest, fc.record({ op: u8, since: u32 })],
+  [
+    'question for a history',
+    historyRequest,
+    fc.record({ op: u8, guid: bytes(16), assistants: u8, from: u32, to: u32 }),
+  ],
   ['deposit', depositRequest, fc.record({ op: u8, account: key, paid: anyPaid })],
   ['claim', claimRequest, fc.record({ op: u8, account: key, paid: anyPaid, wish: anyWish })],
   ['grant', grant, anyGrant],

@@ -40,6 +40,8 @@ export const requestOp = {
   list: 7,
   /** Holder to the broker, where its assistants answer no more: what is left of the coin when it has expired. */
   claim: 8,
+  /** Anybody to the broker: who may have assisted that coin in those epochs? */
+  history: 9,
 } as const;
 export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const accountOp = { buy: 1, assist: 2 } as const;
@@ -81,6 +83,18 @@ export const assistantList = struct({
 });
 export type AssistantList = Holds<typeof assistantList>;
 export type Assistant = AssistantList['assistants'][number];
+
+/**
+ * By which lists those epochs went, cut to what decides who assisted that coin, whoever held it; what they say alike is said once.
+ * Where each begins is an epoch that went by it.
+ */
+export const history = statement('cpay history', {
+  guid,
+  assistants: u8,
+  from: u32,
+  to: u32,
+  lists: countedList(u16, assistantList),
+});
 
 /** 96 bytes. */
 export const coin = statement('cpay coin', {
@@ -154,6 +168,7 @@ export const releaseRequest = struct({
 });
 export const epochRequest = struct({ op: u8, number: u32 });
 export const listRequest = struct({ op: u8, since: u32 });
+export const historyRequest = struct({ op: u8, guid, assistants: u8, from: u32, to: u32 });
 export const depositRequest = struct({ op: u8, account: publicKey, paid: paidCoin });
 /** A wish to the broker that nobody authorised. */
 export const claimRequest = struct({ op: u8, account: publicKey, paid: paidCoin, wish });

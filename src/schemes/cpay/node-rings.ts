@@ -1,7 +1,17 @@
 import { equalBytes } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/sha.ts';
 import type { Endpoint } from '../../ports.ts';
-import { assistantList, type Epoch, epoch, epochRequest, listRequest, requestOp } from './messages.ts';
+import {
+  assistantList,
+  type Coin,
+  type Epoch,
+  epoch,
+  epochRequest,
+  history,
+  historyRequest,
+  listRequest,
+  requestOp,
+} from './messages.ts';
 import { type BrokerAddress, Ring, type Rings } from './ring.ts';
 
 /** Epochs and lists kept: the last ones, and some that were asked for besides. */
@@ -66,6 +76,26 @@ export class NodeRings implements Rings {
         left -= 1;
         if (left === 0) done();
       });
+  }
+
+  history(
+    { guid, assistants }: Pick<Coin, 'guid' | 'assistants'>,
+    from: number,
+    to: number,
+    done: (rings: readonly Ring[] | undefined) => void,
+  ): void {
+    const { broker } = this.#known;
+    this.#ask(historyRequest.encode({ op: requestOp.history, guid, assistants, from, to }), reply => {
+      const told = reply === undefined ? undefined : history.decode(reply);
+      const isAnswer =
+        told !== undefined &&
+        equalBytes(told.guid, guid) &&
+        told.assistants === assistants &&
+        told.from === from &&
+        told.to === to &&
+        history.isBy(broker.key, told);
+      done(isAnswer ? told.lists.map(list => new Ring(list, broker)) : undefined);
+    });
   }
 
   #fetchOne(number: number, done: () => void): void {

@@ -58,6 +58,21 @@ describe('a coin of CPay goes from peer to peer', () => {
     expect(coins.broker.proofs).toEqual([]);
   });
 
+  it('over more changes of assistants than a node knows lists of', () => {
+    const { coins, peers } = peersOf('many changes');
+    const [payer, relay, other] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    for (let more = 0; more < 20; more++) {
+      coins.peer(`newcomer ${more}`);
+      coins.world.runFor(2 * epochMs);
+    }
+    const before = coins.broker.balanceOf(relay);
+    expect(relay.pay(other, value)).toBe(value);
+    // It had to buy no other.
+    expect(coins.broker.balanceOf(relay)).toBe(before);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
   it('not while its assistant is away, and to the same payee when it is back', () => {
     const { coins, peers } = peersOf('away');
     const [payer, relay, other] = peers;

@@ -38,6 +38,21 @@ function brokerRings(seed: string) {
     restart() {
       rings = new BrokerRings(host);
     },
+    /** Who assisted a coin of that holder in some of these epochs: by their lists, and by what is said of the coin alone. */
+    assistantsIn(
+      made: { readonly guid: Uint8Array; readonly assistants: number },
+      holder: Uint8Array,
+      to: number,
+    ) {
+      const namesOf = (each: Ring) => each.assistantsOf(made, holder).map(one => toHex(one.key));
+      const lists = Array.from({ length: to }, (_, epoch) => rings.ring(epoch)!);
+      let cut: readonly Ring[] = [];
+      rings.history(made, 0, to - 1, found => {
+        cut = found!;
+      });
+      for (const each of cut) expect(namesOf(rings.ring(each.since)!)).toEqual(namesOf(each));
+      return [lists, cut].map(all => [...new Set(all.flatMap(namesOf))].sort());
+    },
     assistantOf: (guid: Uint8Array, holder = key(98)) =>
       toHex(ring().assistantsOf({ guid, assistants: 1 }, holder)[0].key),
   };
@@ -70,6 +85,19 @@ describe('a ring of assistants', () => {
     rings.restart();
     for (const each of assistants.slice(1)) rings.change(all => all.add({ key: each, at }));
     expect(rings.places()).toEqual(before);
+  });
+
+  it('is said of one coin as it was, whoever held that, in as many lists as differ there', () => {
+    const rings = brokerRings('history');
+    for (const gone of [3, 11, 17]) rings.change(all => all.remove([assistants[gone]]));
+    rings.restart();
+    const epochs = assistants.length + 3;
+    for (const guid of guids.slice(0, 20))
+      for (const count of [0, 1, 3])
+        for (const holder of [key(98), ...assistants.slice(0, 8)]) {
+          const [lists, cut] = rings.assistantsIn({ guid, assistants: count }, holder, epochs);
+          expect(cut).toEqual(lists);
+        }
   });
 
   it('leaves most coins with their assistants when one comes or goes', () => {
@@ -127,8 +155,9 @@ describe('a coin that three authorise', () => {
         signature: authStatement.sign(by, said).signature,
       };
     });
-    const rings = { ring: () => ring, fetch: (_epochs: readonly number[], done: () => void) => done() };
-    return isAuthorised({ coin: made, auth: { ...said, signatures } }, broker.publicKey, rings);
+    return isAuthorised({ coin: made, auth: { ...said, signatures } }, broker.publicKey, {
+      ring: () => ring,
+    });
   }
   const [one, two] = members;
 

@@ -40,6 +40,21 @@ export function indexOfPlace(assistants: readonly Assistant[], place: Uint8Array
   return from;
 }
 
+/** Of a list, whoever may assist that coin, in ring order: a holder that stands there too does not assist itself. */
+export function cutTo(
+  all: readonly Assistant[],
+  made: Pick<Coin, 'guid' | 'assistants'>,
+): readonly Assistant[] {
+  const from = indexOfPlace(all, placeOnRing(made.guid));
+  const count = Math.min(all.length, countOf(made) + 1);
+  const cut = Array.from({ length: count }, (_, step) => all[(from + step) % all.length]);
+  return cut.sort((a, b) => Buffer.compare(a.place, b.place));
+}
+
+function countOf({ assistants }: Pick<Coin, 'assistants'>): number {
+  return assistants === buyersOwn ? 1 : assistants;
+}
+
 /** The assistants of one list: whoever follows a coin's place on the ring assists all that hold it. */
 export class Ring {
   /** The first epoch that goes by it. */
@@ -62,13 +77,10 @@ export class Ring {
   }
 
   /** Those that authorise payments of this coin: as many as it says, or all there are. Nobody assists itself; where nobody else is, the broker does. */
-  assistantsOf(
-    { guid, assistants }: Pick<Coin, 'guid' | 'assistants'>,
-    holder: Uint8Array,
-  ): readonly Assistant[] {
+  assistantsOf(made: Pick<Coin, 'guid' | 'assistants'>, holder: Uint8Array): readonly Assistant[] {
     const all = this.#assistants;
-    const from = indexOfPlace(all, placeOnRing(guid));
-    const count = assistants === buyersOwn ? 1 : assistants;
+    const from = indexOfPlace(all, placeOnRing(made.guid));
+    const count = countOf(made);
     const found: Assistant[] = [];
     for (let step = 0; step < all.length && found.length < count; step++) {
       const each = all[(from + step) % all.length];
@@ -94,7 +106,17 @@ export interface Rings {
   ring(epoch: number): Ring | undefined;
   /** Gets those that are missing, of the broker; then goes on, be it without them. */
   fetch(epochs: readonly number[], done: () => void): void;
+  /** By which rings those epochs went, as far as they say who assisted that coin. Undefined: that cannot be had. */
+  history(
+    made: Pick<Coin, 'guid' | 'assistants'>,
+    from: number,
+    to: number,
+    done: (rings: readonly Ring[] | undefined) => void,
+  ): void;
 }
+
+/** Of them, those that are at hand. */
+export type RingsAtHand = Pick<Rings, 'ring'>;
 
 /** The first authorisation of a coin is the broker's: by it the buyer holds the coin. */
 export function isOrigin(given: Pick<Auth, 'payer'>, broker: Uint8Array): boolean {
@@ -126,7 +148,12 @@ export function epochsFor(given: Auth, broker: Uint8Array): readonly number[] {
 }
 
 /** Whoever signed the authorisation, of those that may; none for a signature that is wrong or given twice. */
-export function signersOf(given: Auth, made: Coin, broker: Uint8Array, rings: Rings): readonly Uint8Array[] {
+export function signersOf(
+  given: Auth,
+  made: Coin,
+  broker: Uint8Array,
+  rings: RingsAtHand,
+): readonly Uint8Array[] {
   const { signatures, ...said } = given;
   if (isBuyersOwn(given)) {
     const [{ signature: buyers }, { signature: brokers }] = signatures;
@@ -153,7 +180,7 @@ export function signersOf(given: Auth, made: Coin, broker: Uint8Array, rings: Ri
 export function isAuthorised(
   { coin: made, auth: given }: PaidCoin,
   broker: Uint8Array,
-  rings: Rings,
+  rings: RingsAtHand,
 ): boolean {
   if (!equalBytes(made.guid, given.guid) || given.timeMs <= given.sinceMs || !coin.isBy(broker, made))
     return false;
@@ -175,7 +202,7 @@ export function isAuthorised(
 export function isCurrent(
   { coin: made, auth: given }: PaidCoin,
   broker: Uint8Array,
-  rings: Rings,
+  rings: RingsAtHand,
   present: Ring,
 ): boolean {
   const ring = rings.ring(epochOf(given.timeMs));
