@@ -91,7 +91,7 @@ export class AssistantDesk {
       done(refused('malformed'));
       return;
     }
-    const { held, wish: said, timeMs } = message;
+    const { held, wish: said, timeMs, releases } = message;
     const { broker, clock, rings } = this.#host;
     const { guid, payee, timeMs: sinceMs } = held.auth;
     const fits = equalBytes(said.guid, guid) && equalBytes(said.payer, payee);
@@ -101,7 +101,7 @@ export class AssistantDesk {
     else if (held.coin.expirySeconds * 1_000 <= clock.wallMs()) done(refused('expired'));
     else if (!wish.isBy(said.payer, said)) done(refused('badSignature'));
     else {
-      const wanted = { held, wish: said, timeMs, releases: [], done };
+      const wanted = { held, wish: said, timeMs, releases, done };
       rings.fetch([...epochsFor(held.auth, broker.key), epochOf(timeMs)], () => this.#judge(wanted));
     }
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
+import { scriptOfAddress } from '../../bitcoin/wallet.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
 import type { BrokeredNode } from '../../payment/brokered.ts';
@@ -73,6 +74,26 @@ describe('the ring of a broker of CPay', () => {
     spendTo(coins, stranger, 0n);
     const begun = sybils(coins, stranger, 3);
     expect(ring(coins, stranger)).toEqual([keyOf(stranger), ...begun].sort());
+  });
+
+  it('that is of one alone since it has a bond, still lets that one hand in what it earned before', () => {
+    const coins = new CoinWorld(cpay, 'alone');
+    const peers = ['first', 'second', 'third'].map(name => coins.peer(name));
+    const [payer, relay] = peers;
+    for (const peer of peers) spendTo(coins, peer, 5_000_000n);
+    coins.broker.tick();
+    for (const peer of peers) peer.restart();
+    coins.settle();
+    expect(ring(coins, payer)).toEqual(peers.map(keyOf).sort());
+    expect(payer.pay(relay, value)).toBe(value);
+    const script = scriptOfAddress(coins.broker.addressFor(relay.account))!;
+    coins.broker.chain.issue(script, 1_000_000n);
+    coins.broker.mine();
+    expect(ring(coins, payer)).toEqual([keyOf(relay)]);
+    const before = coins.broker.balanceOf(relay);
+    relay.do(() => (relay.scheme as BrokeredNode).desk.deposit());
+    expect(coins.broker.balanceOf(relay)).toBeGreaterThanOrEqual(before + value);
+    expect(coins.broker.proofs).toEqual([]);
   });
 
   it('loses whose bond is gone, and takes it back once it has one', () => {

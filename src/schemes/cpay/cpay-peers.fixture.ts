@@ -49,7 +49,7 @@ export function request(held: PaidCoin, from: SigningKey, to: Peer, timeMs: bigi
   const { payeeKey, nonce } = targetOf(to);
   const { guid, payee: payer } = held.auth;
   const said = wish.sign(from, { guid, payer, payee: payeeKey, nonce });
-  return authoriseRequest.encode({ op: requestOp.authorise, held, wish: said, timeMs });
+  return authoriseRequest.encode({ op: requestOp.authorise, held, wish: said, timeMs, releases: [] });
 }
 
 export function nowOf({ world }: CoinWorld): bigint {

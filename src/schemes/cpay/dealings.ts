@@ -5,8 +5,10 @@ import { sha256 } from '../../crypto/sha.ts';
 import { CoinErrands } from '../../payment/coins/coin-errands.ts';
 import type { Purchase } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
-import type { Answer, Endpoint, StoreWrite } from '../../ports.ts';
+import type { Answer, PartyAddress, StoreWrite } from '../../ports.ts';
+import { gatherReleases } from './leaving.ts';
 import {
+  type Assistant,
   type Auth,
   type AuthStatement,
   accountOp,
@@ -80,7 +82,7 @@ export class CPayDealings {
     this.#errands.store(writes, done);
   }
 
-  ask(to: Endpoint, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
+  ask(to: PartyAddress, request: Uint8Array, done: (reply: Uint8Array | undefined) => void): void {
     this.#errands.ask(to, request, done);
   }
 
@@ -116,7 +118,6 @@ export class CPayDealings {
         return;
       }
       const group = ring?.assistantsOf(paid.coin, wish.payer) ?? [];
-      const request = authoriseRequest.encode({ op: requestOp.authorise, held: paid, wish, timeMs });
       const given = new Map<string, Auth>();
       let [left, over] = [group.length, false];
       const settle = (authorised: PaidCoin | undefined): void => {
@@ -125,7 +126,7 @@ export class CPayDealings {
         done(authorised);
       };
       for (const assistant of group) {
-        this.#errands.ask({ ...assistant.at, key: assistant.key }, request, reply => {
+        this.#askOne(assistant, wished, timeMs, reply => {
           const said = reply === undefined ? undefined : this.#read(wished, reply);
           this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
             left -= 1;
@@ -134,6 +135,29 @@ export class CPayDealings {
         });
       }
       settle(undefined);
+    });
+  }
+
+  /** The broker, which assists where nobody else does, asks nobody: it is brought what those say that assisted before. */
+  #askOne(
+    { at, key }: Assistant,
+    { paid, wish }: WishedCoin,
+    timeMs: bigint,
+    done: (reply: Uint8Array | undefined) => void,
+  ): void {
+    const ask = (releases: Grant['releases']) => {
+      const request = { op: requestOp.authorise, held: paid, wish, timeMs, releases };
+      this.ask({ ...at, key }, authoriseRequest.encode(request), done);
+    };
+    const ring = this.rings.ring(epochOf(timeMs));
+    if (ring === undefined || !equalBytes(key, this.#setup.broker.key)) {
+      ask([]);
+      return;
+    }
+    const asking = { rings: this.rings, ask: this.ask.bind(this) };
+    gatherReleases(asking, paid, ring, [], ({ granted, releases = [] }) => {
+      if (granted === undefined) ask(releases);
+      else done(authStatement.encode(granted));
     });
   }
 

@@ -68,7 +68,13 @@ function deskOf(key: SigningKey) {
       const { guid, payee: payer } = held.auth;
       const said = wish.sign(holder, { guid, payer, payee: to.publicKey, nonce: new Uint8Array(16) });
       const timeMs = BigInt(epoch * epochMs);
-      const request = authoriseRequest.encode({ op: requestOp.authorise, held, wish: said, timeMs });
+      const request = authoriseRequest.encode({
+        op: requestOp.authorise,
+        held,
+        wish: said,
+        timeMs,
+        releases: [],
+      });
       return outcomeOf(done => desk.authorise(request, done));
     },
   };

@@ -150,7 +150,11 @@ describeMessages('CPay', [
     }),
   ],
   ['payment', paymentMessage, fc.record({ scheme: u8, op: u8, coins: fc.array(anyPaid, { maxLength: 4 }) })],
-  ['request', authoriseRequest, fc.record({ op: u8, held: anyPaid, wish: anyWish, timeMs: u64 })],
+  [
+    'request',
+    authoriseRequest,
+    fc.record({ op: u8, held: anyPaid, wish: anyWish, timeMs: u64, releases: anyReleases }),
+  ],
   ['request to release', releaseRequest, fc.record({ op: u8, held: anyPaid, epoch: u32 })],
   ['question for an epoch', epochRequest, fc.record({ op: u8, number: u32 })],
   ['question for a list', listRequest, fc.record({ op: u8, since: u32 })],

@@ -152,12 +152,15 @@ export const paidCoin = struct({ coin, auth });
 export type PaidCoin = Holds<typeof paidCoin>;
 export const paymentMessage = struct({ scheme: u8, op: u8, coins: countedList(u8, paidCoin) });
 
+const releases = countedList(u8, struct({ by: publicKey, said: release }));
 export const authoriseRequest = struct({
   op: u8,
   held: paidCoin,
   wish,
   /** When the payee is to have it. Proposed by the payer, so that all of a group sign the same. */
   timeMs: u64,
+  /** For the broker, which asks nobody: of whoever assisted the payer before. */
+  releases,
 });
 export const releaseRequest = struct({
   op: u8,
@@ -177,7 +180,7 @@ export const grant = struct({
   held: paidCoin,
   wish,
   auth: authStatement,
-  releases: countedList(u8, struct({ by: publicKey, said: release })),
+  releases,
 });
 export type Grant = Holds<typeof grant>;
 export const showRequest = struct({ op: u8, grant });
