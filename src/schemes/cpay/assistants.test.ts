@@ -22,7 +22,16 @@ import {
 } from './cpay-peers.fixture.ts';
 import { accountNonce } from './dealings.ts';
 import { judge } from './fraud.ts';
-import { claimRequest, epochMs, offerEveryMs, type PaidCoin, requestOp, wish } from './messages.ts';
+import {
+  authStatement,
+  claimRequest,
+  epochMs,
+  offerEveryMs,
+  type PaidCoin,
+  requestOp,
+  showRequest,
+  wish,
+} from './messages.ts';
 
 const dayMs = 86_400_000;
 
@@ -89,6 +98,37 @@ describe('an assistant of CPay that is asked by one relay to pay another', () =>
     expect(more).toEqual([]);
     expect(proof.cheat).toBe('false-release');
     expect(toHex(judge(proof).guilty!)).toBe(keyOf(before));
+  });
+
+  it('and authorises what was not left to it, pays for it, though it shows by whose wish it did', () => {
+    const { coins, peers } = peersOf('not left');
+    const [payer, relay] = peers;
+    payer.pay(relay, value);
+    const [held] = heldBy(relay);
+    const before = assistantOf(coins, peers, held, relay);
+    const [other, third] = peers.filter(peer => ![payer, relay, before].includes(peer));
+    const given = relay.ask(before.at, request(held, relay.account, other, nowOf(coins)));
+    const { signature, ...first } = authStatement.decode(given as Uint8Array)!;
+    expect(payWith(other, { ...held, auth: { ...first, signatures: [{ place: 0, signature }] } })).toBe(
+      'added',
+    );
+    const { all, after } = succeeded(coins, peers, held, relay);
+    const second = saidFor(coins, held, third);
+    expect(payWith(third, { ...held, auth: authBy(after, second) })).toBe('added');
+    for (const peer of [other, third]) peer.do(() => deskOf(peer).deposit());
+    const said = wish.sign(relay.account, second);
+    const auth = authStatement.sign(after.account, second);
+    const shown = showRequest.encode({
+      op: requestOp.show,
+      grant: { held, wish: said, auth, releases: [] },
+    });
+    enquire(coins, all);
+    expect(after.ask(coins.broker.at, shown)).toBe('badSignature');
+    coins.world.runFor(8 * dayMs);
+    coins.broker.tick();
+    expect(convicted(coins)).toEqual([]);
+    for (const peer of [other, third]) expect(coins.broker.balanceOf(peer)).toBe(start + value);
+    expect(coins.broker.balanceOf(after)).toBe(start - value);
   });
 
   it('and authorised a payment of which the payer never heard, is heard of by its successor', () => {

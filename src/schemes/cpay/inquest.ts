@@ -10,8 +10,10 @@ import { type BrokerCoin, isSame, withSeen } from './coin-record.ts';
 import { Damages } from './damages.ts';
 import { accountNonce } from './dealings.ts';
 import { doubleAuthorisation, falseRelease } from './fraud.ts';
+import { gatherReleases } from './leaving.ts';
 import { type Auth, type AuthStatement, type Grant, release, showRequest, wish } from './messages.ts';
 import {
+  epochOf,
   holdingOf,
   isAuthorised,
   isBuyersOwn,
@@ -86,7 +88,8 @@ export class Inquest {
       equalBytes(given.payer, said.payer) &&
       isSamePayment(given, said) &&
       given.sinceMs === held.auth.timeMs &&
-      isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings);
+      isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings) &&
+      this.#wasLeft(record, message.grant);
     if (!grounded) return refused('badSignature');
     const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
     if (!seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
@@ -94,6 +97,17 @@ export class Inquest {
     const found = this.#falselyReleased(shown, releases);
     const persist = [...this.#heard(shown, given), ...this.#lookInto(shown, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
+  /** True when all that assisted the holder before had left the holding to who authorised it: else that had no business to. */
+  #wasLeft({ coin }: BrokerCoin, { auth: given, held, releases }: Grant): boolean {
+    const present = this.#rings.ring(epochOf(given.timeMs));
+    let wasLeft = false;
+    if (present !== undefined)
+      gatherReleases({ rings: this.#rings }, { ...held, coin }, present, releases, left => {
+        wasLeft = left.releases !== undefined;
+      });
+    return wasLeft;
   }
 
   /** Who authorised what it had left to another. */
