@@ -6,7 +6,17 @@ import { makeAccountRequest } from '../../payment/account-request.ts';
 import type { BrokeredNode } from '../../payment/brokered.ts';
 import { accountMessage } from '../../payment/coins/coin-messages.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
-import { keyOf, nowOf, value } from './cpay-peers.fixture.ts';
+import {
+  authBy,
+  convicted,
+  enquire,
+  keyOf,
+  nowOf,
+  ofOneAssistant,
+  payWith,
+  saidFor,
+  value,
+} from './cpay-peers.fixture.ts';
 import { cpay } from './index.ts';
 import {
   accountOp,
@@ -94,6 +104,21 @@ describe('the ring of a broker of CPay', () => {
     relay.do(() => (relay.scheme as BrokeredNode).desk.deposit());
     expect(coins.broker.balanceOf(relay)).toBeGreaterThanOrEqual(before + value);
     expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('that is of one alone, has the broker say what it authorised in place of another', () => {
+    const { coins, relay, assistant, held, victims, peers } = ofOneAssistant('broker asks itself', 1);
+    const [one, other] = victims;
+    for (const to of [one, other])
+      expect(payWith(to, { ...held[0], auth: authBy(assistant, saidFor(coins, held[0], to)) })).toBe('added');
+    for (const peer of peers) if (peer !== one) spendTo(coins, peer, 0n);
+    expect(ring(coins, one)).toEqual([keyOf(one)]);
+    const before = coins.broker.balanceOf(one);
+    expect(one.pay(relay, value)).toBe(value);
+    expect(coins.broker.balanceOf(one)).toBe(before);
+    for (const peer of [relay, other]) peer.do(() => (peer.scheme as BrokeredNode).desk.deposit());
+    enquire(coins, peers);
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
   });
 
   it('loses whose bond is gone, and takes it back once it has one', () => {

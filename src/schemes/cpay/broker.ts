@@ -61,7 +61,7 @@ export class CPayBroker implements BrokerSide {
     this.#coins = new SoldCoins(store, 'cpay/coin/', coinRecord);
     const broker = { endpoint: { host: '', port: 0 }, key: key.publicKey };
     this.#desk = new AssistantDesk({ store, clock, key, broker, rings: this.#rings });
-    this.#inquest = new Inquest(host, this.#rings, this.#coins);
+    this.#inquest = new Inquest(host, this.#rings, this.#coins, holding => this.#desk.granted(holding));
   }
 
   outstandingMsat(): Value {

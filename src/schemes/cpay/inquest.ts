@@ -39,11 +39,19 @@ export class Inquest {
   readonly #rings: BrokerRings;
   readonly #coins: SoldCoins<BrokerCoin>;
   readonly #damages: Damages;
+  readonly #granted: (holding: string) => Grant | undefined;
   /** In hex. */
   readonly #convicts = new Set<string>();
 
-  constructor(host: BrokerHost, rings: BrokerRings, coins: SoldCoins<BrokerCoin>) {
+  /** @param granted what the broker authorised of a holding, where nobody else assists. */
+  constructor(
+    host: BrokerHost,
+    rings: BrokerRings,
+    coins: SoldCoins<BrokerCoin>,
+    granted: (holding: string) => Grant | undefined,
+  ) {
     this.#host = host;
+    this.#granted = granted;
     this.#rings = rings;
     this.#coins = coins;
     this.#damages = new Damages(host);
@@ -77,7 +85,7 @@ export class Inquest {
   show(request: Uint8Array): Served {
     const message = showRequest.decode(request);
     if (message === undefined) return refused('malformed');
-    const { held, wish: said, auth: given, releases } = message.grant;
+    const { held, wish: said, auth: given } = message.grant;
     const record = this.#coins.get(toHex(held.coin.guid));
     if (record === undefined || record.askedSeconds === 0n) return refused('unknownChannel');
     const { publicKey } = this.#host.key;
@@ -91,10 +99,8 @@ export class Inquest {
       isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings) &&
       this.#wasLeft(record, message.grant);
     if (!grounded) return refused('badSignature');
-    const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
-    if (!seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
-    const shown = withSeen({ ...record, seen }, held.auth);
-    const found = this.#falselyReleased(shown, releases);
+    if (!record.seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');
+    const { found, shown } = this.#withGrounds(record, message.grant);
     const persist = [...this.#heard(shown, given), ...this.#lookInto(shown, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
@@ -108,6 +114,12 @@ export class Inquest {
         wasLeft = left.releases !== undefined;
       });
     return wasLeft;
+  }
+
+  #withGrounds(record: BrokerCoin, { auth: given, held, releases }: Grant) {
+    const seen = record.seen.map(each => (isSame(each.auth, given) ? { ...each, shown: 1 } : each));
+    const shown = withSeen({ ...record, seen }, held.auth);
+    return { shown, found: this.#falselyReleased(shown, releases) };
   }
 
   /** Who authorised what it had left to another. */
@@ -125,8 +137,14 @@ export class Inquest {
     );
   }
 
-  /** Two authorisations of one holding convict whoever signed both. Else the grounds of all are asked for. */
+  /** Two authorisations of one holding convict whoever signed both. Else the grounds of all are asked for; the broker has its own. */
   #lookInto(record: BrokerCoin, found: readonly Conviction[] = []): readonly StoreWrite[] {
+    for (const given of this.#unshown(record)) {
+      const own = this.#granted(holdingOf(given));
+      if (own === undefined || !isSame(own.auth, given)) continue;
+      const grounds = this.#withGrounds(record, own);
+      return this.#lookInto(grounds.shown, [...found, ...grounds.found]);
+    }
     const proofs = record.seen.flatMap(({ auth: one }, at) =>
       record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
     );
