@@ -23,6 +23,32 @@ export interface Spends {
   readonly said: readonly Uint8Array[];
 }
 
+/** Part of a sum, and who pays it or is paid it. */
+export interface Share {
+  readonly account: AccountKey;
+  readonly msat: Value;
+}
+
+/** Of these a sum together: what each has, in their order; the first owes the rest. */
+export function chargeTogether(
+  accounts: Accounts,
+  from: readonly AccountKey[],
+  msat: Value,
+  to: AccountKey,
+): { readonly writes: readonly StoreWrite[]; readonly shares: readonly Share[] } {
+  const shares: Share[] = [];
+  let left = msat;
+  for (const account of from) {
+    const has = accounts.balanceMsat(account) ?? 0n;
+    const share = has < left ? has : left;
+    if (share <= 0n) continue;
+    shares.push({ account, msat: share });
+    left -= share;
+  }
+  if (left > 0n) shares.push({ account: from[0], msat: left });
+  return { shares, writes: shares.flatMap(share => accounts.charge(share.account, share.msat, to)) };
+}
+
 /**
  * What coins that were spent more than once have cost, and whom. The coin itself pays whoever hands it in first; for
  * every other spend its value is demanded of whoever is guilty, for an account of the coin's own that nobody has the key
@@ -41,12 +67,12 @@ export class Damages {
 
   /**
    * Undefined: all of it was known.
-   * @param guilty whose account pays; undefined: it is not known.
+   * @param guilty whose accounts pay, together; none: they are not known.
    */
   demand(
     coin: string,
     value: Value,
-    guilty: AccountKey | undefined,
+    guilty: readonly AccountKey[],
     { fork, said }: Spends,
   ): readonly StoreWrite[] | undefined {
     const known = this.#of(coin);
@@ -55,10 +81,11 @@ export class Damages {
     const fresh = said.map(hashed).filter(each => !at.some(other => equalBytes(other.said, each)));
     if (fresh.length === 0 || known.spends.length + fresh.length > coinSpendsMax) return undefined;
     const spends = [...known.spends, ...fresh.map(each => ({ fork: where, said: each }))];
-    const times = guilty === undefined ? 0 : fresh.length - (at.length === 0 ? 1 : 0);
+    const times = guilty.length === 0 ? 0 : fresh.length - (at.length === 0 ? 1 : 0);
     const record = this.#book.put(coin, { ...known, spends, charged: known.charged + times });
-    if (guilty === undefined || times === 0) return [record];
-    return [record, ...this.#accounts.charge(guilty, value * BigInt(times), this.#potOf(coin))];
+    if (times === 0) return [record];
+    const charged = chargeTogether(this.#accounts, guilty, value * BigInt(times), this.#potOf(coin));
+    return [record, ...charged.writes];
   }
 
   hasPaid(coin: string, deposit: Uint8Array): boolean {
@@ -66,12 +93,16 @@ export class Damages {
     return this.#of(coin).paid.some(each => equalBytes(each, name));
   }
 
-  /** Once for each deposit: as far as there is something, and the rest when whoever is guilty has it. */
-  pay(coin: string, value: Value, to: AccountKey, deposit: Uint8Array): readonly StoreWrite[] {
+  /**
+   * Once for each deposit, as often as its value was demanded: as far as there is something, and the rest when whoever is guilty
+   * has it. @param shares the coin's value, for who handed it in, or for who paid that already.
+   */
+  pay(coin: string, shares: readonly Share[], deposit: Uint8Array): readonly StoreWrite[] {
     const known = this.#of(coin);
     if (known.paid.length >= known.charged || this.hasPaid(coin, deposit)) return [];
     const record = this.#book.put(coin, { ...known, paid: [...known.paid, hashed(deposit)] });
-    return [record, ...this.#accounts.charge(this.#potOf(coin), value, to)];
+    const pot = this.#potOf(coin);
+    return [record, ...shares.flatMap(({ account, msat }) => this.#accounts.charge(pot, msat, account))];
   }
 
   #of(coin: string) {

@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../../base/bytes.ts';
+import { equalBytes, toHex, utf8 } from '../../base/bytes.ts';
 import type { BrokerHost } from '../../payment/broker-side.ts';
 import { secondsOf } from '../../payment/coins/coin-times.ts';
 import type { SoldCoins } from '../../payment/coins/sold-coins.ts';
@@ -7,21 +7,12 @@ import { refused, type Served } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import type { BrokerRings } from './broker-rings.ts';
 import { type BrokerCoin, isSame, withSeen } from './coin-record.ts';
-import { Damages } from './damages.ts';
 import { accountNonce } from './dealings.ts';
 import { doubleAuthorisation, falseRelease } from './fraud.ts';
 import { gatherReleases } from './leaving.ts';
 import { type Auth, type AuthStatement, type Grant, release, showRequest, wish } from './messages.ts';
-import {
-  epochOf,
-  holdingOf,
-  isAuthorised,
-  isBuyersOwn,
-  isOrigin,
-  isSamePayment,
-  isSameWord,
-  signersOf,
-} from './ring.ts';
+import { epochOf, holdingOf, isAuthorised, isBuyersOwn, isOrigin, isSamePayment, signersOf } from './ring.ts';
+import { type Fork, Shortfalls } from './shortfalls.ts';
 
 /**
  * An assistant that shows nothing for so long, though it must, is charged and assists no more until it answers. That is no proof of
@@ -31,6 +22,8 @@ const assistantAnswerSeconds = 7n * 86_400n;
 interface Conviction {
   readonly assistant: Uint8Array;
   readonly proof: CheatProof;
+  /** What it gave to two. */
+  readonly holding: string;
 }
 
 /** Finds out how a coin came to be handed in twice: which of the assistants that authorised its payments has cheated. */
@@ -38,7 +31,7 @@ export class Inquest {
   readonly #host: BrokerHost;
   readonly #rings: BrokerRings;
   readonly #coins: SoldCoins<BrokerCoin>;
-  readonly #damages: Damages;
+  readonly #shortfalls: Shortfalls;
   readonly #granted: (holding: string) => Grant | undefined;
   /** In hex. */
   readonly #convicts = new Set<string>();
@@ -54,13 +47,13 @@ export class Inquest {
     this.#granted = granted;
     this.#rings = rings;
     this.#coins = coins;
-    this.#damages = new Damages(host);
+    this.#shortfalls = new Shortfalls(host);
     for (const { convicted } of coins.all()) for (const each of convicted) this.#convicts.add(toHex(each));
   }
 
   /** True for one that assists no more, whatever it offers, or not until it answers. */
   isBarred(assistant: Uint8Array): boolean {
-    return this.#convicts.has(toHex(assistant)) || this.#damages.isSilent(assistant);
+    return this.#convicts.has(toHex(assistant)) || this.#shortfalls.isSilent(assistant);
   }
 
   /** Charges assistants that have shown nothing for too long. */
@@ -72,8 +65,16 @@ export class Inquest {
   /** A coin that had come back is handed in again, by an account that is short of its value then. */
   handedInAgain(record: BrokerCoin, given: Auth, account: Uint8Array): readonly StoreWrite[] {
     const seen = withSeen(record, given);
-    if (seen === record) return [];
-    return [this.#damages.add(record.coin, account), ...this.#lookInto(seen)];
+    if (seen !== record) return [this.#shortfalls.add(record.coin, account), ...this.#lookInto(seen)];
+    if (record.seen.some(({ auth: known }) => isSame(known, given))) return [];
+    // More than are kept: what it says is counted alone, and held against those.
+    const noted = this.#shortfalls.note(record.coin, wordOf(given));
+    if (noted === undefined) return [];
+    const more = { ...record, seen: [...record.seen, { auth: given, shown: 0 }] };
+    const found = this.#signedTwice(more).filter(({ holding }) => holding === holdingOf(given));
+    const demanded = this.#shortfalls.demand(record.coin, forksOf(more, found)) ?? [];
+    const added = this.#shortfalls.add(record.coin, account);
+    return [...noted, ...demanded, added, ...this.#convict(record, found)];
   }
 
   /** Whoever handed a coin in shows how it got that. Undefined: nobody asks. */
@@ -132,7 +133,7 @@ export class Inquest {
         );
         const proof =
           at < 0 || !release.isBy(by, said) ? undefined : falseRelease(by, said, statementOf(given, at));
-        return proof === undefined ? [] : [{ assistant: by, proof }];
+        return proof === undefined ? [] : [{ assistant: by, proof, holding: holdingOf(given) }];
       }),
     );
   }
@@ -145,26 +146,30 @@ export class Inquest {
       const grounds = this.#withGrounds(record, own);
       return this.#lookInto(grounds.shown, [...found, ...grounds.found]);
     }
-    const proofs = record.seen.flatMap(({ auth: one }, at) =>
-      record.seen.slice(at + 1).flatMap(({ auth: other }) => this.#signedTwice(record, one, other)),
-    );
     const before = this.#coins.get(toHex(record.coin.guid));
     // Whoever signed what is new to us has all the time to answer.
     const isNews = before === undefined || record.seen.length > before.seen.length;
     const askedSeconds = isNews ? this.#nowSeconds : record.askedSeconds;
-    return this.#convict({ ...record, askedSeconds }, [...found, ...proofs]);
+    return this.#convict({ ...record, askedSeconds }, [...found, ...this.#signedTwice(record)]);
   }
 
-  #signedTwice(record: BrokerCoin, one: Auth, other: Auth): readonly Conviction[] {
-    if (holdingOf(one) !== holdingOf(other) || isSameWord(one, other)) return [];
-    const { publicKey } = this.#host.key;
-    const others = signersOf(other, record.coin, publicKey, this.#rings);
-    return signersOf(one, record.coin, publicKey, this.#rings).flatMap((assistant, at) => {
-      const second = others.findIndex(each => equalBytes(each, assistant));
-      if (second < 0) return [];
-      const proof = doubleAuthorisation(assistant, statementOf(one, at), statementOf(other, second));
-      return proof === undefined ? [] : [{ assistant, proof }];
-    });
+  /** Whoever signed two authorisations of one holding. */
+  #signedTwice(record: BrokerCoin): readonly Conviction[] {
+    const all = record.seen.map(({ auth: given }) => ({ given, holding: holdingOf(given) }));
+    const holdings = all.map(({ holding }) => holding);
+    const known = new Map<string, AuthStatement>();
+    const found: Conviction[] = [];
+    for (const { given, holding } of all) {
+      if (holdings.indexOf(holding) === holdings.lastIndexOf(holding)) continue;
+      for (const [at, assistant] of this.#signersOf(record, given).entries()) {
+        const name = `${holding} ${toHex(assistant)}`;
+        const [one, other] = [known.get(name), statementOf(given, at)];
+        const proof = one === undefined ? undefined : doubleAuthorisation(assistant, one, other);
+        if (proof === undefined) known.set(name, other);
+        else found.push({ assistant, proof, holding });
+      }
+    }
+    return found;
   }
 
   #chargeSilent(record: BrokerCoin): readonly StoreWrite[] {
@@ -176,7 +181,7 @@ export class Inquest {
     const keys = [...silent.values()];
     return [
       ...this.#rings.remove(keys),
-      ...this.#damages.chargeSilent(record.coin, keys),
+      ...this.#shortfalls.chargeSilent(record.coin, keys),
       this.#put({ ...record, askedSeconds: this.#nowSeconds }),
     ];
   }
@@ -188,10 +193,13 @@ export class Inquest {
     const open = this.#unshown(record).flatMap(each => this.#signersOf(record, each));
     return this.#signersOf(record, answered.auth)
       .filter(key => !open.some(each => equalBytes(each, key)))
-      .flatMap(key => this.#damages.heard(record.coin, key));
+      .flatMap(key => this.#shortfalls.heard(record.coin, key));
   }
 
-  /** Each once for each coin: the proof is filed, and it assists no more. All of them pay those that are short of the coin's value. */
+  /**
+   * Each once for each coin: the proof is filed, and it assists no more. Each pays for what it gave to two; as long as somebody is
+   * short of more than that, others are guilty too, and all are asked.
+   */
   #convict(record: BrokerCoin, found: readonly Conviction[]): readonly StoreWrite[] {
     const convicted = [...record.convicted];
     const writes: StoreWrite[] = [];
@@ -202,8 +210,11 @@ export class Inquest {
       writes.push(...this.#host.file(proof), ...this.#rings.remove([assistant]));
     }
     if (convicted.length === 0) return [this.#put(record)];
-    writes.push(...this.#damages.convict(record.coin, convicted));
-    return [...writes, this.#put({ ...record, convicted, askedSeconds: 0n })];
+    writes.push(...(this.#shortfalls.demand(record.coin, forksOf(record, found)) ?? []));
+    writes.push(...this.#shortfalls.settle(record.coin, convicted));
+    const since = record.askedSeconds === 0n ? this.#nowSeconds : record.askedSeconds;
+    const askedSeconds = this.#shortfalls.isAnyShort(record.coin) ? since : 0n;
+    return [...writes, this.#put({ ...record, convicted, askedSeconds })];
   }
 
   /** Authorisations that this account signed, or handed a coin in by, and whose grounds are asked for. */
@@ -240,6 +251,23 @@ export class Inquest {
   get #nowSeconds(): bigint {
     return BigInt(secondsOf(this.#host.clock));
   }
+}
+
+/** Holdings that these gave to more than one, and to whom all of them went. */
+function forksOf({ seen }: BrokerCoin, found: readonly Conviction[]): readonly Fork[] {
+  return [...new Set(found.map(({ holding }) => holding))].map(holding => {
+    const guilty = new Map(
+      found.filter(each => each.holding === holding).map(({ assistant }) => [toHex(assistant), assistant]),
+    );
+    const said = seen
+      .filter(({ auth: given }) => holdingOf(given) === holding)
+      .map(({ auth: given }) => wordOf(given));
+    return { guilty: [...guilty.values()], spends: { fork: utf8(holding), said } };
+  });
+}
+
+function wordOf({ nonce, payee, timeMs }: Auth): Uint8Array {
+  return utf8(`${toHex(payee)} ${toHex(nonce)} ${timeMs}`);
 }
 
 /** True when it was seen what made the payer the holder. */

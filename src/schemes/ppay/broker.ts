@@ -133,9 +133,9 @@ export class PPayBroker implements BrokerSide {
     if (names.length === 0) return [];
     // The coin itself has paid one.
     const spends = { fork: utf8('not shown'), said: [utf8('first'), ...names] };
-    const demanded = this.#damages.demand(serial, coin.value, coin.owner, spends) ?? [];
+    const demanded = this.#damages.demand(serial, coin.value, [coin.owner], spends) ?? [];
     const paid = [...short.values()].flatMap(({ by, name }) =>
-      this.#damages.pay(serial, coin.value, by, name),
+      this.#damages.pay(serial, [{ account: by, msat: coin.value }], name),
     );
     return [...demanded, ...paid];
   }
@@ -278,14 +278,14 @@ export class PPayBroker implements BrokerSide {
     const [serial, { publicKey }] = [toHex(coin.serial), this.#host.key];
     const writes: StoreWrite[] = [];
     for (const { fraud } of found) {
-      const demanded = this.#damages.demand(serial, coin.value, fraud.guilty, spendsIn(fraud));
+      const demanded = this.#damages.demand(serial, coin.value, [fraud.guilty], spendsIn(fraud));
       if (demanded !== undefined) writes.push(...this.#host.file(proofOf(fraud)), ...demanded);
     }
     for (const claim of claims) {
       const deposit = depositIn(claim, publicKey);
       if (deposit === undefined || !isSettled(claim, found)) continue;
       if (found.some(({ fraud }) => equalBytes(fraud.guilty, deposit.by))) continue;
-      writes.push(...this.#damages.pay(serial, coin.value, deposit.by, deposit.name));
+      writes.push(...this.#damages.pay(serial, [{ account: deposit.by, msat: coin.value }], deposit.name));
     }
     return writes;
   }

@@ -288,7 +288,8 @@ export class WhoPayBroker implements BrokerSide {
         continue;
       // Whoever's key signed another order too is wronged by nobody.
       if (found.some(({ fraud }) => equalBytes(fraud.spends.fork, said.holder))) continue;
-      writes.push(...this.#damages.pay(nameOf(record.coin), record.coin.value, said.next, said.holder));
+      const share = { account: said.next, msat: record.coin.value };
+      writes.push(...this.#damages.pay(nameOf(record.coin), [share], said.holder));
     }
     return writes;
   }
@@ -297,7 +298,7 @@ export class WhoPayBroker implements BrokerSide {
   #demand(record: BrokerCoin, { proof, account, spends }: Fraud): readonly StoreWrite[] {
     const { coin: made, known, deposited } = record;
     const demand = (guilty: Uint8Array | undefined, of: Spends) =>
-      this.#damages.demand(nameOf(made), made.value, guilty, of);
+      this.#damages.demand(nameOf(made), made.value, guilty === undefined ? [] : [guilty], of);
     const filed = (writes: readonly StoreWrite[] | undefined) =>
       writes === undefined ? [] : [...this.#host.file(proof), ...writes];
     if (proof.cheat !== 'double-spend') return filed(demand(account, spends));
