@@ -79,7 +79,11 @@ export class Inquest {
 
   /** Whoever handed a coin in shows how it got that. Undefined: nobody asks. */
   told(record: BrokerCoin, given: Auth): readonly StoreWrite[] | undefined {
-    return record.askedSeconds === 0n ? undefined : this.#lookInto(withSeen(record, given));
+    // Else whoever is guilty could fill the record with what nobody has to do with.
+    const belongs = record.seen.some(
+      ({ auth: known }) => isGroundOf(given, known) || holdingOf(known) === holdingOf(given),
+    );
+    return record.askedSeconds === 0n || !belongs ? undefined : this.#lookInto(withSeen(record, given));
   }
 
   /** The grounds of an authorisation lead to the one before it, until two of them contradict each other. */
@@ -271,8 +275,13 @@ function wordOf({ nonce, payee, timeMs }: Auth): Uint8Array {
 }
 
 /** True when it was seen what made the payer the holder. */
-function isGrounded({ seen }: BrokerCoin, { payer, sinceMs }: Auth): boolean {
-  return seen.some(({ auth: before }) => equalBytes(before.payee, payer) && before.timeMs === sinceMs);
+function isGrounded({ seen }: BrokerCoin, given: Auth): boolean {
+  return seen.some(({ auth: before }) => isGroundOf(before, given));
+}
+
+/** True for what made the payer the holder. */
+function isGroundOf(before: Auth, { payer, sinceMs }: Auth): boolean {
+  return equalBytes(before.payee, payer) && before.timeMs === sinceMs;
 }
 
 function statementOf({ signatures, ...said }: Auth, at: number): AuthStatement {

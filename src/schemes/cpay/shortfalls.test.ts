@@ -20,6 +20,7 @@ import {
 import { accountNonce } from './dealings.ts';
 import {
   authStatement,
+  claimRequest,
   depositRequest,
   epochMs,
   type PaidCoin,
@@ -45,7 +46,7 @@ function givenToAll(seed: string, count: number) {
   });
   const before = new Map(peers.map(peer => [peer, coins.broker.balanceOf(peer)]));
   const gainOf = (peer: Peer) => coins.broker.balanceOf(peer) - (before.get(peer) ?? start);
-  return { coins, peers, relay, assistant, paid, lines, gainOf };
+  return { coins, peers, relay, assistant, held, paid, lines, gainOf };
 }
 
 describe('one coin of CPay that was handed in by many', () => {
@@ -90,6 +91,22 @@ describe('one coin of CPay that was handed in by many', () => {
     );
     expect(convicted(coins)).toEqual([keyOf(assistant)]);
     for (const to of paid) expect(gainOf(to)).toBe(value);
+  });
+
+  it('is asked about, and not filled up with what has nothing to do with it', () => {
+    const { coins, relay, assistant, held, paid } = givenToAll('filled', 2);
+    for (const to of paid) to.do(() => deskOf(to).deposit());
+    const made = { ...saidFor(coins, held[0], relay), payer: paid[0].account.publicKey };
+    const said = wish.sign(relay.account, {
+      ...made,
+      payer: relay.account.publicKey,
+      payee: coins.broker.key.publicKey,
+      nonce: accountNonce(relay.account.publicKey),
+    });
+    const forged = { coin: held[0].coin, auth: authBy(assistant, made) };
+    const account = relay.account.publicKey;
+    const claim = claimRequest.encode({ op: requestOp.claim, account, paid: forged, wish: said });
+    expect(relay.ask(coins.broker.at, claim)).toBe('stale');
   });
 
   it('is paid to more of them than the broker keeps the words of', () => {
