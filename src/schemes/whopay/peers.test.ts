@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { answerOp, binding, coin, reportRequest, requestOp } from './messages.ts';
+import { answerOp, binding, boundAnswer, coin, reportRequest, requestOp } from './messages.ts';
 import {
   coinSecretOf,
   deskOf,
@@ -167,6 +167,34 @@ describe('whoever cheats with coins of WhoPay', () => {
     coins.settle();
     expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
   });
+
+  it.each(['owner', 'broker'])(
+    'as holder that gives one to two, first by the %s, is convicted though neither hands it in',
+    first => {
+      const { coins, owner, relay, other, third } = peersOf(`given twice ${first}`);
+      owner.pay(relay, value);
+      const [held] = heldBy(relay);
+      const { coin: made } = held.paid;
+      const managers = first === 'owner' ? [owner.at, coins.broker.at] : [coins.broker.at, owner.at];
+      for (const [at, to] of [other, third].entries()) {
+        const { holder, nonce } = placeAt(to, made);
+        const answer = relay.ask(managers[at], request(held, orderOf(held, 'transfer', holder, nonce)));
+        expect(payWith(to, made, boundAnswer.decode(answer as Uint8Array)!.binding)).toBe('added');
+      }
+      coins.world.runFor(7 * 3_600_000);
+      expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
+      const before = coins.broker.balanceOf(owner);
+      for (const to of [other, third]) to.do(() => deskOf(to).deposit());
+      owner.restart();
+      coins.settle();
+      expect(convicted(coins).guilty).toBe(toHex(held.key.publicKey));
+      // One is paid by the coin; whose key it is, and so whose money, nobody knows.
+      expect(gains(coins, [other, third]).toSorted()).toEqual([0n, value]);
+      expect(coins.broker.balanceOf(owner)).toBe(before);
+      expect(houseOf(coins)).toBe(0n);
+      coins.broker.expectBacked();
+    },
+  );
 
   it('as holder that spends one and hands it in, is convicted, and pays for it', () => {
     const { coins, owner, relay, other } = peersOf('spent and handed in');
@@ -336,6 +364,21 @@ describe('a coin of WhoPay whose holders are on the public list', () => {
     expect(coins.broker.balanceOf(owner)).toBeLessThan(start - value);
     relay.do(() => deskOf(relay).deposit());
     expect(coins.broker.balanceOf(relay)).toBe(start + value);
+  });
+
+  it('is refused to the second that its holder gives it to, whoever bound it', () => {
+    const { coins, owner, relay, other, third } = peersOf('listed and given twice', 'listed');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    const answers = [other, third].map((to, at) => {
+      const { holder, nonce } = placeAt(to, held.paid.coin);
+      const order = orderOf(held, 'transfer', holder, nonce);
+      const answer = relay.ask([owner.at, coins.broker.at][at], request(held, order)) as Uint8Array;
+      return payWith(to, held.paid.coin, boundAnswer.decode(answer)!.binding);
+    });
+    expect(answers).toEqual(['added', 'stale']);
+    coins.world.runFor(7 * 3_600_000);
+    expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
   });
 
   it('is refused once it was passed on, and whoever is asked to take an older binding accuses nobody', () => {

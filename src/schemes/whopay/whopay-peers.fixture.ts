@@ -65,7 +65,7 @@ export function orderOf(
   held: Held,
   kind: keyof typeof orderKind,
   next: Uint8Array,
-  nonce = new Uint8Array(16),
+  nonce: Uint8Array = new Uint8Array(16),
 ): Order {
   const { coinKey, holder } = held.paid.binding;
   const form = kind === 'transfer' ? transfer : deposit;
