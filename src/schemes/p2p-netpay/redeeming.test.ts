@@ -9,6 +9,8 @@ import {
   boughtReply,
   brokerOperation,
   buyBody,
+  claim,
+  claimBody,
   handOverReply,
   handOverRequest,
   type Index,
@@ -215,6 +217,39 @@ it('has a payer pay each of two vendors that it makes a first visit to with one 
   broker.world.runFor((holdSeconds + 10) * 1_000);
   broker.tick();
   expect(broker.balanceOf(payer)).toBe(start - 150n * unitMsat);
+  broker.expectBacked();
+});
+
+it('finds a vendor that redeems too much by the next one, though nothing was spent there', () => {
+  const scene = worldOf('evidence');
+  const { broker, first, second, third } = scene;
+  const chain = chainOf(scene, 100);
+  const begin = chain.visit(first, session, 0, undefined, { index: 30 });
+  expect(first.take(session, begin.payment)).toMatchObject({ value: 30n * unitMsat });
+  expect(second.take(session, chain.visit(second, session, 1, first).payment)).toMatchObject({ value: 0n });
+  expect(third.take(session, chain.visit(third, session, 2, second).payment)).toMatchObject({ value: 0n });
+  expect(third.take(session, chain.pay(60))).toMatchObject({ value: 30n * unitMsat });
+  const vendor = first.account.publicKey;
+  const said = {
+    chain: chain.touchstone.chain,
+    step: 0,
+    vendor,
+    first: 0,
+    last: 60,
+    word: chain.words.word(60),
+  };
+  const body = claimBody.encode({
+    operation: brokerOperation.claim,
+    claim: claim.sign(first.account, said),
+    visit: begin.said,
+    from: new Uint8Array(0),
+  });
+  const { entropy } = first.process.host;
+  expect(first.ask(broker.at, makeAccountRequest(first.account, entropy, body))).toBeInstanceOf(Uint8Array);
+  broker.world.runFor((holdSeconds + 10) * 1_000);
+  expect(broker.proofs.map(proof => p2pNetpay.judge(proof).guilty)).toEqual([vendor]);
+  broker.tick();
+  expect([first, second, third].map(peer => broker.balanceOf(peer) - start)).toEqual([30_000n, 0n, 30_000n]);
   broker.expectBacked();
 });
 

@@ -180,10 +180,10 @@ export class VendorBooks {
     return { kind: 'reply', reply: reply(given), persist: [this.#handed.put(id, given)] };
   }
 
-  /** Hands in what the chain was spent for here. */
+  /** Hands in what the chain was spent for here, with where it came from. */
   redeem(id: string): void {
     const [stay, paid] = [this.#stays.get(id), this.#paid.get(id)];
-    if (stay === undefined || paid === undefined || paid.index === stay.first) return;
+    if (stay === undefined || paid === undefined || !this.#tells(id, stay)) return;
     const { account, broker } = this.#options;
     const said = claim.sign(account, {
       chain: stay.touchstone.chain,
@@ -207,6 +207,11 @@ export class VendorBooks {
     return secondsOf(this.#host.clock.wallMs());
   }
 
+  /** Something was spent here; or else the Index that the chain came with tells where the vendor before must end. */
+  #tells(id: string, { first, from }: Stay): boolean {
+    return this.#paid.get(id)?.index !== first || (from.length > 0 && this.wasHanded(id));
+  }
+
   get #underWay(): ReadonlySet<string> {
     return new Set(this.errands.underWay.map(({ memo }) => fromUtf8(memo)));
   }
@@ -216,10 +221,10 @@ export class VendorBooks {
     const [now, underWay] = [this.#now, this.#underWay];
     const unpaid: StoreWrite[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const [id, { touchstone: stone, first }] of [...this.#stays.entries()]) {
-      const due = lastSecond(stone) + 1;
+    for (const [id, stay] of [...this.#stays.entries()]) {
+      const due = lastSecond(stay.touchstone) + 1;
       if (due > now) next = Math.min(next, due);
-      else if (this.#paid.get(id)?.index === first) unpaid.push(...this.#leave(id));
+      else if (!this.#tells(id, stay)) unpaid.push(...this.#leave(id));
       else if (!underWay.has(id)) this.redeem(id);
     }
     if (unpaid.length > 0) this.#host.store.commit(unpaid, this.#host.newAsk());
@@ -239,6 +244,8 @@ export class VendorBooks {
     const { expiry } = stay.touchstone;
     const worth = paid.unitMsat * BigInt(paid.index - paid.first);
     if ('fault' in news) {
+      // A broker keeps only so much evidence of a chain.
+      if (worth === 0n && news.fault === 'overspent') return this.#leave(id);
       // Until it expires whoever says so may have made it up; then the broker has given back what was left of it.
       if (news.fault !== 'unknownChannel' || this.#now <= expiry) return 'again';
       this.#host.observer.log('warn', 'a chain expired before it was redeemed', { lostMsat: Number(worth) });
