@@ -1,86 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { SigningKey } from '../../crypto/ecdsa.ts';
-import { unseal } from '../../crypto/sealed-to-key.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
-import { HashChain } from '../../payment/hash-chain.ts';
-import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
+import type { HashChain } from '../../payment/hash-chain.ts';
+import type { Peer } from '../coin-peers.fixture.ts';
+import { chainOf, session, start, type Word, worldOf } from './chain-by-hand.fixture.ts';
 import { p2pNetpay } from './index.ts';
 import {
-  boughtReply,
   brokerOperation,
-  buyBody,
   claim,
   claimBody,
   handOverReply,
   handOverRequest,
   type Index,
   index,
-  operation,
-  payMessage,
-  schemeId,
-  targetMessage,
   visit,
-  visitMessage,
 } from './messages.ts';
-import { holdSeconds, marginSeconds, nobody, unitMsat } from './terms.ts';
-
-const start = 10n ** 9n;
-const session = 1;
-
-function worldOf(seed: string) {
-  const world = new CoinWorld(p2pNetpay, seed);
-  const [payer, first, second, third] = ['payer', 'first', 'second', 'third'].map(name => world.peer(name));
-  return { world, broker: world.broker, payer, first, second, third };
-}
-
-interface Word {
-  readonly index: number;
-  readonly word?: Uint8Array;
-}
+import { holdSeconds, marginSeconds, unitMsat } from './terms.ts';
 
 /** What a vendor before may say instead of the truth. */
 interface Lie {
   readonly say: (change: Partial<Index>, by?: Peer) => Uint8Array;
   readonly words: HashChain;
-}
-
-/** A chain that the payer buys with its own hands, and what it says of it. */
-function chainOf({ broker, payer }: ReturnType<typeof worldOf>, count: number) {
-  const { entropy } = payer.process.host;
-  const user = new SigningKey(new Uint8Array(32).fill(51));
-  const body = buyBody.encode({ operation: brokerOperation.buy, user: user.publicKey, count, unitMsat });
-  const reply = payer.ask(broker.at, makeAccountRequest(payer.account, entropy, body));
-  const bought = boughtReply.decode(reply as Uint8Array);
-  if (bought === undefined) throw new Error('no chain was sold');
-  const { touchstone, seed } = bought;
-  const words = new HashChain(touchstone.chain, unseal(user, seed) as Uint8Array, count);
-  const target = (vendor: Peer, at: number) =>
-    targetMessage.decode(vendor.process.turn(() => vendor.payee.target(at)));
-  return {
-    words,
-    touchstone,
-    visit(
-      vendor: Peer,
-      at: number,
-      step: number,
-      from?: Peer,
-      pays: Word = { index: from === undefined ? 1 : 0 },
-    ) {
-      const said = visit.sign(user, {
-        chain: touchstone.chain,
-        step,
-        vendor: vendor.account.publicKey,
-        from: from?.account.publicKey ?? nobody,
-        nonce: target(vendor, at)?.nonce ?? new Uint8Array(16),
-      });
-      const { index, word = words.word(index) } = pays;
-      const part = { scheme: schemeId, operation: operation.visit, touchstone, visit: said };
-      const previous = from?.at ?? vendor.at;
-      return { said, payment: visitMessage.encode({ ...part, previous, index, word }) };
-    },
-    pay: (index: number) =>
-      payMessage.encode({ scheme: schemeId, operation: operation.pay, index, word: words.word(index) }),
-  };
 }
 
 it('pays a vendor for a session that stays open until after its chain has expired', () => {
@@ -253,6 +192,17 @@ it('finds a vendor that redeems too much by the next one, though nothing was spe
   broker.expectBacked();
 });
 
+it('keeps nothing of a chain that is over and of which nothing was spent', () => {
+  const scene = worldOf('unspent');
+  const { broker, first, second } = scene;
+  const chain = chainOf(scene, 100);
+  expect(first.take(session, chain.visit(first, session, 0).payment)).toMatchObject({ kind: 'added' });
+  expect(second.take(session, chain.visit(second, session, 1, first).payment)).toMatchObject({ value: 0n });
+  broker.world.runFor((holdSeconds + 10) * 1_000);
+  const kept = [...second.process.store.durable().keys()].filter(key => /vendor.(stay|paid)/.test(key));
+  expect(kept).toEqual([]);
+});
+
 it('takes a visit in its own session alone, and until the last hour of the chain', () => {
   const scene = worldOf('late visit');
   const { broker, first: vendor } = scene;
@@ -287,6 +237,11 @@ it('hands a chain on to one vendor, which its user has named, and takes no more 
   expect(ask(third, handOverRequest.sign(third.account, { visit: toSecond }))).toBe('badSignature');
   const invented = visit.sign(third.account, { ...toSecond, vendor: third.account.publicKey });
   expect(ask(third, handOverRequest.sign(third.account, { visit: invented }))).toBe('badSignature');
+  // The user says that it comes from elsewhere, or from nobody.
+  const { said: elsewhere } = chain.visit(third, session, 1, second);
+  expect(ask(third, handOverRequest.sign(third.account, { visit: elsewhere }))).toBe('unknownChannel');
+  const { said: begins } = chain.visit(third, session, 0);
+  expect(ask(third, handOverRequest.sign(third.account, { visit: begins }))).toBe('unknownChannel');
   expect(first.take(session, chain.pay(5))).toMatchObject({ kind: 'added' });
   const reply = ask(second, request) as Uint8Array;
   expect(handOverReply.decode(reply)?.index).toMatchObject({ index: 5 });
