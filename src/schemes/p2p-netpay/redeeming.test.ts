@@ -192,6 +192,22 @@ it('finds a vendor that redeems too much by the next one, though nothing was spe
   broker.expectBacked();
 });
 
+it('does not believe that the broker knows nothing of its chain before that is over', () => {
+  const { broker, payer, first: vendor } = worldOf('made up');
+  const { session: paying, paid } = payer.makePayment(vendor, 1_000_000n);
+  vendor.take(paying, (paid as { readonly payment: Uint8Array }).payment);
+  const { parties, clock } = vendor.process.host;
+  const truly = parties.ask.bind(parties);
+  // Whoever is between them says so.
+  parties.ask = (_to, _scheme, _request, ask) =>
+    void clock.after(1, () => vendor.onAnswer({ kind: 'party', ask, fault: 'unknownChannel' }));
+  vendor.process.turn(() => vendor.payee.ended(paying));
+  broker.world.runFor(3_000);
+  parties.ask = truly;
+  broker.world.runFor(10_000);
+  expect(broker.balanceOf(vendor)).toBe(start + 1_000_000n);
+});
+
 it('keeps nothing of a chain that is over and of which nothing was spent', () => {
   const scene = worldOf('unspent');
   const { broker, first, second } = scene;

@@ -202,6 +202,51 @@ it('pays a relay for the longest chain there is', () => {
   expect(scene.broker.outstandingMsat).toBe(0n);
 });
 
+it('gives what is put aside back by the word of its payee alone', () => {
+  const scene = new Scene('back');
+  const { said, words } = scene.locked({ count: 100, seconds: holdSeconds });
+  const part = { operation: brokerOperation.settle, final: 1, commitment: said, backing: new Uint8Array(0) };
+  const body = settleBody.encode({ ...part, index: 1, word: words.word(1) });
+  const before = scene.broker.balanceOf(scene.payer);
+  expect(scene.ask(scene.payer, body)).toBe('unknownChannel');
+  // Nor for another promise of the same chain.
+  const other = commitment.sign(scene.payer.account, { ...said, unitMsat: 2n * said.unitMsat });
+  expect(scene.settle({ said: other, words }, 1)).toBe('unknownChannel');
+  expect(scene.broker.balanceOf(scene.payer)).toBe(before);
+  expect(scene.settle({ said, words }, 100)).toBe(100n * unitMsat);
+});
+
+it('puts aside what the payer itself has signed, once, and for a while', () => {
+  const scene = new Scene('locks');
+  const lock = (said: ReturnType<Scene['promise']>['said'], by = scene.payer) =>
+    scene.ask(by, lockBody.encode({ operation: brokerOperation.lock, commitment: said }));
+  const { said } = scene.promise({ count: 100, seconds: holdSeconds });
+  const { account } = scene.relay;
+  expect(lock(said, scene.relay)).toBe('badSignature');
+  expect(lock(commitment.sign(account, said))).toBe('badSignature');
+  for (const seconds of [-1, 3 * holdSeconds])
+    expect(lock(scene.promise({ count: 100, seconds }).said)).toBe('badTerms');
+  expect(lock(said)).toBeInstanceOf(Uint8Array);
+  expect(lock(said)).toBe('stale');
+  expect(scene.broker.balanceOf(scene.payer)).toBe(start - 100n * unitMsat);
+});
+
+it('does not believe that the broker knows nothing of its chain before that is over', () => {
+  const scene = new Scene('made up');
+  scene.spent({ count: 100, seconds: marginSeconds + 100 });
+  const { relay, broker } = scene;
+  const { parties, clock } = relay.process.host;
+  const truly = parties.ask.bind(parties);
+  // Whoever is between them says so.
+  parties.ask = (_to, _scheme, _request, ask) =>
+    void clock.after(1, () => relay.onAnswer({ kind: 'party', ask, fault: 'unknownChannel' }));
+  relay.process.turn(() => relay.payee.ended(session));
+  broker.world.runFor(3_000);
+  parties.ask = truly;
+  broker.world.runFor(10_000);
+  expect(scene.earned).toBe(100n * unitMsat);
+});
+
 it('hashes nothing for whoever was promised nothing', () => {
   const scene = new Scene('stranger');
   const chain = scene.promise({ count: countMax, seconds: 0 });
