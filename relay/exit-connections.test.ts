@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason, relayCommand } from '../src/cell/commands.ts';
-import { beginFlag } from '../src/cell/relay-messages.ts';
+import { beginFlag, decodeConnected } from '../src/cell/relay-messages.ts';
 import { fixedFlow } from '../src/flow/sendme-window.ts';
 import type { Clock, Endpoint, ResolvedAddress, StreamPort } from '../src/ports.ts';
+import { SeededEntropy } from '../src/sim/seeded-entropy.ts';
 import { ExitStream } from '../src/stream/exit-stream.ts';
 import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
 import { ExitConnections, reverseAddress } from './exit-connections.ts';
@@ -16,6 +17,7 @@ const policy = made.ok ? made.value : noExit;
 function world(rules = policy) {
   const calls: string[] = [];
   const sent: string[] = [];
+  const ttls: (number | undefined)[] = [];
   let last = 0;
   const note = (name: string) => (stream: number) => void calls.push(`${name} ${stream}`);
   const port: StreamPort = {
@@ -58,15 +60,18 @@ function world(rules = policy) {
     dataRoom: () => 1,
     sendFullData() {},
     sendData() {},
-    sendControl: (_stream, command, body) =>
-      void sent.push(command === relayCommand.end ? `end ${body[0]}` : `command ${command}`),
+    sendControl: (_stream, command, body) => {
+      sent.push(command === relayCommand.end ? `end ${body[0]}` : `command ${command}`);
+      if (command === relayCommand.connected) ttls.push(decodeConnected(body)?.ttlSeconds);
+    },
     wait() {},
     wake() {},
     release() {},
   };
-  const exits = new ExitConnections(port, clock, rules, new HeldBytes(clock, { share() {}, taken() {} }));
+  const held = new HeldBytes(clock, { share() {}, taken() {} });
+  const exits = new ExitConnections(port, clock, new SeededEntropy('exits'), rules, held);
   const stream = new ExitStream(1, circuit, exits);
-  return { exits, stream, calls, sent, pass, waiting: () => timers.length };
+  return { exits, stream, calls, sent, ttls, pass, waiting: () => timers.length };
 }
 
 const ip4: ResolvedAddress = { kind: 'ipv4', value: '8.8.8.8', ttlSeconds: 5 };
@@ -150,10 +155,26 @@ describe('exit connections', () => {
     exits.onResolved(2, []);
     expect(calls).toEqual(['resolve example.com', 'resolve 1.2.3.4 reverse']);
     expect(answers).toEqual([
-      { addresses: [ip4], error: undefined },
-      { addresses: [{ kind: 'ipv4', value: '1.2.3.4', ttlSeconds: 3_600 }], error: undefined },
+      { addresses: [{ ...ip4, ttlSeconds: 60 }], error: undefined },
+      { addresses: [{ kind: 'ipv4', value: '1.2.3.4', ttlSeconds: 60 }], error: undefined },
       { addresses: [], error: 'permanent' },
     ]);
+  });
+
+  it.each([
+    ['a short lifetime', 1, 60, 540],
+    ['5 minutes', 300, 3_360, 3_840],
+    ['a long lifetime', 4_294_967_295, 3_360, 3_840],
+  ])('tells clients one of two blurred lifetimes, not that of the name: %s', (_, ttlSeconds, least, most) => {
+    const told = Array.from({ length: 20 }, () => {
+      const { exits, stream, ttls } = world();
+      exits.begin(stream, { host: 'example.com', port: 80, flags: 0 });
+      exits.onResolved(1, [{ kind: 'ipv4', value: '8.8.8.8', ttlSeconds }]);
+      exits.onConnected(2, { host: '8.8.8.8', port: 80 });
+      return ttls[0] ?? Number.NaN;
+    });
+    expect(Math.min(...told)).toBeGreaterThanOrEqual(least);
+    expect(Math.max(...told)).toBeLessThanOrEqual(most);
   });
 
   it('reads reverse names of both families and nothing else', () => {

@@ -2,12 +2,14 @@ import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
+import { randomBelow } from '../src/directory/weighted-choice.ts';
 import type {
   AskId,
   Cancel,
   Clock,
   CloseReason,
   Endpoint,
+  Entropy,
   ResolvedAddress,
   StreamId,
   StreamPort,
@@ -29,8 +31,15 @@ interface Outgoing {
   readonly cancel: Cancel;
 }
 
-/** Seconds that clients are told for addresses that came without a TTL. */
-const literalTtlSeconds = 3_600;
+/**
+ * Seconds that clients are told. One of two stretches, a little off: the lifetimes of names would tell whoever sees clients'
+ * questions, or the exit's, which belong together. Source: C tor, clip_dns_fuzzy_ttl.
+ */
+const ttlSeconds = { low: 300, high: 3_600, off: 240 };
+/** The same of an address that needed no lookup. */
+const literalTtlSeconds = 1_800;
+/** RESOLVED says nothing of what name servers said. Source: C tor, RESOLVED_CLIPPED_TTL. */
+const resolvedTtlSeconds = 60;
 
 /**
  * The outside of an exit: names are looked up once, the address found is judged by the policy, and the connection goes
@@ -39,6 +48,7 @@ const literalTtlSeconds = 3_600;
 export class ExitConnections implements ExitStreamOutside {
   readonly port: StreamPort;
   readonly #clock: Clock;
+  readonly #entropy: Entropy;
   readonly #policy: ExitPolicy;
   readonly #held: HeldBytes;
   #lookups = new Map<AskId, Lookup>();
@@ -48,9 +58,10 @@ export class ExitConnections implements ExitStreamOutside {
   #lingering = new Map<StreamId, Cancel>();
 
   /** @param held counts what waits here for circuits to take it. */
-  constructor(port: StreamPort, clock: Clock, policy: ExitPolicy, held: HeldBytes) {
+  constructor(port: StreamPort, clock: Clock, entropy: Entropy, policy: ExitPolicy, held: HeldBytes) {
     this.port = port;
     this.#clock = clock;
+    this.#entropy = entropy;
     this.#policy = policy;
     this.#held = held;
   }
@@ -71,7 +82,7 @@ export class ExitConnections implements ExitStreamOutside {
       const chosen = chooseAddress(addresses, message.flags);
       const ip = chosen && parseIp(chosen.value);
       if (chosen === undefined || ip === undefined) stream.end(endReason.resolveFailed);
-      else this.#connect(stream, ip, message.port, chosen.ttlSeconds);
+      else this.#connect(stream, ip, message.port, this.#clipped(chosen.ttlSeconds));
     });
   }
 
@@ -82,7 +93,7 @@ export class ExitConnections implements ExitStreamOutside {
     if (literal !== undefined) {
       const kind = literal.length === 4 ? 'ipv4' : 'ipv6';
       const value = formatIp(literal);
-      answer({ addresses: [{ kind, value, ttlSeconds: literalTtlSeconds }], error: undefined });
+      answer({ addresses: [{ kind, value, ttlSeconds: resolvedTtlSeconds }], error: undefined });
       return;
     }
     if (!this.#policy.exits) {
@@ -90,7 +101,9 @@ export class ExitConnections implements ExitStreamOutside {
       return;
     }
     this.#lookUp(reverse ?? name, reverse !== undefined, addresses => {
-      const usable = addresses.filter(each => (each.kind === 'name') === (reverse !== undefined));
+      const usable = addresses
+        .filter(each => (each.kind === 'name') === (reverse !== undefined))
+        .map(each => ({ ...each, ttlSeconds: resolvedTtlSeconds }));
       answer({ addresses: usable, error: usable.length === 0 ? 'permanent' : undefined });
     });
   }
@@ -190,6 +203,11 @@ export class ExitConnections implements ExitStreamOutside {
     const cancel = this.#clock.after(streamConnectMsMax, () => stream.end(endReason.timeout));
     stream.connection = connection;
     this.#connecting.set(connection, { stream, ttlSeconds, cancel });
+  }
+
+  #clipped(seconds: number): number {
+    const { low, high, off } = ttlSeconds;
+    return (seconds < low ? low : high) + randomBelow(2 * off + 1, this.#entropy) - off;
   }
 
   #lookUp(name: string, reverse: boolean, answer: (addresses: readonly ResolvedAddress[]) => void): void {

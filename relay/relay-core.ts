@@ -146,7 +146,7 @@ export class RelayCore
       allowPrivate: settings.extendPrivate,
     });
     const held = new HeldBytes(clock, this.#mux);
-    this.#exits = new ExitConnections(streams, clock, settings.exitPolicy, held);
+    this.#exits = new ExitConnections(streams, clock, entropy, settings.exitPolicy, held);
     this.#price = new PricePolicy(settings.priceMsatPer2Pow20, schemes);
     this.#desk = new PayeeDesk({ ...ports, newAsk, schemes, signer: signerOf(keys) });
     this.#partyDesk = this.#newPartyDesk(ports, schemes);
