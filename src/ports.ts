@@ -47,8 +47,8 @@ export interface LinkFacts {
   /** DER of the certificate the peer showed in TLS; empty when it showed none (the initiator of a link). */
   readonly peerCertificate: Uint8Array;
   readonly ownCertificate: Uint8Array;
-  /** RFC 5705 exporter of this connection: 32 bytes. */
-  exporter(label: string, context: Uint8Array): Uint8Array;
+  /** RFC 5705 exporter of this connection: 32 bytes. Undefined: it has ended, and what it brought last is still being told. */
+  exporter(label: string, context: Uint8Array): Uint8Array | undefined;
 }
 
 /** TLS connections to other nodes, by either side's wish. */

@@ -1,10 +1,11 @@
 import { concatBytes, equalBytes, utf8 } from '../base/bytes.ts';
 import { type Ed25519Key, ed25519Verify } from '../crypto/ed25519.ts';
 import { sha256 } from '../crypto/sha.ts';
+import type { LinkFacts } from '../ports.ts';
 
 /** Authentication method Ed25519-SHA256-RFC5705, the only one. spec: tor-spec/negotiating-channels (AUTHENTICATE) */
 export const authMethod = 3;
-const label = 'EXPORTER FOR TOR TLS CLIENT BINDING AUTH0003';
+const exporterLabel = 'EXPORTER FOR TOR TLS CLIENT BINDING AUTH0003';
 const bodyBytes = 352;
 const signatureBytes = 64;
 const randomBytes = 24;
@@ -21,7 +22,16 @@ export interface AuthenticationFacts {
   readonly initiatorLog: Uint8Array;
   /** The responder's, DER. */
   readonly tlsCertificate: Uint8Array;
-  exporter(label: string, context: Uint8Array): Uint8Array;
+  /** What `exportedKey` gives of the connection. */
+  readonly exported: Uint8Array;
+}
+
+/** Of the connection, for AUTHENTICATE. Undefined: it has ended. @param initiatorRsa as in AuthenticationFacts. */
+export function exportedKey(
+  link: Pick<LinkFacts, 'exporter'>,
+  initiatorRsa: Uint8Array,
+): Uint8Array | undefined {
+  return link.exporter(exporterLabel, initiatorRsa);
 }
 
 function boundPart(facts: AuthenticationFacts): Uint8Array {
@@ -34,7 +44,7 @@ function boundPart(facts: AuthenticationFacts): Uint8Array {
     facts.responderLog,
     facts.initiatorLog,
     sha256(facts.tlsCertificate),
-    facts.exporter(label, facts.initiatorRsa),
+    facts.exported,
   );
 }
 

@@ -22,6 +22,7 @@ import type { Entropy, LinkFacts } from '../ports.ts';
 import {
   type AuthenticationFacts,
   authMethod,
+  exportedKey,
   makeAuthentication,
   verifyAuthentication,
 } from './authenticate.ts';
@@ -128,8 +129,10 @@ export class LinkHandshake {
       return undefined;
     }
     if (this.#proven === undefined) return unexpected(command);
-    if (this.#options.identity !== undefined && this.#challenged)
-      this.#sendAuthentication(this.#options.identity, this.#proven);
+    if (this.#options.identity !== undefined && this.#challenged) {
+      const fault = this.#sendAuthentication(this.#options.identity, this.#proven);
+      if (fault !== undefined) return fault;
+    }
     this.#sendNetinfo();
     this.#done = relayPeer(this.#proven, isCanonical);
     return undefined;
@@ -186,15 +189,18 @@ export class LinkHandshake {
       return unexpected(cellCommand.authenticate);
     const decoded = authenticateMessage.decodePadded(payload);
     if (decoded === undefined) return malformed('AUTHENTICATE');
+    const initiatorRsa = rsaIdSha256(proven.rsaPublicDer);
+    const exported = exportedKey(facts, initiatorRsa);
+    if (exported === undefined) return ended;
     const bound: AuthenticationFacts = {
-      initiatorRsa: rsaIdSha256(proven.rsaPublicDer),
+      initiatorRsa,
       responderRsa: rsaIdSha256(identity.keys.rsaIdentity.publicDer),
       initiatorEd25519: proven.ed25519,
       responderEd25519: identity.keys.identity.publicKey,
       responderLog: this.#sent.digest(),
       initiatorLog: this.#received.digest(),
       tlsCertificate: facts.ownCertificate,
-      exporter: facts.exporter,
+      exported,
     };
     if (
       decoded.method !== authMethod ||
@@ -205,18 +211,21 @@ export class LinkHandshake {
     return undefined;
   }
 
-  #sendAuthentication(identity: LinkIdentity, responder: ProvenIdentity): void {
+  #sendAuthentication(identity: LinkIdentity, responder: ProvenIdentity): LinkFault | undefined {
     const { facts, entropy } = this.#options;
+    const initiatorRsa = rsaIdSha256(identity.keys.rsaIdentity.publicDer);
+    const exported = exportedKey(facts, initiatorRsa);
+    if (exported === undefined) return ended;
     this.#sendVariable(cellCommand.certs, identity.initiatorCerts);
     const bound: AuthenticationFacts = {
-      initiatorRsa: rsaIdSha256(identity.keys.rsaIdentity.publicDer),
+      initiatorRsa,
       responderRsa: rsaIdSha256(responder.rsaPublicDer),
       initiatorEd25519: identity.keys.identity.publicKey,
       responderEd25519: responder.ed25519,
       responderLog: this.#received.digest(),
       initiatorLog: this.#sent.digest(),
       tlsCertificate: facts.peerCertificate,
-      exporter: facts.exporter,
+      exported,
     };
     const authentication = makeAuthentication(bound, entropy.bytes(24), identity.keys.linkAuth);
     this.#host.write(
@@ -225,6 +234,7 @@ export class LinkHandshake {
         authenticateMessage.encode({ method: authMethod, authentication }),
       ),
     );
+    return undefined;
   }
 
   #sendVersions(): void {
@@ -278,6 +288,9 @@ function highest(common: readonly LinkProtocol[]): LinkProtocol {
 function relayPeer({ rsaId, ed25519, rsaPublicDer }: ProvenIdentity, isCanonical: boolean): LinkPeer {
   return { kind: 'relay', rsaId, ed25519, rsaPublicDer, isCanonical };
 }
+
+/** The peer ended the connection behind what it said. */
+const ended: LinkFault = { code: 'LINK_CLOSED', detail: 'done' };
 
 function unexpected(command: number): LinkFault {
   return { code: 'LINK_UNEXPECTED_CELL', detail: `command ${command}` };

@@ -120,6 +120,14 @@ test('a relay that is not the one meant is refused', () => {
   }
 });
 
+test('a connection that ends in the middle of a handshake is lost like any other', () => {
+  const { initiator, responder, settle } = pairOf({ ended: true });
+  settle();
+  expect(initiator.user.lost).toEqual([{ code: 'LINK_CLOSED', detail: 'done' }]);
+  expect(initiator.user.ready).toEqual([]);
+  expect(responder.user.ready).toEqual([]);
+});
+
 test('a TLS connection that somebody opened up in between is refused', () => {
   const pair = pairOf({ intercepted: true });
   pair.settle();

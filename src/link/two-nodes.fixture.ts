@@ -150,6 +150,8 @@ export interface PairOptions {
   readonly keys?: readonly [NodeKeys, NodeKeys];
   /** TLS shows another certificate than the one the responder vouches for. */
   readonly intercepted?: boolean;
+  /** The connections end with the first byte, and what came is told after. */
+  readonly ended?: boolean;
 }
 
 /** Two muxes with TLS up between them and no byte sent. */
@@ -158,7 +160,9 @@ export function pairOf(options: PairOptions = {}): Pair {
   const tls = makeTlsCertificate(responderKeys, wallMs);
   const shown = options.intercepted === true ? makeTlsCertificate(initiatorKeys, wallMs) : tls;
   const exporter = (label: string, context: Uint8Array) =>
-    new Uint8Array(createHash('sha256').update(label).update(context).update(shown).digest());
+    options.ended === true
+      ? undefined
+      : new Uint8Array(createHash('sha256').update(label).update(context).update(shown).digest());
   const end = (keys: NodeKeys | undefined, protocols: readonly LinkProtocol[], facts: LinkFacts): NodeEnd => {
     const user = new RecordingUser();
     const port = new MemoryPort(facts);

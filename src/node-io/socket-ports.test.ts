@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { expect, test, vi } from 'vitest';
 import { readBytesPerTurn } from '../base/limits.ts';
-import type { LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
+import type { LinkFacts, LinkHandler, StreamHandler, StreamId, StreamPort } from '../ports.ts';
 import { linkPortKit, type PortWorld, streamPortKit } from '../sim/port-kits.ts';
 import { TcpStreams } from './tcp-streams.ts';
 import { TlsLinks } from './tls-links.ts';
@@ -173,6 +173,22 @@ test('a link that nobody attached for yet is turned away, and the listener lives
   near.open(at);
   await until(() => events.includes('accepted'));
   await Promise.all([near.stop(), far.stop()]);
+});
+
+test('facts of a link outlive it: what its last bytes ask of it has no answer, and throws nothing', async () => {
+  const [near, far] = [new TlsLinks(), new TlsLinks(identity)];
+  const events: string[] = [];
+  const accepted: LinkFacts[] = [];
+  far.attach({ ...ear(events), onAccepted: link => void accepted.push(far.facts(link)) });
+  const opened: LinkFacts[] = [];
+  near.attach({ ...ear(events), onOpen: link => void opened.push(near.facts(link)) });
+  near.open(await far.listen(localhost));
+  await until(() => accepted.length === 1 && opened.length === 1);
+  const both = [...accepted, ...opened];
+  const exported = () => both.map(facts => facts.exporter('EXPORTER FOR A TEST', identity.certificate));
+  expect(exported().map(key => key?.length)).toEqual([32, 32]);
+  await Promise.all([near.stop(), far.stop()]);
+  expect(exported()).toEqual([undefined, undefined]);
 });
 
 test('what is thrown at the bytes of one connection ends that one alone, unless it breaks an invariant', async () => {

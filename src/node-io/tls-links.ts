@@ -142,7 +142,9 @@ export class TlsLinks implements LinkPort {
         : new Uint8Array(socket.getPeerX509Certificate()?.raw ?? noCertificate),
       ownCertificate: (accepted ? own : undefined) ?? noCertificate,
       exporter: (label, context) =>
-        new Uint8Array(socket.exportKeyingMaterial(exporterBytes, label, Buffer.from(context))),
+        socket.destroyed
+          ? undefined
+          : new Uint8Array(socket.exportKeyingMaterial(exporterBytes, label, Buffer.from(context))),
     };
   }
 

@@ -318,8 +318,8 @@ export function linkPortKit(name: string, make: () => Promise<PortWorld<LinkPort
         const context = pattern(32);
         const key = near.exporter('EXPORTER FOR A TEST', context);
         expect(key).toHaveLength(32);
-        expect(equalBytes(key, there.exporter('EXPORTER FOR A TEST', context))).toBe(true);
-        expect(equalBytes(key, there.exporter('EXPORTER FOR A TEST', pattern(31)))).toBe(false);
+        expect(there.exporter('EXPORTER FOR A TEST', context)).toEqual(key);
+        expect(there.exporter('EXPORTER FOR A TEST', pattern(31))).not.toEqual(key);
         expect(near.peerCertificate.length).toBeGreaterThan(0);
         expect(equalBytes(near.peerCertificate, there.ownCertificate)).toBe(true);
         expect(there.peerCertificate).toHaveLength(0);

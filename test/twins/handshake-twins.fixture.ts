@@ -5,9 +5,10 @@ import { authenticateMessage, encodeNetinfo, encodeVersions } from '../../src/ce
 import { Ed25519Key } from '../../src/crypto/ed25519.ts';
 import type { NodeKeys } from '../../src/crypto/node-keys.ts';
 import { sha256 } from '../../src/crypto/sha.ts';
-import { authMethod, makeAuthentication } from '../../src/link/authenticate.ts';
+import { authMethod, exportedKey, makeAuthentication } from '../../src/link/authenticate.ts';
 import { rsaIdSha256, verifyLinkCertificates } from '../../src/link/link-certificates.ts';
 import type { LinkProtocol } from '../../src/link/link-faults.ts';
+import type { LinkFacts } from '../../src/ports.ts';
 import { certsTwins, type Holder, rightCerts } from './link-certs.fixture.ts';
 import type { RawLink } from './raw-link.fixture.ts';
 import { spoken, type Twin } from './verdict.fixture.ts';
@@ -157,17 +158,19 @@ async function authentication(
   const certs = flight.find(cell => cell.command === cellCommand.certs)?.payload ?? none;
   const responder = verifyLinkCertificates(certs, 'responder', tlsCertificate, Date.now());
   if (!responder.ok) throw new Error(`${responder.fault.code} ${responder.fault.detail}`);
+  const initiatorRsa = rsaIdSha256(keys.rsaIdentity.publicDer);
+  const exporter: LinkFacts['exporter'] = (label, context) =>
+    new Uint8Array(link.socket.exportKeyingMaterial(32, label, Buffer.from(context)));
   const made = makeAuthentication(
     {
-      initiatorRsa: rsaIdSha256(keys.rsaIdentity.publicDer),
+      initiatorRsa,
       responderRsa: rsaIdSha256(responder.value.rsaPublicDer),
       initiatorEd25519: keys.identity.publicKey,
       responderEd25519: responder.value.ed25519,
       responderLog: sha256(concatBytes(...flight.map(cell => cell.bytes))),
       initiatorLog: sha256(clog),
       tlsCertificate,
-      exporter: (label, context) =>
-        new Uint8Array(link.socket.exportKeyingMaterial(32, label, Buffer.from(context))),
+      exported: exportedKey({ exporter }, initiatorRsa) ?? none,
     },
     link.entropy.bytes(24),
     keys.linkAuth,
