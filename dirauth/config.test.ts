@@ -71,6 +71,8 @@ test.each<[string, string | undefined, string]>([
   ['ORPort', '0', 'CONFIG_MISSING'],
   ['DirPort', undefined, 'CONFIG_MISSING'],
   ['Address', 'example.com', 'CONFIG_BAD_VALUE'],
+  ['Address', '0.0.0.0', 'CONFIG_BAD_VALUE'],
+  ['Address', '1.2.3', 'CONFIG_BAD_VALUE'],
   ['V3AuthVotingInterval', '9 seconds', 'CONFIG_BAD_VALUE'],
   ['ConsensusParams', 'a=b', 'CONFIG_BAD_VALUE'],
   ['DirAuthority', 'auth1 127.0.0.1:7001', 'CONFIG_BAD_VALUE'],

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type Fault, ok, type Result } from '../src/base/fault.ts';
 import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import type { Torrc } from '../src/config/torrc.ts';
@@ -49,7 +50,8 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
   const address = torrc.text('Address') ?? orPort.host ?? dirPort.host;
   if (address === undefined)
     return fault(torrc.missing('Address', 'the IPv4 address that others reach it by'));
-  if (!/^[0-9.]+$/.test(address)) return fault(torrc.fault('Address', 'an IPv4 address is needed'));
+  if (isIP(address) !== 4 || address === '0.0.0.0')
+    return fault(torrc.fault('Address', 'the IPv4 address that others reach it by is needed'));
   const schedule = scheduleOf(torrc);
   if (!schedule.ok) return schedule;
   const authorities = readDirAuthorities(torrc);

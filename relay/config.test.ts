@@ -68,6 +68,17 @@ SafeLogging 0`;
     expect([allows(8080), allows(18443), allows(9001)]).toEqual([true, false, false]);
   });
 
+  it('publishes no address that stands for all of a machine', () => {
+    expect(read(`${base}ORPort [2001:db8::1]:9001`).settings.ipv6).toEqual({
+      host: '2001:db8::1',
+      port: 9001,
+    });
+    for (const all of ['[::]', '[0:0::0]'])
+      expect(refusal(`${base}ORPort ${all}:9001`)).toBe(
+        'CONFIG_BAD_VALUE torrc:5: ORPort: must name the IPv6 address that others reach this relay by, not [::]',
+      );
+  });
+
   it('reads fingerprints of a family with or without a dollar, and nothing else', () => {
     const { family } = read(`${base}MyFamily ${fingerprint}, $${fingerprint}\nMyFamily other`).settings;
     expect(family).toEqual([`$${fingerprint}`, `$${fingerprint}`, 'other']);

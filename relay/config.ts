@@ -126,6 +126,11 @@ function orPorts(torrc: Torrc): { listen: Endpoint; ipv6: Endpoint | undefined }
   const first = ports.find(each => each.host === undefined || isIP(each.host) === 4);
   if (first === undefined) throw refused(torrc.missing('ORPort', 'a relay takes links at an IPv4 port'));
   const six = ports.find(each => each.host !== undefined && isIP(each.host) === 6);
+  // Others are told this address, and nobody can be reached at any of them.
+  if (six?.host === '::') {
+    const why = 'must name the IPv6 address that others reach this relay by, not [::]';
+    throw refused(torrc.fault('ORPort', why));
+  }
   const ipv6 = six?.host === undefined ? undefined : { host: six.host, port: numbered(six) };
   return { listen: { host: first.host ?? '0.0.0.0', port: numbered(first) }, ipv6 };
 }
