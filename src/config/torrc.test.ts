@@ -25,6 +25,7 @@ describe('torrc', () => {
       BandwidthRate 10 MBytes
       V3AuthVotingInterval 5 minutes
       AuthDirMaxServersPerAddr 3
+      NumCPUs 3
       DataDirectory "/tmp/with # and \\"quotes\\""
       ExitPolicy accept *:80, \\
         # within
@@ -40,13 +41,14 @@ describe('torrc', () => {
     expect(torrc.flag('ExitRelay')).toBe(true);
     expect(torrc.bytes('BandwidthRate')).toBe(10 * 1_048_576);
     expect(torrc.intervalMs('V3AuthVotingInterval')).toBe(300_000);
-    expect(torrc.count('AuthDirMaxServersPerAddr')).toBe(3);
+    expect(torrc.count('NumCPUs')).toBe(3);
     expect(torrc.text('DataDirectory')).toBe('/tmp/with # and "quotes"');
     expect(torrc.lines('ExitPolicy').map(each => each.value)).toEqual([
       expect.stringMatching(/^accept \*:80,\s+reject \*:\*$/),
       'reject 1.2.3.4:*',
     ]);
-    expect(torrc.unused()).toEqual(['RunAsDaemon']);
+    // Whoever sets what has no effect is told of it by name.
+    expect(torrc.unused()).toEqual(['AuthDirMaxServersPerAddr', 'RunAsDaemon']);
     expect(torrc.flag('AssumeReachable')).toBeUndefined();
   });
 
