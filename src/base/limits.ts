@@ -94,6 +94,8 @@ export const rateTurnBytes = 16_384;
 export const linkHandshakeMsMax = 15_000;
 /** A link without circuits is closed after this long. C tor waits about 3 minutes. */
 export const linkIdleMsMax = 180_000;
+/** An open link that was not written to for so long is sent PADDING. C tor: KeepalivePeriod. */
+export const keepalivePeriodMs = 300_000;
 
 // Circuits
 /** RELAY_EARLY cells a client may send on one circuit. spec: tor-spec/relay-cells (8). */

@@ -25,6 +25,17 @@ export const cellCommand = {
   authenticate: 131,
 } as const;
 
+/** Cells about circuits, but for RELAY; other cells of an open link are padding, or unknown. */
+export const circuitCommands: ReadonlySet<number> = new Set([
+  cellCommand.relayEarly,
+  cellCommand.destroy,
+  cellCommand.created,
+  cellCommand.createFast,
+  cellCommand.createdFast,
+  cellCommand.create2,
+  cellCommand.created2,
+]);
+
 /** spec: tor-spec/relay-cells. REDEEM and RECEIPT are naulon's own. */
 export const relayCommand = {
   begin: 1,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   circuitQueueCellsHigh,
   circuitQueueCellsMax,
+  keepalivePeriodMs,
   linkHandshakeMsMax,
   linkIdleMsMax,
   schedulerBurstCells,
@@ -268,6 +269,33 @@ test('a link that never finishes its handshake, or has no circuit for long, is c
   used.initiator.mux.releaseCircuit(1, circuit);
   used.initiator.clock.advance(linkIdleMsMax);
   expect(used.initiator.user.lost).toEqual([{ code: 'LINK_IDLE' }]);
+});
+
+test('a link with circuits that nobody uses is written to, and given up when it takes nothing', () => {
+  const pair = opened(pairOf());
+  const { initiator, responder } = pair;
+  const circuit = initiator.mux.allocateCircuit(1) ?? 0;
+  const paddings = () => initiator.port.out.splice(0).filter(bytes => bytes.length === 514).length;
+  const pass = (ms: number): void => {
+    for (let left = ms; left > 0; left -= keepalivePeriodMs / 2)
+      initiator.clock.advance(keepalivePeriodMs / 2);
+  };
+  pass(keepalivePeriodMs);
+  expect(paddings()).toBe(1);
+  // What says something serves as well.
+  for (let i = 0; i < 4; i++) {
+    initiator.mux.send(1, circuit, cellCommand.relay, payloadOf(i), 0);
+    pass(keepalivePeriodMs / 2);
+  }
+  expect(paddings()).toBe(4);
+  expect(responder.user.lost).toEqual([]);
+  initiator.port.full = true;
+  pass(2 * keepalivePeriodMs);
+  expect(paddings()).toBe(1);
+  expect(initiator.user.lost).toEqual([]);
+  pass(11 * keepalivePeriodMs);
+  expect(paddings()).toBe(0);
+  expect(initiator.user.lost).toEqual([{ code: 'LINK_STALLED' }]);
 });
 
 test('a node that threw at a cell of one link goes on with the others', () => {

@@ -8,8 +8,8 @@ import {
   nodeQueueCellsMax,
   queueLowPercent,
 } from '../base/limits.ts';
-import { cellCommand, destroyReason } from '../cell/commands.ts';
-import { type CellHandler, encodeRun } from '../cell/link-codec.ts';
+import { cellCommand, circuitCommands, destroyReason } from '../cell/commands.ts';
+import { type CellHandler, encodeRun, fixedCellBytes } from '../cell/link-codec.ts';
 import { encodeDestroy } from '../cell/link-messages.ts';
 import { rsaModulus } from '../crypto/rsa.ts';
 import type {
@@ -25,6 +25,7 @@ import type {
 import { SpareBlocks } from './cell-queue.ts';
 import { CircuitIds, ownHalf } from './circuit-ids.ts';
 import { HeldCells } from './held-cells.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
@@ -63,17 +64,6 @@ export interface LinkMuxOptions {
   readonly queueCellsMax?: number;
 }
 
-/** Cells about circuits, which go up to the user; other cells of an open link are padding, or unknown and dropped. */
-const circuitCommands: ReadonlySet<number> = new Set([
-  cellCommand.relayEarly,
-  cellCommand.destroy,
-  cellCommand.created,
-  cellCommand.createFast,
-  cellCommand.createdFast,
-  cellCommand.create2,
-  cellCommand.created2,
-]);
-
 /** All links of one node: handshakes, cells in and out, circuit ids, fair queues. */
 export class LinkMux implements LinkHandler, SharedRoom {
   readonly #options: LinkMuxOptions;
@@ -87,6 +77,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
   readonly #drained: number[] = [];
   readonly #held: HeldCells;
   readonly #brake: WasteBrake;
+  readonly #keepAlive: KeepAlive;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -94,6 +85,13 @@ export class LinkMux implements LinkHandler, SharedRoom {
     this.#options = options;
     this.#held = new HeldCells(options, options.queueCellsMax ?? nodeQueueCellsMax);
     this.#brake = new WasteBrake(options);
+    this.#keepAlive = new KeepAlive({
+      clock: options.clock,
+      links: this.#links,
+      // All zeros: PADDING, of no circuit.
+      pad: state => this.#write(state, new Uint8Array(fixedCellBytes(state.codec.circuitIdBytes))),
+      onStuck: state => this.#fail(state, { code: 'LINK_STALLED' }),
+    });
   }
 
   get linkCount(): number {
@@ -375,6 +373,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
       ownHalf(protocol, state.initiator, modulusOf(own), modulusOf(peerDer)),
     );
     this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
+    this.#keepAlive.watch();
     this.#options.observer.count('naulon_links_opened_total');
     this.#options.user.onLinkReady(state.id, peer, protocol);
   }
