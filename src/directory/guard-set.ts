@@ -5,11 +5,12 @@ import { relayWeight } from './bandwidth-weights.ts';
 import type { NetworkView } from './network-view.ts';
 import { isGuardCandidate } from './path-choice.ts';
 import type { RelayInfo } from './relay-info.ts';
-import { chooseWeighted } from './weighted-choice.ts';
+import { chooseWeighted, randomBelow } from './weighted-choice.ts';
 
 interface Guard {
   readonly rsaId: Uint8Array;
   readonly nickname: string;
+  /** When it was sampled, and up to a tenth of its life earlier. */
   readonly addedMs: number;
   /** Since when it is listed no more, or not as a guard; undefined: it is. */
   unlistedMs: number | undefined;
@@ -80,8 +81,11 @@ export class GuardSet {
     accepts: (relay: RelayInfo) => boolean = () => true,
   ): boolean {
     const before = this.encode();
-    this.#judge(view, wallMs);
-    const { sampleSize } = this.#options;
+    const { sampleSize, lifetimeMs, unlistedMsMax } = this.#options;
+    // As if it had been earlier, by a part of the time that follows from it: those that were sampled, or have gone, together do not
+    // expire together, and their times tell nobody when a client was new. spec: guard-spec/algorithm (ADDED_ON_DATE)
+    const about = (spreadMs: number): number => wallMs - randomBelow(Math.ceil(spreadMs), entropy);
+    this.#judge(view, wallMs, () => about(unlistedMsMax / 5));
     const listed = this.#guards.map(({ rsaId }) => view.relayById(rsaId));
     let enough = listed.filter(
       relay => relay !== undefined && isGuardCandidate(relay) && accepts(relay),
@@ -93,7 +97,7 @@ export class GuardSet {
       const relay = chooseWeighted(free, each => relayWeight(each, 'guard', view.bandwidthWeights), entropy);
       if (relay === undefined) break;
       const { rsaId, nickname } = relay;
-      const fresh = { addedMs: wallMs, unlistedMs: undefined, failedMs: undefined };
+      const fresh = { addedMs: about(lifetimeMs / 10), unlistedMs: undefined, failedMs: undefined };
       this.#guards.push({ rsaId: rsaId.slice(), nickname, ...fresh });
     }
     return this.encode() !== before;
@@ -141,12 +145,12 @@ export class GuardSet {
   }
 
   /** Notes who is listed, and drops who is too old or long gone. */
-  #judge(view: NetworkView, wallMs: number): void {
+  #judge(view: NetworkView, wallMs: number, about: () => number): void {
     const { lifetimeMs, unlistedMsMax } = this.#options;
     this.#guards = this.#guards.filter(guard => {
       const relay = view.relayById(guard.rsaId);
       const listed = relay !== undefined && isGuardCandidate(relay);
-      guard.unlistedMs = listed ? undefined : (guard.unlistedMs ?? wallMs);
+      guard.unlistedMs = listed ? undefined : (guard.unlistedMs ?? about());
       const goneMs = wallMs - (guard.unlistedMs ?? wallMs);
       return wallMs - guard.addedMs < lifetimeMs && goneMs < unlistedMsMax;
     });

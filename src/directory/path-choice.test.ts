@@ -318,6 +318,24 @@ describe('guards', () => {
     expect(set.encode()).not.toBe(before);
   });
 
+  test('that were sampled together are replaced one after the other, after nine tenths of their life at the soonest', () => {
+    const many = Array.from({ length: 40 }, (_, index) => relay(index, 'Guard', 1));
+    const [first, others] = [viewOf(many.slice(0, 20)), viewOf(many)];
+    const set = new GuardSet({ sampleSize: 20, lifetimeMs: 1_000_000 });
+    set.refresh(first, wallMs, seeded('a'));
+    const before = set.encode().trim().split('\n');
+    const left = (ms: number): number => {
+      set.refresh(others, wallMs + ms, seeded(`${ms}`));
+      const now = set.encode();
+      return before.filter(each => now.includes(each)).length;
+    };
+    expect(left(900_000)).toBe(20);
+    const half = left(950_000);
+    expect(half).toBeGreaterThan(3);
+    expect(half).toBeLessThan(17);
+    expect(left(1_000_000)).toBe(0);
+  });
+
   test('are remembered for a while when they are gone, over a restart too', () => {
     const options = { sampleSize: 1, unlistedMsMax: 5000 };
     const set = new GuardSet(options);
