@@ -68,6 +68,22 @@ describe('a circuit', () => {
     );
   });
 
+  it('that was chosen for any stream takes none that is to live long', () => {
+    const { lab } = startLab();
+    lab.destination('93.184.216.36', 22, 'shell.example');
+    const [ready] = idsOf(lab);
+    const shell = (user: string) => {
+      const before = lab.streams();
+      const program = lab.socks().send(socksRequest('connect', 'shell.example', 22, loginOf(user)));
+      expect(codeOf(lab, program)).toBe(0);
+      return [...lab.streams()].flatMap(([id, streams]) => (streams === before.get(id) ? [] : id));
+    };
+    const [first] = shell('user');
+    expect(first).not.toBe(ready);
+    expect(shell('user')).toEqual([first]);
+    expect(open(lab, 'other').circuit).toBe(ready);
+  });
+
   it('takes no new streams when it was used for MaxCircuitDirtiness, and ends with its last', () => {
     const { lab } = startLab({ pool: { dirtinessMsMax: 60_000 } });
     const early = open(lab);

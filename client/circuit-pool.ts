@@ -1,7 +1,7 @@
 import { toHex } from '../src/base/bytes.ts';
 import { fail, ok, type Result } from '../src/base/fault.ts';
 import { circuitsPerClientMax, streamWaitersMax } from '../src/base/limits.ts';
-import { exitAllows } from '../src/directory/path-choice.ts';
+import { exitAllows, isLongLived } from '../src/directory/path-choice.ts';
 import { RetrySchedule } from '../src/directory/retry-schedule.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { Clock, Entropy, Observer } from '../src/ports.ts';
@@ -217,7 +217,7 @@ export class CircuitPool {
   #serves(circuit: ManagedCircuit, { to, isolation, avoid, notExits }: CircuitWaiter): boolean {
     if (circuit.purpose !== 'general' || avoid.has(circuit.id)) return false;
     if (circuit.isolation !== undefined && circuit.isolation !== isolation) return false;
-    if (this.#isTooDirty(circuit)) return false;
+    if (this.#isTooDirty(circuit) || (isLongLived(to) && !circuit.longLived)) return false;
     const exit = circuit.path[circuit.path.length - 1].relay;
     return exit !== undefined && exitAllows(exit, to) && !notExits.has(toHex(exit.rsaId));
   }
@@ -258,7 +258,8 @@ export class CircuitPool {
 
   #launch(to: ExitGoal, notExits: ReadonlySet<string> = new Set()): Result<ManagedCircuit> {
     const path = this.#host.choosePath(to, notExits);
-    return path.ok ? this.open({ purpose: 'general', path: path.value, terms: {} }) : path;
+    if (!path.ok) return path;
+    return this.open({ purpose: 'general', path: path.value, terms: {}, longLived: isLongLived(to) });
   }
 
   /** Closes the circuit that has been idle and dirty longest, if others are not being closed already. */

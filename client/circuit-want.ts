@@ -31,6 +31,8 @@ export interface CircuitWant {
   readonly purpose: CircuitPurpose;
   readonly path: readonly PlannedHop[];
   readonly terms: CircuitTerms;
+  /** Its relays were chosen for streams that live long. */
+  readonly longLived?: boolean;
 }
 
 /** Where a stream goes, for the choice of an exit; port 0 stands for RESOLVE. */

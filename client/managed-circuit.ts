@@ -98,6 +98,8 @@ export class ManagedCircuit {
   purpose: CircuitPurpose;
   readonly path: readonly PlannedHop[];
   readonly terms: CircuitTerms;
+  /** Good for streams that live long. */
+  readonly longLived: boolean;
   readonly createdMs: number;
   /** Time of day at that moment, for people. */
   readonly createdWallMs: number;
@@ -126,6 +128,7 @@ export class ManagedCircuit {
     this.purpose = options.want.purpose;
     this.path = options.want.path;
     this.terms = options.want.terms;
+    this.longLived = options.want.longLived ?? false;
     this.createdMs = options.clock.monotonicMs();
     this.createdWallMs = options.clock.wallMs();
   }

@@ -28,7 +28,7 @@ function relay(index: number, flags: string, bandwidth: number, change: Partial<
     address: { host: `10.${index}.0.1`, port: 9001 },
     ipv6: undefined,
     dirPort: 0,
-    flags: new Set(['V2Dir', ...flags.split(' ')]),
+    flags: new Set(['V2Dir', 'Fast', ...flags.split(' ')]),
     bandwidth,
     exitPolicy: flags.includes('Exit') ? parsePortPolicy('accept 80,443,8000-9000')! : rejectsAllPorts,
     exitPolicyIpv6: rejectsAllPorts,
@@ -266,6 +266,41 @@ describe('path choice', () => {
     expect(choosePath({ ...wish, view: only, distinctSubnets: true, entropy: seeded('s') })).toMatchObject({
       fault: { code: 'PATH_NO_MIDDLE' },
     });
+  });
+
+  test('keeps slow relays out, and long-lived streams to stable ones, while there are others', () => {
+    const exits = { exitPolicy: parsePortPolicy('accept 22,80')! };
+    const slow = (index: number, flags: string, change: Partial<RelayInfo> = {}): RelayInfo => {
+      const each = relay(index, flags, 1_000_000, change);
+      return { ...each, flags: new Set([...each.flags].filter(flag => flag !== 'Fast')) };
+    };
+    const steady = [relay(31, 'Exit Stable', 1, exits), relay(32, 'Stable', 1)];
+    const moody = [relay(33, 'Exit', 9000, exits), relay(34, '', 9000)];
+    const all = [
+      ...steady,
+      ...moody,
+      slow(35, 'Exit Stable', exits),
+      slow(36, 'Stable'),
+      relay(37, 'Guard', 1),
+    ];
+    const paths = (relaysOf: readonly RelayInfo[], port: number) =>
+      Array.from({ length: 30 }, (_, index) => {
+        const wanted = { host: 'a.b', port };
+        const path = choosePath({
+          ...wish,
+          view: viewOf(relaysOf),
+          exitTo: wanted,
+          entropy: seeded(`${index}`),
+        });
+        return must(path).slice(1);
+      });
+    for (const [middle, exit] of paths(all, 22)) expect([exit, middle]).toEqual(steady);
+    const used = new Set(paths(all, 80).flat());
+    expect(moody.every(each => used.has(each))).toBe(true);
+    expect([...used].every(each => each.flags.has('Fast'))).toBe(true);
+    // Where there are no others, they serve.
+    const few = [all[4], all[5], all[6]];
+    for (const port of [22, 80]) expect(new Set(paths(few, port).flat())).toEqual(new Set([all[4], all[5]]));
   });
 
   test('refuses wishes that cannot be meant', () => {

@@ -98,9 +98,28 @@ function chooseHop(
     }
     return undefined;
   }
-  const candidates = wish.view.relays.filter(fits);
+  const candidates = preferred(wish.view.relays.filter(fits), isLongLived(wish.exitTo));
   const weigh = (relay: RelayInfo): number => relayWeight(relay, position, wish.view.bandwidthWeights);
   return chooseWeighted(candidates, weigh, wish.entropy);
+}
+
+/**
+ * Those that are fast, and stable where a stream is to live long; where there are none, all, as C tor has it.
+ * spec: path-spec/path-selection-constraints
+ */
+function preferred(candidates: readonly RelayInfo[], longLived: boolean): readonly RelayInfo[] {
+  const good = candidates.filter(({ flags }) => flags.has('Fast') && (!longLived || flags.has('Stable')));
+  return good.length > 0 ? good : candidates;
+}
+
+/** C tor's LongLivedPorts: logins and chats, which suffer when one relay of the circuit goes. */
+const longLivedPorts: ReadonlySet<number> = new Set([
+  21, 22, 706, 1863, 5050, 5190, 5222, 5223, 6523, 6667, 6697, 8300,
+]);
+
+/** True for a stream whose circuit is to be of stable relays. */
+export function isLongLived(to: { readonly port: number } | undefined): boolean {
+  return to !== undefined && longLivedPorts.has(to.port);
 }
 
 /** Running and Valid are implied by being listed. spec: path-spec/path-selection-constraints */
