@@ -4,9 +4,9 @@
  */
 
 /** C tor's rules, without anything that it does not know. C tor 0.4.9 knows 32 to 35. */
-export const plainMethod = 34;
+export const plainMethod = 35;
 /** The same with the prices of relays, in consensuses and microdescriptors. Far from C tor's numbers, which count up. */
-export const pricedMethod = 1034;
+export const pricedMethod = 1035;
 
 export const consensusMethods = [plainMethod, pricedMethod] as const;
 export type ConsensusMethod = (typeof consensusMethods)[number];

@@ -91,7 +91,9 @@ describe('rules of dir-spec', () => {
     expect(methods(ours, ours, cTor)).toBe(plainMethod);
     expect(methods(ours, ours, ours, cTor)).toBe(pricedMethod);
     expect(methods(ours, cTor, cTor)).toBe(plainMethod);
-    expect(methods(ours, cTor, cTor, cTor)).toBeUndefined();
+    expect(methods(ours, cTor, cTor, cTor)).toBe(plainMethod);
+    const later = [...cTor, 36];
+    expect(methods(ours, later, later, later)).toBeUndefined();
     expect(methods([1], [2])).toBeUndefined();
   });
 

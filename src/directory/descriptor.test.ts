@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toBase64, utf8 } from '../base/bytes.ts';
+import type { Ed25519Key } from '../crypto/ed25519.ts';
+import { type CertOrder, certType, encodeEd25519Cert } from '../crypto/ed25519-cert.ts';
+import { sha1, sha256 } from '../crypto/sha.ts';
 import { acceptEverything, parsePolicyRule } from './address-policy.ts';
 import { buildServerDescriptor, parseServerDescriptor, splitDescriptors } from './descriptor.ts';
-import { documentText } from './document-lines.ts';
+import { documentText, formatObject } from './document-lines.ts';
 import { parseMicrodescriptor, splitMicrodescriptors } from './microdescriptor.ts';
 import { facts, makeKeys, microOf, must, wallMs } from './small-network.fixture.ts';
 
@@ -19,6 +23,15 @@ const full = facts({
   family: ['$AAAABBBBCCCCDDDDEEEEFFFF0000111122223333', 'friend'],
 });
 const text = buildServerDescriptor(keys, full);
+
+/** The descriptor as a relay of C tor signs it that has keys of its families. */
+function withFamilies(...certs: readonly Uint8Array[]): string {
+  const lines = certs.map(cert => `family-cert\n${formatObject('FAMILY CERT', cert)}`).join('');
+  const body = `${text.slice(0, text.indexOf('router-sig-ed25519 '))}${lines}router-sig-ed25519 `;
+  const edSignature = keys.signing.sign(sha256(utf8(`Tor router descriptor signature v1${body}`)));
+  const signed = `${body}${toBase64(edSignature)}\nrouter-signature\n`;
+  return signed + formatObject('SIGNATURE', keys.rsaIdentity.signDigest(sha1(utf8(signed))));
+}
 
 describe('server descriptor', () => {
   test('comes back as it was built, verified', () => {
@@ -68,6 +81,36 @@ describe('server descriptor', () => {
     expect(parseServerDescriptor(text, wallMs + 40 * 86_400_000)).toMatchObject({
       fault: { code: 'DESCRIPTOR_BAD_SIGNATURE' },
     });
+  });
+
+  test('tells the families whose keys have signed for it, and no others', () => {
+    const family = (seed: string) => makeKeys(seed).identity;
+    const certOf = (signer: Ed25519Key, change: Partial<CertOrder> = {}) =>
+      encodeEd25519Cert({
+        type: certType.family,
+        certified: keys.identity.publicKey,
+        signer,
+        expiresMs: wallMs,
+        embedSigner: true,
+        ...change,
+      });
+    const idOf = (signer: Ed25519Key) => `ed25519:${toBase64(signer.publicKey)}`;
+    const [one, two] = [family('one'), family('two')];
+    const read = parseServerDescriptor(withFamilies(certOf(one), certOf(two), certOf(one)), wallMs);
+    const ids = [idOf(one), idOf(two)].sort();
+    expect(must(read).familyIds).toEqual(ids);
+    const micro = must(parseMicrodescriptor(microOf(must(read))));
+    expect(micro.familyIds).toEqual(ids);
+    expect(micro.text).toContain(`\nfamily-ids ${ids.join(' ')}\np accept`);
+    for (const wrong of [
+      certOf(one, { certified: two.publicKey }),
+      certOf(one, { type: certType.identityToSigning }),
+      certOf(one, { embedSigner: false }),
+      certOf(one).with(120, certOf(one)[120] ^ 1),
+    ])
+      expect(parseServerDescriptor(withFamilies(wrong), wallMs)).toMatchObject({
+        fault: { code: 'DESCRIPTOR_BAD_SIGNATURE', detail: 'family-cert' },
+      });
   });
 
   test('never makes the parser throw', () => {

@@ -140,8 +140,10 @@ export function parseServerDescriptor(
   if (fingerprint !== undefined && fingerprint !== toHex(keys.value.rsaId)) return bad('fingerprint');
   const digest = verifySignatures(text, lines.value, keys.value);
   if (!digest.ok) return digest;
+  const familyIds = provenFamilies(index, keys.value.ed25519);
+  if (familyIds === undefined) return forged('family-cert');
   const { rsaId, ed25519, ntorKey, tapKey } = keys.value;
-  return ok({ ...facts, rsaId, ed25519, ntorKey, tapKey, digest: digest.value, text });
+  return ok({ ...facts, rsaId, ed25519, familyIds, ntorKey, tapKey, digest: digest.value, text });
 }
 
 /** The facts, or the keyword that is missing or wrong. */
@@ -258,6 +260,22 @@ function verifyTapKey(index: LineIndex, signed: Uint8Array): Result<Uint8Array |
   const proof = objectOf(index, 'onion-key-crosscert', 'CROSSCERT');
   if (key === undefined || rsaModulus(key)?.bits !== 1024 || proof === undefined) return bad('onion-key');
   return rsaVerifyDigest(key, signed, proof) ? ok(key) : forged('onion-key-crosscert');
+}
+
+/**
+ * Undefined: one of its certificates is not by a family's key, or not for this relay. Whether it has expired
+ * does not count, as C tor has it. spec: proposal 321 (family-cert)
+ */
+function provenFamilies(index: LineIndex, ed25519: Uint8Array): readonly string[] | undefined {
+  const ids = new Set<string>();
+  for (const { object } of index.all('family-cert')) {
+    if (object?.label !== 'FAMILY CERT') return undefined;
+    const cert = verifyEd25519Cert(object.bytes, { type: certType.family, wallMs: 0 });
+    if (!cert.ok || cert.value.signer === undefined) return undefined;
+    if (!equalBytes(cert.value.certifiedKey, ed25519)) return undefined;
+    ids.add(`ed25519:${toBase64(cert.value.signer)}`);
+  }
+  return [...ids].sort();
 }
 
 function verifySignatures(

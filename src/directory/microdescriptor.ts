@@ -22,6 +22,8 @@ export interface Microdescriptor {
   readonly ed25519: Uint8Array | undefined;
   readonly ipv6: Endpoint | undefined;
   readonly family: readonly string[];
+  /** Families that it has proven to be of. spec: proposal 321 */
+  readonly familyIds: readonly string[];
   readonly exitPolicy: PortPolicy | undefined;
   readonly exitPolicyIpv6: PortPolicy | undefined;
   readonly price: RelayPrice | undefined;
@@ -46,6 +48,7 @@ export function formatMicrodescriptor(facts: MicrodescriptorFacts): string {
   const tapKey = facts.tapKey === undefined ? '' : formatObject('RSA PUBLIC KEY', facts.tapKey);
   const lines = [`ntor-onion-key ${toBase64(facts.ntorKey)}`];
   if (facts.family.length > 0) lines.push(`family ${facts.family.join(' ')}`);
+  if (facts.familyIds.length > 0) lines.push(`family-ids ${facts.familyIds.join(' ')}`);
   if (facts.exitPolicy !== undefined) lines.push(`p ${formatPortPolicy(facts.exitPolicy)}`);
   if (facts.exitPolicyIpv6 !== undefined) lines.push(`p6 ${formatPortPolicy(facts.exitPolicyIpv6)}`);
   if (facts.ed25519 !== undefined) lines.push(`id ed25519 ${toBase64(facts.ed25519)}`);
@@ -62,7 +65,15 @@ export function parseMicrodescriptor(text: string): Result<Microdescriptor, Micr
   if (first?.keyword !== 'onion-key' || argumentsOf(first).length > 0)
     return bad('onion-key comes first, and alone');
   if (first.object !== undefined && first.object.label !== 'RSA PUBLIC KEY') return bad('onion-key');
-  const repeated = index.repeats(['onion-key', 'ntor-onion-key', 'p', 'p6', 'family', 'naulon-price']);
+  const repeated = index.repeats([
+    'onion-key',
+    'ntor-onion-key',
+    'p',
+    'p6',
+    'family',
+    'family-ids',
+    'naulon-price',
+  ]);
   if (repeated !== undefined) return bad(`${repeated} stands twice`);
   const ntorLine = index.one('ntor-onion-key');
   const ntorKey = ntorLine && fromBase64(argumentsOf(ntorLine)[0] ?? '');
@@ -73,13 +84,17 @@ export function parseMicrodescriptor(text: string): Result<Microdescriptor, Micr
   const priceLine = index.one('naulon-price');
   const price = priceLine === undefined ? undefined : parsePrice(priceLine.rest);
   if (priceLine !== undefined && price === undefined) return bad('naulon-price');
-  const familyLine = index.one('family');
+  const members = (keyword: string): string[] => {
+    const line = index.one(keyword);
+    return line === undefined ? [] : argumentsOf(line).slice(0, familyMembersMax);
+  };
   const ipv6Line = index.all('a')[0];
   return ok({
     ntorKey,
     ed25519,
     ipv6: ipv6Line === undefined ? undefined : parseBracketedEndpoint(ipv6Line.rest),
-    family: familyLine === undefined ? [] : argumentsOf(familyLine).slice(0, familyMembersMax),
+    family: members('family'),
+    familyIds: members('family-ids'),
     exitPolicy: policyOf(index, 'p'),
     exitPolicyIpv6: policyOf(index, 'p6'),
     price,

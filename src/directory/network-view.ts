@@ -78,6 +78,8 @@ export function joinView(
   prices: PriceShelf,
 ): NetworkView {
   const relays: RelayInfo[] = [];
+  // spec: param-spec (use-family-lists, use-family-ids): 1 unless authorities say otherwise
+  const uses = (param: string): boolean => (consensus.params.get(param) ?? 1) > 0;
   for (const entry of consensus.relays) {
     // One whose Ed25519 identity is not agreed on could be another relay than the microdescriptor's.
     if (entry.microdescriptorDigest === undefined || entry.flags.has(noEdConsensus)) continue;
@@ -100,7 +102,8 @@ export function joinView(
       exitPolicyIpv6: micro.exitPolicyIpv6 ?? rejectsAllPorts,
       version: entry.version,
       protocols: entry.protocols,
-      family: micro.family,
+      family: uses('use-family-lists') ? micro.family : [],
+      familyIds: uses('use-family-ids') ? micro.familyIds : [],
       microdescriptorDigest: entry.microdescriptorDigest,
       priceMsatPer2Pow20: price?.priceMsatPer2Pow20 ?? 0n,
       paySchemes: price?.paySchemes ?? [],

@@ -35,6 +35,7 @@ function relay(index: number, flags: string, bandwidth: number, change: Partial<
     version: '',
     protocols: new Map(),
     family: [],
+    familyIds: [],
     microdescriptorDigest: id.bytes(32),
     priceMsatPer2Pow20: 0n,
     paySchemes: [],
@@ -262,6 +263,9 @@ describe('path choice', () => {
     for (const distinctSubnets of [true, false])
       expect(mayShareCircuit(one, relay(12, '', 1, { family: [named] }), distinctSubnets)).toBe(false);
     expect(mayShareCircuit(one, relay(12, '', 1), true)).toBe(true);
+    const proven = (index: number, ...familyIds: string[]) => relay(index, '', 1, { familyIds });
+    expect(mayShareCircuit(proven(13, 'ed25519:a', 'ed25519:b'), proven(14, 'ed25519:b'), false)).toBe(false);
+    expect(mayShareCircuit(proven(13, 'ed25519:a'), proven(14, 'ed25519:b'), false)).toBe(true);
     const only = viewOf([relays[0], relays[4], near]);
     expect(choosePath({ ...wish, view: only, distinctSubnets: true, entropy: seeded('s') })).toMatchObject({
       fault: { code: 'PATH_NO_MIDDLE' },

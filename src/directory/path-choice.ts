@@ -169,9 +169,9 @@ function prefixOf(host: string, bytes: number): string {
   return ip === undefined ? host : toHex(ip.subarray(0, bytes));
 }
 
-/** Relays are of one family when each names the other. spec: path-spec/path-selection-constraints */
+/** Relays are of one family when each names the other, or both have proven to be of it. spec: path-spec/path-selection-constraints */
 function sameFamily(a: RelayInfo, b: RelayInfo): boolean {
-  return names(a, b) && names(b, a);
+  return (names(a, b) && names(b, a)) || a.familyIds.some(id => b.familyIds.includes(id));
 }
 
 function names(a: Pick<RelayInfo, 'family'>, b: Pick<RelayInfo, 'nickname' | 'rsaId'>): boolean {

@@ -31,6 +31,8 @@ export interface RelayInfo extends RelayPrice {
   readonly protocols: Protocols;
   /** Fingerprints (hex, upper case) and names that the relay calls its family. */
   readonly family: readonly string[];
+  /** Families that it has proven to be of; relays of one are kin, whatever `family` says. */
+  readonly familyIds: readonly string[];
   /** SHA-256 of the microdescriptor, 32 bytes. */
   readonly microdescriptorDigest: Uint8Array;
 }

@@ -45,6 +45,8 @@ export interface DescriptorFacts {
 export interface ServerDescriptor extends DescriptorFacts {
   readonly rsaId: Uint8Array;
   readonly ed25519: Uint8Array;
+  /** Families whose keys have signed that it is one of theirs: `ed25519:` and the key in base64, sorted. */
+  readonly familyIds: readonly string[];
   readonly ntorKey: Uint8Array;
   /** RSA-1024, as PKCS #1; undefined: it has none. */
   readonly tapKey: Uint8Array | undefined;
@@ -65,7 +67,7 @@ export const paidProtocol = { name: 'Pay', version: 1 } as const;
  * be made. spec: dir-spec/computing-microdescriptors
  */
 export function microdescriptorOf(descriptor: ServerDescriptor, method: ConsensusMethod): string | undefined {
-  const { rsaId, ntorKey, tapKey, ed25519, family, exitPolicy, ipv6Policy, price } = descriptor;
+  const { rsaId, ntorKey, tapKey, ed25519, family, familyIds, exitPolicy, ipv6Policy, price } = descriptor;
   const priced = method === pricedMethod;
   if (!priced && tapKey === undefined) return undefined;
   const exits = !refusesAll(exitPolicy);
@@ -74,6 +76,7 @@ export function microdescriptorOf(descriptor: ServerDescriptor, method: Consensu
     tapKey: priced ? undefined : tapKey,
     ed25519,
     family: family.length === 0 ? [] : canonicalFamily(family, rsaId),
+    familyIds,
     exitPolicy: exits ? summarisePolicy(exitPolicy) : undefined,
     exitPolicyIpv6: ipv6Policy !== undefined && allowsAnyPort(ipv6Policy) ? ipv6Policy : undefined,
     price: priced ? price : undefined,

@@ -52,18 +52,18 @@ describe('vote', () => {
     const [r, flags, v, pr, w, p, id, plain, priced, price] = entry.trim().split('\n');
     const digest = plain.split(' ')[2];
     const theirs = [r, flags, v, pr, w, p, id, 'stats wfu=1.0 tk=2 mtbf=3'];
-    const micro = [`m 32,33,34 ${digest}`, 'm 35 sha256=AA', priced, price];
+    const micro = [`m 32,33,35 ${digest}`, 'm 34 sha256=AA', priced, price];
     const body = vote.text
       .replace(entry, `\n${[...theirs, ...micro].join('\n')}`)
-      .replace('methods 34 1034', 'methods 32 33 34 35 1034');
-    expect(must(parseVote(signedAgain(body))).methods).toEqual([32, 33, 34, 35, 1034]);
+      .replace('methods 35 1035', 'methods 32 33 34 35 1035');
+    expect(must(parseVote(signedAgain(body))).methods).toEqual([32, 33, 34, 35, 1035]);
     expect(must(parseVote(signedAgain(body))).relays).toEqual(measured);
   });
 
   test.each([
     ['another status', 'vote-status vote', 'vote-status opinion', 'VOTE_BAD'],
-    ['a method that is no number', 'consensus-methods 34', 'consensus-methods x', 'VOTE_BAD'],
-    ['half a digest', 'm 34 sha256=', 'm 34 sha256=A', 'VOTE_BAD'],
+    ['a method that is no number', 'consensus-methods 35', 'consensus-methods x', 'VOTE_BAD'],
+    ['half a digest', 'm 35 sha256=', 'm 35 sha256=A', 'VOTE_BAD'],
     ['a flag that it does not know', 'known-flags Authority Exit', 'known-flags Authority', 'VOTE_BAD'],
     ['unsorted flags', 'known-flags Authority Exit', 'known-flags Exit Authority', 'VOTE_BAD'],
     ["another authority's name", 'dir-source auth0 ', 'dir-source auth0 00', 'VOTE_BAD'],

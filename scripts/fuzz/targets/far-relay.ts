@@ -58,6 +58,7 @@ export class FarRelay {
       version: '',
       protocols: controlled ? congested : new Map(),
       family: [],
+      familyIds: [],
       microdescriptorDigest: new Uint8Array(32),
       priceMsatPer2Pow20: priced ? farPriceMsat : 0n,
       paySchemes: [paperMoney.id],
