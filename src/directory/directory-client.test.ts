@@ -257,6 +257,31 @@ describe('directory client', () => {
     expect(run(client, honest, clock)).toEqual(['microdescriptors news']);
   });
 
+  test('a mirror that has no newer consensus and sends the old one is left alone for a while', () => {
+    const clock = new ManualClock();
+    const client = newClient(clock);
+    const documents = serve(authorities);
+    run(client, documents, clock);
+    // It does not know If-Modified-Since.
+    const ask = (): boolean => {
+      const request = client.next();
+      if (request === undefined) return false;
+      client.answered(request, fetchFrom(documents, clock, { ...request, ifModifiedSinceMs: undefined }));
+      return true;
+    };
+    clock.pass(4 * 3_600_000);
+    expect(ask()).toBe(true);
+    expect(ask()).toBe(false);
+    const times = (ms: number): number => {
+      let asked = 0;
+      for (const end = clock.wall + ms; clock.wall < end; clock.pass(60_000)) if (ask()) asked += 1;
+      return asked;
+    };
+    const first = times(2 * 3_600_000);
+    expect(first).toBeGreaterThan(2);
+    expect(times(2 * 3_600_000)).toBeLessThan(first);
+  });
+
   test('waits longer after each failure, and asks another source', () => {
     const clock = new ManualClock();
     const client = newClient(clock);

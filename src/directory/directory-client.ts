@@ -339,7 +339,7 @@ export class DirectoryClient implements DirectoryDocuments {
     if (current !== undefined && consensus.validAfterMs < current.validAfterMs)
       return fail('CONSENSUS_OLDER');
     if (current?.text === consensus.text) {
-      this.#planRefetch(consensus);
+      this.#askAgain(consensus.flavor);
       return ok('none');
     }
     return this.#judge(consensus);
@@ -438,11 +438,16 @@ export class DirectoryClient implements DirectoryDocuments {
     this.#refetchMs.set(flavor, freshUntilMs + randomBelow(spread, this.#options.entropy));
   }
 
-  /** There is none newer yet. One that is still fresh was asked about before its time. */
+  /**
+   * There is none newer yet, whether that is said or the same one is sent. One that is still fresh was asked about before its
+   * time; the longer the next one is overdue, the more rarely it is asked for. spec: dir-spec/client-operation (retrying)
+   */
   #askAgain(flavor: ConsensusFlavor): void {
     const current = this.#current.get(flavor);
     if (current === undefined) return;
-    const soonMs = this.#options.clock.wallMs() + pauseMs(current);
+    const nowMs = this.#options.clock.wallMs();
+    const lateMs = nowMs - current.freshUntilMs;
+    const soonMs = nowMs + Math.max(pauseMs(current), lateMs / lateShare);
     this.#refetchMs.set(flavor, Math.max(soonMs, current.freshUntilMs));
   }
 
@@ -477,6 +482,9 @@ export class DirectoryClient implements DirectoryDocuments {
     return schedule;
   }
 }
+
+/** A consensus that is overdue by so many minutes is looked for once in as many minutes over this. */
+const lateShare = 8;
 
 /** Between two looks for a newer consensus: a minute for one that is made each hour. */
 function pauseMs({ validAfterMs, freshUntilMs }: Consensus): number {
