@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../base/bytes.ts';
+import { microdescriptorsPerRequest } from '../base/limits.ts';
 import { sha256 } from '../crypto/sha.ts';
 import type { StoreWrite } from '../ports.ts';
 import { buildAuthorityCertificate, parseAuthorityCertificate } from './authority-certificate.ts';
 import { parseConsensus } from './consensus.ts';
+import { formatConsensus } from './consensus-builder.ts';
 import { DirectoryCache } from './directory-cache.ts';
 import { DirectoryClient, type DirectoryRequest } from './directory-client.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
@@ -12,10 +14,13 @@ import { documentBytes } from './document-lines.ts';
 import { encodeRequest, type HttpResponse, HttpResponseReader } from './http-codec.ts';
 import type { ServerDescriptor } from './server-descriptor.ts';
 import {
+  agreedOn,
+  entriesOf,
   ManualClock,
   makeAuthority,
   makeConsensus,
   makeRelays,
+  makeVote,
   microOf,
   must,
   seeded,
@@ -256,6 +261,39 @@ describe('directory client', () => {
     clock.pass(1_000);
     expect(run(client, honest, clock)).toEqual(['microdescriptors news']);
   });
+
+  test.each(['cannot be read', 'nobody has'])(
+    'more documents than one request names, which %s, keep out none that come after them',
+    why => {
+      const clock = new ManualClock();
+      const client = newClient(clock);
+      const honest = serve(authorities);
+      const micro = (index: number) => `onion-key\nntor-onion-key ${index}\n`;
+      const facts = agreedOn(authorities.map(each => makeVote(each, entriesOf(relays))));
+      const useless = Array.from({ length: microdescriptorsPerRequest + 8 }, (_, index) => ({
+        ...facts.relays[0],
+        // Listed before all others.
+        rsaId: new Uint8Array(20).fill(index, 19),
+        microdescriptorDigest: sha256(documentBytes(micro(index))),
+      }));
+      const signed = formatConsensus({ ...facts, relays: [...useless, ...facts.relays] }, 'microdesc');
+      const consensus = must(parseConsensus(signConsensus(signed, 'microdesc', authorities)));
+      const texts = new Map(useless.map((each, index) => [toHex(each.microdescriptorDigest), micro(index)]));
+      const documents: DirectoryDocuments = {
+        ...honest,
+        consensus: () => consensus,
+        microdescriptor: digest =>
+          honest.microdescriptor(digest) ?? (why === 'nobody has' ? undefined : texts.get(digest)),
+      };
+      for (let tries = 0; tries < 4; tries++) {
+        run(client, documents, clock);
+        clock.pass(10_000);
+      }
+      expect(client.progress.relaysKnown).toBe(relays.length);
+      // What cannot be read now never will be: nobody is asked for it again.
+      if (why === 'cannot be read') expect(client.next()).toBeUndefined();
+    },
+  );
 
   test('a mirror that has no newer consensus and sends the old one is left alone for a while', () => {
     const clock = new ManualClock();

@@ -1,6 +1,7 @@
 import { fromHex, toBase64, toHex } from '../base/bytes.ts';
 import { type Fault, fail, ok, type Result } from '../base/fault.ts';
 import { directoryRequestsMax, microdescriptorsPerRequest } from '../base/limits.ts';
+import { sha256 } from '../crypto/sha.ts';
 import type { Clock, Entropy } from '../ports.ts';
 import type { AuthorityCertificate } from './authority-certificate.ts';
 import { CertificateShelf } from './certificate-shelf.ts';
@@ -10,12 +11,13 @@ import { verifyConsensus } from './consensus-verify.ts';
 import { DescriptorShelf } from './descriptor-shelf.ts';
 import type { DirectoryAuthority } from './directory-authority.ts';
 import type { DirectoryDocuments } from './directory-documents.ts';
-import { documentText } from './document-lines.ts';
+import { documentBytes, documentText } from './document-lines.ts';
 import type { HttpResponse } from './http-codec.ts';
 import { type Microdescriptor, parseMicrodescriptor, splitMicrodescriptors } from './microdescriptor.ts';
 import { joinView, type NetworkView } from './network-view.ts';
 import { asksPrice, PriceShelf } from './price-shelf.ts';
 import { RetrySchedule } from './retry-schedule.ts';
+import { UnreadDocuments } from './unread-documents.ts';
 import { randomBelow } from './weighted-choice.ts';
 
 /** One GET that the caller should make; it comes back by `answered` or `failed`, each exactly once. */
@@ -64,6 +66,11 @@ export class DirectoryClient implements DirectoryDocuments {
   readonly #refetchMs = new Map<ConsensusFlavor, number>();
   /** Wall clock at which the caller's want of a newer consensus was last heeded. */
   readonly #wantedMs = new Map<ConsensusFlavor, number>();
+  readonly #unread = {
+    microdescriptors: new UnreadDocuments(),
+    prices: new UnreadDocuments(),
+    descriptors: new UnreadDocuments(),
+  };
   readonly #retries = new Map<string, RetrySchedule>();
   readonly #underWay = new Set<DirectoryRequest>();
   #view: NetworkView | undefined;
@@ -95,9 +102,9 @@ export class DirectoryClient implements DirectoryDocuments {
     const request =
       this.#nextCertificates() ??
       this.#nextConsensus('microdesc') ??
-      this.#nextMicrodescriptors() ??
-      this.#nextPrices() ??
-      (this.#options.mirror ? (this.#nextConsensus('ns') ?? this.#nextDescriptors()) : undefined);
+      this.#nextDocuments('microdescriptors') ??
+      this.#nextDocuments('prices') ??
+      (this.#options.mirror ? (this.#nextConsensus('ns') ?? this.#nextDocuments('descriptors')) : undefined);
     if (request !== undefined) this.#underWay.add(request);
     return request;
   }
@@ -118,6 +125,7 @@ export class DirectoryClient implements DirectoryDocuments {
   answered(request: DirectoryRequest, response: HttpResponse): Result<'news' | 'none', Fault> {
     this.#underWay.delete(request);
     const result = this.#take(request, response);
+    this.#noteUnread(request);
     const key = retryKey(request);
     if (result.ok) this.#retries.delete(key);
     else this.#scheduleFor(key).fail(this.#options.clock.monotonicMs());
@@ -242,62 +250,34 @@ export class DirectoryClient implements DirectoryDocuments {
     };
   }
 
-  #nextMicrodescriptors(): DirectoryRequest | undefined {
-    if (!this.#ready('microdescriptors')) return undefined;
-    const wanted = this.#missingMicrodescriptors()
-      .filter(digest => !this.#busy('microdescriptors', [digest]))
-      .slice(0, microdescriptorsPerRequest);
+  #nextDocuments(kind: DocumentKind): DirectoryRequest | undefined {
+    if (!this.#ready(kind)) return undefined;
+    const missing = this.#missing(kind).filter(each => !this.#busy(kind, [each]));
+    const wanted = this.#unread[kind].first(missing, microdescriptorsPerRequest);
     if (wanted.length === 0) return undefined;
-    const names = wanted.map(digest => toBase64(fromHex(digest) as Uint8Array));
     return {
-      kind: 'microdescriptors',
-      path: `/tor/micro/d/${names.join('-')}.z`,
-      from: this.#source('microdescriptors'),
+      kind,
+      path: pathOf[kind](wanted),
+      from: kind === 'descriptors' ? 'authority' : this.#source(kind),
       ifModifiedSinceMs: undefined,
       wanted,
     };
   }
 
-  #nextPrices(): DirectoryRequest | undefined {
+  /** What the current consensus names and is not here. */
+  #missing(kind: DocumentKind): string[] {
+    if (kind === 'microdescriptors') return this.#missingMicrodescriptors();
+    if (kind === 'descriptors') {
+      const digests = this.#current.get('ns')?.relays.map(each => toHex(each.descriptorDigest as Uint8Array));
+      return (digests ?? []).filter(digest => this.#shelf.byDigest(digest) === undefined);
+    }
     const consensus = this.#current.get('microdesc');
-    if (consensus === undefined || !this.#ready('prices')) return undefined;
+    if (consensus === undefined) return [];
     const untold = consensus.relays.filter(entry => {
       const micro = this.#microdescriptors.get(toHex(entry.microdescriptorDigest as Uint8Array));
-      return (
-        asksPrice(entry) && entry.price === undefined && micro !== undefined && micro.price === undefined
-      );
+      return asksPrice(entry) && !entry.price && micro !== undefined && !micro.price;
     });
-    const wanted = this.#prices
-      .missing(consensus, untold)
-      .filter(rsaId => !this.#busy('prices', [rsaId]))
-      .slice(0, microdescriptorsPerRequest);
-    if (wanted.length === 0) return undefined;
-    return {
-      kind: 'prices',
-      path: `/tor/server/fp/${wanted.map(rsaId => rsaId.toUpperCase()).join('+')}.z`,
-      from: this.#source('prices'),
-      ifModifiedSinceMs: undefined,
-      wanted,
-    };
-  }
-
-  #nextDescriptors(): DirectoryRequest | undefined {
-    if (!this.#ready('descriptors')) return undefined;
-    const wanted: string[] = [];
-    for (const entry of this.#current.get('ns')?.relays ?? []) {
-      const digest = toHex(entry.descriptorDigest as Uint8Array);
-      if (this.#shelf.byDigest(digest) === undefined && !this.#busy('descriptors', [digest]))
-        wanted.push(digest);
-      if (wanted.length === microdescriptorsPerRequest) break;
-    }
-    if (wanted.length === 0) return undefined;
-    return {
-      kind: 'descriptors',
-      path: `/tor/server/d/${wanted.map(digest => digest.toUpperCase()).join('+')}.z`,
-      from: 'authority',
-      ifModifiedSinceMs: undefined,
-      wanted,
-    };
+    return this.#prices.missing(consensus, untold);
   }
 
   #take(request: DirectoryRequest, response: HttpResponse): Result<'news' | 'none', Fault> {
@@ -318,7 +298,7 @@ export class DirectoryClient implements DirectoryDocuments {
     return ok('news');
   }
 
-  #takeDescriptors(kind: DirectoryRequest['kind'], text: string, wanted: ReadonlySet<string>): number {
+  #takeDescriptors(kind: DocumentKind, text: string, wanted: ReadonlySet<string>): number {
     const nowMs = this.#options.clock.wallMs();
     if (kind === 'microdescriptors') return this.#takeMicrodescriptors(text, wanted);
     if (kind === 'descriptors') return this.#shelf.addAll(text, wanted, nowMs);
@@ -391,7 +371,11 @@ export class DirectoryClient implements DirectoryDocuments {
 
   #addMicrodescriptor(text: string, wanted: ReadonlySet<string> | undefined): boolean {
     const parsed = parseMicrodescriptor(text);
-    if (!parsed.ok) return false;
+    if (!parsed.ok) {
+      const digest = toHex(sha256(documentBytes(text)));
+      if (wanted?.has(digest)) this.#unread.microdescriptors.unreadable(digest);
+      return false;
+    }
     const digest = toHex(parsed.value.digest);
     if (wanted !== undefined && !wanted.has(digest)) return false;
     this.#microdescriptors.set(digest, parsed.value);
@@ -408,6 +392,12 @@ export class DirectoryClient implements DirectoryDocuments {
     this.#view = joinView(consensus, this.#microdescriptors, this.#prices);
   }
 
+  #noteUnread({ kind, wanted }: DirectoryRequest): void {
+    if (kind === 'consensus' || kind === 'certificates') return;
+    const missing = new Set(this.#missing(kind));
+    this.#unread[kind].answered(wanted, each => !missing.has(each));
+  }
+
   #missingMicrodescriptors(): string[] {
     const consensus = this.#current.get('microdesc');
     if (consensus === undefined) return [];
@@ -419,10 +409,14 @@ export class DirectoryClient implements DirectoryDocuments {
   /** Documents that no current consensus names are of no use any more. */
   #forgetUnlisted(consensus: Consensus): void {
     if (consensus.flavor === 'ns') {
-      this.#shelf.keepOnly(new Set(consensus.relays.map(each => toHex(each.descriptorDigest as Uint8Array))));
+      const listed = new Set(consensus.relays.map(each => toHex(each.descriptorDigest as Uint8Array)));
+      this.#shelf.keepOnly(listed);
+      this.#unread.descriptors.keepOnly(listed);
       return;
     }
     const listed = new Set(consensus.relays.map(each => toHex(each.microdescriptorDigest as Uint8Array)));
+    this.#unread.microdescriptors.keepOnly(listed);
+    this.#unread.prices.keepOnly(new Set(consensus.relays.map(each => toHex(each.rsaId))));
     for (const digest of this.#microdescriptors.keys())
       if (!listed.has(digest)) this.#microdescriptors.delete(digest);
   }
@@ -482,6 +476,16 @@ export class DirectoryClient implements DirectoryDocuments {
     return schedule;
   }
 }
+
+type DocumentKind = 'microdescriptors' | 'prices' | 'descriptors';
+
+/** @param wanted in hex, as `DirectoryRequest` has them. */
+const pathOf: Readonly<Record<DocumentKind, (wanted: readonly string[]) => string>> = {
+  microdescriptors: wanted =>
+    `/tor/micro/d/${wanted.map(digest => toBase64(fromHex(digest) as Uint8Array)).join('-')}.z`,
+  prices: wanted => `/tor/server/fp/${wanted.join('+').toUpperCase()}.z`,
+  descriptors: wanted => `/tor/server/d/${wanted.join('+').toUpperCase()}.z`,
+};
 
 /** A consensus that is overdue by so many minutes is looked for once in as many minutes over this. */
 const lateShare = 8;
