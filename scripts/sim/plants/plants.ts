@@ -312,6 +312,7 @@ export const plants: readonly Plant[] = [
     find: "if (phase === 'frozen')",
     replace: "if (phase === 'frozen') return undefined; if (phase === 'none')",
     breaks: ['I10'],
+    world: { kinds: ['reorg', 'newCircuits'], blockMs: 500, actMs: 200 },
   },
   {
     name: 'contract believed after a reorganisation took it away',
