@@ -30,7 +30,7 @@ import {
 } from './messages.ts';
 import { NodeRings } from './node-rings.ts';
 import type { CPayPurse, WishedCoin } from './purse.ts';
-import { epochOf, isAuthorised, isSamePayment, quorumOf, type Ring, type Rings } from './ring.ts';
+import { epochOf, holdingOf, isAuthorised, isSamePayment, quorumOf, type Ring, type Rings } from './ring.ts';
 
 /** How often a node looks for coins that expire. */
 const claimEveryMs = 6 * 3_600_000;
@@ -52,6 +52,8 @@ export class CPayDealings {
   readonly #setup: CoinSetup;
   readonly #purse: CPayPurse;
   readonly #errands: CoinErrands;
+  /** As of which time some of a group have authorised a payment, by holding. */
+  readonly #begun = new Map<string, bigint>();
 
   constructor(setup: CoinSetup, purse: CPayPurse, side: 'payer' | 'payee' | 'assistant') {
     const { broker } = setup;
@@ -108,8 +110,7 @@ export class CPayDealings {
   /** @param back so many epochs ago. */
   #authoriseIn(wished: WishedCoin, back: number, done: (paid: PaidCoin | undefined) => void): void {
     const { paid, wish } = wished;
-    const now = BigInt(this.#setup.host.clock.wallMs() - back * epochMs);
-    const timeMs = now > paid.auth.timeMs ? now : paid.auth.timeMs + 1n;
+    const timeMs = this.#timeFor(wished, back);
     this.rings.fetch([epochOf(timeMs)], () => {
       const ring = this.rings.ring(epochOf(timeMs));
       if (ring === undefined && back < epochsBackMax) {
@@ -123,6 +124,7 @@ export class CPayDealings {
       const settle = (authorised: PaidCoin | undefined): void => {
         if (over || (authorised === undefined && left > 0)) return;
         over = true;
+        this.#noteTime(wished, authorised === undefined ? [...given.values()] : []);
         done(authorised);
       };
       for (const assistant of group) {
@@ -136,6 +138,22 @@ export class CPayDealings {
       }
       settle(undefined);
     });
+  }
+
+  /** That of an earlier attempt, as long as it can be named: whoever signed for it signs for no other. */
+  #timeFor({ paid: { auth: given }, wish: { guid, payer } }: WishedCoin, back: number): bigint {
+    const now = BigInt(this.#setup.host.clock.wallMs() - back * epochMs);
+    const begun = this.#begun.get(holdingOf({ guid, payer, sinceMs: given.timeMs }));
+    if (begun !== undefined && back === 0 && now - begun < clockSkewMs / 2) return begun;
+    return now > given.timeMs ? now : given.timeMs + 1n;
+  }
+
+  /** @param some what too few signed, by time. */
+  #noteTime({ paid, wish: { guid, payer } }: WishedCoin, some: readonly Auth[]): void {
+    const [most] = [...some].sort((a, b) => b.signatures.length - a.signatures.length);
+    const holding = holdingOf({ guid, payer, sinceMs: paid.auth.timeMs });
+    if (most === undefined) this.#begun.delete(holding);
+    else this.#begun.set(holding, most.timeMs);
   }
 
   /** The broker, which assists where nobody else does, asks nobody: it is brought what those say that assisted before. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
+import type { Peer } from '../coin-peers.fixture.ts';
 import {
   assistantOf,
   authBy,
@@ -93,6 +94,24 @@ describe('a coin of CPay goes from peer to peer', () => {
       expect(relay.pay(other, value)).toBe(value);
       coins.trouble(away.at, undefined);
     }
+  });
+
+  it('in a group of which one was away when another signed, and a third never comes', () => {
+    const { coins, peers } = peersOf('group in turn', 'group');
+    const [payer, relay] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const worthless = { ...held, auth: { ...held.auth, timeMs: held.auth.timeMs - 1n } };
+    const isAsked = (peer: Peer) =>
+      relay.ask(peer.at, request(worthless, relay.account, relay, nowOf(coins))) === 'badSignature';
+    const [, late, gone] = peers.filter(isAsked);
+    for (const { at } of [late, gone]) coins.trouble(at, 'absent');
+    relay.process.turn(() => deskOf(relay).deposit());
+    coins.world.runFor(20_000);
+    expect(coins.broker.balanceOf(relay)).toBe(start);
+    coins.trouble(late.at, undefined);
+    coins.world.runFor(epochMs);
+    expect(coins.broker.balanceOf(relay)).toBe(start + value);
   });
 
   it('and in Anonymous CPay shows no assistant who pays or is paid', () => {
