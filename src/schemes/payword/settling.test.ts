@@ -216,6 +216,36 @@ it('gives what is put aside back by the word of its payee alone', () => {
   expect(scene.settle({ said, words }, 100)).toBe(100n * unitMsat);
 });
 
+it('gives what nobody was paid of it back to the payer when it is over, and not before', () => {
+  const scene = new Scene('over');
+  const chain = scene.locked({ count: 100, seconds: holdSeconds });
+  expect(scene.settle(chain, 40)).toBe(40n * unitMsat);
+  const { broker, payer } = scene;
+  broker.world.runFor((holdSeconds - 10) * 1_000);
+  broker.tick();
+  expect(broker.balanceOf(payer)).toBe(start - 100n * unitMsat);
+  broker.world.runFor(20_000);
+  broker.tick();
+  expect(broker.balanceOf(payer)).toBe(start - 40n * unitMsat);
+  expect(broker.outstandingMsat).toBe(0n);
+});
+
+it('pays no word again when another certificate than its own is over', () => {
+  const scene = new Scene('other certificate', 'credit');
+  scene.certify();
+  scene.broker.world.runFor((holdSeconds - 2 * marginSeconds + 1) * 1_000);
+  const backing = scene.certify() as Uint8Array;
+  const terms = { count: 100, seconds: holdSeconds - 10, unit: creditMsat / 200n };
+  const chain = scene.promise(terms, hashOf(backing));
+  const paid = creditMsat / 4n;
+  expect(scene.settle(chain, 50, undefined, backing)).toBe(paid);
+  scene.broker.world.runFor(2 * marginSeconds * 1_000);
+  scene.broker.tick();
+  expect(scene.broker.outstandingMsat).toBe(creditMsat - paid);
+  expect(scene.settle(chain, 50, undefined, backing)).toBe(paid);
+  expect(scene.earned).toBe(paid);
+});
+
 it('puts aside what the payer itself has signed, once, and for a while', () => {
   const scene = new Scene('locks');
   const lock = (said: ReturnType<Scene['promise']>['said'], by = scene.payer) =>
