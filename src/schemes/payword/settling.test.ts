@@ -253,7 +253,10 @@ it('puts aside what the payer itself has signed, once, and for a while', () => {
   const { said } = scene.promise({ count: 100, seconds: holdSeconds });
   const { account } = scene.relay;
   expect(lock(said, scene.relay)).toBe('badSignature');
-  expect(lock(commitment.sign(account, said))).toBe('badSignature');
+  for (const by of [scene.payer, scene.relay])
+    expect(lock(commitment.sign(account, said), by)).toBe('badSignature');
+  for (const count of [0, countMax + 1])
+    expect(lock(commitment.sign(scene.payer.account, { ...said, count }))).toBe('malformed');
   for (const seconds of [-1, 3 * holdSeconds])
     expect(lock(scene.promise({ count: 100, seconds }).said)).toBe('badTerms');
   expect(lock(said)).toBeInstanceOf(Uint8Array);
