@@ -343,7 +343,6 @@ function withPath(paths: readonly CoinPath[], path: CoinPath): readonly CoinPath
 }
 
 function withClaim({ claims }: BrokerCoin, path: CoinPath): readonly CoinPath[] {
-  return claims.length < pathsMax && !claims.some(claim => agree(claim, path) && endOf(claim) >= endOf(path))
-    ? [...claims, path]
-    : claims;
+  const isKnown = claims.some(claim => covers(claim, path) && agree(claim, path));
+  return isKnown || claims.length >= pathsMax ? claims : [...claims, path];
 }

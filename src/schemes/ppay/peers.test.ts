@@ -314,6 +314,37 @@ describe('whoever cheats with coins of PPay', () => {
     },
   );
 
+  it('as owner that is silent for good, pays who is short by its word, and no holder that is guilty', () => {
+    const { coins, owner, relay, other, third } = peersOf('silent');
+    const [fourth, fifth] = ['fourth', 'fifth'].map(name => coins.peer(name));
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    const { coin } = path.assigned;
+    const madeUp = [
+      [fourth, 5n],
+      [fifth, 3n],
+    ] as const;
+    for (const [peer, position] of madeUp) {
+      const forged = assignedCoin.sign(owner.account, { coin, holder: peer.account.publicKey, position });
+      expect(payWith(owner, peer, [pathOf(forged)])).toBe('added');
+    }
+    owner.die();
+    for (const to of [other, third])
+      expect(payWith(relay, to, [handedOver(path, relay.account, to.account.publicKey)])).toBe('added');
+    const honest = [other, third, fourth, fifth];
+    for (const peer of honest) peer.do(() => deskOf(peer).deposit());
+    relay.ask(coins.broker.at, deposit(handedOver(path, relay.account, coins.broker.key.publicKey)));
+    expect(gains(coins, honest)).toEqual([value, value, 0n, 0n]);
+    const before = [relay, owner].map(peer => coins.broker.balanceOf(peer));
+    coins.world.runFor(100 * 86_400_000);
+    coins.broker.tick();
+    expect(gains(coins, honest)).toEqual([value, value, value, value]);
+    const after = [relay, owner].map(peer => coins.broker.balanceOf(peer));
+    expect(after).toEqual([before[0], before[1] - 2n * value]);
+    for (const proof of coins.broker.proofs) expect(judge(proof).guilty).toEqual(relay.account.publicKey);
+    coins.broker.expectBacked();
+  });
+
   it('is not the owner that shows all it knows, whatever a holder handed in', () => {
     const { coins, owner, relay, other, third } = peersOf('shown');
     owner.pay(relay, value);
