@@ -391,6 +391,33 @@ describe('whoever cheats with coins of PPay', () => {
     expect(payWith(relay, other, [good])).toBe('stale');
   });
 
+  it('by hand-overs that a holder never signed, neither gets its coin nor convicts it', () => {
+    const { coins, owner, relay, other, third } = peersOf('framed');
+    owner.pay(relay, value);
+    const [{ path }] = heldBy(relay);
+    const good = handedOver(path, relay.account, other.account.publicKey);
+    const forged = handedOver(path, third.account, third.account.publicKey);
+    for (const at of [owner.at, coins.broker.at])
+      expect(third.ask(at, reassign(forged))).toBe('badSignature');
+    const toBroker = handedOver(path, third.account, coins.broker.key.publicKey);
+    expect(third.ask(coins.broker.at, deposit(toBroker))).toBe('badSignature');
+    for (const [first, second] of [
+      [good, forged],
+      [forged, good],
+    ]) {
+      const report = reportRequest.encode({ op: requestOp.report, first, second });
+      expect(third.ask(coins.broker.at, report)).toBe('badSignature');
+    }
+    // Nor by a place in the coin's life that its owner knows nothing of.
+    const later = { coin: path.assigned.coin, holder: third.account.publicKey, position: 5n };
+    const beyond = pathOf(assignedCoin.sign(owner.account, later));
+    const taken = handedOver(beyond, third.account, other.account.publicKey);
+    expect(third.ask(owner.at, reassign(taken))).toBe('busy');
+    expect(coins.broker.proofs).toEqual([]);
+    expect(gains(coins, [relay])).toEqual([0n]);
+    expect(relay.pay(other, value)).toBe(value);
+  });
+
   it('by more than is in its account, is refused', () => {
     const { owner, relay } = peersOf('overspent');
     expect(owner.pay(relay, 10n ** 9n + 1n)).toBe('PAY_NO_FUNDS');
