@@ -5,7 +5,15 @@ import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { handedOver, pathOf } from './coin-path.ts';
 import { judge } from './fraud.ts';
-import { answerOp, assignedCoin, layersMax, rawCoin, reportRequest, requestOp } from './messages.ts';
+import {
+  answerOp,
+  assignedAnswer,
+  assignedCoin,
+  layersMax,
+  rawCoin,
+  reportRequest,
+  requestOp,
+} from './messages.ts';
 import { deposit, deskOf, heldBy, payWith, peersOf, reassign, value } from './ppay-peers.fixture.ts';
 
 /** Who the broker's one proof convicts, once anybody can check it. */
@@ -71,6 +79,29 @@ describe('a coin of PPay goes from peer to peer', () => {
     expect(relay.pay(other, value)).toBe(value);
     expect(coins.broker.proofs).toEqual([]);
   });
+
+  it.each(['to another', 'that it did not sign'] as const)(
+    'by the broker while its owner answers with an assignment %s',
+    what => {
+      const { coins, owner, relay, other, third } = peersOf(`answers ${what}`);
+      expect(owner.pay(relay, value)).toBe(value);
+      const { coin } = heldBy(relay)[0].path.assigned;
+      const [by, to] = what === 'to another' ? [owner, third] : [third, other];
+      const holder = to.account.publicKey;
+      const assigned = assignedCoin.sign(by.account, { coin, holder, position: 2n });
+      const reply = assignedAnswer.encode({ op: answerOp.assigned, assigned });
+      const { parties, clock } = relay.process.host;
+      const truly = parties.ask.bind(parties);
+      parties.ask = (at, scheme, request, ask) => {
+        if ('port' in at && at.port === owner.at.port)
+          clock.after(1, () => relay.onAnswer({ kind: 'party', ask, reply }));
+        else truly(at, scheme, request, ask);
+      };
+      const seen = coins.watch();
+      expect(relay.pay(other, value)).toBe(value);
+      expect(seen).toEqual(['relay > broker']);
+    },
+  );
 
   it('by an owner that was restarted, and a holder and a broker that were', () => {
     const { coins, owner, relay, other, third } = peersOf('restarts');
@@ -335,6 +366,8 @@ describe('whoever cheats with coins of PPay', () => {
     for (const peer of honest) peer.do(() => deskOf(peer).deposit());
     relay.ask(coins.broker.at, deposit(handedOver(path, relay.account, coins.broker.key.publicKey)));
     expect(gains(coins, honest)).toEqual([value, value, 0n, 0n]);
+    // It spent the coin thrice, and its own deposit is paid by nobody.
+    expect(gains(coins, [relay])).toEqual([-2n * value]);
     const before = [relay, owner].map(peer => coins.broker.balanceOf(peer));
     coins.world.runFor(100 * 86_400_000);
     coins.broker.tick();
