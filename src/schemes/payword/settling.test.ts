@@ -230,6 +230,25 @@ it('gives what nobody was paid of it back to the payer when it is over, and not 
   expect(broker.outstandingMsat).toBe(0n);
 });
 
+it('pays nothing for a promise on credit that its payer did not sign, or beyond what the broker granted', () => {
+  const scene = new Scene('forged', 'credit');
+  const backing = scene.certify() as Uint8Array;
+  const terms = { count: 100, seconds: holdSeconds - 10, unit: creditMsat / 100n };
+  const { said, words } = scene.promise(terms, hashOf(backing));
+  const settle = (claim: ReturnType<Scene['promise']>, shown = backing) =>
+    scene.settle(claim, 10, undefined, shown);
+  expect(settle({ said: commitment.sign(scene.relay.account, said), words })).toBe('badSignature');
+  const granted = certificate.decode(backing)!;
+  const more = certificate.encode({ ...granted, limitMsat: 2n * granted.limitMsat });
+  const large = { ...said, unitMsat: 2n * said.unitMsat, backing: hashOf(more) };
+  expect(settle({ said: commitment.sign(scene.payer.account, large), words }, more)).toBe('badSignature');
+  expect(settle({ said, words })).toBe(creditMsat / 10n);
+  // One promise for a chain.
+  const again = commitment.sign(scene.payer.account, { ...said, expiry: said.expiry - 1 });
+  expect(settle({ said: again, words })).toBe('badTerms');
+  expect(scene.earned).toBe(creditMsat / 10n);
+});
+
 it('pays no word again when another certificate than its own is over', () => {
   const scene = new Scene('other certificate', 'credit');
   scene.certify();
