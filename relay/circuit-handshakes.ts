@@ -11,6 +11,7 @@ import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts'
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { ntorServer } from '../src/crypto/ntor.ts';
 import { ntorV3Server } from '../src/crypto/ntor-v3.ts';
+import type { X25519KeyPair } from '../src/crypto/x25519.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { Entropy } from '../src/ports.ts';
 
@@ -27,11 +28,14 @@ export interface AnsweredCreate {
 
 /** Answers CREATE_FAST and CREATE2. spec: tor-spec/create-created-cells */
 export class CircuitHandshakes {
+  /** That a client may know: the current one, and the one before for a while. */
+  onionKeys: readonly X25519KeyPair[];
   readonly #keys: NodeKeys;
   readonly #entropy: Entropy;
 
   constructor(keys: NodeKeys, entropy: Entropy) {
     this.#keys = keys;
+    this.onionKeys = [keys.ntor];
     this.#entropy = entropy;
   }
 
@@ -60,8 +64,8 @@ export class CircuitHandshakes {
   }
 
   #answerNtor(request: Uint8Array): Result<AnsweredCreate> {
-    const { rsaIdentity, ntor } = this.#keys;
-    const served = ntorServer(this.#entropy, rsaIdentity.fingerprint, [ntor], request);
+    const { fingerprint } = this.#keys.rsaIdentity;
+    const served = ntorServer(this.#entropy, fingerprint, this.onionKeys, request);
     return served.ok ? ok(createdOf(served.value, undefined)) : served;
   }
 
@@ -69,9 +73,9 @@ export class CircuitHandshakes {
     request: Uint8Array,
     congestion: Pick<CongestionParams, 'enabled' | 'sendmeCells'>,
   ): Result<AnsweredCreate> {
-    const { identity, ntor } = this.#keys;
+    const { identity } = this.#keys;
     let sendmeCells: number | undefined;
-    const relay = { identity: identity.publicKey, onionKeys: [ntor] };
+    const relay = { identity: identity.publicKey, onionKeys: this.onionKeys };
     const served = ntorV3Server(this.#entropy, relay, request, message => {
       const asked = decodeCircuitRequest(message);
       if (!asked.ok) return asked;

@@ -170,7 +170,8 @@ export class CreateDesk {
     const ask = this.#options.newAsk();
     const params = this.#options.params();
     this.#away.set(ask, { ...request, params, gone: false });
-    compute.compute(encodeRequest(request.command, request.payload, params), ask);
+    const { onionKeys } = this.#options.handshakes;
+    compute.compute(encodeRequest(request.command, request.payload, params, onionKeys), ask);
   }
 
   #answer({ side, command, payload }: Request): void {

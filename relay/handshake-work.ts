@@ -1,7 +1,9 @@
 import { assert } from '../src/base/assert.ts';
-import { fixedBytes, sizedBytes, struct, u8, u16 } from '../src/base/struct.ts';
+import { equalBytes } from '../src/base/bytes.ts';
+import { countedList, fixedBytes, sizedBytes, struct, u8, u16 } from '../src/base/struct.ts';
 import { cellPayloadBytes } from '../src/cell/link-codec.ts';
 import { circuitKeyBytes, circuitKeysOf } from '../src/crypto/circuit-keys.ts';
+import { X25519KeyPair } from '../src/crypto/x25519.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { AnsweredCreate, CircuitHandshakes } from './circuit-handshakes.ts';
 
@@ -11,6 +13,8 @@ const requestMessage = struct({
   /** Whether congestion control is granted to whoever asks. */
   congestion: u8,
   sendmeCells: u8,
+  /** Secrets of the onion keys that are served. */
+  onionKeys: countedList(u8, fixedBytes(32)),
   payload: fixedBytes(cellPayloadBytes),
 });
 const answerMessage = struct({
@@ -31,9 +35,21 @@ const malformed = answerMessage.encode({
   reply: nothing,
 });
 
-export function encodeRequest(command: number, payload: Uint8Array, params: CongestionParams): Uint8Array {
+export function encodeRequest(
+  command: number,
+  payload: Uint8Array,
+  params: CongestionParams,
+  onionKeys: readonly X25519KeyPair[],
+): Uint8Array {
   const { enabled, sendmeCells } = params;
-  return requestMessage.encode({ command, congestion: enabled ? 1 : 0, sendmeCells, payload });
+  const secrets = onionKeys.map(({ secret }) => secret);
+  return requestMessage.encode({
+    command,
+    congestion: enabled ? 1 : 0,
+    sendmeCells,
+    onionKeys: secrets,
+    payload,
+  });
 }
 
 /** What a helping thread does. */
@@ -41,6 +57,11 @@ export function answerRequest(handshakes: CircuitHandshakes, work: Uint8Array): 
   const request = requestMessage.decode(work);
   assert(request !== undefined, 'requests are made by encodeRequest');
   const { command, payload, sendmeCells } = request;
+  const { onionKeys } = handshakes;
+  // To make a pair of a secret costs as much as a handshake.
+  const isKnown = request.onionKeys.every((secret, i) => equalBytes(secret, onionKeys[i]?.secret ?? nothing));
+  if (!isKnown || onionKeys.length !== request.onionKeys.length)
+    handshakes.onionKeys = request.onionKeys.map(secret => new X25519KeyPair(secret.slice()));
   const made = handshakes.answer(command, payload, 0, { enabled: request.congestion === 1, sendmeCells });
   if (!made.ok) return malformed;
   const { keys, reply } = made.value;

@@ -46,6 +46,7 @@ it('a relay whose clock was wrong when it started is listed soon after it was se
   const directory = new DirectoryClient({ authorities: [], clock, entropy: node.entropy });
   const publisher = new Publisher({
     settings,
+    onionKey: () => keys.ntor,
     keys,
     price: undefined,
     directory,

@@ -1,5 +1,6 @@
 import { equalBytes, utf8 } from '../src/base/bytes.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
+import type { X25519KeyPair } from '../src/crypto/x25519.ts';
 import { buildServerDescriptor } from '../src/directory/descriptor.ts';
 import type { DirectoryClient } from '../src/directory/directory-client.ts';
 import { encodeRequest } from '../src/directory/http-codec.ts';
@@ -13,6 +14,8 @@ import type { RelaySettings } from './relay-settings.ts';
 
 export interface PublisherOptions {
   readonly settings: RelaySettings;
+  /** Their onion key is the first; this is the current one. */
+  readonly onionKey: () => X25519KeyPair;
   readonly keys: NodeKeys;
   readonly price: RelayPrice | undefined;
   readonly directory: DirectoryClient;
@@ -56,6 +59,11 @@ export class Publisher {
     this.#publish();
   }
 
+  /** What it says has changed. */
+  renew(): void {
+    if (!this.#stopped) this.#publish();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();
@@ -87,7 +95,8 @@ export class Publisher {
   }
 
   #build(): string {
-    const { settings, keys, price, clock } = this.#options;
+    const { settings, price, clock, onionKey } = this.#options;
+    const keys = { ...this.#options.keys, ntor: onionKey() };
     const publishedMs = this.#publishedMs;
     const { nickname, address, ipv6, contact, family, exitPolicy, linkProtocols } = settings;
     return buildServerDescriptor(keys, {

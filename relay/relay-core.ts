@@ -1,7 +1,6 @@
 import {
   circuitQueueCellsHigh,
   circuitsMax,
-  queuedCellBytes,
   refusedCreateWaste,
   refusedStreamWaste,
   relayCreatesPerTurn,
@@ -19,7 +18,6 @@ import { congestionFlow } from '../src/flow/congestion-flow.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { CircuitFlow } from '../src/flow/flow-control.ts';
 import { fixedFlow } from '../src/flow/sendme-window.ts';
-import { makeLinkIdentity } from '../src/link/link-certificates.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import type { LinkUser, QueuedCells } from '../src/link/link-mux.ts';
 import type { CellBalance } from '../src/payment/cell-balance.ts';
@@ -39,7 +37,6 @@ import type {
   Entropy,
   LinkHandler,
   LinkId,
-  LinkPort,
   Observer,
   RequestHandler,
   RequestId,
@@ -62,9 +59,10 @@ import { ExitConnections } from './exit-connections.ts';
 import { Extensions } from './extensions.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { LinkTable } from './link-table.ts';
+import { OnionKeys } from './onion-keys.ts';
 import { PricePolicy } from './price-policy.ts';
 import { Publisher } from './publish.ts';
-import { limitedLinks, RelayLinks } from './relay-links.ts';
+import { limitedLinks, type RelayLinks, relayLinks } from './relay-links.ts';
 import type { RelayPorts } from './relay-ports.ts';
 import type { RelaySettings } from './relay-settings.ts';
 import { SpareCircuits } from './spare-circuits.ts';
@@ -112,6 +110,7 @@ export class RelayCore
   readonly #exits: ExitConnections;
   readonly #transfers: HttpTransfers;
   readonly #duties: DirectoryDuties;
+  readonly #onionKeys: OnionKeys;
   readonly #publisher: Publisher;
   readonly #directory: DirectoryDesk;
   readonly #price: PricePolicy;
@@ -130,9 +129,12 @@ export class RelayCore
     this.#rest = new CircuitRest(this.circuits, clock);
     this.#defences = new Defences(clock, entropy, observer, settings.dos);
     const newAsk = (): AskId => this.newAsk();
-    this.#creates = this.#newCreateDesk(new CircuitHandshakes(keys, entropy), ports);
+    const handshakes = new CircuitHandshakes(keys, entropy);
+    this.#creates = this.#newCreateDesk(handshakes, ports);
+    this.#onionKeys = this.#newOnionKeys(handshakes, keys, ports);
     const limited = limitedLinks(settings, ports.links, clock);
-    this.#mux = this.#newLinks(limited ?? ports.links, keys, ports);
+    this.#mux = relayLinks(this, limited ?? ports.links, keys, ports);
+    this.#mux.emptyOne = () => this.#spares.emptyLink();
     limited?.attach(this.#mux);
     this.linkHandler = limited ?? this.#mux;
     const listed = (rsaId: Uint8Array) => this.directoryClient.view?.relayById(rsaId);
@@ -162,6 +164,7 @@ export class RelayCore
     this.#publisher = new Publisher({
       settings,
       keys,
+      onionKey: () => this.#onionKeys.current,
       price: this.#price.published(),
       directory: this.directoryClient,
       transfers: this.#transfers,
@@ -179,23 +182,6 @@ export class RelayCore
       observer,
       onNews: () => this.#onNews(),
     });
-  }
-
-  #newLinks(port: LinkPort, keys: NodeKeys, { clock, entropy, observer }: RelayPorts): RelayLinks {
-    const { address, ipv6, linkProtocols, queueBytesMax } = this.settings;
-    const links = new RelayLinks({
-      port,
-      clock,
-      entropy,
-      observer,
-      identity: makeLinkIdentity(keys, () => clock.wallMs()),
-      protocols: linkProtocols,
-      ownAddresses: [address.host, ...(ipv6 === undefined ? [] : [ipv6.host])],
-      user: this,
-      queueCellsMax: Math.floor(queueBytesMax / queuedCellBytes),
-    });
-    links.emptyOne = () => this.#spares.emptyLink();
-    return links;
   }
 
   /** What other parties ask is about the same records as payments, so it is written in one order with them. */
@@ -216,6 +202,17 @@ export class RelayCore
       params: () => congestionOf(this.directoryClient.view),
       shareOf: link => (this.#links.peerOf(link)?.kind === 'relay' ? relayCreatesPerTurn : 1),
       onAnswer: (side, made, params) => this.#onCreateAnswer(side, made, params),
+    });
+  }
+
+  #newOnionKeys(handshakes: CircuitHandshakes, keys: NodeKeys, ports: RelayPorts): OnionKeys {
+    return new OnionKeys({
+      ...ports,
+      first: keys.ntor,
+      newAsk: () => this.newAsk(),
+      view: () => this.directoryClient.view,
+      onServed: onionKeys => void Object.assign(handshakes, { onionKeys }),
+      onNew: () => this.#publisher.renew(),
     });
   }
 
@@ -243,6 +240,7 @@ export class RelayCore
   /** Begins to publish and to fetch; links and circuits are served from the construction on. */
   start(): void {
     this.#rest.start();
+    this.#onionKeys.start();
     this.#publisher.start();
     this.#duties.start();
   }
@@ -251,6 +249,7 @@ export class RelayCore
   stop(): void {
     this.#rest.stop();
     this.#creates.stop();
+    this.#onionKeys.stop();
     this.#publisher.stop();
     this.#duties.stop();
     this.#transfers.stop();
@@ -482,7 +481,8 @@ export class RelayCore
   // Money
 
   onAnswer(answer: Answer): void {
-    if (!this.#directory.onAnswer(answer) && !this.#desk.onAnswer(answer)) this.#partyDesk.onAnswer(answer);
+    if (this.#onionKeys.onAnswer(answer) || this.#directory.onAnswer(answer)) return;
+    if (!this.#desk.onAnswer(answer)) this.#partyDesk.onAnswer(answer);
   }
 
   onRequest(request: RequestId, scheme: number, bytes: Uint8Array): void {
