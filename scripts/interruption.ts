@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A request to stop: Ctrl-C, SIGTERM, or a terminal that closed. */
 export interface Interruption {
   /** Resolves at the first request; never before. */
@@ -15,6 +17,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export function interruption(): Interruption {
   const controller = new AbortController();
+  // Whatever is under way listens, and a benchmark has more than ten transfers at once.
+  setMaxListeners(0, controller.signal);
   let first = 0;
   let onRequest: (signal: NodeJS.Signals) => void;
   const requested = new Promise<NodeJS.Signals>(request => {
