@@ -135,6 +135,11 @@ export const streamsPerCircuitMax = 500;
 export const endedStreamsMax = 2_000;
 /** Cells for one of them beside its DATA: ten SENDMEs answer a full window, and CONNECTED or END may be under way. */
 export const endedStreamCellsMax = 12;
+/**
+ * XOFF and XON that a relay takes for the directory streams of one circuit, open or just ended, as they cost nothing: a client sends one
+ * for half a megabyte at most.
+ */
+export const freeSignalsMax = 1_000;
 /** Cells on a client's circuit that say nothing (padding, later commands). Each costs as much as any other at every hop it passes. */
 export const idleCellsMax = 100;
 /** Bytes kept for a stream whose TCP side is full; more is a peer beyond its window, and the circuit dies. */

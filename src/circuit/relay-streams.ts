@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
+import { freeSignalsMax, streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
 import { decodeEnd } from '../cell/relay-messages.ts';
 import type { CircuitFlow } from '../flow/flow-control.ts';
@@ -18,6 +18,8 @@ export class RelayStreams {
   #waiting: Set<RelayStream> | undefined;
   /** RESOLVEs that wait for an answer count as streams. */
   #resolving: Set<number> | undefined;
+  /** XOFF and XON cells of directory streams, which cost nothing. */
+  #freeSignals = 0;
 
   constructor(flow: CircuitFlow) {
     this.#half = new HalfClosedStreams(flow);
@@ -98,6 +100,9 @@ export class RelayStreams {
         return undefined;
       }
     }
+    const signals = command === relayCommand.xoff || command === relayCommand.xon;
+    if (signals && this.kindOf(id) === 'directory' && ++this.#freeSignals > freeSignalsMax)
+      return { code: 'XON_UNEXPECTED' };
     if (stream === undefined) return this.#half.onCell(id, command);
     return command === relayCommand.data ? stream.onData(body, cells) : stream.onFlow(command, body);
   }
