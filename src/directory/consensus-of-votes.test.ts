@@ -7,7 +7,15 @@ import { consensusOf } from './consensus-of-votes.ts';
 import { knownFlags } from './flag-rules.ts';
 import { lowMedian } from './opinions.ts';
 import { formatProtocols, parseProtocols } from './protocols.ts';
-import { agreedOn, entriesOf, makeAuthority, makeRelays, makeVote, seeded } from './small-network.fixture.ts';
+import {
+  agreedOn,
+  entriesOf,
+  makeAuthority,
+  makeRelays,
+  makeVote,
+  seeded,
+  wallMs,
+} from './small-network.fixture.ts';
 import { eachDemand } from './status-document.ts';
 import type { Vote } from './vote.ts';
 import type { VoteEntry } from './vote-entry.ts';
@@ -78,6 +86,33 @@ describe('rules of dir-spec', () => {
       'Running',
       'Valid',
     ]);
+  });
+
+  test('authorities with different intervals agree on times that follow each other', () => {
+    const seconds = fc.integer({ min: 1, max: 86_400 }).map(each => each * 1_000);
+    const times = fc.tuple(seconds, seconds, seconds).map(([since, fresh, valid]) => ({
+      validAfterMs: wallMs + since,
+      freshUntilMs: wallMs + since + fresh,
+      validUntilMs: wallMs + since + fresh + valid,
+    }));
+    const made = vote(0, [first]);
+    fc.assert(
+      fc.property(fc.array(times, { minLength: 1, maxLength: 9 }), all => {
+        const votes = all.map(each => ({ ...made, ...each }));
+        const { validAfterMs, freshUntilMs, validUntilMs } = consensusOf(votes, votes.length)!;
+        expect(validAfterMs).toBeLessThan(freshUntilMs);
+        expect(freshUntilMs).toBeLessThan(validUntilMs);
+        // No single authority moves them beyond what another one says.
+        expect(all.map(each => each.validUntilMs)).toContain(validUntilMs);
+      }),
+    );
+    const slow = { freshUntilMs: wallMs + 7_200_000, validUntilMs: wallMs + 21_600_000 };
+    const quick = { freshUntilMs: wallMs + 600_000, validUntilMs: wallMs + 1_800_000 };
+    for (const votes of [
+      [vote(0, [first], quick), vote(1, [first], slow)],
+      [vote(0, [first], slow), vote(1, [first], quick)],
+    ])
+      expect(consensusOf(votes, 2)).toMatchObject(quick);
   });
 
   test('the highest method counts that more than two thirds of the voters know', () => {
