@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
 import type { PostgresServer } from '../src/node-io/postgres-session.ts';
+import { isModulePath, noScheme, schemeAt } from '../src/node-io/scheme-module.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 import { postgresServer, storeSchema } from './postgres-config.ts';
 
@@ -29,7 +30,7 @@ const schema = z.strictObject({
   }),
   /** From how many on a deposit counts. */
   min_confirmations: z.int().min(1).max(100).default(1),
-  /** Which payment systems it stands behind. */
+  /** Which payment systems it stands behind: names, or paths of modules, from the file's own folder on. */
   schemes: z.array(z.string()).nonempty().optional(),
   /** Whom it lends to, by the account's key in hex, and how much at most, in satoshi. It lends to nobody else. */
   credit: z
@@ -50,6 +51,7 @@ export interface BrokerConfig {
   readonly listen: { readonly host: string; readonly port: number };
   readonly chain: { readonly rpc: string; readonly cookie: string };
   readonly minConfirmations: number;
+  /** By name or, of a module, whole path. */
   readonly schemes: readonly string[];
   /** The most that is lent to an account, by its key in hex. */
   readonly lendsMsat: ReadonlyMap<string, bigint>;
@@ -77,16 +79,17 @@ function configOf(
   { data_directory, store, listen, chain, min_confirmations, schemes, credit }: z.output<typeof schema>,
 ): BrokerConfig {
   const [host, port] = listen.split(':');
-  const unknown = schemes?.find(name => brokeredScheme(name) === undefined);
+  const own = brokeredSchemes.map(({ name }) => name);
+  const unknown = schemes?.find(name => brokeredScheme(name) === undefined && !isModulePath(name));
   if (unknown !== undefined)
-    throw new OperatorError('CONFIG_BAD_VALUE', `${file}: schemes: no scheme "${unknown}" has a broker`, 2);
+    throw new OperatorError('CONFIG_BAD_VALUE', `${file}: schemes: ${noScheme(unknown, own)}`, 2);
   return {
     dataDirectory: resolve(dirname(file), data_directory),
     store: store && postgresServer(file, store),
     listen: { host, port: Number(port) },
     chain,
     minConfirmations: min_confirmations,
-    schemes: schemes ?? brokeredSchemes.map(({ name }) => name),
+    schemes: schemes?.map(name => schemeAt(dirname(file), name)) ?? own,
     lendsMsat: new Map(Object.entries(credit).map(([account, sat]) => [account, BigInt(sat) * 1_000n])),
   };
 }

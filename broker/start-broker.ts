@@ -7,11 +7,11 @@ import { accountKeyIn } from '../src/node-io/account-key.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
+import { chosenBrokered } from '../src/node-io/scheme-module.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { SealedDoor } from '../src/payment/sealed-asks.ts';
 import type { Endpoint, Observer } from '../src/ports.ts';
-import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import { openRecords } from './broker-records.ts';
 import type { BrokerConfig } from './config.ts';
 
@@ -30,6 +30,7 @@ export const walletSeedFile = 'wallet.key';
 
 /** Wires a broker's core to sockets, disk and chain, whatever program it runs in. Throws OperatorError for what a person can mend. */
 export async function startBroker(config: BrokerConfig, observer: Observer): Promise<RunningBroker> {
+  const schemes = await chosenBrokered(config.schemes);
   const directory = openDataDirectory(config.dataDirectory);
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
@@ -42,7 +43,6 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
     observer,
   });
   const parties = new HttpParties();
-  const schemes = brokeredSchemes.filter(({ name }) => config.schemes.includes(name));
   const core: BrokerCore = new BrokerCore(
     {
       key,

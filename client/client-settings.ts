@@ -31,7 +31,7 @@ export interface InternalAddresses {
 }
 
 export interface PaymentSettings {
-  /** Schemes to pay by, by name, the preferred one first; empty: only free relays are used. */
+  /** Schemes to pay by, by name or a module's path, the preferred one first; empty: only free relays are used. */
   readonly schemes: readonly string[];
   /** Cells that one payment buys. */
   readonly window: number | 'auto';

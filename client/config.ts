@@ -7,6 +7,7 @@ import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import { type HashedPassword, parseHashedPassword } from '../src/crypto/hashed-password.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
 import { type LogLevel, levelOfTorName } from '../src/node-io/json-log.ts';
+import { payingBy } from '../src/node-io/scheme-module.ts';
 import type { Endpoint } from '../src/ports.ts';
 import {
   type ClientSettings,
@@ -66,7 +67,8 @@ export function readClientConfig(
       ? { ok: true as const, value: undefined }
       : parsePayConfig(readText(payFile), payFile);
   if (!pay.ok) throw configError(pay.fault);
-  const given = scheme === undefined ? pay.value : { ...(pay.value ?? defaultPayConfig()), scheme: [scheme] };
+  const stated = scheme === undefined ? pay.value : (pay.value ?? defaultPayConfig());
+  const given = stated && payingBy(stated, payFile, scheme);
   return clientConfig(torrc.value, given, payFile ?? '');
 }
 

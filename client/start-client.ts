@@ -11,6 +11,7 @@ import { type JsonLog, openJsonLog, scrubbed } from '../src/node-io/json-log.ts'
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
+import { chosenSchemes } from '../src/node-io/scheme-module.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -33,7 +34,7 @@ import {
   bitcoinChannel,
   channelVariant,
 } from '../src/schemes/bitcoin-channel/index.ts';
-import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
+import { type ChosenScheme, makeChosen } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
 import { ChannelCircuits } from './channel-circuits.ts';
@@ -153,7 +154,9 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
       observer,
       newAsk: ground.newAsk,
     };
-    this.core = new ClientCore(config.settings, ports, ground.schemes, this.#hooks());
+    // A module's scheme goes by its own name from here on.
+    const payment = { ...config.settings.payment, schemes: ground.schemes.map(({ name }) => name) };
+    this.core = new ClientCore({ ...config.settings, payment }, ports, ground.schemes, this.#hooks());
     this.#channelCircuits = new ChannelCircuits(this.core);
     this.#money = ground.channels && this.#moneyOf(ground.channels);
     this.#care = this.#money && new ChannelCare(this.#money, this.#clock, observer);
@@ -266,10 +269,10 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 /** The ground of a client that is alone in its process. */
 async function ownGround(config: ClientConfig): Promise<ClientGround> {
   const directory = openDataDirectory(config.dataDirectory);
-  const names = config.settings.payment.schemes;
-  const brokered = names.some(name => brokeredScheme(name) !== undefined);
-  const side = brokered ? await openPartySide(directory, new SystemEntropy(), config.pay.party) : undefined;
-  const { all: schemes, channels } = schemesOf(config.pay, names, side);
+  const chosen = await chosenSchemes(config.settings.payment.schemes);
+  const hasBroker = chosen.some(({ brokered }) => brokered !== undefined);
+  const side = hasBroker ? await openPartySide(directory, new SystemEntropy(), config.pay.party) : undefined;
+  const { all: schemes, channels } = schemesOf(config.pay, chosen, side);
   const log = openJsonLog({ name: 'client', ...config.log });
   const store = new FileStore({ directory, onBroken: endAtOnce });
   return {
@@ -291,15 +294,15 @@ async function ownGround(config: ClientConfig): Promise<ClientGround> {
   };
 }
 
-/** The schemes that pay.yaml names. */
+/** The schemes that pay.yaml names, each for this client. */
 function schemesOf(
   pay: PayConfig,
-  names: readonly string[],
+  chosen: readonly ChosenScheme[],
   side: PartySide | undefined,
 ): { all: readonly PaymentScheme[]; channels: BitcoinChannelScheme | undefined } {
   let channels: BitcoinChannelScheme | undefined;
-  const all = names.map((name): PaymentScheme => {
-    switch (name) {
+  const all = chosen.map((each): PaymentScheme => {
+    switch (each.name) {
       case 'bitcoin-channel': {
         const rules = pay.refund_blocks === undefined ? {} : { refundBlocks: pay.refund_blocks };
         const variant = channelVariant(pay.variant);
@@ -310,7 +313,7 @@ function schemesOf(
       case 'memory-credit':
         return memoryCredit({ purseMsat: 2n ** 50n, limitMsat: 0n });
       default:
-        return makeBrokered(name, side, pay);
+        return makeChosen(each, side, pay);
     }
   });
   return { all, channels };

@@ -31,6 +31,17 @@ export interface RelayHouse {
   readonly schemes: readonly PaymentScheme[];
 }
 
+/** The same scheme, whose parts may be those of a class. */
+function withoutParty(scheme: PaymentScheme): PaymentScheme {
+  const { id, name } = scheme;
+  return {
+    id,
+    name,
+    payee: (host, signer) => scheme.payee(host, signer),
+    payer: host => scheme.payer(host),
+  };
+}
+
 /** All who hear of answers in a relay's process: a relay's core, and that of a client if there is one. */
 export class Household implements AnswerHandler, RequestHandler {
   readonly #relay: () => RelayCore;
@@ -55,7 +66,7 @@ export class Household implements AnswerHandler, RequestHandler {
       parties: side?.parties ?? noParties,
       party: side?.self,
       // The relay answers those who ask: there is one owner of its coins.
-      schemes: schemes.map(scheme => ({ ...scheme, party: undefined })),
+      schemes: schemes.map(withoutParty),
       newAsk: () => core.newAsk(),
       attach: client => {
         this.#client = client;

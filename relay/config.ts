@@ -12,6 +12,7 @@ import { parseBracketedEndpoint, parseIpv4Endpoint } from '../src/directory/endp
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import { platformText } from '../src/node-io/package-version.ts';
+import { isModulePath, payingBy } from '../src/node-io/scheme-module.ts';
 import type { Endpoint } from '../src/ports.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
 import { dosOptionsOf } from './dos-rules.ts';
@@ -43,7 +44,7 @@ export function readRelayConfig(
 ): RelayConfig {
   const torrc = unwrap(parseTorrc(readText(torrcFile), torrcFile));
   const pay = payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readText(payFile), payFile));
-  const chosen = scheme === undefined ? pay : { ...pay, scheme: [scheme] };
+  const chosen = payingBy(pay, payFile, scheme);
   // First of all: whatever else such a scheme lacks would be told in vain.
   if (hasClient(torrc) && (payFile !== undefined || scheme !== undefined))
     refuseApart(torrcFile, chosen.scheme);
@@ -113,7 +114,8 @@ function hasClient(torrc: Torrc): boolean {
 
 /** A client in a relay's process pays out of what the relay earns, where the scheme has one purse for both. */
 function refuseApart(torrcFile: string, schemes: readonly string[]): void {
-  const apart = schemes.find(name => brokeredScheme(name) === undefined);
+  // What a module's scheme does with what it earned is its own matter.
+  const apart = schemes.find(name => brokeredScheme(name) === undefined && !isModulePath(name));
   if (apart === undefined) return;
   const shared = brokeredSchemes.map(({ name }) => name).join(', ');
   const why = `${apart} does not spend what a relay earns, as ${shared} do: name one of these as scheme, or run a client of its own`;

@@ -23,6 +23,7 @@ import { openJsonLog } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
+import { chosenSchemes } from '../src/node-io/scheme-module.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -31,7 +32,7 @@ import { WorkerPool } from '../src/node-io/worker-pool.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort, Observer } from '../src/ports.ts';
 import { bitcoinChannel, type ChannelDesk, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
-import { brokeredScheme, makeBrokered } from '../src/schemes/brokered.ts';
+import { type ChosenScheme, makeChosen } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { type ClientConfig, Household, type RunningClient } from './client-service.ts';
 import type { RelayConfig } from './config.ts';
@@ -80,14 +81,15 @@ export async function startRelay(
 ): Promise<RunningRelay> {
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
-  const names = schemeNames(config.pay, mounted);
-  const node = await openNode(config, newLinks, names.some(isBrokered));
+  const chosen = await chosenSchemes(schemeNames(config.pay, mounted));
+  const hasBroker = chosen.some(({ brokered }) => brokered !== undefined);
+  const node = await openNode(config, newLinks, hasBroker);
   const { directory, keys, log, store, links, streams, chain, side, compute, orPort } = node;
   const house = new Household(() => core);
   store.attach(house);
   const ports = { ...node, chain: chain ?? noChain, parties: side?.parties ?? noParties, observer: log };
-  const schemes = schemesOf(names, config.pay, side);
-  const core: RelayCore = new RelayCore(settingsAt(config, orPort), keys, ports, schemes.all);
+  const schemes = schemesOf(chosen, config.pay, side);
+  const core: RelayCore = new RelayCore(settingsAt(config, orPort, hasBroker), keys, ports, schemes.all);
   links.attach(core.linkHandler, core.admission);
   streams.attach(core);
   compute?.attach(core);
@@ -168,8 +170,8 @@ async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boo
 }
 
 /** What is known once it listens. */
-function settingsAt({ settings, pay }: RelayConfig, { port }: Endpoint): RelaySettings {
-  const broker = pay.price > 0n && pay.scheme.some(isBrokered) ? pay.broker?.address : undefined;
+function settingsAt({ settings, pay }: RelayConfig, { port }: Endpoint, hasBroker: boolean): RelaySettings {
+  const broker = pay.price > 0n && hasBroker ? pay.broker?.address : undefined;
   return { ...settings, address: { host: settings.address.host, port }, broker };
 }
 
@@ -184,24 +186,20 @@ function helpersOf({ cpus }: RelayConfig, keys: NodeKeys): WorkerPool | undefine
   return new WorkerPool(new URL('./handshake-worker.js', import.meta.url), encodeNodeKeys(keys), threads);
 }
 
-function isBrokered(scheme: string): boolean {
-  return brokeredScheme(scheme) !== undefined;
-}
-
 /** By what the relay is paid, if it asks for anything, and the client beside it pays. */
 function schemeNames({ price, scheme }: PayConfig, mounted: ClientConfig | undefined): readonly string[] {
   return price > 0n ? scheme : (mounted?.settings.payment.schemes ?? []);
 }
 
-/** The schemes of these names, and where the relay's owner asks of channels. */
+/** These schemes, and where the relay's owner asks of channels. */
 function schemesOf(
-  names: readonly string[],
+  chosen: readonly ChosenScheme[],
   pay: PayConfig,
   side: PartySide | undefined,
 ): { readonly all: readonly PaymentScheme[]; readonly desk?: ChannelDesk } {
   let desk: ChannelDesk | undefined;
-  const all = names.map((name): PaymentScheme => {
-    switch (name) {
+  const all = chosen.map((each): PaymentScheme => {
+    switch (each.name) {
       case 'bitcoin-channel': {
         const channels = bitcoinChannel({
           network: 'regtest',
@@ -216,7 +214,7 @@ function schemesOf(
       case 'memory-credit':
         return memoryCredit({ purseMsat: 0n, limitMsat: 2n ** 50n });
       default:
-        return makeBrokered(name, side, pay);
+        return makeChosen(each, side, pay);
     }
   });
   return { all, desk };

@@ -17,7 +17,11 @@ it('tells programs the same money as people', () => {
     ]),
     schemes: new Map([[payword.id, { issuedMsat: 4_000_000n, depositedMsat: 3_000_000n }]]),
   };
-  const told = toldBooks(books, new Map([[payword.id, 1_000_000n]]));
+  const told = toldBooks({
+    schemes: [payword],
+    ledger: { books },
+    outstandingMsat: new Map([[payword.id, 1_000_000n]]),
+  });
   expect(JSON.parse(toJson(told))).toEqual({
     receivedMsat: '9000000',
     paidOutMsat: '1000000',

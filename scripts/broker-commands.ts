@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type RecordsPlace, readRecords } from '../broker/broker-records.ts';
@@ -7,18 +8,21 @@ import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { type Books, bookProblems } from '../src/broker/account-book.ts';
+import { bookProblems } from '../src/broker/account-book.ts';
 import { filedProofs } from '../src/broker/broker-core.ts';
 import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
 import { SigningKey } from '../src/crypto/ecdsa.ts';
 import type { StoreReader } from '../src/node-io/file-store.ts';
 import { makeOutputFolder } from '../src/node-io/output-file.ts';
+import { chosenBrokered } from '../src/node-io/scheme-module.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { BrokerHost } from '../src/payment/broker-side.ts';
+import type { BrokeredScheme } from '../src/payment/brokered.ts';
 import type { Value } from '../src/payment/scheme.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import { type ChainOptions, chainRpc, namedChain } from './named-chain.ts';
+import { networkBrokerFile } from './network-broker.ts';
 import type { ChainAccess } from './network-state.ts';
 import { grouped, type Terminal, table } from './terminal.ts';
 
@@ -37,8 +41,10 @@ export async function check(options: BrokerOptions, terminal: Terminal): Promise
     const what = `no chain runs in ${resolve(options.dataDir)}; start it with: naulon up -d, or name it with --pay`;
     throw new OperatorError('LEDGER_NO_CHAIN', what, exitCode.missing);
   }
-  const { ledger, outstandingMsat, problems } = await auditBroker(broker, await chainRpc(chain));
-  const told = toldBooks(ledger.books, outstandingMsat);
+  const schemes = broker.schemes && (await chosenBrokered(broker.schemes));
+  const audit = await auditBroker(broker, await chainRpc(chain), schemes);
+  const { problems } = audit;
+  const told = toldBooks(audit);
   terminal.object({ ok: problems.length === 0, ...told, problems });
   for (const line of bookLines(told)) terminal.print(line);
   for (const problem of problems) terminal.print(problem);
@@ -70,16 +76,26 @@ export async function proofs(
 interface NamedBroker extends RecordsPlace {
   /** Absent: its file is not known. */
   readonly chain?: ChainAccess;
+  readonly schemes?: readonly string[];
 }
 
 function brokerOf({ file, dir, dataDir }: BrokerOptions): NamedBroker {
-  if (file === undefined) return { dataDirectory: resolve(dir ?? join(dataDir, 'broker')), store: undefined };
-  const { dataDirectory, store, chain } = readAnyBroker(resolve(file));
-  return { dataDirectory, store, chain: { rpcUrl: chain.rpc, cookieFile: chain.cookie } };
+  if (file === undefined) {
+    if (dir !== undefined) return { dataDirectory: resolve(dir), store: undefined };
+    const dataDirectory = resolve(dataDir, 'broker');
+    const written = join(dataDirectory, networkBrokerFile);
+    // The broker of `up` may stand behind a module's scheme, as its file says.
+    const schemes = existsSync(written) ? readAnyBroker(written).schemes : undefined;
+    return { dataDirectory, store: undefined, schemes };
+  }
+  const { dataDirectory, store, chain, schemes } = readAnyBroker(resolve(file));
+  return { dataDirectory, store, schemes, chain: { rpcUrl: chain.rpc, cookieFile: chain.cookie } };
 }
 
 /** What a broker's records and a chain say together. */
 export interface BrokerAudit {
+  /** That it stands behind. */
+  readonly schemes: readonly BrokeredScheme[];
   readonly ledger: BrokerLedger;
   /** By scheme, from the scheme's own records. */
   readonly outstandingMsat: ReadonlyMap<number, Value>;
@@ -87,18 +103,23 @@ export interface BrokerAudit {
 }
 
 /** Reads the records of a broker, which may be running, and asks bitcoind for its coins. */
-export async function auditBroker(place: RecordsPlace, rpc: RpcCall): Promise<BrokerAudit> {
+export async function auditBroker(
+  place: RecordsPlace,
+  rpc: RpcCall,
+  schemes = brokeredSchemes,
+): Promise<BrokerAudit> {
   const records = await readRecords(place);
   try {
     const { key, walletSeed } = brokerSecretsIn(place.dataDirectory);
     const ledger = readBrokerLedger(records, key, walletSeed);
-    const outstandingMsat = outstandingIn(records, ledger);
+    const outstandingMsat = outstandingIn(records, ledger, schemes);
     const heldSat = await reserveSat(rpc, ledger);
     const { receivedMsat, paidOutMsat } = ledger.books;
     const owedMsat = receivedMsat - paidOutMsat;
     const backing =
       heldSat * 1_000n === owedMsat ? [] : [`${owedMsat} msat owed, ${heldSat} sat on the chain`];
     return {
+      schemes,
       ledger,
       outstandingMsat,
       problems: [...bookProblems(ledger.books, outstandingMsat), ...backing],
@@ -109,7 +130,11 @@ export async function auditBroker(place: RecordsPlace, rpc: RpcCall): Promise<Br
 }
 
 /** Each scheme counts its own records, as it does in the broker. */
-function outstandingIn(store: StoreReader, { books }: BrokerLedger): ReadonlyMap<number, Value> {
+function outstandingIn(
+  store: StoreReader,
+  { books }: BrokerLedger,
+  schemes: readonly BrokeredScheme[],
+): ReadonlyMap<number, Value> {
   const refuses = (): never => {
     throw new Error('a broker that is only read changes nothing');
   };
@@ -124,7 +149,7 @@ function outstandingIn(store: StoreReader, { books }: BrokerLedger): ReadonlyMap
     once: refuses,
     file: refuses,
   };
-  const used = brokeredSchemes.filter(({ id }) => books.schemes.has(id));
+  const used = schemes.filter(({ id }) => books.schemes.has(id));
   return new Map(used.map(scheme => [scheme.id, scheme.broker(host).outstandingMsat()]));
 }
 
@@ -156,11 +181,15 @@ async function underWayAmong(
   return underWay;
 }
 
+type Told = Pick<BrokerAudit, 'schemes' | 'outstandingMsat'> & {
+  readonly ledger: Pick<BrokerLedger, 'books'>;
+};
+
 /** The books as they are told: sums of all accounts, and each scheme by its name. */
-export function toldBooks(books: Books, outstandingMsat: ReadonlyMap<number, Value>) {
+export function toldBooks({ schemes: known, ledger: { books }, outstandingMsat }: Told) {
   const sumOf = (values: Iterable<Value>) => [...values].reduce((sum, value) => sum + value, 0n);
   const [held, balances] = [sumOf(books.heldMsat.values()), sumOf(books.balancesMsat.values())];
-  const name = (id: number) => brokeredSchemes.find(scheme => scheme.id === id)?.name ?? String(id);
+  const name = (id: number) => known.find(scheme => scheme.id === id)?.name ?? String(id);
   return {
     receivedMsat: books.receivedMsat,
     paidOutMsat: books.paidOutMsat,

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Does, wholeNumber, withExamples } from './cli-parts.ts';
+import { type Does, schemeOption, wholeNumber, withExamples } from './cli-parts.ts';
 
 /** Commands of payment systems that a broker stands behind: the broker, accounts at it, and proofs of cheating. */
 export function addBroker(program: Command, does: Does): void {
@@ -32,6 +32,7 @@ export function addBroker(program: Command, does: Does): void {
       .command('proof')
       .description('say whom a proof of cheating convicts; nobody is asked')
       .argument('<file>', 'as naulon pay evidence writes it')
+      .addOption(schemeOption('whose rules were broken, where it is none of ours'))
       .action(does(async () => (await import('./pay-commands.ts')).proof)),
     'naulon pay proof 1f00c0de.proof.json',
   );

@@ -18,6 +18,13 @@ export const bitcoindOption = () =>
 export const controlOption = () =>
   new Option('--control <file>', "the client's control socket; that of the running network otherwise");
 
+/** @param what it decides. A path's module is loaded for whoever gives the option, never for anybody else. */
+export const schemeOption = (what: string) =>
+  new Option(
+    '--scheme <name>',
+    `${what}; a path, as ./scheme.js, loads that module: its code runs with all that naulon may do`,
+  );
+
 /** A whole number within bounds, or a usage error. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return text => {

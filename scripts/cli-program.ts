@@ -2,7 +2,14 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../src/node-io/package-version.ts';
 import { addBench } from './bench-program.ts';
 import { addBroker } from './broker-program.ts';
-import { bitcoindOption, controlOption, type Does, type Work, wholeNumber } from './cli-parts.ts';
+import {
+  bitcoindOption,
+  controlOption,
+  type Does,
+  schemeOption,
+  type Work,
+  wholeNumber,
+} from './cli-parts.ts';
 import { addCrashMatrix } from './crash-program.ts';
 import { addFlood } from './flood-program.ts';
 import { addFuzz } from './fuzz-program.ts';
@@ -80,7 +87,7 @@ function addStart(program: Command, does: Does): void {
     .description('local paid network: stream a file over three hops, show who was paid, stop')
     .option('--size <bytes>', 'how much to stream', wholeNumber(1, 10_000_000_000), 105_000_000)
     .option('--window <cells>', 'cells paid for at a time, or auto', windowCells, 'auto' as const)
-    .option('--scheme <name>', 'how relays are paid: bitcoin-channel, payword, p2p-netpay, ppay, …')
+    .addOption(schemeOption('how relays are paid: bitcoin-channel, payword, p2p-netpay, ppay, …'))
     .option('--variant <name>', "one of the scheme's ways, such as prepaid or credit")
     .addOption(bitcoindOption())
     .action(does(async () => (await import('./demo.ts')).demo));
@@ -103,7 +110,7 @@ function addNet(program: Command, does: Does): void {
     .description('start authority, relays, client and a regtest chain; print its SOCKS and control addresses')
     .argument('[net.yaml]', 'what to start; three relays otherwise')
     .option('--relays <number>', 'how many relays, the last one an exit', wholeNumber(1, 200))
-    .option('--scheme <name>', 'how relays are paid, whatever net.yaml says')
+    .addOption(schemeOption('how relays are paid, whatever net.yaml says'))
     .option(
       '--exit-to <host:port>',
       'a server on this machine that exits may reach (repeatable)',
@@ -162,14 +169,14 @@ function addNode(program: Command, does: Does): void {
     'run one relay in the foreground; where torrc has a SocksPort, a client too, which spends what it earns',
   )
     .option('--pay <file>', 'pay.yaml: price, scheme, chain')
-    .option('--scheme <name>', 'what it is paid by, whatever pay.yaml says')
+    .addOption(schemeOption('what it is paid by, whatever pay.yaml says'))
     .action(does(async () => (await import('./node-commands.ts')).relay));
   node('dirauth', 'run one directory authority in the foreground')
     .option('--pay <file>', 'pay.yaml: the broker that it runs beside')
     .action(does(async () => (await import('./node-commands.ts')).dirauth));
   node('client', 'run one client in the foreground: SOCKS5 proxy, control port and control socket')
     .option('--pay <file>', 'pay.yaml: schemes, chain, limits')
-    .option('--scheme <name>', 'what it pays by, whatever pay.yaml says')
+    .addOption(schemeOption('what it pays by, whatever pay.yaml says'))
     .action(does(async () => (await import('./node-commands.ts')).client));
 }
 

@@ -8,7 +8,7 @@ import { connectThrough } from '../client/socks-connect.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
 import { assert } from '../src/base/assert.ts';
 import { OperatorError } from '../src/base/fault.ts';
-import { brokeredScheme } from '../src/schemes/brokered.ts';
+import type { BrokeredScheme } from '../src/payment/brokered.ts';
 import { auditBroker, type BrokerAudit, toldBooks } from './broker-commands.ts';
 import { type ClientControl, controlOf } from './client-control.ts';
 import {
@@ -28,7 +28,7 @@ import { type Downloaded, download } from './download.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
 import { labUrl } from './lab-server.ts';
-import { type NetPlan, paidBy, planOf, relaysOf } from './net-file.ts';
+import { type NetPlan, paidBy, planOf, relaysOf, schemeOf } from './net-file.ts';
 import { splitAddress } from './network-ports.ts';
 import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
@@ -54,9 +54,14 @@ interface Step {
 export async function demo(options: DemoOptions, terminal: Terminal): Promise<number> {
   const start = performance.now();
   const plan = planOfDemo(options);
+  const scheme = await schemeOf(plan.pay);
+  if (scheme?.brokerless !== undefined) {
+    const what = `${scheme.name} has no broker, whose books the demo would show; try: naulon up --scheme ${plan.pay.scheme}`;
+    throw new OperatorError('USAGE', `--scheme: ${what}`, 2);
+  }
   const stopping = interruption();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-demo-'));
-  const run = new DemoRun(options, plan, terminal, dir, stopping.signal);
+  const run = new DemoRun(options, plan, scheme?.brokered, terminal, dir, stopping.signal);
   try {
     await listOf(run, terminal).run();
     return run.report((performance.now() - start) / 1_000);
@@ -119,16 +124,24 @@ class DemoRun {
   #circuit: CircuitReport | undefined;
   #downloaded: Downloaded | undefined;
   #accounts: readonly RelayAccount[] = [];
-  readonly #brokered: boolean;
+  /** Set where a broker stands behind the payments. */
+  readonly #brokered: BrokeredScheme | undefined;
   #earned: readonly BrokeredAccount[] = [];
   #audit: BrokerAudit | undefined;
 
-  constructor(options: DemoOptions, plan: NetPlan, terminal: Terminal, dir: string, signal: AbortSignal) {
+  constructor(
+    options: DemoOptions,
+    plan: NetPlan,
+    brokered: BrokeredScheme | undefined,
+    terminal: Terminal,
+    dir: string,
+    signal: AbortSignal,
+  ) {
     this.#terminal = terminal;
     this.#signal = signal;
     this.#file = { seed: 'demo', bytes: options.size };
     this.#sha256 = seededSha256(this.#file);
-    this.#brokered = brokeredScheme(plan.pay.scheme) !== undefined;
+    this.#brokered = brokered;
     this.#start = new NetworkStart({
       dir,
       plan,
@@ -254,7 +267,8 @@ class DemoRun {
     });
     const broker = network.state.nodes.find(({ role }) => role === 'broker');
     const rpc = regtestRpc(network.chain.rpcUrl, network.chain.cookieFile);
-    this.#audit = await auditBroker({ dataDirectory: broker?.dataDir ?? '', store: undefined }, rpc);
+    const place = { dataDirectory: broker?.dataDir ?? '', store: undefined };
+    this.#audit = await auditBroker(place, rpc, this.#brokered && [this.#brokered]);
     step.title = `redeemed   by ${hops.length} relays at the broker, its books held against bitcoind`;
   }
 
@@ -273,7 +287,7 @@ class DemoRun {
       seconds,
       stream: this.#downloaded,
       relays: audit === undefined ? this.#accounts : this.#earned,
-      ...(audit && { books: toldBooks(audit.ledger.books, audit.outstandingMsat) }),
+      ...(audit && { books: toldBooks(audit) }),
       wrong,
     });
     this.#terminal.print('');

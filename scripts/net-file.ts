@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { dirname } from 'node:path';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
+import { chosenScheme, isModulePath, noScheme, schemeAt } from '../src/node-io/scheme-module.ts';
 import { formatPrice, parsePrice } from '../src/payment/price.ts';
 import { channelVariants } from '../src/schemes/bitcoin-channel/index.ts';
-import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
+import { brokeredScheme, brokeredSchemes, type ChosenScheme } from '../src/schemes/brokered.ts';
 
 /** Either way of writing a price, as pay.yaml has it. */
 const price = z.union([z.literal(0), z.string()]).transform((value, context) => {
@@ -63,7 +65,13 @@ const netSchema = z.strictObject({
     .optional(),
   pay: z
     .strictObject({
-      scheme: z.enum(schemeNames).default('channel'),
+      /** One of ours, or the path of a module, from the file's own folder on. */
+      scheme: z
+        .string()
+        .refine(name => schemeNames.includes(name) || isModulePath(name), {
+          error: ({ input }) => noScheme(String(input), schemeNames),
+        })
+        .default('channel'),
       variant: z.string().optional(),
       window: z.union([z.literal('auto'), z.number().int().min(1)]).optional(),
       max_spend: satoshi.optional(),
@@ -73,8 +81,9 @@ const netSchema = z.strictObject({
       ask_parties: z.enum(['circuit', 'direct']).optional(),
     })
     .superRefine(({ scheme, variant }, context) => {
+      if (variant === undefined || isModulePath(scheme)) return;
       const known = variantsOf(scheme);
-      if (variant === undefined || known.includes(variant)) return;
+      if (known.includes(variant)) return;
       const message = `${scheme} knows ${known.join(', ') || 'none'}; not "${variant}"`;
       context.addIssue({ code: 'custom', path: ['variant'], message });
     })
@@ -173,17 +182,21 @@ export function planOf(relays: number): NetPlan {
 /** The same network, paid for otherwise. Throws OperatorError for a scheme or variant that there is not. */
 export function paidBy(plan: NetPlan, scheme: string | undefined, variant?: string): NetPlan {
   if (scheme === undefined && variant === undefined) return plan;
-  const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme: scheme ?? plan.pay.scheme, variant });
+  const named = scheme === undefined ? plan.pay.scheme : schemeAt('', scheme);
+  const parsed = netSchema.shape.pay.safeParse({ ...plan.pay, scheme: named, variant });
   if (parsed.success) return { ...plan, pay: parsed.data };
   const [{ path, message }] = parsed.error.issues;
-  const wrong = path[0] === 'variant' ? `--variant: ${message}` : `--scheme: ${noScheme(scheme ?? '')}`;
-  throw new OperatorError('USAGE', wrong, exitCode.usage);
+  throw new OperatorError('USAGE', `--${String(path[0])}: ${message}`, exitCode.usage);
 }
 
-function noScheme(name: string): string {
-  const nearest = nearestName(name, schemeNames);
-  const instead = nearest === undefined ? `there are ${schemeNames.join(', ')}` : `did you mean ${nearest}?`;
-  return `there is no scheme "${name}"; ${instead}`;
+/** How a planned network is paid for; a module is loaded. Undefined: not at all. Throws OperatorError. */
+export async function schemeOf({ scheme, variant }: NetPlan['pay']): Promise<ChosenScheme | undefined> {
+  if (scheme === 'none') return undefined;
+  const chosen = await chosenScheme(scheme === 'channel' ? 'bitcoin-channel' : scheme);
+  const known = chosen.brokered?.variants ?? [];
+  if (variant === undefined || !isModulePath(scheme) || known.includes(variant)) return chosen;
+  const what = `${chosen.name} knows ${known.join(', ') || 'none'}; not "${variant}"`;
+  throw new OperatorError('USAGE', `variant: ${what}`, exitCode.usage);
 }
 
 /** The same network, its exits reaching these servers of this machine, too. Throws OperatorError for what is no address. */
@@ -201,7 +214,8 @@ export function readNetFile(file: string): NetPlan {
   } catch {
     throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}`, exitCode.usage);
   }
-  return parseNetFile(file, text);
+  const plan = parseNetFile(file, text);
+  return { ...plan, pay: { ...plan.pay, scheme: schemeAt(dirname(file), plan.pay.scheme) } };
 }
 
 /** Reads net.yaml; what is wrong is named with file, line, option and the nearest valid one. */

@@ -14,6 +14,8 @@ import type { ConfiguredNode } from './network-config.ts';
 import { splitAddress } from './network-ports.ts';
 import type { BrokerAccess, ChainAccess } from './network-state.ts';
 
+/** What a network's broker is configured by, in its data directory. */
+export const networkBrokerFile = 'broker.yaml';
 /** What the client's account begins with. */
 export const accountSat = 1_000_000n;
 /** What the broker lends the client at a time. */
@@ -22,13 +24,22 @@ const lentSat = 2_000_000;
 const houseSat = 5_000_000n;
 const fundedMsMax = 60_000;
 
-/** @param client data directory of the one node that the broker lends to. */
-export function writeBroker(dir: string, chain: ChainAccess, client: string): ConfiguredNode {
-  const file = join(dir, 'broker.yaml');
+/**
+ * @param client data directory of the one node that the broker lends to.
+ * @param outside a module's path: the one scheme that it stands behind; absent: all of ours.
+ */
+export function writeBroker(
+  dir: string,
+  chain: ChainAccess,
+  client: string,
+  outside: string | undefined,
+): ConfiguredNode {
+  const file = join(dir, networkBrokerFile);
   const settings = {
     data_directory: '.',
     listen: '127.0.0.1:0',
     chain: { rpc: chain.rpcUrl, cookie: chain.cookieFile },
+    ...(outside === undefined ? {} : { schemes: [outside] }),
     credit: { [toHex(accountOf(client).publicKey)]: lentSat },
   };
   writeFileSync(file, stringify(settings), { mode: 0o600 });

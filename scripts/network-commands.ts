@@ -6,7 +6,7 @@ import { type ExitCode, OperatorError } from '../src/base/fault.ts';
 import { isRunning, signalProcess } from '../src/node-io/process-identity.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
-import { anotherRelay, exitingTo, type NetPlan, paidBy, planOf, readNetFile } from './net-file.ts';
+import { anotherRelay, exitingTo, type NetPlan, paidBy, planOf, readNetFile, schemeOf } from './net-file.ts';
 import {
   makeNetworkDir,
   type NetworkState,
@@ -47,6 +47,7 @@ interface Fault {
 /** Starts a network: in the foreground until interrupted, or (-d) leaving it to a supervisor of its own. */
 export async function up(options: UpOptions, terminal: Terminal, [file]: string[]): Promise<number> {
   const plan = exitingTo(paidBy(planFrom(file, options.relays), options.scheme), options.exitTo);
+  await schemeOf(plan.pay);
   const dir = resolve(options.dataDir);
   refuseForeignDir(dir);
   if (options.detach && !options.supervise) return detach(options, terminal, file);

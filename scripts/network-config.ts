@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { OperatorError } from '../src/base/fault.ts';
+import { isModulePath } from '../src/node-io/scheme-module.ts';
 import type { NetPlan, PlannedRelay } from './net-file.ts';
 import type { BrokerAccess, ChainAccess } from './network-state.ts';
 import type { NodeCommand } from './node-process.ts';
@@ -233,6 +234,7 @@ function paySettings({
   const { link_protocols } = plan;
   if (broker !== undefined)
     return { scheme: pay.scheme, link_protocols, variant: pay.variant, broker, party: '127.0.0.1:0' };
+  if (isModulePath(pay.scheme)) return { scheme: pay.scheme, link_protocols };
   return {
     scheme: 'bitcoin-channel',
     link_protocols,

@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { chosenBrokered, schemeAt } from '../src/node-io/scheme-module.ts';
 import { parseProof, unproven } from '../src/payment/proof.ts';
-import { brokeredScheme } from '../src/schemes/brokered.ts';
+import { brokeredSchemes } from '../src/schemes/brokered.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Says whom a proof of cheating convicts; asks nobody. */
-export async function proof(_options: GlobalOptions, terminal: Terminal, [file]: string[]): Promise<number> {
+export async function proof(
+  { scheme: told }: GlobalOptions & { readonly scheme?: string },
+  terminal: Terminal,
+  [file]: string[],
+): Promise<number> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -17,10 +22,11 @@ export async function proof(_options: GlobalOptions, terminal: Terminal, [file]:
   const parsed = parseProof(text);
   if (!parsed.ok) throw new OperatorError(parsed.fault.code, `${file}: ${parsed.fault.detail}`, 2);
   const { scheme: name, cheat } = parsed.value;
-  const scheme = brokeredScheme(name);
+  const outside = told === undefined ? [] : await chosenBrokered([schemeAt('', told)]);
+  const scheme = [...outside, ...brokeredSchemes].find(each => each.name === name);
   const verdict =
     scheme === undefined
-      ? unproven(`there is no scheme "${name}" with a broker`)
+      ? unproven(`there is no scheme "${name}" with a broker here; --scheme names the module of one`)
       : scheme.judge(parsed.value);
   if (verdict.guilty === undefined) {
     terminal.object({ scheme: name, cheat, proven: false, why: verdict.why });

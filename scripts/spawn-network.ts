@@ -6,11 +6,11 @@ import { type FindStep, findBitcoind } from '../regtest/find-bitcoind.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, isRunning } from '../src/node-io/process-identity.ts';
-import { brokeredScheme } from '../src/schemes/brokered.ts';
+import { isModulePath } from '../src/node-io/scheme-module.ts';
 import { type ClientControl, controlOf, untilKnown } from './client-control.ts';
 import { startLabServer } from './lab-server.ts';
 import { untilSeen } from './money-control.ts';
-import { type NetPlan, type PlannedRelay, relaysWith } from './net-file.ts';
+import { type NetPlan, type PlannedRelay, relaysWith, schemeOf } from './net-file.ts';
 import { brokerOf, fundAccounts, writeBroker } from './network-broker.ts';
 import {
   addAuthorities,
@@ -174,7 +174,7 @@ export class NetworkStart {
     this.#stages.push([() => lab.close()]);
     this.#lab = `127.0.0.1:${lab.port}`;
     this.#stages.push([]);
-    if (brokeredScheme(plan.pay.scheme) !== undefined) await this.#startBroker();
+    if ((await schemeOf(plan.pay))?.brokered !== undefined) await this.#startBroker();
     this.#authorities = await this.#startAuthorities();
     const authorities = this.#authorities;
     this.#stages.push(this.#relays);
@@ -200,9 +200,10 @@ export class NetworkStart {
 
   async #startBroker(): Promise<void> {
     const dir = this.#nodeDir('broker');
-    this.#broker = brokerOf(
-      await this.#start('broker', dir, writeBroker(dir, this.#chain, this.#nodeDir('client'))),
-    );
+    const { scheme } = this.#options.plan.pay;
+    const outside = isModulePath(scheme) ? scheme : undefined;
+    const broker = writeBroker(dir, this.#chain, this.#nodeDir('client'), outside);
+    this.#broker = brokerOf(await this.#start('broker', dir, broker));
     this.#stages.push([]);
   }
 
@@ -266,13 +267,14 @@ export class NetworkStart {
     return authorityLine(node.readyLine);
   }
 
-  /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do without payments. */
+  /** Fills the client's wallet on a private chain, where coins cost nothing. Nothing to do where nothing is paid in bitcoins. */
   async fundClient(): Promise<void> {
     if (this.#funds === undefined || this.#options.plan.pay.scheme === 'none') return;
     if (this.#broker !== undefined) {
       this.#options.say(`accounts   ${grouped(await this.fundAccounts())} sat in the client's`);
       return;
     }
+    if (isModulePath(this.#options.plan.pay.scheme)) return;
     const control = await controlOf(this.#control);
     try {
       const { sat, coins } = await this.fund(control);

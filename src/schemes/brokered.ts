@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { OperatorError } from '../base/fault.ts';
 import type { BrokeredOptions, BrokeredScheme } from '../payment/brokered.ts';
 import type { PaymentScheme } from '../payment/scheme.ts';
@@ -22,29 +23,38 @@ export interface BrokeredConfig {
   readonly variant?: string | undefined;
 }
 
+/** A scheme that an operator has chosen, of ours or out of a module. */
+export interface ChosenScheme {
+  readonly name: string;
+  /** Set where a broker stands behind it. */
+  readonly brokered?: BrokeredScheme | undefined;
+  /** Set for a module's scheme that needs none. */
+  readonly brokerless?: PaymentScheme | undefined;
+}
+
 /**
- * The scheme of that name for a node. Throws OperatorError, exit code 2, for what pay.yaml lacks or has wrong.
- * @param side the node's account, and where it is asked; there is one when the name is of such a scheme.
+ * A chosen scheme for a node. Throws OperatorError, exit code 2, for what pay.yaml lacks or has wrong.
+ * @param side the node's account, and where it is asked; there is one where a scheme has a broker.
  */
-export function makeBrokered(
-  name: string,
+export function makeChosen(
+  { name, brokered, brokerless }: ChosenScheme,
   side: Pick<BrokeredOptions, 'account' | 'self'> | undefined,
   { broker, variant }: BrokeredConfig,
 ): PaymentScheme {
-  const scheme = brokeredScheme(name);
-  if (scheme === undefined || side === undefined)
-    throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: scheme: there is no scheme "${name}"`, 2);
-  if (broker === undefined)
-    throw new OperatorError('CONFIG_MISSING', `pay.yaml: broker is missing: ${name} is paid through one`, 2);
-  if (variant !== undefined && !scheme.variants.includes(variant)) {
-    const known = scheme.variants.length === 0 ? 'none' : scheme.variants.join(', ');
+  const variants = brokered?.variants ?? [];
+  if (variant !== undefined && !variants.includes(variant)) {
+    const known = variants.length === 0 ? 'none' : variants.join(', ');
     throw new OperatorError('CONFIG_BAD_VALUE', `pay.yaml: variant: ${name} knows ${known}`, 2);
   }
+  if (brokerless !== undefined) return brokerless;
+  assert(brokered !== undefined && side !== undefined, 'a scheme that is made for an account');
+  if (broker === undefined)
+    throw new OperatorError('CONFIG_MISSING', `pay.yaml: broker is missing: ${name} is paid through one`, 2);
   const { account, self } = side;
-  return scheme.node({
+  return brokered.node({
     broker: { endpoint: broker.address, key: broker.key },
     account,
     self,
-    variant: variant ?? scheme.variants[0],
+    variant: variant ?? variants[0],
   });
 }
