@@ -319,7 +319,8 @@ function crashCase(side: SideName, make: () => Promise<SchemeWorld>): Compliance
         const lab = new Lab(await make());
         await lab.world.settle();
         if (!(await diesAt(lab, side, place))) {
-          expect(place).toBeGreaterThan(6);
+          // Two for each of three payments, even where a side has nothing to make durable.
+          expect(place).toBeGreaterThanOrEqual(6);
           return;
         }
         await afterlife(lab, side);
