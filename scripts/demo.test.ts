@@ -68,11 +68,14 @@ describe('the demo', () => {
     timeoutMs,
   );
 
-  it.each(brokeredSchemes.map(({ name }) => name))(
+  it.each([
+    ...brokeredSchemes.map(({ name }) => [name, name]),
+    ['tally', './dist/examples/tally-scheme/index.js'],
+  ])(
     'streams over three hops that are paid by %s, and each of them has redeemed what it was paid',
     { timeout: timeoutMs },
-    async name => {
-      const { code, out, err } = await startDemo('--scheme', name, '--json').ended;
+    async (name, scheme) => {
+      const { code, out, err } = await startDemo('--scheme', scheme, '--json').ended;
       expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
       const { ok, stream, relays, wrong, books } = JSON.parse(out);
       expect({ ok, wrong, bytes: stream.bytes }).toEqual({ ok: true, wrong: [], bytes: 3_000_000 });

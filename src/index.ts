@@ -122,6 +122,7 @@ export {
 
 // A broker: accounts, bitcoins in and out, and its side of each scheme.
 
+export { AccountBook } from './broker/account-book.ts';
 export { BrokerCore, type BrokerPorts, type BrokerSettings, filedProofs } from './broker/broker-core.ts';
 export { HashChain, leadsTo } from './payment/hash-chain.ts';
 

@@ -1,11 +1,21 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatProof } from '../src/payment/proof.ts';
 
 /** The compiler reads hundreds of files, on a machine that other tests keep busy. */
 const compileMsMax = 120_000;
@@ -56,7 +66,9 @@ describe('the packed package', () => {
     expect(files).toEqual(
       expect.arrayContaining(['naulon', 'dist/scripts/cli.js', 'LICENSE', 'README.md', 'ERRORS.md']),
     );
-    expect(files.filter(file => /\.test\.|\.map$|(?<!\.d)\.ts$|tsbuildinfo/.test(file))).toEqual([]);
+    expect(
+      files.filter(file => /^dist\/examples|\.test\.|\.map$|(?<!\.d)\.ts$|tsbuildinfo/.test(file)),
+    ).toEqual([]);
   });
 
   it('has a command line that runs', () => {
@@ -78,10 +90,27 @@ describe('the packed package', () => {
       const { config } = ts.readConfigFile(join(author, 'tsconfig.json'), ts.sys.readFile);
       const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, author);
       expect(fileNames).toContain(join(author, 'index.ts'));
+      const program = ts.createProgram(fileNames, options);
       const complaints = ts
-        .getPreEmitDiagnostics(ts.createProgram(fileNames, options))
+        .getPreEmitDiagnostics(program)
         .map(({ file, messageText }) => [file?.fileName, messageText]);
       expect(complaints).toEqual([]);
+      program.emit();
+    });
+
+    it('loads the scheme that its author has built', { timeout: compileMsMax }, () => {
+      const proof = join(folder, 'tally.proof.json');
+      writeFileSync(proof, formatProof({ scheme: 'tally', cheat: 'any', parts: [] }));
+      const naulon = join(author, 'node_modules', 'naulon', 'naulon');
+      const args = ['pay', 'proof', proof, '--scheme', './dist/index.js'];
+      const { status, stdout } = spawnSync(process.execPath, [naulon, ...args], {
+        cwd: author,
+        encoding: 'utf8',
+      });
+      expect([status, stdout]).toEqual([
+        1,
+        expect.stringMatching(/^proves nothing: what a tally says counts once/),
+      ]);
     });
 
     it('judges a scheme by the kit, and pays with it for circuits', { timeout: kitMsMax }, async () => {
