@@ -76,7 +76,7 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
     const { key, walletSeed: seed, minConfirmations, lendsMsat = () => 0n } = settings;
     const accounts = new AccountBook(store, key.publicKey);
     this.#accounts = accounts;
-    this.#once = new ServedOnce(store, key => accounts.balanceMsat(key) !== undefined);
+    this.#once = new ServedOnce(store, key => accounts.balanceMsat(key));
     this.#commits = new CommitQueue(store, () => this.#newAsk());
     const once: BrokerHost['once'] = (request, serve) => this.#once.serve(request, serve);
     this.#till = new Till({

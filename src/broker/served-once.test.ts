@@ -17,10 +17,11 @@ function requestOf(key: SigningKey, id = 1): Uint8Array {
 /** A broker at which the holder alone has an account. `answer` is what it would say now. */
 function desk() {
   const disk = new Map<string, Uint8Array>();
-  const accounts = new Set([toHex(holder.publicKey)]);
+  const accounts = new Map([[toHex(holder.publicKey), 100n]]);
   const open = () => {
     const list = (prefix: string) => [...disk].filter(([key]) => key.startsWith(prefix));
-    return new ServedOnce({ list }, key => accounts.has(toHex(key)));
+    const store = { list, get: (key: string) => disk.get(key) };
+    return new ServedOnce(store, key => accounts.get(toHex(key)));
   };
   let [once, times] = [open(), 0];
   return {
@@ -60,7 +61,7 @@ describe('a request to a broker', () => {
   it('by which a key comes to its account is served once', () => {
     const broker = desk();
     expect(broker.ask(requestOf(stranger), reply(7, [write]))).toBe('07');
-    broker.accounts.add(toHex(stranger.publicKey));
+    broker.accounts.set(toHex(stranger.publicKey), 0n);
     broker.restart();
     expect(broker.ask(requestOf(stranger), reply(8, [write]))).toBe('07');
     expect(broker.times()).toBe(1);

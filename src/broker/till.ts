@@ -93,9 +93,12 @@ export class Till {
       if (!accountRequest.isBy(said.account, said)) return refused('badSignature');
       return { kind: 'reply', reply: this.#balance(said.account), persist: [] };
     }
+    const done = this.#withdrawn.get(withdrawalName(said));
+    if (done !== undefined && accountRequest.isBy(said.account, said))
+      return { kind: 'reply', reply: withdrawReply.encode(done), persist: [] };
     return this.#options.once(request, (account, body) => {
       if (operation === tillOperation.address) return this.#address(account, body);
-      if (operation === tillOperation.withdraw) return this.#withdraw(account, said.id, body);
+      if (operation === tillOperation.withdraw) return this.#withdraw(said);
       return refused('malformed');
     });
   }
@@ -148,12 +151,9 @@ export class Till {
     return { kind: 'reply', reply: text(address), persist };
   }
 
-  /** Once for ever: later replies push the first one out, and whoever saw the request go by may send it again. */
-  #withdraw(account: AccountKey, id: Uint8Array, body: Uint8Array): Served {
-    const name = `${toHex(account)}/${toHex(id)}`;
-    const done = this.#withdrawn.get(name);
-    if (done !== undefined) return { kind: 'reply', reply: withdrawReply.encode(done), persist: [] };
-    const said = withdrawBody.decode(body);
+  #withdraw(request: WithdrawalRequest): Served {
+    const { account } = request;
+    const said = withdrawBody.decode(request.body);
     const leastSat = said && dustSatOf(said.script);
     if (said === undefined || leastSat === undefined) return refused('malformed');
     if (said.sat < leastSat) return refused('tooSmall');
@@ -178,7 +178,7 @@ export class Till {
     return {
       kind: 'reply',
       reply: withdrawReply.encode({ txid, feeSat }),
-      persist: [...writes, ...paid, record, this.#withdrawn.put(name, { txid, feeSat })],
+      persist: [...writes, ...paid, record, this.#withdrawn.put(withdrawalName(request), { txid, feeSat })],
     };
   }
 
@@ -246,4 +246,15 @@ export class Till {
     const back = credited === 1 ? accounts.receive(account, -sat * 1_000n) : [];
     persist([...back, this.#deposits.drop(id)]);
   }
+}
+
+interface WithdrawalRequest {
+  readonly account: AccountKey;
+  readonly id: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** It is answered the same for ever: later replies push the first one out, and whoever saw the request go by may send it again. */
+function withdrawalName({ account, id }: WithdrawalRequest): string {
+  return `${toHex(account)}/${toHex(id)}`;
 }
