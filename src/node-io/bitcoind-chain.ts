@@ -74,20 +74,21 @@ export class BitcoindChain implements ChainPort {
 
   output(outpoint: Outpoint, ask: AskId): void {
     const txid = toHex(outpoint.txid.slice().reverse());
-    void this.#call<TxOut | null>('gettxout', [txid, outpoint.index, true]).then(
-      found => {
-        if (found === null) return this.#answer({ kind: 'output', ask });
-        const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
-        const buried = found.coinbase ? coinbaseMaturity - 1 : 0;
-        const confirmations = Math.max(0, found.confirmations - buried);
-        this.#answer({
-          kind: 'output',
-          ask,
-          output: { script, valueSat: satoshiOfBitcoin(found.value), confirmations },
-        });
-      },
+    void this.#output(txid, outpoint.index).then(
+      output =>
+        this.#answer(output === undefined ? { kind: 'output', ask } : { kind: 'output', ask, output }),
       error => this.#answer({ kind: 'output', ask, fault: faultOf(error) }),
     );
+  }
+
+  async #output(txid: string, index: number): Promise<Extract<Answer, { kind: 'output' }>['output']> {
+    const found = await this.#call<TxOut | null>('gettxout', [txid, index, true]);
+    if (found === null) return undefined;
+    const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
+    if (!Number.isSafeInteger(found.confirmations)) throw new Error('gettxout: not an output');
+    const buried = found.coinbase ? coinbaseMaturity - 1 : 0;
+    const confirmations = Math.max(0, found.confirmations - buried);
+    return { script, valueSat: satoshiOfBitcoin(found.value), confirmations };
   }
 
   feerate(ask: AskId): void {

@@ -22,7 +22,8 @@ export interface BitcoindRpcOptions {
   readonly connectionsMax?: number;
 }
 
-const answerBytesMax = 256 * 1024 * 1024;
+/** The largest block, its transactions spelt out, is a part of this. */
+const answerBytesMax = 64 * 1024 * 1024;
 const timeoutMsDefault = 30_000;
 
 /** JSON-RPC over kept-alive HTTP connections. */
@@ -70,7 +71,6 @@ export class BitcoindRpc {
           method: 'POST',
           agent: this.#agent,
           signal: this.#stop.signal,
-          timeout: timeoutMs,
           headers: {
             authorization: this.#auth,
             'content-type': 'application/json',
@@ -79,7 +79,12 @@ export class BitcoindRpc {
         },
         response => collect(response, resolve, reject),
       );
-      sent.on('timeout', () => sent.destroy(new Error(`${method}: no answer in ${timeoutMs} ms`)));
+      // From when its turn came to the end of the answer: one that comes a byte at a time is none.
+      const tooLate = () => sent.destroy(new Error(`${method}: no answer in ${timeoutMs} ms`));
+      sent.on('socket', () => {
+        const late = setTimeout(tooLate, timeoutMs);
+        sent.on('close', () => clearTimeout(late));
+      });
       sent.on('error', reject);
       sent.end(body);
     });
@@ -105,15 +110,24 @@ function collect(response: IncomingMessage, resolve: (reply: Reply) => void, rej
   });
 }
 
+/** What else may sit at that port answers anything: only a result that is there is one. */
 function resultOf<T>(method: string, reply: Reply): T {
-  let answer: { result?: T; error?: { code: number; message: string } | null };
+  const { result, error } = answerOf(method, reply);
+  if (typeof error?.code === 'number') throw new BitcoindRpcError(method, error.code, String(error.message));
+  if (error || result === undefined || reply.status !== 200)
+    throw new Error(`${method}: HTTP ${reply.status} without a result`);
+  return result as T;
+}
+
+function answerOf(
+  method: string,
+  { status, text }: Reply,
+): { result?: unknown; error?: { code?: unknown; message?: unknown } | null } {
   try {
-    answer = JSON.parse(reply.text);
+    return Object(JSON.parse(text));
   } catch {
-    throw new Error(`${method}: HTTP ${reply.status} without JSON`);
+    throw new Error(`${method}: HTTP ${status} without JSON`);
   }
-  if (answer.error) throw new BitcoindRpcError(method, answer.error.code, answer.error.message);
-  return answer.result as T;
 }
 
 /** Satoshi of an amount that bitcoind writes in bitcoin; 8 places fit a double exactly up to the last coin. */

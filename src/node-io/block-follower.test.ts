@@ -95,3 +95,22 @@ it('tells how high the chain has grown while past blocks cannot be had', async (
   await follower.next();
   expect(told).toEqual(['tip 9', 'tip 10', 'paid 1', 'spent 8', 'block 10']);
 });
+
+it('tells of a block with all its money, though it could be read in part alone at first', async () => {
+  const chain = new GrowingChain();
+  let garbled = 1;
+  const call: typeof chain.call = async (method, parameters) => {
+    const answer = await chain.call<never>(method, parameters);
+    if (method !== 'getblock' || heightOf(parameters[0]) !== 10) return answer;
+    const vout = [{ value: 0.5, scriptPubKey: { hex: '51' } }];
+    const whole = { txid: hashAt(10), hex: '', vin: [{}], vout };
+    return { tx: garbled-- > 0 ? [{}, whole] : [whole] } as never;
+  };
+  const told: string[] = [];
+  const poll = async <T>(): Promise<T> => undefined as T;
+  const follower = new BlockFollower(call, poll, ({ kind, height }) => told.push(`${kind} ${height}`));
+  follower.watch(script, 0);
+  await expect(follower.next()).rejects.toThrow();
+  await follower.next();
+  expect(told).toEqual(['tip 9', 'paid 1', 'spent 8', 'block 9', 'block 10', 'paid 10']);
+});

@@ -122,11 +122,19 @@ export class BlockFollower {
     }
     for (const tip of path) {
       const block = await this.#call<Block>('getblock', [tip.hash, 2]);
+      // Read to its end before it counts as told: the money in a block that cannot be read would never be heard of.
+      const money: ChainEvent[] = [];
+      this.#moneyIn(
+        block,
+        tip.height,
+        () => true,
+        event => void money.push(event),
+      );
       this.#hashes.set(tip.height, tip.hash);
       this.#hashes.delete(tip.height - hashesKept);
       this.#tip = tip;
       this.#tell({ kind: 'block', height: tip.height, hash: hashBytes(tip.hash) });
-      this.#moneyIn(block, tip.height, () => true, this.#tell);
+      for (const event of money) this.#tell(event);
     }
   }
 
@@ -134,8 +142,11 @@ export class BlockFollower {
   async #pathTo(best: string): Promise<Tip[]> {
     const path: Tip[] = [];
     for (let hash: string | undefined = best; hash !== undefined; ) {
-      const header: Header = await this.#call<Header>('getblockheader', [hash]);
+      const header: Header = await this.#headerOf(hash);
       if (this.#hashes.get(header.height) === hash) break;
+      const above = path.at(-1);
+      if (above !== undefined && header.height !== above.height - 1)
+        throw new Error('getblockheader: a block does not follow the one before it');
       path.push({ hash, height: header.height });
       hash = header.previousblockhash;
     }
@@ -143,7 +154,13 @@ export class BlockFollower {
   }
 
   async #heightOf(hash: string): Promise<number> {
-    return (await this.#call<Header>('getblockheader', [hash])).height;
+    return (await this.#headerOf(hash)).height;
+  }
+
+  async #headerOf(hash: string): Promise<Header> {
+    const header = await this.#call<Header>('getblockheader', [hash]);
+    if (Number.isSafeInteger(header.height) && header.height >= 0) return header;
+    throw new Error('getblockheader: not a header');
   }
 
   /**
@@ -186,6 +203,7 @@ export class BlockFollower {
     wanted: (script: string) => boolean,
     tell: (event: ChainEvent) => void,
   ): void {
+    if (block.tx.length === 0) throw new Error('getblock: a block without a coinbase');
     for (const transaction of block.tx) {
       for (const { txid, vout } of transaction.vin) {
         const spent = this.#outputs.get(`${txid}:${vout}`);
