@@ -112,6 +112,20 @@ describe('wallet', () => {
     expect(after.wallet.coins.map(({ own }) => own)).toEqual([false, true]);
   });
 
+  it('spends no change of a transaction that may never be sent', () => {
+    const { wallet, receive } = newWallet();
+    receive(100_000n, 5);
+    const funded = wallet.fund(contract, 30_000n, 2_000n);
+    if (!funded.ok) throw new Error(funded.fault.code);
+    const { transaction } = funded.value;
+    expect(wallet.fund(contract, 30_000n, 2_000n)).toMatchObject({ fault: { code: 'WALLET_NO_FUNDS' } });
+    wallet.adopt(transaction);
+    const next = wallet.fund(contract, 30_000n, 2_000n);
+    expect(next.ok && next.value.transaction.ins.map(({ hash }) => toHex(hash))).toEqual([
+      toHex(transaction.getHash()),
+    ]);
+  });
+
   it('frees the coins of a transaction that is never sent', () => {
     const { wallet, receive } = newWallet();
     receive(100_000n, 5);

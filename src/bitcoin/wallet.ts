@@ -81,6 +81,8 @@ export class Wallet {
   #coins = new Map<string, WalletCoin>();
   /** Which own transaction spends an outpoint, known or not. */
   #adopted = new Map<string, string>();
+  /** Hex ids of transactions that were made and may yet be sent nowhere: what spent their change would hang on them. */
+  #unsent = new Set<string>();
   /** No coin that is not among them any more was spent in a block above. */
   #forgottenHeight = 0;
 
@@ -188,7 +190,8 @@ export class Wallet {
 
   /**
    * A signed transaction with one output of `valueSat` to `script`, and change. Its coins are reserved until
-   * `release`. One transaction never funds two channels, since that would show them to have one owner.
+   * `release`; its change is spent once it is adopted, when it is sent. One transaction never funds two channels, since that would
+   * show them to have one owner.
    */
   fund(script: Uint8Array, valueSat: bigint, satPerKvb: bigint): Result<FundedContract> {
     const choice = this.#choose(valueSat, satPerKvb);
@@ -198,6 +201,7 @@ export class Wallet {
     }
     const { transaction, writes } = this.#build(script, valueSat, choice);
     this.adopt(transaction);
+    this.#unsent.add(toHex(transaction.getHash()));
     const outpoint = { txid: transaction.getHash(), index: 0 };
     return ok({ transaction, outpoint, feeSat: choice.feeSat, writes });
   }
@@ -208,7 +212,9 @@ export class Wallet {
   }
 
   #choose(valueSat: bigint, satPerKvb: bigint): Choice<WalletCoin> | undefined {
-    const free = this.coins.filter(coin => coin.spentBy === undefined && this.#isDeep(coin));
+    const free = this.coins.filter(coin => {
+      return coin.spentBy === undefined && this.#isDeep(coin) && !this.#unsent.has(toHex(coin.outpoint.txid));
+    });
     return chooseCoins(free, valueSat, satPerKvb);
   }
 
@@ -217,9 +223,10 @@ export class Wallet {
     return own || this.#minConfirmations <= 1 || this.#tip - height + 1 >= this.#minConfirmations;
   }
 
-  /** Takes note of an own transaction: its inputs are spent, its change is ours. At start, for those still unconfirmed. */
+  /** Takes note of an own transaction that is sent: its inputs are spent, its change is ours. At start, for those still unconfirmed. */
   adopt(transaction: Transaction): void {
     const id = toHex(transaction.getHash());
+    this.#unsent.delete(id);
     for (const input of transaction.ins) {
       const coin = this.#coins.get(outpointKey({ txid: input.hash, index: input.index }));
       if (coin !== undefined && coin.spentHeight === undefined) coin.spentBy = id;
@@ -237,6 +244,7 @@ export class Wallet {
   /** The transaction will never be sent: its coins are free again, its change is void. */
   release(transaction: Transaction): void {
     const id = toHex(transaction.getHash());
+    this.#unsent.delete(id);
     for (const input of transaction.ins) {
       const key = outpointKey({ txid: input.hash, index: input.index });
       if (this.#adopted.get(key) !== id) continue;

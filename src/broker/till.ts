@@ -167,6 +167,7 @@ export class Till {
     const funded = this.wallet.fund(said.script, said.sat, this.#satPerKvb);
     if (!funded.ok) return refused('frozen');
     const { transaction, feeSat, writes } = funded.value;
+    this.wallet.adopt(transaction);
     const paidSat = said.sat + feeSat;
     const paid = accounts.payOut(account, paidSat * 1_000n);
     assert(paid !== undefined, 'the balance was looked at before');

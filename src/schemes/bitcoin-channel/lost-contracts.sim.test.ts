@@ -56,17 +56,29 @@ it('a contract that a block has after T all the same is refunded', async () => {
   expect(confirmedSat).toBeGreaterThan(3n * gib - 1_000n);
 });
 
-it('a contract on the change of one that was given up gives its other coins back', async () => {
+it('a contract on the change of one that no block has by T gives its other coins back', async () => {
   const lab = new Lab({ capacitySatMax: 3n * gib });
-  const first = lab.talk();
-  await first.pay(1_000n, 1);
-  lab.world.runUntilIdle();
+  await lab.talk().pay(1_000n);
+  const [{ transaction }] = lab.chain.mempool.transactions;
+  lab.chain.mempool.floorSatPerKvb = 50_000n;
+  lab.chain.mempool.evict(transaction.id);
   expect(await lab.talk(290_000_000_000n).pay(1_000_000n)).toEqual({ kind: 'waiting' });
-  first.lose();
-  lab.world.runUntilIdle();
-  expect(balance(lab).confirmedSat).toBe(gib);
+  expect(balance(lab).confirmedSat).toBe(0n);
   toT(lab, 2);
   expect(balance(lab)).toEqual(everything);
+});
+
+it('no contract is made on the change of one that may never be sent', async () => {
+  const lab = new Lab({ capacitySatMax: 3n * gib });
+  const first = lab.talk();
+  // Up to OPEN: its payee has not answered yet.
+  await first.pay(1_000n, 1);
+  const large = 290_000_000_000n;
+  expect(await lab.talk(large).pay(1_000_000n)).toMatchObject({ fault: { code: 'PAY_NO_FUNDS' } });
+  first.lose();
+  lab.world.runUntilIdle();
+  expect(balance(lab)).toEqual(everything);
+  await lab.open(1_000_000n, lab.talk(large));
 });
 
 it('a contract that a reorganisation took with its ending keeps its coins, though its payer has started again', async () => {
