@@ -266,6 +266,12 @@ export class Wallet {
     return fit[0] && this.#spendable(fit[0]);
   }
 
+  /** True for a coin in a block that nothing spends but that own transaction. */
+  isReservedFor(transaction: Transaction, outpoint: Outpoint): boolean {
+    const coin = this.#coins.get(outpointKey(outpoint));
+    return coin?.height !== undefined && coin.spentBy === toHex(transaction.getHash());
+  }
+
   /** True for a coin that is this wallet's, or was until not long ago. */
   has(outpoint: Outpoint): boolean {
     return this.#coins.has(outpointKey(outpoint));

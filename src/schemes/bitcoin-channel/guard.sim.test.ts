@@ -113,6 +113,42 @@ it('keeps no coin for a settlement whose contract is gone', async () => {
   ]);
 });
 
+/** A coin at the payee's address that a reorganisation can leave out; the id of what pays it. */
+function payPayee(lab: Lab, sat: bigint): string {
+  lab.chain.issue(Uint8Array.of(0, 20, ...new Uint8Array(20).fill(9)), sat);
+  lab.mine();
+  const paying = new Transaction();
+  paying.addInput(lab.chain.tip.transactions[0].txid, 0);
+  const { script } = lab.payee.world.turn(() => lab.payeeScheme.desk.wallet('payee')!.address);
+  paying.addOutput(script, sat - 2_000n);
+  expect(lab.chain.offer([paying.toBuffer()])).toBeUndefined();
+  lab.mine();
+  return toHex(Uint8Array.from(paying.getHash()));
+}
+
+it.each([false, true])(
+  'pays for a settlement with another coin when a reorganisation took that of its child; payee started again: %s',
+  async startsAgain => {
+    const lab = new Lab({ feeReserveSat: 1_000_000n });
+    lab.issue('payee', 200_000n);
+    const talk = await lab.open(60_000_000n, lab.talk(100_000_000n));
+    const dropped = payPayee(lab, 100_000n);
+    lab.chain.minedSatPerKvb = highSatPerKvb;
+    await talk.close();
+    lab.mine(2);
+    const { settlementTxid } = lab.row('payee');
+    const [child] = childrenOf(lab, [settlementTxid]);
+    expect(child.ins.map(({ hash }) => toHex(hash))).toContain(dropped);
+    // It is mined at once after this; only so the child waits until then.
+    lab.chain.minedSatPerKvb = 1_000n * highSatPerKvb;
+    lab.chain.reorg(3, { without: [dropped] });
+    lab.chain.minedSatPerKvb = highSatPerKvb;
+    if (startsAgain) lab.startPayee(worldOf(lab.payee).restart());
+    lab.mine(4);
+    expect(lab.row('payee').phase).toBe('closed');
+  },
+);
+
 /** The process is gone for good. */
 function lose({ node, port }: SimHostWorld): void {
   node.die();

@@ -1,4 +1,4 @@
-import { toHex } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import { reorgBlocksExpected } from '../../base/limits.ts';
 import type { ChannelAction } from '../../bitcoin/channel-machine.ts';
 import { childFeeSat, childTransaction, childVsize } from '../../bitcoin/child-tx.ts';
@@ -127,7 +127,8 @@ export class Settlement {
     };
     const wanted = childFeeSat(feerate);
     const before = channel.bump?.feeSat ?? 0n;
-    if (wanted <= before || wanted <= 0n || best.paidSat === 0n) return;
+    const isVoid = this.#isVoid(channel, settlement.txid);
+    if ((wanted <= before && !isVoid) || wanted <= 0n || best.paidSat === 0n) return;
     const feeSatMin = before === 0n ? 0n : before + childVsize * replaceSatPerVbyte;
     // A child that costs more than the payment is worth is no gain; what paid nothing comes back to its payer at T anyway.
     const worth = best.paidSat;
@@ -144,7 +145,7 @@ export class Settlement {
     const coin = wallet.reserveCoin(payableSat + dustSat) ?? this.#ownShare(channel, settlement.txid);
     const feeSat = coin === undefined ? 0n : min(payableSat, coin.valueSat + anchorSat - dustSat);
     const anchor = { txid: settlement.txid, index: channel.payments.anchorIndex(best.paidSat) };
-    const enough = feeSat > before && feeSat >= feeSatMin;
+    const enough = isVoid ? feeSat > 0n : feeSat > before && feeSat >= feeSatMin;
     const fee = { ...feerate, satPerKvb: 0n, feeSatMin: feeSat };
     const child =
       enough && coin
@@ -167,6 +168,13 @@ export class Settlement {
       bump.kept = true;
       this.#broadcast(channel);
     });
+  }
+
+  /** A reorganisation took the coin that pays for its child: no block takes one whose coin is not there, or waits itself. */
+  #isVoid({ bump }: Channel, settlementTxid: Uint8Array): boolean {
+    const coin = bump?.transaction.ins[1];
+    if (bump === undefined || coin === undefined || equalBytes(coin.hash, settlementTxid)) return false;
+    return !this.#setup.wallet.isReservedFor(bump.transaction, { txid: coin.hash, index: coin.index });
   }
 
   /** What the children of other settlements pay that wait for a block. */
