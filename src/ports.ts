@@ -158,9 +158,9 @@ export interface ChainPort {
 
 /**
  * News of the best chain. 'tip' comes before all else, and again where past blocks cannot be had: how high it is, for what is due by
- * then and cannot wait until they have been looked through. The first block is the tip of when they have been: what blocks up to it hold for scripts that
- * were watched by then has been told before. After 'reorg' all events above its height are void; the blocks that replace them
- * follow.
+ * then and cannot wait until they have been looked through. The first block is the tip of when they have been: what blocks up to it
+ * hold for scripts that were watched by then has been told before. What a coinbase pays counts as in the block from which on it may
+ * be spent. After 'reorg' all events above its height are void; the blocks that replace them follow.
  */
 export type ChainEvent =
   | { readonly kind: 'tip'; readonly height: number }

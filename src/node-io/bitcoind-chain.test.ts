@@ -168,10 +168,27 @@ describe('bitcoind chain', () => {
     await listener.until(() => listener.events.length > 0);
     await funds.mine(3, address);
     await listener.until(() => listener.height === tip + 1);
-    await listener.until(() => listener.events.filter(({ kind }) => kind === 'paid').length === 3);
-    const blocks = listener.kinds().filter(kind => !kind.startsWith('paid'));
+    const blocks = listener.kinds();
     expect(blocks.filter(kind => kind.startsWith('reorg')).at(-1)).toBe(`reorg ${tip - 2}`);
     expect(blocks.slice(-3)).toEqual([`block ${tip - 1}`, `block ${tip}`, `block ${tip + 1}`]);
+  });
+
+  it('tells of a coinbase when a block may spend it', async () => {
+    const address = await funds.address();
+    const listener = listen();
+    listener.chain.watch(scriptOf(address), 0);
+    await funds.mine(1, address);
+    const mined = await height();
+    await funds.mine(98);
+    await listener.until(() => listener.height === mined + 98);
+    expect(listener.events.filter(({ kind }) => kind === 'paid')).toEqual([]);
+    await funds.mine(1);
+    await listener.until(() => listener.events.some(({ kind }) => kind === 'paid'));
+    expect(listener.events.find(({ kind }) => kind === 'paid')).toMatchObject({ height: mined + 99 });
+    const late = listen();
+    late.chain.watch(scriptOf(address), 0);
+    await late.until(() => late.height === mined + 99);
+    expect(late.kinds().filter(kind => kind.startsWith('paid'))).toEqual([`paid ${mined + 99}`]);
   });
 
   it('asks nothing, and sends nothing, where coins are worth something', async () => {

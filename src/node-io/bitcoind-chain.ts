@@ -8,7 +8,7 @@ import {
   type BitcoindRpcOptions,
   satoshiOfBitcoin,
 } from './bitcoind-rpc-client.ts';
-import { BlockFollower } from './block-follower.ts';
+import { BlockFollower, coinbaseMaturity } from './block-follower.ts';
 
 export interface BitcoindChainOptions extends BitcoindRpcOptions {
   readonly observer: Observer;
@@ -17,8 +17,6 @@ export interface BitcoindChainOptions extends BitcoindRpcOptions {
 }
 
 const floorSatPerKvbDefault = 2_000n;
-/** Confirmations from which on a block may spend a coinbase. Source: consensus/consensus.h. */
-const coinbaseMaturity = 100;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 

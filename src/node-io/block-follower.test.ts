@@ -103,7 +103,7 @@ it('tells of a block with all its money, though it could be read in part alone a
     const answer = await chain.call<never>(method, parameters);
     if (method !== 'getblock' || heightOf(parameters[0]) !== 10) return answer;
     const vout = [{ value: 0.5, scriptPubKey: { hex: '51' } }];
-    const whole = { txid: hashAt(10), hex: '', vin: [{}], vout };
+    const whole = { txid: hashAt(10), hex: '', vin: [], vout };
     return { tx: garbled-- > 0 ? [{}, whole] : [whole] } as never;
   };
   const told: string[] = [];
@@ -113,4 +113,39 @@ it('tells of a block with all its money, though it could be read in part alone a
   await expect(follower.next()).rejects.toThrow();
   await follower.next();
   expect(told).toEqual(['tip 9', 'paid 1', 'spent 8', 'block 9', 'block 10', 'paid 10']);
+});
+
+it('tells of a coinbase when a block may spend it, and again when a reorganisation makes it wait once more', async () => {
+  let [tip, branch] = [9, 0];
+  const nameOf = (height: number) => hashAt(height + (height > 50 ? branch * 1_000 : 0));
+  const answers = (method: string, parameter: unknown): unknown => {
+    if (method === 'getbestblockhash') return nameOf(tip);
+    if (method === 'getblockhash') return nameOf(parameter as number);
+    const height = heightOf(parameter) % 1_000;
+    if (method === 'getblockheader') return { height, previousblockhash: nameOf(height - 1) };
+    const vout = height === 5 || height === 60 ? [{ value: 0.5, scriptPubKey: { hex: '51' } }] : [];
+    return { tx: [{ txid: parameter, hex: '', vin: [{}], vout }] };
+  };
+  const call = async <T>(method: string, [parameter]: readonly unknown[]) => answers(method, parameter) as T;
+  const told: string[] = [];
+  const follower = new BlockFollower(
+    call,
+    async <T>() => undefined as T,
+    ({ kind, height }) => void (kind !== 'block' && told.push(`${kind} ${height}`)),
+  );
+  follower.watch(script, 0);
+  const grow = async (to: number) => {
+    tip = to;
+    await follower.next();
+    return told.splice(0);
+  };
+  expect(await grow(9)).toEqual(['tip 9']);
+  expect(await grow(103)).toEqual([]);
+  expect(await grow(104)).toEqual(['paid 104']);
+  branch = 1;
+  expect(await grow(105)).toEqual(['reorg 50', 'paid 104']);
+  expect(await grow(159)).toEqual(['paid 159']);
+  // One who begins only then finds both in past blocks.
+  follower.watch(script, 0);
+  expect(await grow(160)).toEqual(['paid 104', 'paid 159']);
 });

@@ -19,6 +19,7 @@ interface Block {
   readonly tx: readonly {
     readonly txid: string;
     readonly hex: string;
+    /** That of a coinbase has no transaction that it spends. */
     readonly vin: readonly { readonly txid?: string; readonly vout?: number }[];
     readonly vout: readonly { readonly value: number; readonly scriptPubKey: { readonly hex: string } }[];
   }[];
@@ -30,6 +31,10 @@ interface Watched {
   readonly outputs: string[];
 }
 
+type Paid = Extract<ChainEvent, { kind: 'paid' }>;
+
+/** Confirmations from which on a block may spend a coinbase. Source: consensus/consensus.h. */
+export const coinbaseMaturity = 100;
 /** How long one long poll lasts. */
 const pollMs = 10_000;
 /** Without the tip's hash in the poll, a block of equal height would go unseen until its end. */
@@ -52,6 +57,8 @@ export class BlockFollower {
   #outputs = new Map<string, Outpoint>();
   /** Scripts to be looked for in past blocks, and from which height. */
   #toScan = new Map<string, number>();
+  /** What coinbases paid to watched scripts, by TXID:INDEX, as it is told once it may be spent. */
+  #unripe = new Map<string, Paid>();
   #tip: Tip | undefined;
   /** A block has been told. */
   #begun = false;
@@ -76,7 +83,10 @@ export class BlockFollower {
 
   unwatch(script: Uint8Array): void {
     const key = toHex(script);
-    for (const output of this.#watched.get(key)?.outputs ?? []) this.#outputs.delete(output);
+    for (const output of this.#watched.get(key)?.outputs ?? []) {
+      this.#outputs.delete(output);
+      this.#unripe.delete(output);
+    }
     this.#watched.delete(key);
     this.#toScan.delete(key);
   }
@@ -117,6 +127,8 @@ export class BlockFollower {
     const forkHeight = path.length === 0 ? await this.#heightOf(best) : path[0].height - 1;
     if (forkHeight < from.height) {
       for (const height of [...this.#hashes.keys()]) if (height > forkHeight) this.#hashes.delete(height);
+      for (const [name, { height }] of this.#unripe)
+        if (height - coinbaseMaturity + 1 > forkHeight) this.#unripe.delete(name);
       this.#tip = { hash: this.#hashes.get(forkHeight) ?? '', height: forkHeight };
       this.#tell({ kind: 'reorg', height: forkHeight });
     }
@@ -128,14 +140,22 @@ export class BlockFollower {
         block,
         tip.height,
         () => true,
-        event => void money.push(event),
+        event => {
+          if (event.height === tip.height) money.push(event);
+        },
       );
       this.#hashes.set(tip.height, tip.hash);
       this.#hashes.delete(tip.height - hashesKept);
       this.#tip = tip;
       this.#tell({ kind: 'block', height: tip.height, hash: hashBytes(tip.hash) });
-      for (const event of money) this.#tell(event);
+      for (const event of [...money, ...this.#ripeAt(tip.height)]) this.#tell(event);
     }
+  }
+
+  /** Kept as long as a reorganisation may have it told again. */
+  #ripeAt(height: number): readonly Paid[] {
+    for (const [name, paid] of this.#unripe) if (paid.height < height - hashesKept) this.#unripe.delete(name);
+    return [...this.#unripe.values()].filter(paid => paid.height === height);
   }
 
   /** Blocks after the last known one, up to `best`. */
@@ -178,7 +198,9 @@ export class BlockFollower {
         const heights = Array.from({ length: Math.min(parallelBlocks, upTo - at + 1) }, (_, i) => at + i);
         const blocks = await Promise.all(heights.map(height => this.#readBlock(height)));
         blocks.forEach((block, i) => {
-          const find = (event: ChainEvent) => void found.push(event);
+          const find = (event: ChainEvent) => {
+            if (event.height <= upTo) found.push(event);
+          };
           this.#moneyIn(block, heights[i], script => wanted.has(script), find);
         });
       }
@@ -196,7 +218,10 @@ export class BlockFollower {
     return this.#call<Block>('getblock', [hash, 2]);
   }
 
-  /** What a block pays to wanted scripts, and spends of all that is watched. */
+  /**
+   * What a block pays to wanted scripts, and spends of all that is watched. What its coinbase pays is in that block from
+   * which on it may be spent: before, it is nothing that a wallet could count on.
+   */
   #moneyIn(
     block: Block,
     height: number,
@@ -205,6 +230,7 @@ export class BlockFollower {
   ): void {
     if (block.tx.length === 0) throw new Error('getblock: a block without a coinbase');
     for (const transaction of block.tx) {
+      const isCoinbase = transaction.vin.some(({ txid }) => txid === undefined);
       for (const { txid, vout } of transaction.vin) {
         const spent = this.#outputs.get(`${txid}:${vout}`);
         if (spent === undefined) continue;
@@ -217,9 +243,17 @@ export class BlockFollower {
         const name = `${transaction.txid}:${index}`;
         if (!this.#outputs.has(name)) watched.outputs.push(name);
         this.#outputs.set(name, outpoint);
-        tell({ kind: 'paid', script: watched.script, outpoint, valueSat: satoshiOfBitcoin(value), height });
+        const { script } = watched;
+        const paid: Paid = { kind: 'paid', script, outpoint, valueSat: satoshiOfBitcoin(value), height };
+        tell(isCoinbase ? this.#ripens(name, paid) : paid);
       });
     }
+  }
+
+  #ripens(name: string, paid: Paid): Paid {
+    const ripe = { ...paid, height: paid.height + coinbaseMaturity - 1 };
+    this.#unripe.set(name, ripe);
+    return ripe;
   }
 
   /** Until the tip changes, a script is added, or a while has passed. */

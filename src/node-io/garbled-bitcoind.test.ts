@@ -67,7 +67,7 @@ class Impostor {
       getbestblockhash: () => hashAt(this.tip),
       getblockhash: () => hashAt(parameter as number),
       getblockheader: () => ({ height, ...(height > 0 && { previousblockhash: hashAt(height - 1) }) }),
-      getblock: () => ({ tx: [{ txid: hashAt(height), hex: '', vin: [{}], vout: outputsAt(height) }] }),
+      getblock: () => ({ tx: [{ txid: hashAt(height), hex: '', vin: [], vout: outputsAt(height) }] }),
       gettxout: () => null,
       sendrawtransaction: () => hashAt(9),
       estimatesmartfee: () => ({}),
