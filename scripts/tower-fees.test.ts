@@ -103,4 +103,24 @@ describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => 
     const other = await earned();
     expect(await other.raise(fees, late)).toEqual(expect.any(BigInt));
   });
+
+  it('is nothing for an old order while a settlement that pays more waits', async () => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const lab = new ChannelLab(bitcoind, funds, {});
+    await lab.fund(200_000n);
+    const talk = await lab.open(40_000_000n, 100_000_000n);
+    const [old] = watchOrders(lab.payeeHost.store);
+    await talk.pay(20_000_000n);
+    const [newer] = watchOrders(lab.payeeHost.store);
+    expect([old.paidSat, newer.paidSat]).toEqual([40_000n, 60_000n]);
+    const contract = `${lab.row('payee').contractTxid}:0`;
+    await lab.stop();
+    const [txid, stale] = [newer, old].map(each => Transaction.fromBuffer(each.transaction).getId());
+    await bitcoind.rpc('sendrawtransaction', Buffer.from(newer.transaction).toString('hex'));
+    const fees = new TowerFees(bitcoind.rpc, wallet, 900_000n);
+    expect(await fees.raise(contract, old, late, () => true)).toBeUndefined();
+    const waiting = await bitcoind.rpc<string[]>('getrawmempool');
+    expect([waiting.includes(txid), waiting.includes(stale)]).toEqual([true, false]);
+    expect(await fees.raise(contract, newer, late, () => true)).toEqual(expect.any(BigInt));
+  });
 });

@@ -13,6 +13,11 @@ interface Unspent {
   readonly amount: number | string;
 }
 
+/** As bitcoind answers `gettxspendingprevout`. */
+interface Spending {
+  readonly spendingtxid?: string;
+}
+
 /** As bitcoind answers `submitpackage`. */
 interface OfferedPackage {
   readonly package_msg: string;
@@ -94,7 +99,7 @@ export class TowerFees {
     // One that costs more than it saves is no gain, and stands in the way of others below the cap.
     const feeSat = least(wanted + replaces, order.paidSat);
     // The block that called for it may have the settlement in it.
-    if (feeSat <= 0n || !isDue()) return undefined;
+    if (feeSat <= 0n || !isDue() || (await this.#isOutdated(parent))) return undefined;
     if (known !== undefined && (wanted <= known.feeSat || feeSat < known.feeSat + replaces))
       return this.#offer(parent, known.transaction);
     if (feeSat + this.#othersSat(contract, left) > this.#feeSatMax)
@@ -105,6 +110,16 @@ export class TowerFees {
     if (refused !== undefined) return refused;
     if (isDue()) this.#children.set(contract, { transaction: child, feeSat });
     return feeSat;
+  }
+
+  /** A settlement that pays more waits in the mempool already: with a child, an older one would drive it out. */
+  async #isOutdated(parent: Transaction): Promise<boolean> {
+    const { hash, index } = parent.ins[0];
+    const contract = { txid: txidText(hash), vout: index };
+    const [spending] = await this.#rpc<readonly Spending[]>('gettxspendingprevout', [contract]);
+    if (spending.spendingtxid === undefined || spending.spendingtxid === parent.getId()) return false;
+    const rival = Transaction.fromHex(await this.#rpc<string>('getrawtransaction', spending.spendingtxid));
+    return payeeSatOf(rival, parent.outs[0].script) > parent.outs[0].value;
   }
 
   /**
@@ -207,6 +222,10 @@ export class TowerFees {
       () => false,
     );
   }
+}
+
+function payeeSatOf({ outs }: Transaction, payoutScript: Uint8Array): bigint {
+  return outs.find(({ script }) => Buffer.compare(script, payoutScript) === 0)?.value ?? 0n;
 }
 
 function least(a: bigint, b: bigint): bigint {
