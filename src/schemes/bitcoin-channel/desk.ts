@@ -1,4 +1,4 @@
-import { fromHex } from '../../base/bytes.ts';
+import { fromHex, toHex } from '../../base/bytes.ts';
 import { fail, ok, type Result } from '../../base/fault.ts';
 import type { Wallet } from '../../bitcoin/wallet.ts';
 import type { SessionId } from '../../payment/scheme.ts';
@@ -31,7 +31,7 @@ export interface ChannelDesk {
   channel(role: Role, channel: string): ChannelRow | undefined;
   /** Payer: that which a session pays with. */
   channelOf(session: SessionId): ChannelRow | undefined;
-  /** What is in contracts that nothing has spent yet. */
+  /** What is in contracts that nothing has spent yet, or that the own wallet pays for. */
   lockedSat(role: Role): bigint;
   /** The contract's output that a session pays from. */
   contractOf(session: SessionId): Outpoint | undefined;
@@ -69,8 +69,10 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     return id === undefined ? undefined : side?.side.book.get(id);
   };
   const live = (role: Role): Iterable<Channel> => sides()[role]?.side.book.live ?? [];
-  const paidFrom = (session: SessionId): Channel | undefined =>
-    [...live('payer')].find(channel => channel.session === session);
+  const payingFor = (session: SessionId): Channel | undefined => {
+    for (const channel of live('payer')) if (channel.session === session) return channel;
+    return undefined;
+  };
   return {
     get tip() {
       return books()[0]?.[1].tip;
@@ -82,15 +84,11 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
       return channel && rowOf(role, network, channel, books()[0]?.[1].tip);
     },
     channelOf(session) {
-      const channel = paidFrom(session);
+      const channel = payingFor(session);
       return channel && rowOf('payer', network, channel, sides().payer?.side.book.tip);
     },
-    lockedSat: role =>
-      [...live(role)].reduce(
-        (sum, { record }) => (record.ending === undefined ? sum + record.terms.capacitySat : sum),
-        0n,
-      ),
-    contractOf: session => paidFrom(session)?.record.terms.outpoint,
+    lockedSat: role => lockedSat(live(role), sides()[role]?.wallet),
+    contractOf: session => payingFor(session)?.record.terms.outpoint,
     leftOver: () =>
       books().flatMap(([role, book]) =>
         [...book.live].filter(isLeftOver).map(channel => rowOf(role, network, channel, book.tip)),
@@ -117,6 +115,18 @@ export function makeDesk(network: Network, sides: () => Sides): ChannelDesk {
     },
     wallet: role => sides()[role]?.wallet,
   };
+}
+
+/** A contract in no block locks what the wallet holds back for it; if that is nothing, it is somebody's word alone. */
+function lockedSat(channels: Iterable<Channel>, wallet: Wallet | undefined): bigint {
+  const reservedFor = new Set(wallet?.coins.map(({ spentBy }) => spentBy));
+  let sum = 0n;
+  for (const { record, state } of channels) {
+    const { outpoint, capacitySat } = record.terms;
+    if (record.ending !== undefined) continue;
+    if (state.contractHeight !== undefined || reservedFor.has(toHex(outpoint.txid))) sum += capacitySat;
+  }
+  return sum;
 }
 
 function isLeftOver({ best, record, session, state }: Channel): boolean {

@@ -24,16 +24,22 @@ async function thrownOut() {
 
 it('a contract that no block has by T gives its coins back, and at each start', async () => {
   const { lab } = await thrownOut();
+  const locked = () => [lab.payerScheme.desk.lockedSat('payer'), lab.payeeScheme.desk.lockedSat('payee')];
   toT(lab, -1);
   expect(balance(lab)).not.toEqual(everything);
+  // What its payer holds back; its payee has never seen it.
+  expect(locked()).toEqual([lab.row('payer').capacitySat, 0n]);
   toT(lab, 2);
   expect(balance(lab)).toEqual(everything);
+  expect(locked()).toEqual([0n, 0n]);
   lab.startPayer((lab.payer.world as SimHostWorld).restart());
   lab.mine(2);
   expect(balance(lab)).toEqual(everything);
   lab.chain.mempool.floorSatPerKvb = 1_000n;
   // The coin that is free again pays for the next one.
   await lab.open();
+  const { capacitySat } = lab.rows('payer').find(({ phase }) => phase === 'open')!;
+  expect(locked()).toEqual([capacitySat, capacitySat]);
   lab.startPayer((lab.payer.world as SimHostWorld).restart());
   lab.mine(2);
   expect(
