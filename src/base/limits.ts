@@ -324,6 +324,12 @@ export const askCircuitsMax = 24;
 export const forwardedAsksMax = 200;
 /** An errand that failed is run again after this long. */
 export const errandPauseMs = 2_000;
+/** A withdrawal that waits so many blocks gets a child of the broker's that raises its fee. */
+export const payoutWaitBlocks = 2;
+/** What a broker adds of its own to the fees of withdrawals that wait for a block, all together. */
+export const payoutFeesSatMax = 100_000n;
+/** Outputs that one such child spends; bitcoind takes no more than 25 unconfirmed ancestors. */
+export const raisedPayoutsMax = 20;
 /** Replies that a broker keeps for each account, for requests that come again. */
 export const accountRepliesMax = 64;
 /** Addresses that a broker keeps for change of withdrawals. */

@@ -266,6 +266,23 @@ export class Wallet {
     return fit[0] && this.#spendable(fit[0]);
   }
 
+  /** Outputs of own transactions, by their hex ids, that no block has and nothing spends: what a child of theirs can spend. */
+  loose(ids: ReadonlySet<string>): readonly SpendableCoin[] {
+    const free = this.coins.filter(({ height, spentBy }) => height === undefined && spentBy === undefined);
+    return free.filter(({ outpoint }) => ids.has(toHex(outpoint.txid))).map(coin => this.#spendable(coin));
+  }
+
+  /** What an own transaction leaves to the miner; undefined where it spends a coin that is not known any more. */
+  feeSatOf(transaction: Transaction): bigint | undefined {
+    let sat = -transaction.outs.reduce((sum, { value }) => sum + value, 0n);
+    for (const { hash, index } of transaction.ins) {
+      const coin = this.#coins.get(outpointKey({ txid: hash, index }));
+      if (coin === undefined) return undefined;
+      sat += coin.valueSat;
+    }
+    return sat;
+  }
+
   /** True for a coin in a block that nothing spends but that own transaction. */
   isReservedFor(transaction: Transaction, outpoint: Outpoint): boolean {
     const coin = this.#coins.get(outpointKey(outpoint));

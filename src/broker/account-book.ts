@@ -43,7 +43,7 @@ export interface Books {
   readonly paidOutMsat: Value;
   /** By hex of the account's key; below 0: owed. */
   readonly balancesMsat: ReadonlyMap<string, Value>;
-  /** By the same; the house may hold less than nothing, where a deposit came undone that was spent. */
+  /** By the same; the house may hold less than nothing: for a deposit that came undone after it was spent, and fees that it added. */
   readonly heldMsat: ReadonlyMap<string, Value>;
   readonly schemes: ReadonlyMap<number, IssuedCoins>;
 }
@@ -139,6 +139,15 @@ export class AccountBook implements Accounts {
     ];
   }
 
+  /** The broker's own share of a miner's fee: the house pays, and owes what it has not. */
+  payFee(msat: Value): readonly StoreWrite[] {
+    const { receivedMsat, paidOutMsat } = this.#chainSums;
+    return [
+      this.#takeFromHouse(msat),
+      this.#chain.put(nothing, { receivedMsat, paidOutMsat: paidOutMsat + msat }),
+    ];
+  }
+
   get #chainSums() {
     return this.#chain.get(nothing) ?? { receivedMsat: 0n, paidOutMsat: 0n };
   }
@@ -208,11 +217,14 @@ export class AccountBook implements Accounts {
 
   /** To the chain, which took a deposit back: for what was spent of it meanwhile the house stands in, and the account owes it. */
   #giveBack(id: string, msat: Value): readonly StoreWrite[] {
-    const demanded = this.#demand(id, msat);
+    return [...this.#demand(id, msat), this.#takeFromHouse(msat)];
+  }
+
+  #takeFromHouse(msat: Value): StoreWrite {
     const { heldMsat, owedMsat } = this.#balances.get(this.#house) ?? noBalance;
     const balance = heldMsat - owedMsat - msat;
     const [held, owed] = balance < 0n ? [0n, -balance] : [balance, 0n];
-    return [...demanded, this.#balances.put(this.#house, { heldMsat: held, owedMsat: owed })];
+    return this.#balances.put(this.#house, { heldMsat: held, owedMsat: owed });
   }
 }
 

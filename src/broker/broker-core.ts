@@ -84,6 +84,7 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
       accounts,
       chain: openEnded(this.#commits.chain(chain), () => this.#newAsk()),
       seed,
+      house: key.publicKey,
       minConfirmations,
       once,
       persist: writes => this.#commits.commit(writes, nothing),

@@ -18,6 +18,7 @@ import {
   withdrawBody,
   withdrawReply,
 } from './money-messages.ts';
+import { PayoutFees, type Waiting } from './payout-fees.ts';
 import { addressBook, depositBook, walletPrefix, withdrawalBook, withdrawnBook } from './till-records.ts';
 
 export interface TillOptions {
@@ -25,6 +26,8 @@ export interface TillOptions {
   readonly accounts: AccountBook;
   readonly chain: ChainPort;
   readonly seed: Uint8Array;
+  /** The broker's own account. */
+  readonly house: AccountKey;
   /** From how many on a deposit counts. */
   readonly minConfirmations: number;
   /** Makes records durable, in order. */
@@ -42,7 +45,7 @@ const settledBlocks = 100;
 /**
  * Where bitcoins become money of accounts, and money bitcoins: an account is told an address; what is paid to it counts
  * once it is confirmed, and no longer when a reorganisation takes it back. A withdrawal is durable before it is sent,
- * and sent again with every block until it is deep in the chain.
+ * and sent again with every block until it is deep in the chain. One that waits long has its fee raised, out of the house's money.
  */
 export class Till {
   readonly #options: TillOptions;
@@ -52,6 +55,7 @@ export class Till {
   readonly #deposits: ReturnType<typeof depositBook>;
   readonly #withdrawals: ReturnType<typeof withdrawalBook>;
   readonly #withdrawn: ReturnType<typeof withdrawnBook>;
+  readonly #fees: PayoutFees;
   /** Deposits that the records hold, and of which the chain has not spoken since this process began. */
   readonly #unproven: Set<string>;
   /** Heights of the blocks that hold withdrawals, by transaction id. */
@@ -65,6 +69,7 @@ export class Till {
     this.#options = options;
     const { store, seed, minConfirmations } = options;
     this.wallet = new Wallet({ seed, prefix: walletPrefix, minConfirmations }, store);
+    this.#fees = new PayoutFees(this.wallet);
     this.#addresses = addressBook(store);
     this.#deposits = depositBook(store);
     this.#withdrawals = withdrawalBook(store);
@@ -111,8 +116,39 @@ export class Till {
     if (event.kind === 'block') this.#onBlock(event.height);
   }
 
+  /** After each block. */
   onFeerate(satPerKvb: bigint | undefined): void {
-    if (satPerKvb !== undefined && satPerKvb > satPerKvbMin) this.#satPerKvb = satPerKvb;
+    if (satPerKvb === undefined) return;
+    if (satPerKvb > satPerKvbMin) this.#satPerKvb = satPerKvb;
+    const { accounts, house, persist } = this.#options;
+    const child = this.#fees.childFor(this.#waiting(), this.#tip, satPerKvb);
+    if (child === undefined) return;
+    const { transaction, feeSat, writes } = child;
+    this.wallet.adopt(transaction);
+    const raw = rawOf(transaction);
+    const record = this.#withdrawals.put(toHex(idOf(transaction)), { account: house, paidSat: feeSat, raw });
+    persist([...writes, ...accounts.payFee(feeSat * 1_000n), record]);
+    this.#offer(raw);
+  }
+
+  /** Those in no block. A child of ours pays the house's own wallet, and no more than its fee is counted as paid out. */
+  #waiting(): readonly Waiting[] {
+    return [...this.#withdrawals.entries()].flatMap(([id, { paidSat, raw }]) => {
+      if (this.#paidOut.has(id)) return [];
+      const transaction = transactionOf(raw);
+      const isChild = this.wallet.feeSatOf(transaction) === paidSat;
+      return [{ id, transaction, addedSat: isChild ? paidSat : undefined }];
+    });
+  }
+
+  /** With what it spends that waits too: alone, what pays little may not be taken. */
+  #offer(raw: Uint8Array): void {
+    const parents = new Set(transactionOf(raw).ins.map(({ hash }) => toHex(hash)));
+    const waiting = [...parents].flatMap(id => {
+      const parent = this.#paidOut.has(id) ? undefined : this.#withdrawals.get(id);
+      return parent === undefined ? [] : [parent.raw];
+    });
+    this.#options.chain.broadcast([...waiting, raw], 0);
   }
 
   #balance(account: AccountKey): Uint8Array {
@@ -211,10 +247,9 @@ export class Till {
     // What past blocks did not hold was taken by a reorganisation while this process was down.
     for (const id of this.#unproven) this.#takeBack(id);
     this.#credit();
-    const { chain } = this.#options;
     for (const [id, { raw }] of this.#withdrawals.entries()) {
       const paidHeight = this.#paidOut.get(id);
-      if (paidHeight === undefined || height - paidHeight < settledBlocks) chain.broadcast([raw], 0);
+      if (paidHeight === undefined || height - paidHeight < settledBlocks) this.#offer(raw);
     }
   }
 
