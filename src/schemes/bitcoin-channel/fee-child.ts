@@ -11,6 +11,8 @@ export interface FeeChild {
   readonly feeSat: bigint;
   /** In the store; it is sent nowhere before. */
   kept: boolean;
+  /** The chain took it not when it was offered last. */
+  refused?: boolean;
 }
 
 const childVersion = 1;

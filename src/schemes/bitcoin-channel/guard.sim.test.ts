@@ -149,6 +149,36 @@ it.each([false, true])(
   },
 );
 
+it('outbids whoever pins a settlement by a child that is large and pays little, before T', async () => {
+  const lab = new Lab({ feeReserveSat: 1_000_000n });
+  lab.issue('payee', 200_000n);
+  lab.chain.issue(Uint8Array.of(0, 20, ...new Uint8Array(20).fill(9)), 100_000n);
+  lab.mine();
+  const [{ txid: coin }] = lab.chain.tip.transactions;
+  const talk = await lab.open(60_000_000n, lab.talk(100_000_000n));
+  lab.chain.minedSatPerKvb = highSatPerKvb;
+  await talk.close();
+  lab.world.runUntilIdle();
+  const { settlementTxid } = lab.row('payee');
+  const settlement = Uint8Array.from(fromHex(settlementTxid)!).reverse();
+  // As large as a child of version 3 may be, and it pays more than what a child would have to here: far too little for a block.
+  const pin = new Transaction();
+  pin.version = 3;
+  pin.addInput(settlement, 2, 0xfffffffd);
+  const index = lab.chain.unspent({ txid: coin, index: 1 }) === undefined ? 0 : 1;
+  pin.addInput(coin, index, 0xfffffffd);
+  for (let output = 0; output < 28; output++)
+    pin.addOutput(Uint8Array.of(0, 20, ...new Uint8Array(20).fill(output)), 300n);
+  const inSat = 240n + lab.chain.unspent({ txid: coin, index })!.coin.valueSat;
+  pin.addOutput(Uint8Array.of(0, 20, ...new Uint8Array(20).fill(9)), inSat - 28n * 300n - 15_000n);
+  expect(lab.chain.offer([pin.toBuffer()])).toBeUndefined();
+  const T = lab.row('payee').refundHeight;
+  lab.mine(5);
+  expect(lab.row('payee').phase).toBe('closed');
+  expect(lab.chain.height).toBeLessThan(T);
+  expect(lab.chain.mempool.transactions).toEqual([]);
+});
+
 /** The process is gone for good. */
 function lose({ node, port }: SimHostWorld): void {
   node.die();

@@ -98,7 +98,9 @@ export class Settlement {
     const { bump } = channel;
     const all = bump?.kept ? [settlement.bytes, bump.transaction.toBuffer()] : [settlement.bytes];
     const ask = this.#asks.open(answer => {
-      if (answer.kind !== 'broadcast' || answer.fault === undefined) return undefined;
+      if (answer.kind !== 'broadcast') return undefined;
+      if (bump?.kept) bump.refused = answer.fault !== undefined;
+      if (answer.fault === undefined) return undefined;
       this.#host.observer.count('naulon_settlement_refused_total');
       this.#host.observer.log('warn', 'settlement_refused', { fault: answer.fault });
       return undefined;
@@ -125,15 +127,17 @@ export class Settlement {
       satPerKvb: answer.satPerKvb << this.#doublings(channel),
       feeSatMin: 0n,
     };
-    const wanted = childFeeSat(feerate);
     const before = channel.bump?.feeSat ?? 0n;
+    // The payer, or anybody by the anchor, may have a child there already, as large and cheap as can be: only a higher fee ends that.
+    const outbidSat = channel.bump?.refused ? 2n * before : 0n;
+    const wanted = max(childFeeSat(feerate), outbidSat);
     const isVoid = this.#isVoid(channel, settlement.txid);
     if ((wanted <= before && !isVoid) || wanted <= 0n || best.paidSat === 0n) return;
     const feeSatMin = before === 0n ? 0n : before + childVsize * replaceSatPerVbyte;
     // A child that costs more than the payment is worth is no gain; what paid nothing comes back to its payer at T anyway.
     const worth = best.paidSat;
     const reserve = this.#setup.feeReserveSat - this.#underWaySat(channel);
-    const payableSat = min(worth, wanted > feeSatMin ? wanted : feeSatMin);
+    const payableSat = min(worth, max(wanted, feeSatMin));
     if (payableSat > reserve) {
       this.#host.observer.log('warn', 'settlement_reserve_short');
       return;
@@ -209,4 +213,8 @@ function isWaiting({ state }: Channel): boolean {
 
 function min(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
