@@ -130,9 +130,9 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
     'payer or payee for that too. They ask each other and the broker directly.',
     '',
     'Who spends twice lives twice: the second life remembers all up to a moment and nothing after it, and pays another payee by the same',
-    'money: coins or a chain that it had bought and shown to nobody, a line of credit (three fifths of it to each payee), the one coin of two',
-    'contracts before a block has either; for PayWord with prepaid chains, which are one payee’s, it promises more than its account has. A',
-    'holder does the same with what it was paid by somebody else. Circuits end ten minutes after the payment, as a client’s do, and payees',
+    'money: coins that it had bought and shown to nobody, a chain that its first payee has, a line of credit (three fifths of it to each payee),',
+    'the one coin of two contracts before a block has either; for PayWord with prepaid chains, which are one payee’s, it promises more than',
+    'its account has. A holder does the same with what it was paid by somebody else. Circuits end ten minutes after the payment, as a client’s do, and payees',
     'then hand in by themselves. Found: by the refusal, or by the broker’s having a proof on its disk, in virtual time from when the second',
     'life begins to pay.',
   ];

@@ -89,15 +89,14 @@ class Trial {
     });
   }
 
-  /** By the money that it bought: a chain that nobody has seen, coins, a line of credit, a coin of the chain. */
+  /** By the money that it bought: a chain that its first payee has, coins, a line of credit, a coin of the chain. */
   buyerForks(payer: Peer, { scheme }: SchemeSubject): void {
     const [first, second, third] = this.#payees;
-    const [value, times] = scheme?.name === 'payword' ? [largeMsat, 1] : [paymentMsat, spentTwice];
+    const [value, times] = scheme?.name === 'payword' ? [largeMsat / 10n, 10] : [paymentMsat, spentTwice];
     const pays = (life: Peer, payee: Peer) => {
       for (let i = 0; i < times && this.#pay(life, payee, value); i++);
     };
-    if (scheme?.name === 'p2p-netpay') payer.buy(first, paymentMsat);
-    else this.#pay(payer, first, paymentMsat);
+    this.#pay(payer, first, paymentMsat);
     this.#market.settle();
     const twin = this.#market.twinOf(payer);
     this.#lives.push(payer, twin);

@@ -70,12 +70,10 @@ test('who promises more on credit than it is lent is found when payees hand in, 
   const spend = doubleSpendOf(subjectOf('payword, credit'), 0);
   expect(spend).toMatchObject({ found: 'later', proved: true, named: true });
   expect(spend.lostMsat).toBeGreaterThan(0n);
-  expect(spend.afterMs).toBeGreaterThan(circuitMs);
 });
 
 test.each([
-  // Each vendor is the first that the user says the chain is at, so the broker alone sees both; it knows a pseudonym.
-  ['p2p-netpay', 'buyer', false],
+  // The broker knows a pseudonym.
   ['p2p-netpay', 'payer and payee', false],
   ['ppay, reassigned', 'buyer', true],
   ['whopay, unlisted', 'buyer', true],
@@ -110,8 +108,13 @@ test('what a holder spends twice by layers is credited before anybody knows', ()
   expect(spend.lostMsat).toBeGreaterThan(0n);
 });
 
-test('a payer that lives twice and makes two contracts of one coin pays one of them', () => {
-  expect(doubleSpendOf(channelSubject, 0)).toMatchObject({ found: 'nothing to find', lostMsat: 0n });
+test.each([
+  // It pays one of two contracts that are made of one coin.
+  channelSubject,
+  // A vendor lets its chain go once; it buys another.
+  subjectOf('p2p-netpay'),
+])('$name: a payer that lives twice gains nothing', subject => {
+  expect(doubleSpendOf(subject, 0)).toMatchObject({ found: 'nothing to find', lostMsat: 0n });
 });
 
 test('whoever is on the list of assistants has told no payee of a payment', () => {

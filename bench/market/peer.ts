@@ -184,17 +184,6 @@ export class Peer implements AnswerHandler, RequestHandler {
     return { kind: 'refused', by: 'payer', code: 'set-up' };
   }
 
-  /** Buys what pays that much there, and leaves before anything is paid. */
-  buy(to: Peer, value: Value): void {
-    const { id, target } = this.#sessionWith(to, value);
-    this.process.turn(() => {
-      this.#payer.pay(id, target, value);
-      this.#payer.ended(id);
-    });
-    this.#sessions.delete(to.name);
-    this.#market.settle();
-  }
-
   /** What another party replies to a request of our own making. */
   ask(to: Endpoint, scheme: number, make: (entropy: Entropy) => Uint8Array): Uint8Array {
     const { host } = this.process;
