@@ -6,11 +6,11 @@ import type { LinkPeer } from '../src/link/link-faults.ts';
 import { LinkTable, type LinkWaiter } from './link-table.ts';
 
 const id = (n: number, length: number) => new Uint8Array(length).fill(n);
-const peer = (n: number, isCanonical = true): LinkPeer => ({
+const peer = (n: number, isCanonical = true, identity = n): LinkPeer => ({
   isCanonical,
   kind: 'relay',
   rsaId: id(n, 20),
-  ed25519: id(n, 32),
+  ed25519: id(identity, 32),
   rsaPublicDer: new Uint8Array(0),
 });
 const target = (
@@ -54,6 +54,21 @@ describe('link table', () => {
     made.find(target(1), waiter);
     made.find(target(1, undefined), waiter);
     expect([opened(), heard.length]).toEqual([1, 5]);
+  });
+
+  it('looks for the Ed25519 identity that the consensus has, where the client names none', () => {
+    const { made, heard, waiter } = table();
+    const byRsa = (n: number): LinkTarget => ({ ...target(n), ed25519: undefined });
+    const impostor = peer(4, true, 9);
+    made.onReady(7, impostor);
+    made.find(byRsa(4), waiter);
+    made.onReady(101, impostor);
+    made.find(byRsa(4), waiter);
+    made.onReady(102, peer(4));
+    // Nothing more is known of a relay that is not listed.
+    made.find(byRsa(3), waiter);
+    made.onReady(103, peer(3, true, 9));
+    expect(heard).toEqual([`none ${destroyReason.channelClosed}`, 'link 102', 'link 103']);
   });
 
   it('serves who waits from a link that the relay opened meanwhile', () => {

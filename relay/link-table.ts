@@ -81,7 +81,8 @@ export class LinkTable {
   }
 
   /** Finds a link to the target, or opens one. */
-  find(target: LinkTarget, waiter: LinkWaiter): void {
+  find(asked: LinkTarget, waiter: LinkWaiter): void {
+    const target = this.#identified(asked);
     const ready = this.#bestFor(target);
     if (ready !== undefined) {
       waiter.onLink(ready);
@@ -132,6 +133,12 @@ export class LinkTable {
     }
     for (const { waiter } of this.#forgetOpening(link)?.waiters ?? [])
       waiter.onNoLink(destroyReason.channelClosed);
+  }
+
+  /** Clients of C tor leave the Ed25519 identity to the relay that extends, which has it from the consensus. */
+  #identified(target: LinkTarget): LinkTarget {
+    const ed25519 = target.ed25519 ?? this.#listed(target.rsaId)?.ed25519;
+    return ed25519 === undefined ? target : { ...target, ed25519 };
   }
 
   /** spec: tor-spec/create-created-cells (EXTEND2): a link that is there is used, if it is canonical for this request. */
