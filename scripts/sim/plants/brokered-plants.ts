@@ -20,26 +20,6 @@ export const brokeredPlants: readonly Plant[] = [
     breaks: ['I7', 'honest'],
   },
   {
-    name: 'p2p-netpay: an older copy of a wallet believed before the vendor',
-    file: 'src/schemes/p2p-netpay/payer.ts',
-    find: 'this.#wallet.spend(spending.id, offer.index);',
-    replace: '',
-    scheme: 'p2p-netpay',
-    stepsEach: 40_000,
-    // Chains last for seconds, and copies are older than that.
-    world: {
-      clients: 4,
-      kinds: ['oldDisk'],
-      actMs: 400,
-      window: 64,
-      downloadBytesMax: 100_000,
-      priceMsatPer2Pow20: 10n ** 10n,
-      channelSat: 100_000n,
-      faults: noFaults,
-    },
-    breaks: ['live'],
-  },
-  {
     name: 'p2p-netpay: a claim is durable before the payment that it claims',
     file: 'src/payment/commit-queue.ts',
     find: 'commit: (writes, ask) => {',
