@@ -1,6 +1,7 @@
 import { BrokenInvariant } from '../src/base/assert.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { OperatorError } from '../src/base/fault.ts';
+import { isInternalIp } from '../src/base/ip.ts';
 import type { PayConfig } from '../src/config/pay-config.ts';
 import { wrongAnswers } from '../src/crypto/known-answers.ts';
 import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
@@ -271,7 +272,10 @@ async function ownGround(config: ClientConfig): Promise<ClientGround> {
   const directory = openDataDirectory(config.dataDirectory);
   const chosen = await chosenSchemes(config.settings.payment.schemes);
   const hasBroker = chosen.some(({ brokered }) => brokered !== undefined);
-  const side = hasBroker ? await openPartySide(directory, new SystemEntropy(), config.pay.party) : undefined;
+  const isForbidden = config.settings.internal.asked ? () => false : isInternalIp;
+  const { party: at, broker } = config.pay;
+  const options = { at, broker: broker?.address, isForbidden };
+  const side = hasBroker ? await openPartySide(directory, new SystemEntropy(), options) : undefined;
   const { all: schemes, channels } = schemesOf(config.pay, chosen, side);
   const log = openJsonLog({ name: 'client', ...config.log });
   const store = new FileStore({ directory, onBroken: endAtOnce });

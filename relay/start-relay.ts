@@ -22,7 +22,7 @@ import { FileStore } from '../src/node-io/file-store.ts';
 import { openJsonLog } from '../src/node-io/json-log.ts';
 import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
-import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
+import { openPartySide, type PartySide, type PartySideOptions } from '../src/node-io/party-side.ts';
 import { chosenSchemes } from '../src/node-io/scheme-module.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
@@ -36,6 +36,7 @@ import { type ChosenScheme, makeChosen } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { type ClientConfig, Household, type RunningClient } from './client-service.ts';
 import type { RelayConfig } from './config.ts';
+import { isPrivateAddress } from './exit-policy.ts';
 import { serveOwner } from './owner-commands.ts';
 import { RelayCore } from './relay-core.ts';
 import type { RelaySettings } from './relay-settings.ts';
@@ -122,6 +123,11 @@ export async function startRelay(
   };
 }
 
+function partySideOf({ pay, settings }: RelayConfig): PartySideOptions {
+  const isForbidden = settings.extendPrivate ? () => false : isPrivateAddress;
+  return { at: pay.party, broker: pay.broker?.address, isForbidden };
+}
+
 /** What a relay has of its machine: its files, and its ports, which take links already. */
 async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boolean) {
   const directory = openDataDirectory(config.dataDirectory);
@@ -143,7 +149,7 @@ async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boo
     log.close();
   };
   try {
-    if (hasParties) side = await openPartySide(directory, entropy, config.pay.party);
+    if (hasParties) side = await openPartySide(directory, entropy, partySideOf(config));
     const orPort = await listen(links, config.listen);
     const { ipv6 } = config.settings;
     if (ipv6 !== undefined) await listen(links, ipv6);

@@ -27,7 +27,7 @@ async function pair(
   door?: SealedDoor,
 ) {
   const server = new HttpParties();
-  const client = new HttpParties(answerMsMax);
+  const client = new HttpParties({ answerMsMax });
   open.push(server, client);
   const seen: Asked[] = [];
   server.attach({

@@ -30,19 +30,25 @@ import type {
 const bodyType = 'application/octet-stream';
 const wordBytesMax = 40;
 
+export interface HttpPartiesOptions {
+  readonly answerMsMax?: number;
+  /** Of addresses that peers name; absent: all that are asked are its operator's. Where false, nobody can be reached. */
+  readonly mayAsk?: (to: Endpoint) => boolean;
+}
+
 export class HttpParties implements PartyPort {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 16 });
   readonly #responses = new Map<RequestId, ServerResponse>();
   readonly #asked = new Set<AskId>();
   #server: Server | undefined;
   #handler: (AnswerHandler & Partial<RequestHandler>) | undefined;
-  readonly #answerMsMax: number;
+  readonly #options: Required<HttpPartiesOptions>;
   #door: SealedDoor | undefined;
   #lastRequest = 0;
   #stopped = false;
 
-  constructor(answerMsMax = partyAnswerMsMax) {
-    this.#answerMsMax = answerMsMax;
+  constructor({ answerMsMax = partyAnswerMsMax, mayAsk = () => true }: HttpPartiesOptions = {}) {
+    this.#options = { answerMsMax, mayAsk };
   }
 
   attach(handler: AnswerHandler & Partial<RequestHandler>): void {
@@ -69,7 +75,7 @@ export class HttpParties implements PartyPort {
   }
 
   ask(to: Endpoint, scheme: number, body: Uint8Array, ask: AskId): void {
-    if (this.#asked.size >= partyAsksMax) {
+    if (this.#asked.size >= partyAsksMax || !this.#options.mayAsk(to)) {
       setImmediate(() => this.#hear({ kind: 'party', ask, fault: 'unreachable' }));
       return;
     }
@@ -96,7 +102,7 @@ export class HttpParties implements PartyPort {
     const timer = setTimeout(() => {
       answer({ fault: 'late' });
       sent.destroy();
-    }, this.#answerMsMax);
+    }, this.#options.answerMsMax);
     sent.on('error', () => answer({ fault: 'unreachable' }));
     sent.end(body.slice());
   }

@@ -1,4 +1,5 @@
 import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { parseIp } from '../base/ip.ts';
 import { type Field, sizedBytes, u8, u16 } from '../base/struct.ts';
 import type { Endpoint } from '../ports.ts';
 
@@ -7,10 +8,13 @@ const host = sizedBytes(u8, 45);
 /** Where a party is asked: an IP literal and a port. */
 export const endpointField: Field<Endpoint> = {
   read(reader) {
-    const name = host.read(reader);
+    const bytes = host.read(reader);
     const port = u16.read(reader);
-    if (name === undefined || port === undefined || !/^[0-9a-f.:]+$/i.test(fromUtf8(name))) return undefined;
-    return { host: fromUtf8(name), port };
+    const name = bytes && fromUtf8(bytes);
+    // Other spellings of addresses are names, which a resolver may still take for any address.
+    if (name === undefined || port === undefined || name.startsWith('[') || parseIp(name) === undefined)
+      return undefined;
+    return { host: name, port };
   },
   write(writer, value) {
     host.write(writer, utf8(value.host));
