@@ -7,8 +7,8 @@ import asc from 'assemblyscript/asc';
 const folder = new URL('../src/crypto/kernels/', import.meta.url);
 const compiledFile = fileURLToPath(new URL('kernels-wasm.ts', folder));
 
-const sources = ['assembly/cells.ts', 'assembly/chains.ts'];
-/** Their constants; cells.ts has what is below for itself, and areas begin behind it (cell-memory.ts). */
+const sources = ['assembly/cells.ts', 'assembly/digests.ts', 'assembly/chains.ts'];
+/** Their constants; digests.ts has what is below, and above them up to the areas, for itself (cell-memory.ts). */
 const constantsAt = 256;
 
 /** What the kernels' source compiles to, in base64. */

@@ -51,12 +51,12 @@ const instance = new WebAssembly.Instance(module, { env: { memory } });
 /** A copy: tests look on, which a module's own exports do not let them. */
 export const kernels: Kernels = { ...(instance.exports as Kernels) };
 
-/** Below it is what the kernels need themselves, and their constants. */
-let end = 1_024;
+/** Below it is what the kernels need themselves, and their constants (assembly/digests.ts). */
+let end = 4_096;
 function area(bytes: number): Area {
   const at = end;
-  // Sixteen spare bytes: a kernel may load, never store, a word beyond the end.
-  end += Math.ceil((bytes + 16) / 64) * 64;
+  // 64 spare bytes: a kernel may load, never store, a block beyond the end.
+  end += Math.ceil((bytes + 64) / 64) * 64;
   if (end > cellMemory.length) throw new Error('the areas do not fit the cell memory');
   return { at, bytes };
 }
