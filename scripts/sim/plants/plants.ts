@@ -4,6 +4,14 @@ import type { Plant } from './plant.ts';
 
 const onDelivery = '((_, stored) =>';
 
+/** One who pays once and goes on, so that balances run out in the midst of what is carried. */
+const riding: Plant['world'] = {
+  hostile: ['rider'],
+  kinds: ['download'],
+  window: 64,
+  downloadBytesMax: 3_000_000,
+};
+
 export const plants: readonly Plant[] = [
   // Order of money
   {
@@ -163,6 +171,7 @@ export const plants: readonly Plant[] = [
     find: "const paid = debitUpTo(this.#balance, 'any', count);",
     replace: "const paid = debitUpTo(this.#balance, 'any', count) > 0 ? count : 0;",
     breaks: ['I2'],
+    world: riding,
   },
   {
     name: 'a run of cells costs one',
@@ -191,6 +200,7 @@ export const plants: readonly Plant[] = [
     find: 'if (cells > this.#free + this.#paidCells)',
     replace: 'if (cells < 0)',
     breaks: ['I2', 'honest'],
+    world: riding,
   },
   {
     name: 'exit data on free cells',
@@ -242,6 +252,8 @@ export const plants: readonly Plant[] = [
     find: "const due = event.kind === 'block' || event.kind === 'stored'",
     replace: "const due = event.kind === 'stored'",
     breaks: ['I6', 'live'],
+    // Settlements that fees push out of the mempool.
+    world: { kinds: ['evict', 'newCircuits', 'feeSpike'], blockMs: 2_000, actMs: 100 },
   },
   {
     name: 'payments not settled before T',
