@@ -60,6 +60,17 @@ export class CoinWorld {
     else this.#troubles.set(String(at.port), trouble);
   }
 
+  /** From now on whoever is asked there says this, whatever it is asked. */
+  answerAt(at: Endpoint, bytes: Uint8Array): void {
+    const { parties } = this.broker.start('liar');
+    parties.attach({
+      onAnswer() {},
+      onChain() {},
+      onRequest: request => parties.answer(request, { kind: 'reply', bytes }),
+    });
+    parties.listen(at);
+  }
+
   /** Names of those that were asked since, as `asker > asked`. */
   watch(): string[] {
     const seen: string[] = [];

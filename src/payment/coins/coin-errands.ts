@@ -61,16 +61,19 @@ export class CoinErrands {
     setup.host.parties.ask(to, words.id, request, ask);
   }
 
-  /** Asks whoever manages a coin, and the broker if that does not answer as it should; undefined: neither does. */
+  /**
+   * Asks whoever manages a coin, and the broker if that does not answer as it should; undefined: neither does.
+   * @param judge also told whether it is the broker's word.
+   */
   askManager<T>(
     manager: Endpoint | undefined,
     request: Uint8Array,
-    judge: (reply: Uint8Array) => T | undefined,
+    judge: (reply: Uint8Array, isBrokers: boolean) => T | undefined,
     done: (outcome: T | undefined) => void,
   ): void {
     const { endpoint } = this.#options.setup.broker;
     this.ask(manager ?? endpoint, request, reply => {
-      const outcome = reply === undefined ? undefined : judge(reply);
+      const outcome = reply === undefined ? undefined : judge(reply, manager === undefined);
       if (outcome !== undefined || manager === undefined) done(outcome);
       else this.askManager(undefined, request, judge, done);
     });

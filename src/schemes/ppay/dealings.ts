@@ -62,7 +62,7 @@ export class PPayDealings {
   /** Has the owner, or for it the broker, turn the path's hand-overs into an assignment; undefined: neither does. */
   reassign({ path, ownerAt: [owner] }: PaidCoin, done: (outcome: Reassignment | undefined) => void): void {
     const request = pathRequest.encode({ op: requestOp.reassign, path });
-    this.#errands.askManager(owner, request, reply => this.#judge(path, reply), done);
+    this.#errands.askManager(owner, request, (reply, isBrokers) => this.#judge(path, reply, isBrokers), done);
   }
 
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
@@ -88,12 +88,13 @@ export class PPayDealings {
     this.#errands.tell(reportRequest.encode({ op: requestOp.report, first, second }));
   }
 
-  #judge(path: CoinPath, reply: Uint8Array): Reassignment | undefined {
+  #judge(path: CoinPath, reply: Uint8Array, isBrokers: boolean): Reassignment | undefined {
     const { key } = this.#setup.broker;
     const assigned = reply[0] === answerOp.assigned ? assignedAnswer.decode(reply)?.assigned : undefined;
     if (assigned !== undefined && isFor(path, assigned) && isGenuineAssignment(assigned, key))
       return assigned;
-    if (reply[0] === answerOp.undecided) return 'contradicted';
+    // An owner that says so would have it believed without a signature.
+    if (isBrokers && reply[0] === answerOp.undecided) return 'contradicted';
     const other = reply[0] === answerOp.contradicted ? contradictedAnswer.decode(reply)?.path : undefined;
     if (other === undefined || !isGenuine(other, key) || fraudIn(path, other, key) === undefined)
       return undefined;

@@ -103,6 +103,16 @@ describe('a coin of PPay goes from peer to peer', () => {
     },
   );
 
+  it.each(Object.entries(answerOp))('by the broker when its owner answers no more than %s', (word, op) => {
+    const { coins, owner, relay, other } = peersOf(`slandered ${word}`);
+    expect(owner.pay(relay, value)).toBe(value);
+    const { coin } = heldBy(relay)[0].path.assigned;
+    coins.answerAt(owner.at, Uint8Array.of(op));
+    expect(relay.pay(other, value)).toBe(value);
+    expect(heldBy(other)[0].path.assigned.coin).toEqual(coin);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
   it('by an owner that was restarted, and a holder and a broker that were', () => {
     const { coins, owner, relay, other, third } = peersOf('restarts');
     expect(owner.pay(relay, value)).toBe(value);

@@ -78,7 +78,12 @@ export class WhoPayDealings {
     const step = { binding: paid.binding, order };
     const request = stepRequest.encode({ op: requestOp.transfer, coin: paid.coin, step });
     const [owner] = paid.ownerAt;
-    this.#errands.askManager(owner, request, reply => this.#judge(paid.coin, step, reply), done);
+    this.#errands.askManager(
+      owner,
+      request,
+      (reply, isBrokers) => this.#judge(paid.coin, step, reply, isBrokers),
+      done,
+    );
   }
 
   /** Puts bindings on the public list; true: they are there, and nothing speaks against them. Undefined: the list does not answer. */
@@ -124,11 +129,12 @@ export class WhoPayDealings {
     this.#errands.tell(reportRequest.encode({ op: requestOp.report, coin: made, steps }));
   }
 
-  #judge(made: Coin, step: Step, reply: Uint8Array): Carried | undefined {
+  #judge(made: Coin, step: Step, reply: Uint8Array, isBrokers: boolean): Carried | undefined {
     const { key } = this.#setup.broker;
     const bound = reply[0] === answerOp.bound ? boundAnswer.decode(reply)?.binding : undefined;
     if (bound !== undefined && follows(step, bound) && isBound(made, bound, key)) return bound;
-    if (reply[0] === answerOp.undecided) return 'contradicted';
+    // An owner that says so would have it believed without a signature.
+    if (isBrokers && reply[0] === answerOp.undecided) return 'contradicted';
     const other = reply[0] === answerOp.contradicted ? contradictedAnswer.decode(reply)?.step : undefined;
     const none = new Uint8Array(0);
     if (other === undefined || !isGenuine(made, other, key) || fraudIn(step, other, none) === undefined)
