@@ -16,6 +16,9 @@ export function handInBy(clock: Clock): number {
 /** How long a coin lives that a broker sells. */
 export const coinSeconds = 90 * 86_400;
 
+/** So long after a coin has expired its owner may still show what became of it. */
+export const answerSeconds = 7 * 86_400;
+
 export function secondsOf(clock: Clock): number {
   return Math.floor(clock.wallMs() / 1_000);
 }

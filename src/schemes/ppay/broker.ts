@@ -3,7 +3,7 @@ import { countedList, type Holds, struct, u8, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
 import { syncBody } from '../../payment/coins/coin-messages.ts';
-import { coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
+import { answerSeconds, coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
 import { Damages } from '../../payment/coins/damages.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
@@ -45,8 +45,6 @@ import {
 
 /** Paths kept of one coin, and claims: those beyond are told no more. */
 const pathsMax = 32;
-/** So long after a coin has expired its owner may still show what became of it. */
-const answerSeconds = 7 * 86_400;
 /** Hand-overs in one of them; of all together no more than an owner keeps. */
 const pathHandoversMax = 60;
 

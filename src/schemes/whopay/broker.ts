@@ -1,9 +1,9 @@
-import { concatBytes, equalBytes, utf8 } from '../../base/bytes.ts';
+import { concatBytes, equalBytes, toHex, utf8 } from '../../base/bytes.ts';
 import { countedList, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
 import { syncBody } from '../../payment/coins/coin-messages.ts';
-import { coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
+import { answerSeconds, coinSeconds, hasExpired, secondsOf } from '../../payment/coins/coin-times.ts';
 import { Damages, type Spends } from '../../payment/coins/damages.ts';
 import { coinsPerPaymentMax } from '../../payment/coins/denominations.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
@@ -102,12 +102,44 @@ export class WhoPayBroker implements BrokerSide {
     }
   }
 
-  /** An owner that shows nothing may be away, so nobody is guilty by that. Once a coin has expired nothing more comes of it. */
+  /** An owner that has shown nothing when that time is over pays. Nothing more comes of the coin then. */
   onTick(): readonly StoreWrite[] {
     return this.#coins
       .asked()
-      .filter(([, { coin }]) => hasExpired(coin.expirySeconds, this.#host.clock))
-      .map(([, record]) => this.#put({ ...record, claims: [], askedSeconds: 0n }));
+      .filter(([, { coin }]) => hasExpired(coin.expirySeconds + answerSeconds, this.#host.clock))
+      .flatMap(([, record]) => [
+        ...this.#chargeOwner(record),
+        this.#put({ ...record, claims: [], askedSeconds: 0n }),
+      ]);
+  }
+
+  /**
+   * By whose order it bound the coin to another its owner must be able to show: it pays who is short by its word. That convicts
+   * nobody: it may be away.
+   */
+  #chargeOwner(record: BrokerCoin): readonly StoreWrite[] {
+    const [name, { claims, known, coin: made }] = [nameOf(record.coin), record];
+    const cheats = this.#fraudsAmong(record, claims).map(({ fraud }) => toHex(fraud.spends.fork));
+    const isOwners = ({ binding: bound }: Step) => binding.isBy(made.coinKey, bound);
+    const short = claims.filter(claim => {
+      const { holder } = claim.order.said;
+      if (claim.order.kind !== orderKind.deposit || cheats.includes(toHex(holder))) return false;
+      const isPast = ({ step }: News) => step.binding.sequence >= claim.binding.sequence && isOwners(step);
+      return (isOwners(claim) || known.some(isPast)) && !this.#damages.hasPaid(name, holder);
+    });
+    if (short.length === 0) return [];
+    // The coin itself has paid one.
+    const said = [utf8('first'), ...short.map(({ order }) => order.said.holder)];
+    const spends = { fork: utf8('not shown'), said };
+    const demanded = this.#damages.demand(name, made.value, [record.claim.account], spends) ?? [];
+    const paid = short.flatMap(
+      ({
+        order: {
+          said: { holder, next },
+        },
+      }) => this.#damages.pay(name, [{ account: next, msat: made.value }], holder),
+    );
+    return [...demanded, ...paid];
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -253,9 +285,11 @@ export class WhoPayBroker implements BrokerSide {
     return { kind: 'reply', reply: listReply.encode({ known: against }), persist };
   }
 
-  /** What was claimed may be what its owner has long carried out, or follow from it. */
+  /** What was claimed may be what its owner has long carried out, or follow from it. A deposit is for no owner to carry out. */
   #explained(record: BrokerCoin, steps: readonly Step[], found: readonly Found[]): readonly StoreWrite[] {
-    const claims = record.claims.filter(each => !steps.some(({ order }) => isSameOrder(order, each.order)));
+    const isDone = ({ order: { kind }, order }: Step) =>
+      kind === orderKind.transfer && steps.some(step => isSameOrder(step.order, order));
+    const claims = record.claims.filter(each => !isDone(each));
     const shown = branchOf(
       found.flatMap(({ step, known }) => [step, known]),
       [...steps, ...claims],
