@@ -206,8 +206,9 @@ async function withMoney(
   }
 }
 
-function isOpen({ ending }: ToldChannel): boolean {
-  return ending === undefined;
+/** Of a contract that is nowhere nothing can be settled or taken back. */
+function isOpen({ ending, phase }: ToldChannel): boolean {
+  return ending === undefined && phase !== 'void';
 }
 
 /** Hex digits of a transaction id that are enough to mean it. */

@@ -222,6 +222,8 @@ export type Answer =
         /** Of a coinbase: those since it can be spent. */
         readonly confirmations: number;
       };
+      /** Without an output: what spends it waits for a block. Absent: a block has that, or there never was such an output. */
+      readonly spending?: true;
     }
   | { readonly kind: 'feerate'; readonly ask: AskId; readonly fault?: string; readonly satPerKvb?: bigint }
   | {

@@ -112,6 +112,25 @@ describe('channel machine', () => {
     expect(walk.actions).toContain('broadcastSettlement');
   });
 
+  it('is void where the contract is nowhere at T, and takes it back should a block have it', () => {
+    const walk = new Walk('payer').mineTo(refundHeight).do({ kind: 'sought', found: false });
+    expect([walk.state.phase, walk.actions]).toEqual(['void', []]);
+    walk.mineTo(refundHeight + 1);
+    expect([walk.state.phase, walk.actions]).toEqual(['void', ['broadcastRefund']]);
+    walk.do({ kind: 'sought', found: true });
+    expect(walk.state.phase).toBe('refunding');
+    walk.do({ kind: 'sought', found: false }).do({ kind: 'confirmed', height: walk.tip });
+    expect([walk.state.phase, walk.actions]).toEqual(['refunding', ['broadcastRefund']]);
+  });
+
+  it('calls nobody for what a payee was paid on a contract that is gone for good, but goes on to offer it', () => {
+    const walk = new Walk('payee').openedAt().do({ kind: 'paid', paidSat: 1_000n });
+    walk.do({ kind: 'reorg', height: 99 }).mineTo(refundHeight);
+    expect([walk.state.phase, walk.actions]).toEqual(['void', ['broadcastSettlement']]);
+    walk.do({ kind: 'confirmed', height: walk.tip });
+    expect(walk.state.phase).toBe('closing');
+  });
+
   const anyEvent: fc.Arbitrary<(tip: number) => ChannelEvent> = fc.oneof(
     fc.integer({ min: 1, max: 9 }).map(by => (tip: number) => ({ kind: 'block', height: tip + by }) as const),
     fc.integer({ min: 0, max: 6 }).map(by => (tip: number) => ({ kind: 'reorg', height: tip - by }) as const),
@@ -119,6 +138,7 @@ describe('channel machine', () => {
     fc
       .constantFrom('payment' as const, 'refund' as const)
       .map(how => (tip: number) => ({ kind: 'spent', how, height: tip }) as const),
+    fc.boolean().map(found => () => ({ kind: 'sought', found }) as const),
     fc.nat(1_000).map(sat => () => ({ kind: 'paid', paidSat: BigInt(sat) }) as const),
     fc
       .constantFrom('stored', 'accepted', 'attached', 'detached', 'closeAsked')
@@ -141,9 +161,12 @@ describe('channel machine', () => {
             if (walk.actions.includes('broadcastRefund'))
               expect(walk.tip).toBeGreaterThanOrEqual(refundHeight);
             if (ending !== undefined || phase === 'abandoned') continue;
-            if (role === 'payer' && stored && walk.tip >= refundHeight) expect(phase).toBe('refunding');
+            const isGone = contractHeight === undefined && walk.tip >= refundHeight;
+            const seen = (going: string) => (isGone ? expect.stringMatching(`^(${going}|void)$`) : going);
+            if (role === 'payer' && stored && walk.tip >= refundHeight)
+              expect(phase).toEqual(seen('refunding'));
             const due = walk.tip >= refundHeight - regtestRules.settleMarginBlocks;
-            if (role === 'payee' && paidSat > 0n && due) expect(phase).toBe('closing');
+            if (role === 'payee' && paidSat > 0n && due) expect(phase).toEqual(seen('closing'));
           }
         },
       ),

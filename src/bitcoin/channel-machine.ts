@@ -3,8 +3,8 @@ import type { ChannelRules } from './channel-rules.ts';
 /**
  * Where a channel stands. `opening`: terms agreed, contract not deep enough. `funded`: deep enough, no payment taken
  * yet. `open`: payments flow. `frozen`: a reorganisation took the contract away. `closing`: the last payment is on
- * its way into a block. `refunding`: so is the refund. `closed`, `refunded`: a block holds it. `abandoned`: the
- * contract was never sent, or never seen.
+ * its way into a block. `refunding`: so is the refund. `closed`, `refunded`: a block holds it. `void`: T has come, and the
+ * contract is nowhere. `abandoned`: the contract was never sent, or never seen.
  */
 export type ChannelPhase =
   | 'opening'
@@ -15,6 +15,7 @@ export type ChannelPhase =
   | 'closed'
   | 'refunding'
   | 'refunded'
+  | 'void'
   | 'abandoned';
 
 /** What is known of a channel; `phase` follows from the rest and the tip. */
@@ -26,6 +27,8 @@ export interface ChannelState {
   readonly stored: boolean;
   /** The block that holds the contract. */
   readonly contractHeight: number | undefined;
+  /** Payer: the chain was asked for the contract, and knows of none. */
+  readonly contractMissing: boolean;
   /** The payee has taken the contract as good. */
   readonly accepted: boolean;
   /** It was good once; what is missing now was taken away. */
@@ -45,6 +48,8 @@ export type ChannelEvent =
   | { readonly kind: 'stored' }
   | { readonly kind: 'confirmed'; readonly height: number }
   | { readonly kind: 'spent'; readonly how: 'payment' | 'refund'; readonly height: number }
+  /** The chain was asked for the contract: it waits for a block, or nobody has it. */
+  | { readonly kind: 'sought'; readonly found: boolean }
   /** What ended it is in no block of the best chain any more. */
   | { readonly kind: 'unspent' }
   | { readonly kind: 'block'; readonly height: number }
@@ -73,6 +78,7 @@ export function newChannel(role: ChannelState['role'], refundHeight: number, sto
     refundHeight,
     stored,
     contractHeight: undefined,
+    contractMissing: false,
     accepted: false,
     wasGood: false,
     paidSat: 0n,
@@ -100,8 +106,9 @@ export function stepChannel(
     phase === noted.phase && wasGood === noted.wasGood && !began
       ? noted
       : { ...noted, phase, wasGood, settlingSince: began ? tip : noted.settlingSince };
-  // Each block is a reason to offer again what should be in one; so is having just got there.
-  const due = event.kind === 'block' || event.kind === 'stored' || phase !== state.phase;
+  // Each block is a reason to offer again what should be in one; so is having just got there, but by what an offer has shown.
+  const got = phase !== state.phase && event.kind !== 'sought';
+  const due = event.kind === 'block' || event.kind === 'stored' || got;
   return { state: next, actions: due ? actionsOf(next, tip, rules) : [] };
 }
 
@@ -125,7 +132,9 @@ function note(state: ChannelState, event: ChannelEvent, tip: number): ChannelSta
     case 'stored':
       return { ...state, stored: true };
     case 'confirmed':
-      return { ...state, contractHeight: event.height };
+      return { ...state, contractHeight: event.height, contractMissing: false };
+    case 'sought':
+      return { ...state, contractMissing: !event.found };
     case 'spent':
       return { ...state, ending: { how: event.how, height: event.height } };
     case 'unspent':
@@ -164,9 +173,9 @@ function phaseOf(state: ChannelState, tip: number, rules: ChannelRules): Channel
   const confirmed = state.contractHeight !== undefined;
   if (state.role === 'payer') {
     if (!state.stored) return state.inSession ? 'opening' : 'abandoned';
-    if (tip >= state.refundHeight) return 'refunding';
-  } else if (!confirmed && (state.paidSat === 0n || !state.wasGood) && tip >= state.refundHeight) {
-    return 'abandoned';
+    if (tip >= state.refundHeight) return state.contractMissing ? 'void' : 'refunding';
+  } else if (!confirmed && tip >= state.refundHeight) {
+    return state.paidSat === 0n || !state.wasGood ? 'abandoned' : 'void';
   }
   const deep = confirmed && tip - (state.contractHeight as number) + 1 >= rules.minConfirmations;
   if (mustClose(state, tip, rules)) return 'closing';
@@ -195,11 +204,13 @@ function actionsOf(state: ChannelState, tip: number, rules: ChannelRules): reado
   const { role, phase } = state;
   if (phase === 'abandoned') return ['abandon'];
   if (role === 'payer') {
-    if (phase === 'refunding') return ['broadcastRefund'];
+    // A contract that is nowhere may be in a block all the same: its refund then brings it back.
+    if (phase === 'refunding' || phase === 'void') return ['broadcastRefund'];
     return state.stored && state.contractHeight === undefined && state.ending === undefined
       ? ['broadcastContract']
       : [];
   }
+  if (phase === 'void') return ['broadcastSettlement'];
   if (phase !== 'closing') return [];
   const waited = tip - (state.settlingSince ?? tip);
   const late = tip >= state.refundHeight - rules.alarmMarginBlocks;

@@ -84,6 +84,14 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true, maxRetries: 3 });
 });
 
+/** A transaction (hex) of the faucet's that pays so many bitcoins of that coin to itself. */
+async function signed(coin: { txid: string; vout: number }, amount: number): Promise<string> {
+  const to = { [await funds.address()]: amount };
+  const raw = await bitcoind.rpc<string>('createrawtransaction', [coin], [to]);
+  const faucet = bitcoind.walletRpc('faucet');
+  return (await faucet<{ hex: string }>('signrawtransactionwithwallet', raw)).hex;
+}
+
 describe('bitcoind chain', () => {
   it('tells the tip, then each block', async () => {
     const listener = listen();
@@ -106,12 +114,7 @@ describe('bitcoind chain', () => {
     expect(paid).toMatchObject({ valueSat: 50_000n, height: await height() });
     expect(toHex(paid.outpoint.txid)).toBe(toHex(wireId(txid)));
 
-    const wallet = bitcoind.walletRpc('faucet');
-    const inputs = [{ txid, vout: paid.outpoint.index }];
-    const raw = await bitcoind.rpc<string>('createrawtransaction', inputs, [
-      { [await funds.address()]: 0.0004 },
-    ]);
-    const { hex } = await wallet<{ hex: string }>('signrawtransactionwithwallet', raw);
+    const hex = await signed({ txid, vout: paid.outpoint.index }, 0.0004);
     early.chain.broadcast([fromHex(hex)!], 1);
     expect(await early.answer(1)).toEqual({ kind: 'broadcast', ask: 1 });
     early.chain.broadcast([fromHex(hex)!], 2);
@@ -150,6 +153,12 @@ describe('bitcoind chain', () => {
     });
     listener.chain.output({ txid: new Uint8Array(32), index: 0 }, 3);
     expect(await listener.answer(3)).toEqual({ kind: 'output', ask: 3 });
+    await bitcoind.rpc('sendrawtransaction', await signed({ txid, vout: index }, 0.0006));
+    listener.chain.output(outpoint, 6);
+    expect(await listener.answer(6)).toEqual({ kind: 'output', ask: 6, spending: true });
+    await funds.mine(1);
+    listener.chain.output(outpoint, 7);
+    expect(await listener.answer(7)).toEqual({ kind: 'output', ask: 7 });
     listener.chain.feerate(4);
     expect(await listener.answer(4)).toMatchObject({ kind: 'feerate', satPerKvb: 2_000n });
     listener.chain.broadcast([Uint8Array.of(1, 2, 3)], 5);

@@ -73,20 +73,24 @@ export class BitcoindChain implements ChainPort {
   output(outpoint: Outpoint, ask: AskId): void {
     const txid = toHex(outpoint.txid.slice().reverse());
     void this.#output(txid, outpoint.index).then(
-      output =>
-        this.#answer(output === undefined ? { kind: 'output', ask } : { kind: 'output', ask, output }),
+      found => this.#answer({ kind: 'output', ask, ...found }),
       error => this.#answer({ kind: 'output', ask, fault: faultOf(error) }),
     );
   }
 
-  async #output(txid: string, index: number): Promise<Extract<Answer, { kind: 'output' }>['output']> {
+  async #output(txid: string, index: number): Promise<FoundOutput> {
     const found = await this.#call<TxOut | null>('gettxout', [txid, index, true]);
-    if (found === null) return undefined;
+    // It does not say whether a block has what spends it, the mempool, or whether there never was such an output.
+    if (found === null) {
+      const asked = [{ txid, vout: index }];
+      const [{ spendingtxid }] = await this.#call<readonly Spending[]>('gettxspendingprevout', [asked]);
+      return spendingtxid === undefined ? {} : { spending: true };
+    }
     const script = new Uint8Array(Buffer.from(found.scriptPubKey.hex, 'hex'));
     if (!Number.isSafeInteger(found.confirmations)) throw new Error('gettxout: not an output');
     const buried = found.coinbase ? coinbaseMaturity - 1 : 0;
     const confirmations = Math.max(0, found.confirmations - buried);
-    return { script, valueSat: satoshiOfBitcoin(found.value), confirmations };
+    return { output: { script, valueSat: satoshiOfBitcoin(found.value), confirmations } };
   }
 
   feerate(ask: AskId): void {
@@ -211,6 +215,13 @@ export class BitcoindChain implements ChainPort {
       if (this.#news.length > 0) setImmediate(() => this.#drain());
     }
   }
+}
+
+type FoundOutput = Pick<Extract<Answer, { kind: 'output' }>, 'output' | 'spending'>;
+
+/** As bitcoind answers `gettxspendingprevout`. */
+interface Spending {
+  readonly spendingtxid?: string;
 }
 
 interface TxOut {

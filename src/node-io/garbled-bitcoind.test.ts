@@ -69,6 +69,7 @@ class Impostor {
       getblockheader: () => ({ height, ...(height > 0 && { previousblockhash: hashAt(height - 1) }) }),
       getblock: () => ({ tx: [{ txid: hashAt(height), hex: '', vin: [], vout: outputsAt(height) }] }),
       gettxout: () => null,
+      gettxspendingprevout: () => [{ txid: hashAt(0), vout: 0 }],
       sendrawtransaction: () => hashAt(9),
       estimatesmartfee: () => ({}),
       getmempoolinfo: () => ({ mempoolminfee: 0.00001, incrementalrelayfee: 0.00001 }),

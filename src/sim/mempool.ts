@@ -68,6 +68,11 @@ export class Mempool {
     return this.#spender.has(key) ? undefined : this.#output(key);
   }
 
+  /** True for an output that a transaction here spends. */
+  spends(key: string): boolean {
+    return this.#spender.has(key);
+  }
+
   /** Takes all of a package or nothing; says why not. */
   accept(transactions: readonly ChainTransaction[]): string | undefined {
     const before = { pool: new Map(this.#pool), spender: new Map(this.#spender) };

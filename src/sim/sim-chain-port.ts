@@ -66,7 +66,10 @@ export class SimChainPort implements ChainPort {
     this.#ask(() => {
       if (!this.#reachable) return { kind: 'output', ask, fault: unreachable };
       const found = this.#chain.unspent(asked);
-      if (found === undefined) return { kind: 'output', ask };
+      if (found === undefined) {
+        const isSpent = this.#chain.mempool.spends(outpointKey(asked));
+        return isSpent ? { kind: 'output', ask, spending: true } : { kind: 'output', ask };
+      }
       const { script, valueSat } = found.coin;
       return { kind: 'output', ask, output: { script, valueSat, confirmations: found.confirmations } };
     });

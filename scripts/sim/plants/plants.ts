@@ -267,7 +267,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'refund never broadcast',
     file: 'src/bitcoin/channel-machine.ts',
-    find: "if (phase === 'refunding')",
+    find: "if (phase === 'refunding' || phase === 'void')",
     replace: "if (phase === 'abandoned')",
     breaks: ['live'],
   },

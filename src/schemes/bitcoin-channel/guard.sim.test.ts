@@ -108,7 +108,7 @@ it('keeps no coin for a settlement whose contract is gone', async () => {
   lab.chain.reorg(8, { without: [toHex(contract)] });
   lab.mine(lab.row('payee').refundHeight + 6 - lab.chain.height);
   expect([lab.row('payee').phase, wallet()]).toEqual([
-    'closing',
+    'void',
     { confirmedSat: 100_000n, unconfirmedSat: 0n },
   ]);
 });

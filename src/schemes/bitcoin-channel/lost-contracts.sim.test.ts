@@ -47,7 +47,7 @@ it('a contract that no block has by T gives its coins back, and at each start', 
       .rows('payer')
       .map(({ phase }) => phase)
       .sort(),
-  ).toEqual(['open', 'refunding']);
+  ).toEqual(['open', 'void']);
 });
 
 it('a contract that a block has after T all the same is refunded', async () => {
@@ -60,6 +60,28 @@ it('a contract that a block has after T all the same is refunded', async () => {
   const { confirmedSat, unconfirmedSat } = balance(lab);
   expect(unconfirmedSat).toBe(0n);
   expect(confirmedSat).toBeGreaterThan(3n * gib - 1_000n);
+});
+
+it('a contract that waits for a block with its settlement, at T, keeps its coins', async () => {
+  const lab = new Lab({ rules: { refundBlocks: 30 } });
+  const talk = await lab.open();
+  const { refundHeight } = lab.row('payer');
+  await talk.close();
+  lab.mine();
+  const free = balance(lab);
+  lab.mine(refundHeight - lab.chain.height - 1);
+  lab.startPayer((lab.payer.world as SimHostWorld).restart());
+  lab.world.runUntilIdle();
+  lab.chain.minedSatPerKvb = 50_000n;
+  lab.chain.reorg(lab.chain.height - refundHeight + 31);
+  lab.mine(2);
+  expect(lab.chain.mempool.transactions.length).toBe(2);
+  expect(lab.row('payer').phase).toBe('refunding');
+  expect(balance(lab).confirmedSat).toBe(2n * gib);
+  lab.chain.minedSatPerKvb = 0n;
+  lab.mine(2);
+  expect(lab.row('payer').phase).toBe('closed');
+  expect(balance(lab)).toEqual(free);
 });
 
 it('a contract on the change of one that no block has by T gives its other coins back', async () => {

@@ -71,7 +71,9 @@ export class ChannelPayer implements Payer {
     this.#host = host;
     this.#setup = setup;
     this.#asks = new Asks(() => host.newAsk());
-    this.#refundFees = new RefundFees(host, setup, this.#asks);
+    this.#refundFees = new RefundFees(host, setup, this.#asks, (channel, found) =>
+      this.book.step(channel, { kind: 'sought', found }),
+    );
     this.#firstView = new FirstView(host.chain, host.clock);
     const commit = (writes: readonly StoreWrite[]) => this.#commit(writes);
     this.#wentBack = new WentBack({

@@ -24,15 +24,23 @@ export class RefundFees<T> {
   readonly #host: SchemeHost;
   readonly #setup: RoleSetup;
   readonly #asks: Asks<T>;
+  /** Tells whether the contract waits for a block, where no block has it. */
+  readonly #sought: (channel: Channel, found: boolean) => void;
   #waiting = new Set<Channel>();
   /** Channels of which a settlement waits in the mempool. */
   readonly #outbid = new WeakSet<Channel>();
   #groups: Group[] = [];
 
-  constructor(host: SchemeHost, setup: RoleSetup, asks: Asks<T>) {
+  constructor(
+    host: SchemeHost,
+    setup: RoleSetup,
+    asks: Asks<T>,
+    sought: (channel: Channel, found: boolean) => void,
+  ) {
     this.#host = host;
     this.#setup = setup;
     this.#asks = asks;
+    this.#sought = sought;
   }
 
   /** Takes up the children that the store holds, with the refunds that they spend. */
@@ -73,14 +81,15 @@ export class RefundFees<T> {
     const { record } = channel;
     const ask = this.#asks.open(answer => {
       if (answer.kind !== 'output' || answer.fault !== undefined) return undefined;
-      if (answer.output !== undefined) {
-        this.#outbid.delete(channel);
-        return undefined;
-      }
-      this.#outbid.add(channel);
+      if (answer.output !== undefined) this.#outbid.delete(channel);
+      else this.#outbid.add(channel);
+      const { phase, contractHeight } = channel.state;
+      // Past blocks, which may have it, are looked through before it is due by more than the records.
+      if (contractHeight !== undefined || (phase !== 'refunding' && phase !== 'void')) return undefined;
+      const found = answer.output !== undefined || answer.spending === true;
+      this.#sought(channel, found);
       // In no block, and not waiting for one: its coins are free. Were it in one all the same, its refund would bring them back.
-      if (channel.state.contractHeight === undefined)
-        this.#setup.wallet.release(Transaction.fromBuffer(record.contract));
+      if (!found) this.#setup.wallet.release(Transaction.fromBuffer(record.contract));
       return undefined;
     });
     this.#host.chain.output(record.terms.outpoint, ask);
@@ -106,9 +115,10 @@ export class RefundFees<T> {
     this.#host.chain.feerate(ask);
   }
 
-  /** All its refunds are final; or one can never be in a block, and with it no child that spends it. */
+  /** All its refunds are final; or one can be in no block, and with it no child that spends it. */
   #isOver({ channels }: Group, tip: number): boolean {
     const endings = channels.map(({ state }) => state.ending);
+    if (channels.some(({ state }) => state.phase === 'void')) return true;
     if (endings.some(ending => ending?.how === 'payment')) return true;
     return endings.every(ending => ending && tip - ending.height + 1 >= this.#setup.rules.finalBlocks);
   }
