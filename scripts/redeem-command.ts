@@ -5,10 +5,17 @@ import { RpcFault, satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { askToSettle } from '../relay/owner-commands.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { reorgBlocksExpected } from '../src/base/limits.ts';
 import { childFeeSat } from '../src/bitcoin/child-tx.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { FileStore, readFileStore } from '../src/node-io/file-store.ts';
-import { type LedgerRow, type Redeemable, redeemable } from '../src/schemes/bitcoin-channel/index.ts';
+import {
+  contractName,
+  type LedgerRow,
+  type Redeemable,
+  redeemable,
+} from '../src/schemes/bitcoin-channel/index.ts';
+import { contractFacts } from './contract-facts.ts';
 import { type ChainOptions, chainRpc, namedChain } from './named-chain.ts';
 import { counted, grouped, type Terminal, table } from './terminal.ts';
 
@@ -90,13 +97,18 @@ async function askRelay(
 }
 
 /** Waits until bitcoind has a transaction that spends the contract: the payer may have paid more meanwhile. */
-async function seenOffered(
-  rpc: RpcCall,
-  { contractTxid, contractIndex }: LedgerRow,
-): Promise<string | undefined> {
+async function seenOffered(rpc: RpcCall, row: LedgerRow): Promise<string | undefined> {
+  const { contractTxid, contractIndex } = row;
   for (const deadline = performance.now() + offeredMsMax; performance.now() < deadline; await pause(100))
-    if ((await rpc('gettxout', contractTxid, contractIndex, true)) === null) return undefined;
+    if ((await rpc('gettxout', contractTxid, contractIndex, true)) === null) return whyAbsent(rpc, row);
   return 'bitcoind has not taken it yet';
+}
+
+/** Undefined for a contract that is spent; bitcoind tells as little of one that it has never seen. */
+async function whyAbsent(rpc: RpcCall, row: LedgerRow): Promise<string | undefined> {
+  const name = contractName(row);
+  const facts = await contractFacts(rpc, [name], Math.max(0, row.openedHeight - reorgBlocksExpected));
+  return facts.get(name)?.spending === undefined ? 'bitcoind knows no such contract' : undefined;
 }
 
 function choose(
@@ -119,9 +131,9 @@ function choose(
 
 async function costOf(rpc: RpcCall, wanted: readonly Redeemable[]): Promise<readonly Costed[]> {
   const height = await rpc<number>('getblockcount');
-  const { mempoolminfee } = await rpc<{ mempoolminfee: number }>('getmempoolinfo');
+  const { mempoolminfee, incrementalrelayfee } = await rpc<Record<string, number>>('getmempoolinfo');
   const { feerate = 0 } = await rpc<{ feerate?: number }>('estimatesmartfee', 2);
-  const rates = [satoshiOf(mempoolminfee), satoshiOf(feerate)];
+  const rates = [satoshiOf(mempoolminfee) + satoshiOf(incrementalrelayfee), satoshiOf(feerate)];
   const satPerKvb = rates.reduce((highest, rate) => (rate > highest ? rate : highest), feerateFloor);
   return wanted.map(each => {
     const { row, vsize } = each;
