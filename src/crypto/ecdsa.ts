@@ -5,12 +5,17 @@ import type { Entropy } from '../ports.ts';
 /** A secp256k1 key that signs: the secret has 32 bytes, the public key 33 (compressed). */
 export class SigningKey {
   readonly secret: Uint8Array;
-  readonly publicKey: Uint8Array;
+  #publicKey: Uint8Array | undefined;
 
   constructor(secret: Uint8Array) {
     assert(secp256k1.privateKeyVerify(secret), 'a secret within the order of the curve');
     this.secret = secret;
-    this.publicKey = secp256k1.publicKeyCreate(secret, true);
+  }
+
+  /** Derived when it is first asked for, which costs as much as half a signature: the key of many a coin signs once and is gone. */
+  get publicKey(): Uint8Array {
+    this.#publicKey ??= secp256k1.publicKeyCreate(this.secret, true);
+    return this.#publicKey;
   }
 
   static fresh(entropy: Entropy): SigningKey {
