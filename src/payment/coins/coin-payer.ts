@@ -19,6 +19,7 @@ import {
   exponentsOf,
   leastCovering,
   purchaseCoinsMax,
+  sorted,
 } from './denominations.ts';
 import { Piles } from './piles.ts';
 
@@ -43,8 +44,8 @@ export interface CoinTrade<T, C extends { readonly value: Value }, R extends Rea
   readTarget(payee: PayeeIdentity, target: Uint8Array): T | undefined;
   /** Names whom a coin is made out to by this target. */
   payeeOf(target: T): string;
-  /** All that may be spent at this payee, the easiest first. */
-  coins(target: T): readonly C[];
+  /** Those worth just so much that may be spent at this payee, the easiest first. */
+  coins(target: T, value: Value): Iterable<C>;
   /** Makes a coin out to the payee; told undefined when that coin cannot be spent now. From here on it is in no list of coins. */
   makeOut(coin: C, target: T, done: (ready: R | undefined) => void): void;
   /** Buys coins worth 2^exponent each. */
@@ -129,7 +130,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     const sum = coinSum(value, most);
     if (sum === undefined) return refused('PAY_LIMIT');
     const payeeName = this.#trade.payeeOf(read);
-    const ready = chooseCoins(this.#leftFor(payeeName), sum).coins;
+    const ready = chooseCoins(sorted(this.#leftFor(payeeName)), sum).coins;
     this.#left.take(payeeName, ready);
     const job: Job<T, R> = {
       ask: this.#host.newAsk(),
@@ -200,13 +201,14 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
     const lacking = sum - sumOf(job.ready);
     if (lacking <= 0n) return this.#send(session, job);
     if (++job.attempts > attemptsMax) return this.#giveUp(session, job, { code: 'PAY_PARTY_UNAVAILABLE' });
-    const { coins, missing } = chooseCoins(this.#trade.coins(job.target), { sum: lacking, grain });
+    const worth = (value: Value) => this.#trade.coins(job.target, value);
+    const { coins, missing } = chooseCoins(worth, { sum: lacking, grain });
     if (missing === 0n) {
       this.#makeOut(session, job, coins);
     } else if (job.unbought === undefined) {
       this.#buy(session, job, missing);
     } else {
-      const large = leastCovering(this.#trade.coins(job.target), lacking);
+      const large = leastCovering(worth, lacking);
       const total = sumOf(job.ready) + (large?.value ?? 0n);
       if (large === undefined || (job.most !== undefined && total > job.most))
         return this.#giveUp(session, job, job.unbought);
@@ -230,7 +232,7 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
 
   /** What is held suffices, or the next payment buys. */
   #makeOutAhead({ target, sum }: Job<T, R>): void {
-    const { coins, missing } = chooseCoins(this.#trade.coins(target), sum);
+    const { coins, missing } = chooseCoins(value => this.#trade.coins(target, value), sum);
     if (missing > 0n) return;
     for (const coin of coins)
       this.#trade.makeOut(coin, target, ready => {

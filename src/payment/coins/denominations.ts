@@ -1,3 +1,4 @@
+import { coinMsatMax } from '../../base/limits.ts';
 import type { Value } from '../scheme.ts';
 
 /** Coins that one payment may consist of: their bytes and signatures must stay few. */
@@ -38,35 +39,41 @@ export interface CoinChoice<C> {
   readonly missing: Value;
 }
 
+/** Coins that are worth just so much, the easiest to spend first. Of a large purse no more is looked at than is taken. */
+export type CoinsWorth<C> = (value: Value) => Iterable<C>;
+
+/** These, by what they are worth. */
+export function sorted<C extends { readonly value: Value }>(coins: readonly C[]): CoinsWorth<C> {
+  return value => coins.filter(coin => coin.value === value);
+}
+
 /**
- * Takes of `coins` what makes up the sum, the largest first and among equals those that come first. Since all are worth
+ * Takes what makes up the sum, the largest coins first and among equals those that come first. Since all are worth
  * powers of two, what is missing then cannot be made up by any other choice but one that overpays.
  */
-export function chooseCoins<C extends { readonly value: Value }>(
-  coins: readonly C[],
-  { sum, grain }: CoinSum,
-): CoinChoice<C> {
-  const chosen: C[] = [];
+export function chooseCoins<C>(worth: CoinsWorth<C>, { sum, grain }: CoinSum): CoinChoice<C> {
+  const coins: C[] = [];
   let missing = sum;
-  for (const coin of coins.filter(({ value }) => value >= grain && value <= sum).sort(largestFirst)) {
-    if (coin.value > missing || chosen.length === coinsPerPaymentMax) continue;
-    chosen.push(coin);
-    missing -= coin.value;
+  for (let value = powerBelow(sum); value >= grain && coins.length < coinsPerPaymentMax; value >>= 1n) {
+    if (value > missing) continue;
+    for (const coin of worth(value)) {
+      coins.push(coin);
+      missing -= value;
+      if (value > missing || coins.length === coinsPerPaymentMax) break;
+    }
   }
-  return { coins: chosen, missing };
+  return { coins, missing };
 }
 
 /** The least coin that is worth as much or more. */
-export function leastCovering<C extends { readonly value: Value }>(
-  coins: readonly C[],
-  value: Value,
-): C | undefined {
-  return coins
-    .filter(coin => coin.value >= value)
-    .sort(largestFirst)
-    .at(-1);
+export function leastCovering<C>(worth: CoinsWorth<C>, value: Value): C | undefined {
+  const least = powerBelow(value);
+  for (let power = least < value ? 2n * least : least; power <= coinMsatMax; power *= 2n)
+    for (const coin of worth(power)) return coin;
+  return undefined;
 }
 
-function largestFirst(a: { readonly value: Value }, b: { readonly value: Value }): number {
-  return a.value < b.value ? 1 : a.value > b.value ? -1 : 0;
+/** The largest power of two that is as much or less. */
+function powerBelow(value: Value): Value {
+  return 1n << BigInt(value.toString(2).length - 1);
 }

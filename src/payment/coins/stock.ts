@@ -1,6 +1,7 @@
 import type { Struct } from '../../base/struct.ts';
 import type { StorePort, StoreWrite } from '../../ports.ts';
 import { RecordBook } from '../record-book.ts';
+import type { Value } from '../scheme.ts';
 
 /** Where records of one kind are kept. */
 interface Shelf<T> {
@@ -16,18 +17,27 @@ interface Shelf<T> {
 export class Stock<I, O> {
   readonly #in: RecordBook<I>;
   readonly #out: RecordBook<O>;
-  readonly #left = new Map<string, I>();
+  readonly #worthOf: (record: I) => Value;
+  /** By value and name. */
+  readonly #left = new Map<Value, Map<string, I>>();
 
-  constructor(store: Pick<StorePort, 'list'>, into: Shelf<I>, out: Shelf<O>) {
+  /** @param worthOf what a coin that came in is worth. */
+  constructor(store: Pick<StorePort, 'list'>, into: Shelf<I>, out: Shelf<O>, worthOf: (record: I) => Value) {
+    this.#worthOf = worthOf;
     this.#in = new RecordBook(store, into.prefix, into.kind);
     this.#out = new RecordBook(store, out.prefix, out.kind);
     for (const [name, record] of this.#in.entries())
-      if (this.#out.get(name) === undefined) this.#left.set(name, record);
+      if (this.#out.get(name) === undefined) this.#pile(name, record);
   }
 
   /** What is there. */
   left(): readonly (readonly [name: string, record: I])[] {
-    return [...this.#left];
+    return [...this.#left.values()].flatMap(pile => [...pile]);
+  }
+
+  /** What is there and worth just so much, in the order in which it came. */
+  worth(value: Value): Iterable<readonly [name: string, record: I]> {
+    return this.#left.get(value) ?? [];
   }
 
   /** All that ever came in. */
@@ -45,7 +55,7 @@ export class Stock<I, O> {
   }
 
   put(name: string, record: I): StoreWrite {
-    if (this.#out.get(name) === undefined) this.#left.set(name, record);
+    if (this.#out.get(name) === undefined) this.#pile(name, record);
     return this.#in.put(name, record);
   }
 
@@ -53,12 +63,19 @@ export class Stock<I, O> {
   putBack(name: string): void {
     this.#out.drop(name);
     const record = this.#in.get(name);
-    if (record !== undefined) this.#left.set(name, record);
+    if (record !== undefined) this.#pile(name, record);
   }
 
   /** Also writes what has become of it since. */
   take(name: string, record: O): StoreWrite {
-    this.#left.delete(name);
+    const came = this.#in.get(name);
+    if (came !== undefined) this.#left.get(this.#worthOf(came))?.delete(name);
     return this.#out.put(name, record);
+  }
+
+  #pile(name: string, record: I): void {
+    const value = this.#worthOf(record);
+    const pile = this.#left.get(value) ?? new Map<string, I>();
+    this.#left.set(value, pile.set(name, record));
   }
 }

@@ -3,7 +3,7 @@ import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-pa
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
 import { Stranded } from '../../payment/coins/stranded.ts';
-import type { PayeeIdentity } from '../../payment/scheme.ts';
+import type { PayeeIdentity, Value } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { CPayDealings } from './dealings.ts';
 import {
@@ -46,11 +46,10 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
     return toHex(target.relayId);
   }
 
-  coins(target: Target): readonly CPayCoin[] {
-    const stranded = this.#stranded
-      .of(this.payeeOf(target))
-      .map(wished => ({ kind: 'stranded', value: wished.paid.coin.value, wished }) as const);
-    return [...stranded, ...this.#purse.spendable()];
+  *coins(target: Target, value: Value): Iterable<CPayCoin> {
+    for (const wished of this.#stranded.of(this.payeeOf(target)))
+      if (wished.paid.coin.value === value) yield { kind: 'stranded', value, wished };
+    yield* this.#purse.worth(value);
   }
 
   makeOut(coin: CPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {

@@ -66,6 +66,7 @@ export class CPayPurse implements CoinPurse {
       store,
       { prefix: 'cpay/held/', kind: heldCoin },
       { prefix: 'cpay/wished/', kind: wishedCoin },
+      ({ paid }) => paid.coin.value,
     );
     this.#gone = new RecordBook(store, 'cpay/gone/', wishedCoin);
     this.#own = new RecordBook(store, 'cpay/own/', auth);
@@ -74,18 +75,30 @@ export class CPayPurse implements CoinPurse {
     for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
   }
 
-  spendable(): readonly Extract<CPayCoin, { kind: 'held' }>[] {
-    return this.#held
-      .left()
-      .filter(([, { paid }]) => lasts(paid.coin.expirySeconds, this.#setup.host.clock))
-      .map(([, held]) => ({ kind: 'held', value: held.paid.coin.value, held }) as const);
+  spendable(): readonly { readonly value: Value }[] {
+    return this.#lasting().map(({ paid }) => paid.coin);
   }
 
-  /** Of these, the ones that are not for paying: what others paid, and all that a node has that pays nobody. */
+  /** What may be spent of just that value. */
+  *worth(value: Value): Iterable<CPayCoin> {
+    for (const [, held] of this.#held.worth(value))
+      if (this.#lasts(held)) yield { kind: 'held', value, held };
+  }
+
+  /** What is here and not for paying: what others paid, and all that a node has that pays nobody. */
   earned(): readonly HeldCoin[] {
-    return this.spendable()
-      .map(({ held }) => held)
-      .filter(held => !this.#setup.pays() || !this.#isBought(held));
+    return this.#lasting().filter(held => !this.#setup.pays() || !this.#isBought(held));
+  }
+
+  #lasting(): readonly HeldCoin[] {
+    return this.#held
+      .left()
+      .map(([, held]) => held)
+      .filter(held => this.#lasts(held));
+  }
+
+  #lasts({ paid }: HeldCoin): boolean {
+    return lasts(paid.coin.expirySeconds, this.#setup.host.clock);
   }
 
   /** Wishes by which nobody has got a coin yet, as far as we know. They may have been granted. */
@@ -168,11 +181,12 @@ export class CPayPurse implements CoinPurse {
 
   /** Coins that nobody will take any more, and that nobody has got of us as far as we know. */
   expiring(): readonly HeldCoin[] {
-    return this.#held.came().filter(({ paid }) => {
+    return this.#held.came().filter(held => {
+      const { paid } = held;
       const holding = ownHoldingOf(paid.auth);
       const isHere = this.#gone.get(holding) === undefined || this.#turnedDown.get(holding) !== undefined;
       const isClaimed = this.#claimed.get(holding) !== undefined;
-      return isHere && !isClaimed && !lasts(paid.coin.expirySeconds, this.#setup.host.clock);
+      return isHere && !isClaimed && !this.#lasts(held);
     });
   }
 

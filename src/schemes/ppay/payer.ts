@@ -2,7 +2,7 @@ import { toHex } from '../../base/bytes.ts';
 import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { Stranded } from '../../payment/coins/stranded.ts';
-import type { PayeeIdentity } from '../../payment/scheme.ts';
+import type { PayeeIdentity, Value } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { holderOf, pathOf } from './coin-path.ts';
 import { PPayDealings } from './dealings.ts';
@@ -45,11 +45,10 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
     return toHex(target.payeeKey);
   }
 
-  coins(target: Target): readonly PPayCoin[] {
-    const stranded = this.#stranded
-      .of(this.payeeOf(target))
-      .map(paid => ({ kind: 'stranded', value: worthOf(paid), paid }) as const);
-    return [...stranded, ...this.#purse.spendable()];
+  *coins(target: Target, value: Value): Iterable<PPayCoin> {
+    for (const paid of this.#stranded.of(this.payeeOf(target)))
+      if (worthOf(paid) === value) yield { kind: 'stranded', value, paid };
+    yield* this.#purse.worth(value);
   }
 
   makeOut(coin: PPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {

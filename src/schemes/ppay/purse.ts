@@ -26,6 +26,7 @@ export type PPayCoin =
   | { readonly kind: 'held'; readonly value: Value; readonly paid: PaidCoin }
   /** Handed to this payee before, and not sent: nobody would assign it, or it was in an earlier life. */
   | { readonly kind: 'stranded'; readonly value: Value; readonly paid: PaidCoin };
+type HeldCoin = Extract<PPayCoin, { kind: 'held' }>;
 
 /** Coins that were bought here stay own until they are first given away; those of others are held until they are handed on. */
 export class PPayPurse implements CoinPurse {
@@ -47,23 +48,30 @@ export class PPayPurse implements CoinPurse {
       store,
       { prefix: 'ppay/raw/', kind: rawCoin },
       { prefix: 'ppay/owned/', kind: coinPath },
+      ({ value }) => value,
     );
     this.#held = new Stock(
       store,
       { prefix: 'ppay/held/', kind: paidCoin },
       { prefix: 'ppay/handed/', kind: paidCoin },
+      worthOf,
     );
     this.#flat = new RecordBook(store, 'ppay/flat/', assignedCoin);
     this.#promised = new RecordBook(store, 'ppay/promised/', paidCoin);
     for (const { path } of this.#held.came()) this.#visits.note(serialOf(path), endOf(path));
   }
 
-  /** What may be spent; own coins first, since nobody need be asked for them. */
-  spendable(): readonly PPayCoin[] {
-    const own = this.unspent()
-      .filter(coin => this.#lasts(coin))
-      .map(coin => ({ kind: 'own', value: coin.value, coin }) as const);
+  /** What may be spent. */
+  spendable(): readonly { readonly value: Value }[] {
+    const own = this.unspent().filter(coin => this.#lasts(coin));
     return [...own, ...this.holdings().filter(({ paid }) => this.#lasts(paid.path.assigned.coin))];
+  }
+
+  /** What may be spent of just that value; own coins first, since nobody need be asked for them. */
+  *worth(value: Value): Iterable<PPayCoin> {
+    for (const [, coin] of this.#own.worth(value)) if (this.#lasts(coin)) yield { kind: 'own', value, coin };
+    for (const [place, paid] of this.#held.worth(value))
+      if (canGoOn(paid) && this.#lasts(paid.path.assigned.coin)) yield this.#holding(place, paid);
   }
 
   /** Own coins that were never given away and that the broker takes yet. */
@@ -75,18 +83,12 @@ export class PPayPurse implements CoinPurse {
   }
 
   /** Coins of others that we hold, that are not on their way to anybody, and that the broker takes yet. */
-  holdings(): readonly Extract<PPayCoin, { kind: 'held' }>[] {
-    return (
-      this.#held
-        .left()
-        // Earlier versions took those, and nobody can hand them on.
-        .filter(([, { path }]) => startOf(path) <= coinStepsMax)
-        .map(
-          ([place, paid]) =>
-            ({ kind: 'held', value: worthOf(paid), paid: this.#flattened(place, paid) }) as const,
-        )
-        .filter(({ paid }) => !hasExpired(paid.path.assigned.coin.expirySeconds, this.#setup.host.clock))
-    );
+  holdings(): readonly HeldCoin[] {
+    return this.#held
+      .left()
+      .filter(([, paid]) => canGoOn(paid))
+      .map(([place, paid]) => this.#holding(place, paid))
+      .filter(({ paid }) => !hasExpired(paid.path.assigned.coin.expirySeconds, this.#setup.host.clock));
   }
 
   /** What became of an own coin, from where it was first given away. */
@@ -181,14 +183,20 @@ export class PPayPurse implements CoinPurse {
     return first !== undefined && equalBytes(first, this.#setup.account.publicKey);
   }
 
-  #flattened(place: string, paid: PaidCoin): PaidCoin {
+  #holding(place: string, paid: PaidCoin): HeldCoin {
     const assigned = this.#flat.get(place);
-    return assigned === undefined ? paid : { ...paid, path: pathOf(assigned) };
+    const flat = assigned === undefined ? paid : { ...paid, path: pathOf(assigned) };
+    return { kind: 'held', value: worthOf(paid), paid: flat };
   }
 
   #lasts(coin: RawCoin): boolean {
     return lasts(coin.expirySeconds, this.#setup.host.clock);
   }
+}
+
+/** Earlier versions took coins that nobody can hand on. */
+function canGoOn({ path }: PaidCoin): boolean {
+  return startOf(path) <= coinStepsMax;
 }
 
 export function worthOf(paid: PaidCoin): Value {

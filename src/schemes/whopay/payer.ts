@@ -3,7 +3,7 @@ import type { CoinTrade, Purchase, ReadyCoin } from '../../payment/coins/coin-pa
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import { oneTimePublicKey } from '../../payment/coins/one-time-keys.ts';
 import { Stranded } from '../../payment/coins/stranded.ts';
-import type { PayeeIdentity } from '../../payment/scheme.ts';
+import type { PayeeIdentity, Value } from '../../payment/scheme.ts';
 import type { Answer } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
 import {
@@ -44,11 +44,10 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     return toHex(target.relayId);
   }
 
-  coins(target: Target): readonly WhoPayCoin[] {
-    const stranded = this.#stranded
-      .of(this.payeeOf(target))
-      .map(handed => ({ kind: 'stranded', value: handed.paid.coin.value, handed }) as const);
-    return [...stranded, ...this.#purse.spendable()];
+  *coins(target: Target, value: Value): Iterable<WhoPayCoin> {
+    for (const handed of this.#stranded.of(this.payeeOf(target)))
+      if (handed.paid.coin.value === value) yield { kind: 'stranded', value, handed };
+    yield* this.#purse.worth(value);
   }
 
   makeOut(coin: WhoPayCoin, target: Target, done: (ready: MadeOut | undefined) => void): void {

@@ -65,25 +65,31 @@ export class WhoPayPurse implements CoinPurse {
       store,
       { prefix: 'whopay/bought/', kind: boughtCoin },
       { prefix: 'whopay/owned/', kind: ownedCoin },
+      bought => bought.coin.value,
     );
     this.#held = new Stock(
       store,
       { prefix: 'whopay/held/', kind: heldCoin },
       { prefix: 'whopay/handed/', kind: handedCoin },
+      ({ paid }) => paid.coin.value,
     );
     this.#promised = new RecordBook(store, 'whopay/promised/', promise);
     for (const { paid } of this.#held.came()) this.#visits.note(nameOf(paid.binding), paid.binding.sequence);
   }
 
-  /** What may be spent; own coins first, since nobody need be asked for them. */
-  spendable(): readonly WhoPayCoin[] {
-    const own = this.unspent()
-      .filter(bought => this.#lasts(bought.coin))
-      .map(bought => ({ kind: 'own', value: bought.coin.value, bought }) as const);
-    const held = this.holdings()
-      .filter(({ paid }) => this.#lasts(paid.coin) && this.#lasts(paid.binding))
-      .map(each => ({ kind: 'held', value: each.paid.coin.value, held: each }) as const);
-    return [...own, ...held];
+  /** What may be spent. */
+  spendable(): readonly { readonly value: Value }[] {
+    const own = this.unspent().filter(bought => this.#lasts(bought.coin));
+    const held = this.holdings().filter(each => this.#canGo(each));
+    return [...own.map(bought => bought.coin), ...held.map(({ paid }) => paid.coin)];
+  }
+
+  /** What may be spent of just that value; own coins first, since nobody need be asked for them. */
+  *worth(value: Value): Iterable<WhoPayCoin> {
+    for (const [, bought] of this.#own.worth(value))
+      if (this.#lasts(bought.coin)) yield { kind: 'own', value, bought };
+    for (const [, held] of this.#held.worth(value))
+      if (this.#canGo(held)) yield { kind: 'held', value, held };
   }
 
   /** Own coins that were never given away and that the broker takes yet. */
@@ -227,6 +233,10 @@ export class WhoPayPurse implements CoinPurse {
 
   #isTaken({ expirySeconds }: { readonly expirySeconds: number }): boolean {
     return !hasExpired(expirySeconds, this.#setup.host.clock);
+  }
+
+  #canGo({ paid }: HeldCoin): boolean {
+    return this.#lasts(paid.coin) && this.#lasts(paid.binding);
   }
 
   #lasts({ expirySeconds }: { readonly expirySeconds: number }): boolean {
