@@ -9,7 +9,7 @@ import type { PayeeSigner, PaymentStatusName, Value } from '../../payment/scheme
 import type { Answer, StoreWrite } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
 import { paymentMessage, paymentOp, schemeId, target } from './messages.ts';
-import { bindingSeconds, type HeldCoin, type WhoPayPurse } from './purse.ts';
+import { bindingSeconds, type HandedCoin, type HeldCoin, type WhoPayPurse } from './purse.ts';
 import { isBound, nameOf } from './steps.ts';
 
 type Payment = Holds<typeof paymentMessage>;
@@ -21,6 +21,8 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
   readonly #purse: WhoPayPurse;
   readonly #dealings: WhoPayDealings;
   readonly #keys: OneTimeKeys;
+  /** Ordered for ourselves, and carried out by nobody yet. */
+  readonly #renewals = new Set<HandedCoin>();
 
   constructor(setup: CoinSetup, purse: WhoPayPurse, signer: PayeeSigner) {
     this.#setup = setup;
@@ -28,6 +30,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     this.#purse = purse;
     this.#dealings = new WhoPayDealings(setup, purse, 'payee');
     this.#keys = new OneTimeKeys(setup.account, 'whopay');
+    for (const handed of purse.ordered()) if (this.#isToUs(handed)) this.#renewals.add(handed);
     this.renew();
   }
 
@@ -101,6 +104,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
 
   /** Has coins bound anew, to keys of our own, before their bindings expire: to their owners a transfer like any other. */
   renew(): void {
+    for (const handed of [...this.#renewals]) this.#carry(handed);
     const soon = secondsOf(this.#setup.host.clock) + bindingSeconds / 3;
     for (const held of this.#purse.holdings()) {
       const { binding, coin } = held.paid;
@@ -114,12 +118,25 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     const key = this.#keys.holderKey(nonce, held.paid.coin.coinKey);
     if (key === undefined) return;
     const { handed, write } = this.#purse.give(held, 'transfer', key.publicKey, nonce);
-    this.#dealings.store([write], () =>
-      this.#dealings.carry(handed, carried => {
-        if (carried === undefined || carried === 'contradicted') return;
-        const paid = { ...held.paid, binding: carried };
-        this.#dealings.store([this.#purse.received({ paid, secret: key.secret })], () => {});
-      }),
-    );
+    this.#dealings.store([write], () => this.#carry(handed));
+  }
+
+  #carry(handed: HandedCoin): void {
+    const { paid, order } = handed;
+    this.#renewals.delete(handed);
+    this.#dealings.carry(handed, carried => {
+      // Signed once, the order is tried again tomorrow.
+      if (carried === undefined) this.#renewals.add(handed);
+      const key = this.#keys.holderKey(order.said.nonce, paid.coin.coinKey);
+      if (carried === undefined || carried === 'contradicted' || key === undefined) return;
+      const held = { paid: { ...paid, binding: carried }, secret: key.secret };
+      this.#dealings.store([this.#purse.received(held)], () => {});
+    });
+  }
+
+  #isToUs({ paid, order: { said } }: HandedCoin): boolean {
+    if (!this.#keys.isOurs(said.nonce)) return false;
+    const key = this.#keys.holderKey(said.nonce, paid.coin.coinKey);
+    return key !== undefined && equalBytes(key.publicKey, said.next);
   }
 }

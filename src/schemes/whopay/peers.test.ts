@@ -16,6 +16,8 @@ import {
   value,
 } from './whopay-peers.fixture.ts';
 
+const dayMs = 86_400_000;
+
 function convicted(coins: CoinWorld): { readonly guilty: string; readonly role: string } {
   expect(coins.broker.proofs).toHaveLength(1);
   const verdict = judge(coins.broker.proofs[0]);
@@ -117,15 +119,32 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     const [first] = heldBy(relay);
     if (away) coins.trouble(owner.at, 'absent');
     const seen = coins.watch();
-    coins.world.runFor(25 * 86_400_000);
+    coins.world.runFor(25 * dayMs);
     expect(seen.includes('relay > owner')).toBe(!away);
     const renewed = heldBy(relay).find(({ paid }) => paid.binding.sequence === 2n)!;
     expect(renewed.paid.binding.expirySeconds).toBeGreaterThan(first.paid.binding.expirySeconds);
     expect(renewed.paid.binding.holder).not.toEqual(first.paid.binding.holder);
     expect(deskOf(relay).receivedMsat).toBe(value);
-    coins.world.runFor(10 * 86_400_000);
+    coins.world.runFor(10 * dayMs);
     coins.trouble(owner.at, undefined);
     expect(relay.pay(other, value)).toBe(value);
+  });
+
+  it.each([false, true])('and is renewed when nobody could do so at first (restarted: %s)', restarted => {
+    const { coins, owner, relay, other } = peersOf(`renewed late ${restarted}`);
+    expect(owner.pay(relay, value)).toBe(value);
+    const [first] = heldBy(relay);
+    coins.world.runFor(20.5 * dayMs);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, 'absent');
+    coins.world.runFor(dayMs);
+    expect(deskOf(relay).spendableMsat).toBe(0n);
+    for (const at of [owner.at, coins.broker.at]) coins.trouble(at, undefined);
+    if (restarted) relay.restart();
+    else coins.world.runFor(dayMs);
+    expect(relay.pay(other, value)).toBe(value);
+    expect(heldBy(other)[0].paid.coin).toEqual(first.paid.coin);
+    expect(deskOf(relay).receivedMsat).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
   });
 
   it('and shows nobody who pays or is paid', () => {
@@ -217,7 +236,7 @@ describe('whoever cheats with coins of WhoPay', () => {
     owner.die();
     other.do(() => deskOf(other).deposit());
     // An owner that is away for long answers for nothing by that.
-    coins.world.runFor(8 * 86_400_000);
+    coins.world.runFor(8 * dayMs);
     coins.broker.tick();
     expect(coins.broker.proofs).toEqual([]);
     expect(coins.broker.balanceOf(owner)).toBe(before);
@@ -284,7 +303,7 @@ describe('whoever cheats with coins of WhoPay', () => {
     expect(relay.ask(coins.broker.at, request(held, before))).toMatchObject({ 0: answerOp.undecided });
     owner.restart();
     coins.settle();
-    coins.world.runFor(8 * 86_400_000);
+    coins.world.runFor(8 * dayMs);
     coins.broker.tick();
     expect(convicted(coins)).toEqual({ guilty: toHex(held.key.publicKey), role: 'holder' });
   });

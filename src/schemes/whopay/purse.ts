@@ -198,6 +198,15 @@ export class WhoPayPurse implements CoinPurse {
     });
   }
 
+  /** Ordered on while the broker takes the coin yet, and not come back to us by that order. */
+  ordered(): readonly HandedCoin[] {
+    const came = new Set(this.#held.came().map(({ paid }) => toHex(paid.binding.holder)));
+    return this.#held
+      .gone()
+      .map(([, handed]) => handed)
+      .filter(({ paid, order: { said } }) => this.#isTaken(paid.coin) && !came.has(toHex(said.next)));
+  }
+
   get partedMsat(): Value {
     const ours = new Set(this.#held.came().map(({ paid }) => toHex(paid.binding.holder)));
     const handed = this.#held.gone().filter(
