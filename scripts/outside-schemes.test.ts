@@ -36,6 +36,23 @@ export default {
     : { guilty: undefined, why: 'it is no lie' },
 };`;
 
+/** The same as an object of a class, whose methods are its prototype's and look into what is its own. */
+const ofClass = `
+class Judging {
+  #cheats = ['lied'];
+  get id() { return 202; }
+  get name() { return 'judge'; }
+  get variants() { return ['quick']; }
+  node() { throw new Error('nobody pays here'); }
+  broker() { throw new Error('nobody pays here'); }
+  judge({ cheat, parts }) {
+    return this.#cheats.includes(cheat)
+      ? { guilty: parts[0], role: 'payer', what: 'lied' }
+      : { guilty: undefined, why: 'it is no lie' };
+  }
+}
+export default new Judging();`;
+
 /** Payments on the payer's word alone, with nothing behind them: each says what was paid in all. */
 const onWord = `
 const id = 201;
@@ -80,6 +97,8 @@ describe('a scheme out of a module', { timeout: processesMsMax }, () => {
     ['absent.mjs', undefined, /: there is no such file$/],
     ['typed.ts', 'export default {}', /: Node runs no \.ts file; build it to JavaScript and name that$/],
     ['thrown.mjs', "throw new Error('out of order')", /: it fails when it is loaded: Error: out of order$/],
+    ['late.mjs', "await null; throw new Error('later')", /: it fails when it is loaded: Error: later$/],
+    ['nothing.mjs', 'throw undefined', /: it fails when it is loaded: undefined$/],
     ['broken.mjs', 'export default {', /: it fails when it is loaded: SyntaxError: /],
     [
       'alone.mjs',
@@ -108,6 +127,23 @@ describe('a scheme out of a module', { timeout: processesMsMax }, () => {
       expect(said[at]).toContain(`SCHEME_UNUSABLE 2 scheme ${files[at]}: `);
       expect(said[at]).toMatch(says);
     }
+  });
+
+  it('is given up where it is never loaded, whatever it leaves running', async () => {
+    const asleep = {
+      'asleep.mjs': 'await new Promise(() => {}); export default {};',
+      'busy.mjs': 'setInterval(() => {}, 1_000); await new Promise(() => {}); export default {};',
+      // Whatever it says of itself comes too late.
+      'thrown.mjs': "await new Promise(() => {}).then(() => { throw new Error('never'); });",
+    };
+    const proof = put('proof.json', formatProof({ scheme: 'judge', cheat: 'lied', parts: [] }));
+    const ran = Object.entries(asleep).map(async ([name, text]) => {
+      const file = put(name, text);
+      const { code, out, err } = await run('pay', 'proof', proof, '--scheme', `./${name}`);
+      const why = 'it is not loaded after 10 s: what it waits for does not come';
+      expect({ code, out, err }).toEqual({ code: 2, out: '', err: `naulon: scheme ${file}: ${why}\n` });
+    });
+    await Promise.all(ran);
   });
 
   it('is no folder, and knows its variants', async () => {
@@ -183,8 +219,11 @@ describe('a scheme out of a module', { timeout: processesMsMax }, () => {
     }
   });
 
-  it('judges proofs of its own, for whoever names the module', async () => {
-    put('judge.mjs', judging(200, 'judge'));
+  it.each([
+    ['an object', judging(200, 'judge')],
+    ['an object of a class', ofClass],
+  ])('judges proofs of its own, for whoever names the module: %s', async (_, text) => {
+    put('judge.mjs', text);
     const proof = (cheat: string) =>
       put(`${cheat}.json`, formatProof({ scheme: 'judge', cheat, parts: [Uint8Array.of(7)] }));
     const [lied, said] = [proof('lied'), proof('said')];

@@ -302,6 +302,8 @@ export const unseenBlocksMax = 6;
 // Other parties of payment systems
 /** One request or reply between parties; the longest is a coin that has passed through many hands. */
 export const partyMessageBytesMax = 65_536;
+/** How long the module of a scheme from outside may take to load: a start that hangs says nothing. */
+export const schemeLoadMsMax = 10_000;
 /** After so long, whoever was asked does not answer. */
 export const partyAnswerMsMax = 5_000;
 /** Requests of others that a node works on at a time, and connections that they may come over. */

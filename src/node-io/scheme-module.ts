@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { exitCode, OperatorError } from '../base/fault.ts';
+import { schemeLoadMsMax } from '../base/limits.ts';
 import { nearestName } from '../config/nearest.ts';
 import type { PayConfig } from '../config/pay-config.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
@@ -80,13 +81,28 @@ async function exportedBy(file: string): Promise<unknown> {
   if (found === undefined) throw unusable(file, 'there is no such file');
   if (!found.isFile()) throw unusable(file, 'it is no file; name the module in it');
   try {
-    const module: { readonly default?: unknown } = await import(pathToFileURL(file).href);
+    const module: { readonly default?: unknown } = await inTime(file, import(pathToFileURL(file).href));
     return module.default;
   } catch (error) {
+    if (error instanceof OperatorError) throw error;
     if ((error as { code?: unknown } | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION')
       throw unusable(file, `Node runs no ${extname(file)} file; build it to JavaScript and name that`);
     const [why] = String(error).split('\n');
     throw unusable(file, `it fails when it is loaded: ${why}`);
+  }
+}
+
+/** A module may wait for something while it is loaded. */
+async function inTime<T>(file: string, loaded: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const what = `it is not loaded after ${schemeLoadMsMax / 1_000} s: what it waits for does not come`;
+    timer = setTimeout(() => reject(unusable(file, what)), schemeLoadMsMax);
+  });
+  try {
+    return await Promise.race([loaded, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
