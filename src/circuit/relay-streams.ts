@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { freeSignalsMax, streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
+import { cellsPerRunMax, freeSignalsMax, streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
 import { decodeEnd } from '../cell/relay-messages.ts';
 import type { CircuitFlow } from '../flow/flow-control.ts';
@@ -78,13 +78,14 @@ export class RelayStreams {
     this.#waiting.add(stream);
   }
 
-  /** Lets the waiting streams send, a burst each in turn, while `allowed()`. */
+  /** Lets the waiting streams send, a burst each in turn, while `allowed()`; one that waits alone keeps nobody from his. */
   pump(allowed: () => boolean): void {
     const waiting = this.#waiting;
     while (waiting !== undefined && waiting.size > 0 && allowed()) {
       const [stream] = waiting;
       waiting.delete(stream);
-      if (stream.pump(streamBurstCells) && this.#open?.get(stream.id) === stream) waiting.add(stream);
+      const burst = waiting.size === 0 ? cellsPerRunMax : streamBurstCells;
+      if (stream.pump(burst) && this.#open?.get(stream.id) === stream) waiting.add(stream);
     }
   }
 
