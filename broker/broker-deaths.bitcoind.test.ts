@@ -1,27 +1,17 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { satoshiOf } from '../regtest/bitcoind-rpc.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { runNaulon } from '../scripts/naulon.fixture.ts';
-import { brokerOf, withBroker } from '../scripts/network-broker.ts';
-import { type NodeProcess, startNode } from '../scripts/node-process.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { scriptOfAddress } from '../src/bitcoin/wallet.ts';
-import { tillOperation, tillScheme, withdrawBody, withdrawReply } from '../src/broker/money-messages.ts';
-import { SigningKey } from '../src/crypto/ecdsa.ts';
-import { HttpParties } from '../src/node-io/party-http.ts';
-import { SystemEntropy } from '../src/node-io/system-entropy.ts';
-import { makeAccountRequest } from '../src/payment/account-request.ts';
-import type { Answer } from '../src/ports.ts';
+import { withdrawReply } from '../src/broker/money-messages.ts';
 import { hasPostgres, Postgres } from '../test/postgres.fixture.ts';
-
-type Point = 'persist' | 'broadcast' | 'reply' | 'never';
-type PartyAnswer = Extract<Answer, { kind: 'party' }>;
+import { MortalBroker, type PartyAnswer } from './mortal-broker.fixture.ts';
 
 let folder: string;
 let bitcoind: Bitcoind;
@@ -41,100 +31,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A broker with a file of its own, and one account at it. */
-class MortalBroker {
-  readonly dir: string;
-  readonly account = SigningKey.fresh(new SystemEntropy());
-  process!: NodeProcess;
-
-  constructor(name: string, store?: object) {
-    this.dir = join(folder, name);
-    mkdirSync(this.dir, { mode: 0o700 });
-    this.keepIn(store);
-  }
-
-  get file(): string {
-    return join(this.dir, 'broker.yaml');
-  }
-
-  get log(): string {
-    return join(this.dir, 'log');
-  }
-
-  get lastWords(): string {
-    return readFileSync(this.log, 'utf8').trim().split('\n').at(-1) ?? '';
-  }
-
-  keepIn(store: object | undefined): void {
-    const chain = { rpc: bitcoind.rpcUrl, cookie: bitcoind.cookieFile };
-    const settings = { data_directory: '.', listen: '127.0.0.1:0', chain, store };
-    writeFileSync(this.file, stringify(settings), { mode: 0o600 });
-  }
-
-  /** Lets it run, to die at that point of the first withdrawal. */
-  async start(point: Point): Promise<void> {
-    const program = join(import.meta.dirname, 'dying-broker.fixture.ts');
-    const dying = { executable: process.execPath, args: ['--import', 'tsx', program, point, this.file] };
-    this.process = await startNode({
-      name: 'broker',
-      ...(point === 'never' ? { args: ['broker', '-f', this.file] } : dying),
-      log: this.log,
-      readyLine: /"ready"/,
-      readyMsMax: 60_000,
-    });
-  }
-
-  get #address(): string {
-    return brokerOf(this.process.readyLine).address;
-  }
-
-  async deposit(sat: bigint): Promise<void> {
-    const address = await withBroker(this.#address, broker => broker.address(this.account));
-    await funds.faucet(address, sat);
-    await funds.mine(1);
-    await this.has(sat * 1_000n);
-  }
-
-  /** Resolves once the account has as much. */
-  async has(msat: bigint): Promise<void> {
-    await withBroker(this.#address, async broker => {
-      while ((await broker.balance(this.account)).msat !== msat) await pause(50);
-    });
-  }
-
-  /** A request to pay out, to be sent as often as one likes. */
-  withdrawal(to: string, sat: bigint): Uint8Array {
-    const script = scriptOfAddress(to) as Uint8Array;
-    const body = withdrawBody.encode({ operation: tillOperation.withdraw, sat, script });
-    return makeAccountRequest(this.account, new SystemEntropy(), body);
-  }
-
-  /** Sends it until it is answered otherwise than that the wallet has not yet seen its coins on the chain. */
-  async ask(request: Uint8Array): Promise<PartyAnswer> {
-    for (;;) {
-      const answer = await this.#askOnce(request);
-      if (answer.fault !== 'frozen') return answer;
-      await pause(50);
-    }
-  }
-
-  async #askOnce(request: Uint8Array): Promise<PartyAnswer> {
-    const parties = new HttpParties();
-    const [host, port] = this.#address.split(':');
-    const answer = await new Promise<PartyAnswer>(resolve => {
-      parties.attach({ onAnswer: answer => resolve(answer as PartyAnswer), onChain() {} });
-      parties.ask({ host, port: Number(port) }, tillScheme, request, 1);
-    });
-    await parties.stop();
-    return answer;
-  }
-
-  async expectBacked(): Promise<void> {
-    const { code, out } = await runNaulon(['books', '-f', this.file]);
-    expect(out).toContain('Every e-coin and every balance is backed, to the satoshi.');
-    expect(code).toBe(0);
-  }
-}
+const newBroker = (name: string, store?: object) =>
+  new MortalBroker({ folder, bitcoind, funds }, name, store);
 
 /** What a withdrawal was answered with. */
 function paid({ reply }: PartyAnswer): { readonly txid: string; readonly feeSat: bigint } {
@@ -192,14 +90,14 @@ async function paysOutOnce(broker: MortalBroker): Promise<void> {
 }
 
 it('pays out once and to the satoshi wherever it is killed: lmdb', async () => {
-  const broker = new MortalBroker('lmdb');
+  const broker = newBroker('lmdb');
   await paysOutOnce(broker);
   await broker.process.stop();
 }, 240_000);
 
 describe.runIf(hasPostgres())('with records in PostgreSQL', () => {
   it('pays out once and to the satoshi wherever it is killed', async () => {
-    const broker = new MortalBroker('postgres', { postgres: server().url() });
+    const broker = newBroker('postgres', { postgres: server().url() });
     await paysOutOnce(broker);
     await broker.process.stop();
   }, 240_000);
@@ -208,7 +106,7 @@ describe.runIf(hasPostgres())('with records in PostgreSQL', () => {
     await server().ask('create database killed');
     writeFileSync(join(folder, 'password'), `${server().access.password}\n`, { mode: 0o600 });
     const url = server().url('killed', { user: 'owner' });
-    const broker = new MortalBroker('killed', { postgres: url, password: '../password' });
+    const broker = newBroker('killed', { postgres: url, password: '../password' });
     await broker.start('never');
     await broker.deposit(200_000n);
     const to = await funds.address();
@@ -231,7 +129,7 @@ describe.runIf(hasPostgres())('with records in PostgreSQL', () => {
 
   it('takes over what was in lmdb, which nobody then takes for the truth', async () => {
     await server().ask('create database moved');
-    const broker = new MortalBroker('moved');
+    const broker = newBroker('moved');
     await broker.start('never');
     await broker.deposit(100_000n);
     const request = broker.withdrawal(await funds.address(), 30_000n);

@@ -12,6 +12,7 @@ import { bookProblems } from '../src/broker/account-book.ts';
 import { filedProofs } from '../src/broker/broker-core.ts';
 import { type BrokerLedger, readBrokerLedger } from '../src/broker/broker-ledger.ts';
 import { SigningKey } from '../src/crypto/ecdsa.ts';
+import { coinbaseMaturity } from '../src/node-io/block-follower.ts';
 import type { StoreReader } from '../src/node-io/file-store.ts';
 import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { chosenBrokered } from '../src/node-io/scheme-module.ts';
@@ -153,13 +154,24 @@ function outstandingIn(
   return new Map(used.map(scheme => [scheme.id, scheme.broker(host).outstandingMsat()]));
 }
 
+/** As bitcoind answers `scantxoutset`. */
+interface Unspent {
+  readonly amount: number;
+  readonly coinbase: boolean;
+  readonly confirmations: number;
+}
+
 /** The wallet's coins in blocks, less what does not count yet, less what is on its way out. */
 async function reserveSat(rpc: RpcCall, ledger: BrokerLedger): Promise<bigint> {
   const { descriptor, addresses, waitingSat, withdrawals } = ledger;
-  const found = await rpc<{ total_amount: number }>('scantxoutset', 'start', [
+  const { unspents } = await rpc<{ unspents: readonly Unspent[] }>('scantxoutset', 'start', [
     { desc: descriptor, range: [0, addresses - 1] },
   ]);
-  let sat = satoshiOf(found.total_amount) - waitingSat;
+  // The broker hears of a coinbase when a block may spend it.
+  const ripe = unspents.filter(
+    ({ coinbase, confirmations }) => !coinbase || confirmations >= coinbaseMaturity,
+  );
+  let sat = ripe.reduce((sum, { amount }) => sum + satoshiOf(amount), -waitingSat);
   const underWay = await underWayAmong(rpc, withdrawals);
   for (const [id, { paidSat }] of withdrawals) if (underWay(id)) sat -= paidSat;
   return sat;

@@ -45,6 +45,11 @@ export function chooseCoins<C extends Spendable>(
   );
 }
 
+/** What a payment leaves to the miner at the least, whatever coins pay it. */
+export function leastFeeSat(satPerKvb: bigint): bigint {
+  return feeOf(overheadVsize + contractOutputVsize + inputVsize, satPerKvb);
+}
+
 function oneOf<C extends Spendable>(
   ascending: readonly C[],
   valueSat: bigint,

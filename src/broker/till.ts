@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { toHex, utf8 } from '../base/bytes.ts';
 import { accountsMax, changeAddressesMin } from '../base/limits.ts';
+import { leastFeeSat } from '../bitcoin/coin-choice.ts';
 import { outpointKey } from '../bitcoin/outpoint.ts';
 import { dustSatOf } from '../bitcoin/output-scripts.ts';
 import { idOf, rawOf, transactionOf } from '../bitcoin/raw-transaction.ts';
@@ -198,8 +199,8 @@ export class Till {
     // Before coins are looked for: an account that has not as much need not hear of the broker's.
     if (balanceMsat < said.sat * 1_000n) return refused('overspent');
     // And before they are taken: change uses up an address.
-    const leavesSat = this.wallet.feeToPay(said.sat, this.#satPerKvb);
-    if (leavesSat !== undefined && balanceMsat < (said.sat + leavesSat) * 1_000n) return refused('overspent');
+    const leavesSat = this.wallet.feeToPay(said.sat, this.#satPerKvb) ?? leastFeeSat(this.#satPerKvb);
+    if (balanceMsat < (said.sat + leavesSat) * 1_000n) return refused('overspent');
     const funded = this.wallet.fund(said.script, said.sat, this.#satPerKvb);
     if (!funded.ok) return refused('frozen');
     const { transaction, feeSat, writes } = funded.value;
