@@ -26,6 +26,7 @@ import {
   type BrokerAddress,
   epochOf,
   epochsFor,
+  type FoundGood,
   holdingOf,
   isAuthorised,
   isOrigin,
@@ -138,7 +139,7 @@ export class AssistantDesk {
     const assists = (each: Ring) => includes(each.assistantsOf(held.coin, payer), key.publicKey);
     if (ring === undefined || earlier === undefined || assists(ring)) return refused('busy');
     if (!assists(earlier)) return refused('badTerms');
-    if (!isAuthorised(held, broker.key, rings)) return refused('badSignature');
+    if (!isAuthorised(held, broker.key, rings, { coin: held.coin })) return refused('badSignature');
     if (granted !== undefined) return replyOf(granted.auth, []);
     if (released !== undefined) return { kind: 'reply', reply: release.encode(released), persist: [] };
     const coinReleases = this.#releasesOf.get(toHex(guid)) ?? 0;
@@ -163,10 +164,18 @@ export class AssistantDesk {
     // Its buyer's word is for that.
     else if (held.coin.assistants === buyersOwn && isOrigin(held.auth, broker.key)) done(refused('badTerms'));
     else if (this.#released.get(holding) !== undefined) done(refused('frozen'));
-    else if (!isAuthorised(held, broker.key, rings)) done(refused('badSignature'));
+    else if (!isAuthorised(held, broker.key, rings, this.#foundGood(held))) done(refused('badSignature'));
     // Whoever was given what another was given too must come to the broker with it.
     else if (!this.#follows(held) && !equalBytes(said.payee, broker.key)) done(refused('stale'));
     else this.#takeOver(wanted, ring);
+  }
+
+  /** By what this assistant gave the coin to its holder, if it did. */
+  #foundGood({ coin: { guid } }: PaidCoin): FoundGood {
+    const latest = this.#latest.get(toHex(guid));
+    const granted = latest === undefined ? undefined : this.#grants.get(holdingOf(latest));
+    if (granted === undefined) return {};
+    return { coin: granted.held.coin, auth: { by: this.#host.key.publicKey, said: granted.auth } };
   }
 
   /** False for a holding that cannot be true beside what was authorised here, whoever says so: the coin had gone another way by then. */

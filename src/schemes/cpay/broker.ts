@@ -191,7 +191,10 @@ export class CPayBroker implements BrokerSide {
     const { publicKey } = this.#host.key;
     const ours = equalBytes(paid.auth.payee, publicKey) && equalBytes(paid.auth.nonce, accountNonce(account));
     if (!ours) return refused('badTerms');
-    if (!isAuthorised({ ...paid, coin: record.coin }, publicKey, this.#rings)) return refused('badSignature');
+    const isGood = isAuthorised({ ...paid, coin: record.coin }, publicKey, this.#rings, {
+      coin: record.coin,
+    });
+    if (!isGood) return refused('badSignature');
     if (this.#isOver(record)) return refused('expired');
     const reply = new Uint8Array(0);
     if (record.seen.some(({ auth: known }) => isSame(known, paid.auth)))
@@ -215,7 +218,7 @@ export class CPayBroker implements BrokerSide {
     const holders = equalBytes(said.guid, paid.auth.guid) && equalBytes(said.payer, paid.auth.payee);
     if (!ours || !holders) return refused('badTerms');
     const held = { ...paid, coin: record.coin };
-    if (!wish.isBy(said.payer, said) || !isAuthorised(held, publicKey, this.#rings))
+    if (!wish.isBy(said.payer, said) || !isAuthorised(held, publicKey, this.#rings, { coin: record.coin }))
       return refused('badSignature');
     if (this.#isOver(record)) return refused('expired');
     const isBack = record.deposited === 1;

@@ -132,7 +132,8 @@ export class CPayDealings {
           const said = reply === undefined ? undefined : this.#read(wished, reply);
           this.rings.fetch(said === undefined ? [] : [epochOf(said.timeMs)], () => {
             left -= 1;
-            settle(said === undefined ? undefined : this.#gather(wished, said, given));
+            if (!over)
+              settle(said === undefined ? undefined : this.#gather(wished, said, assistant.key, given));
           });
         });
       }
@@ -228,11 +229,15 @@ export class CPayDealings {
   #gather(
     { paid }: WishedCoin,
     { signature, ...said }: AuthStatement,
+    asked: Uint8Array,
     given: Map<string, Auth>,
   ): PaidCoin | undefined {
     const group = this.rings.ring(epochOf(said.timeMs))?.assistantsOf(paid.coin, said.payer) ?? [];
+    const isBy = ({ key }: Assistant) => authStatement.isBy(key, { ...said, signature });
+    const own = group.findIndex(({ key }) => equalBytes(key, asked));
     // Who is asked may show what its predecessor authorised.
-    const place = group.findIndex(({ key }) => authStatement.isBy(key, { ...said, signature }));
+    const place =
+      own >= 0 && isBy(group[own]) ? own : group.findIndex((each, at) => at !== own && isBy(each));
     if (place < 0) return undefined;
     const key = String(said.timeMs);
     const before = given.get(key)?.signatures ?? [];

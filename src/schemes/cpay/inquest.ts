@@ -101,7 +101,7 @@ export class Inquest {
       equalBytes(given.payer, said.payer) &&
       isSamePayment(given, said) &&
       given.sinceMs === held.auth.timeMs &&
-      isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings) &&
+      isAuthorised({ ...held, coin: record.coin }, publicKey, this.#rings, { coin: record.coin }) &&
       this.#wasLeft(record, message.grant);
     if (!grounded) return refused('badSignature');
     if (!record.seen.some(({ auth: known }) => isSame(known, given))) return refused('unknownChannel');

@@ -140,6 +140,7 @@ describe('a coin that three authorise', () => {
   function isTaken(
     list: readonly SigningKey[],
     signed: readonly (readonly [by: SigningKey, as: SigningKey])[],
+    known?: SigningKey,
   ) {
     const address = { endpoint: at, key: broker.publicKey };
     const ring = new Ring({ since: 0, assistants: listOf(list) }, address);
@@ -155,11 +156,30 @@ describe('a coin that three authorise', () => {
         signature: authStatement.sign(by, said).signature,
       };
     });
-    return isAuthorised({ coin: made, auth: { ...said, signatures } }, broker.publicKey, {
-      ring: () => ring,
-    });
+    const foundGood =
+      known === undefined ? {} : { auth: { by: known.publicKey, said: authStatement.sign(known, said) } };
+    const rings = { ring: () => ring };
+    return isAuthorised({ coin: made, auth: { ...said, signatures } }, broker.publicKey, rings, foundGood);
   }
   const [one, two] = members;
+
+  it('is not paid by a signature that was found good of one, and is given as of two', () => {
+    const signed = [
+      [one, one],
+      [one, two],
+    ] as const;
+    expect(isTaken(members, signed, one)).toBe(false);
+    expect(
+      isTaken(
+        members,
+        [
+          [one, one],
+          [two, two],
+        ],
+        one,
+      ),
+    ).toBe(true);
+  });
 
   it('is paid by two of them, and not by one that signs twice', () => {
     expect(

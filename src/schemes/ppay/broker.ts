@@ -171,7 +171,7 @@ export class PPayBroker implements BrokerSide {
     const { op, path } = message;
     const record = this.#coins.get(serialOf(path));
     if (record === undefined) return refused('unknownChannel');
-    if (!isGenuine(path, this.#host.key.publicKey)) return refused('badSignature');
+    if (!isGenuine(path, this.#host.key.publicKey, record.coin)) return refused('badSignature');
     const isDeposit = equalBytes(holderOf(path), this.#host.key.publicKey);
     if (isDeposit !== (op === requestOp.deposit)) return refused('badTerms');
     if (record.coin.expirySeconds <= this.#nowSeconds()) return refused('expired');
@@ -234,9 +234,9 @@ export class PPayBroker implements BrokerSide {
     const record = this.#coins.get(serialOf(first));
     if (record === undefined || serialOf(second) !== serialOf(first)) return refused('unknownChannel');
     const { publicKey } = this.#host.key;
-    if (!isGenuine(first, publicKey, historyMax) || !isGenuine(second, publicKey, historyMax))
-      return refused('badSignature');
     const shown = [first, second];
+    if (!shown.every(path => isGenuine(path, publicKey, record.coin, historyMax)))
+      return refused('badSignature');
     const found = this.#fraudsAmong(record, shown);
     const persist = [...this.#convict(record, found), ...this.#explained(record, shown, found)];
     return { kind: 'reply', reply: new Uint8Array(0), persist };

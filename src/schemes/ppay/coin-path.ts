@@ -8,6 +8,7 @@ import {
   type Handover,
   handover,
   layersMax,
+  type RawCoin,
   rawCoin,
 } from './messages.ts';
 
@@ -55,28 +56,42 @@ export function handedOver(path: CoinPath, holder: SigningKey, next: Uint8Array)
   return { assigned: path.assigned, layers: [...path.layers, { next, signature }] };
 }
 
-/** Signed by the coin's owner, or for it by the broker; and within bounds, since whoever goes on from there counts further. */
-export function isGenuineAssignment(assigned: AssignedCoin, broker: Uint8Array): boolean {
+/**
+ * Signed by the coin's owner, or for it by the broker; and within bounds, since whoever goes on from there counts further.
+ * @param known the coin as it was found good before: the broker's signature of that is not verified again.
+ */
+export function isGenuineAssignment(assigned: AssignedCoin, broker: Uint8Array, known?: RawCoin): boolean {
   return (
     assigned.position > 0n &&
     assigned.position <= coinStepsMax &&
     assigned.coin.value <= coinMsatMax &&
-    rawCoin.isBy(broker, assigned.coin) &&
+    ((known !== undefined && isSameCoin(known, assigned.coin)) || rawCoin.isBy(broker, assigned.coin)) &&
     (assignedCoin.isBy(assigned.coin.owner, assigned) || assignedCoin.isBy(broker, assigned))
   );
 }
 
 /**
  * Every signature in it is good: the coin is the broker's, and each holder has handed it on itself.
+ * @param known the coin, where it was found good before.
  * @param handoversMax one more than a payee takes, since its holder may ask for a reassignment.
  */
-export function isGenuine(path: CoinPath, broker: Uint8Array, handoversMax = layersMax + 1): boolean {
-  if (path.layers.length > handoversMax || !isGenuineAssignment(path.assigned, broker)) return false;
+export function isGenuine(
+  path: CoinPath,
+  broker: Uint8Array,
+  known?: RawCoin,
+  handoversMax = layersMax + 1,
+): boolean {
+  if (path.layers.length > handoversMax || !isGenuineAssignment(path.assigned, broker, known)) return false;
   for (let position = startOf(path); position < endOf(path); position++) {
     const [holder, said] = [holderAt(path, position), handoverAt(path, position)];
     if (holder === undefined || said === undefined || !handover.isBy(holder, said)) return false;
   }
   return true;
+}
+
+/** To the last bit of the broker's signature. */
+export function isSameCoin(one: RawCoin, other: RawCoin): boolean {
+  return equalBytes(rawCoin.encode(one), rawCoin.encode(other));
 }
 
 /** True when both tell the same of every position that both reach. */

@@ -3,7 +3,7 @@ import { CoinErrands } from '../../payment/coins/coin-errands.ts';
 import type { Purchase } from '../../payment/coins/coin-payer.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
 import type { Answer, StoreWrite } from '../../ports.ts';
-import { endOf, holderOf, isGenuine, isGenuineAssignment } from './coin-path.ts';
+import { endOf, holderOf, isGenuine, isGenuineAssignment, isSameCoin } from './coin-path.ts';
 import { fraudIn } from './fraud.ts';
 import {
   type AssignedCoin,
@@ -91,7 +91,11 @@ export class PPayDealings {
   #judge(path: CoinPath, reply: Uint8Array, isBrokers: boolean): Reassignment | undefined {
     const { key } = this.#setup.broker;
     const assigned = reply[0] === answerOp.assigned ? assignedAnswer.decode(reply)?.assigned : undefined;
-    if (assigned !== undefined && isFor(path, assigned) && isGenuineAssignment(assigned, key))
+    if (
+      assigned !== undefined &&
+      isFor(path, assigned) &&
+      isGenuineAssignment(assigned, key, path.assigned.coin)
+    )
       return assigned;
     // An owner that says so would have it believed without a signature.
     if (isBrokers && reply[0] === answerOp.undecided) return 'contradicted';
@@ -107,6 +111,6 @@ function isFor(path: CoinPath, assigned: AssignedCoin): boolean {
   return (
     assigned.position === endOf(path) &&
     equalBytes(assigned.holder, holderOf(path)) &&
-    equalBytes(rawCoin.encode(assigned.coin), rawCoin.encode(path.assigned.coin))
+    isSameCoin(assigned.coin, path.assigned.coin)
   );
 }

@@ -66,7 +66,7 @@ export class PPayOwner implements Party {
     const history = this.#purse.owned(serialOf(path));
     if (history === undefined) return refused('unknownChannel');
     if (history.layers.length + path.layers.length > historyMax) return refused('frozen');
-    if (!isGenuine(path, this.#setup.broker.key)) return refused('badSignature');
+    if (!isGenuine(path, this.#setup.broker.key, history.assigned.coin)) return refused('badSignature');
     if (!agree(history, path)) return this.#contradict(history, path);
     if (startOf(path) > endOf(history)) {
       // The broker has assigned it since we last asked.
@@ -103,7 +103,8 @@ export class PPayOwner implements Party {
 
   #learn(path: CoinPath): void {
     const history = this.#purse.owned(serialOf(path));
-    if (history === undefined || !isGenuine(path, this.#setup.broker.key, historyMax)) return;
+    if (history === undefined) return;
+    if (!isGenuine(path, this.#setup.broker.key, history.assigned.coin, historyMax)) return;
     if (startOf(path) > endOf(history)) return;
     if (!agree(history, path)) {
       this.#dealings.report(history, path);

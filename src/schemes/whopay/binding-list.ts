@@ -21,6 +21,11 @@ export class BindingList {
     this.#last = new RecordBook(store, 'whopay/listed/', binding);
   }
 
+  /** Who holds that coin, as far as it is listed. */
+  last(made: Pick<Binding, 'coinKey'>): Binding | undefined {
+    return this.#last.get(nameOf(made));
+  }
+
   /** @param bound one that is signed by the coin's key or by the broker. */
   put(bound: Binding): Listed {
     const name = nameOf(bound);

@@ -201,7 +201,8 @@ export class WhoPayBroker implements BrokerSide {
     if (isDeposit !== (op === requestOp.deposit)) return refused('badTerms');
     const record = this.#coins.get(nameOf(message.coin));
     if (record === undefined) return refused('unknownChannel');
-    if (!isGenuine(record.coin, step, this.#host.key.publicKey)) return refused('badSignature');
+    if (!isGenuine(record.coin, step, this.#host.key.publicKey, this.#list.last(record.coin)))
+      return refused('badSignature');
     const now = this.#nowSeconds();
     const expired = record.coin.expirySeconds <= now || step.binding.expirySeconds <= now;
     const done = record.known.find(news => isSameOrder(news.step.order, step.order));

@@ -63,6 +63,13 @@ describe('steps of a coin of WhoPay', () => {
     );
   });
 
+  it('are none of another coin, though their binding was found good of their own', () => {
+    const [step] = walk([1, 2], []);
+    const dearer = { ...made, coinKey: stranger.publicKey };
+    expect(isGenuine(made, step, broker.publicKey, step.binding)).toBe(true);
+    expect(isGenuine(dearer, step, broker.publicKey, step.binding)).toBe(false);
+  });
+
   it('convict the key that gave two orders, and nobody else', () => {
     fc.assert(
       fc.property(route, byBroker, fc.nat(), later, fc.boolean(), (hops, away, at, next, handedIn) => {

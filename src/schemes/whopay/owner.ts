@@ -54,7 +54,7 @@ export class WhoPayOwner implements Party {
     const { step } = message;
     const owned = this.#purse.owned(nameOf(message.coin));
     if (owned === undefined) return refused('unknownChannel');
-    if (!isGenuine(owned.coin, step, this.#broker)) return refused('badSignature');
+    if (!isGenuine(owned.coin, step, this.#broker, owned.current)) return refused('badSignature');
     const at = owned.steps.findIndex(({ order }) => equalBytes(order.said.holder, step.order.said.holder));
     if (at >= 0) return this.#again(owned, at, step);
     const { current } = owned;
@@ -95,7 +95,7 @@ export class WhoPayOwner implements Party {
   /** What the broker did, if it is what follows; the holder's two orders, if we have carried out another. */
   #learn({ step, bound: [bound] }: News): void {
     const owned = this.#purse.owned(toHex(step.binding.coinKey));
-    if (owned === undefined || !isGenuine(owned.coin, step, this.#broker)) return;
+    if (owned === undefined || !isGenuine(owned.coin, step, this.#broker, owned.current)) return;
     const known = owned.steps.find(({ order }) => equalBytes(order.said.holder, step.order.said.holder));
     if (known !== undefined) {
       if (!isSameOrder(known.order, step.order)) this.#dealings.report(owned.coin, [known, step]);

@@ -8,9 +8,9 @@ import { OneTimeKeys } from '../../payment/coins/one-time-keys.ts';
 import type { PayeeSigner, PaymentStatusName, Value } from '../../payment/scheme.ts';
 import type { Answer, StoreWrite } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
-import { paymentMessage, paymentOp, schemeId, target } from './messages.ts';
+import { type PaidCoin, paymentMessage, paymentOp, schemeId, target } from './messages.ts';
 import { bindingSeconds, type HandedCoin, type HeldCoin, type WhoPayPurse } from './purse.ts';
-import { isBound, nameOf } from './steps.ts';
+import { isBound, isCoin, nameOf } from './steps.ts';
 
 type Payment = Holds<typeof paymentMessage>;
 
@@ -23,6 +23,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
   readonly #keys: OneTimeKeys;
   /** Ordered for ourselves, and carried out by nobody yet. */
   readonly #renewals = new Set<HandedCoin>();
+  readonly #genuine = new WeakSet<PaidCoin>();
 
   constructor(setup: CoinSetup, purse: WhoPayPurse, signer: PayeeSigner) {
     this.#setup = setup;
@@ -75,8 +76,14 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     }
   }
 
-  isGenuine({ paid: { coin, binding } }: HeldCoin): boolean {
-    return isBound(coin, binding, this.#setup.broker.key);
+  /** Asked before the list is, and once that has answered. */
+  isGenuine({ paid }: HeldCoin): boolean {
+    if (this.#genuine.has(paid)) return true;
+    const { coin, binding } = paid;
+    const { key } = this.#setup.broker;
+    if (!isCoin(coin, key) || !isBound(coin, binding, key)) return false;
+    this.#genuine.add(paid);
+    return true;
   }
 
   received(held: HeldCoin): StoreWrite {

@@ -28,28 +28,42 @@ export function ownerIdOf(account: Uint8Array, coinKey: Uint8Array): Uint8Array 
   return sha256(utf8('naulon whopay owner of\0'), account, coinKey).subarray(0, 12).slice();
 }
 
+/** Sold by the broker. */
+export function isCoin(made: Coin, broker: Uint8Array): boolean {
+  return made.value <= coinMsatMax && coin.isBy(broker, made);
+}
+
 /**
- * The coin is the broker's, and who holds it is said by its own key, or by the broker. The number is within bounds, since
- * whoever binds it next counts further.
+ * Who holds a coin is said by its own key, or by the broker. The number is within bounds, since whoever binds it next counts further.
+ * @param made one that was found good before.
  */
 export function isBound(made: Coin, bound: Binding, broker: Uint8Array): boolean {
   return (
     equalBytes(made.coinKey, bound.coinKey) &&
     bound.sequence > 0n &&
     bound.sequence <= coinStepsMax &&
-    made.value <= coinMsatMax &&
-    coin.isBy(broker, made) &&
     (binding.isBy(made.coinKey, bound) || binding.isBy(broker, bound))
   );
 }
 
-/** A binding that is good, and an order of its holder. */
-export function isGenuine(made: Coin, { binding: bound, order: given }: Step, broker: Uint8Array): boolean {
+/**
+ * A binding that is good, and an order of its holder.
+ * @param made one that was found good before.
+ * @param known a binding that was: of one that is the same the signature is not verified again.
+ */
+export function isGenuine(
+  made: Coin,
+  { binding: bound, order: given }: Step,
+  broker: Uint8Array,
+  known?: Binding,
+): boolean {
   return (
+    equalBytes(made.coinKey, bound.coinKey) &&
     equalBytes(given.said.coinKey, bound.coinKey) &&
     equalBytes(given.said.holder, bound.holder) &&
     isOrdered(given) &&
-    isBound(made, bound, broker)
+    ((known !== undefined && equalBytes(binding.encode(known), binding.encode(bound))) ||
+      isBound(made, bound, broker))
   );
 }
 
