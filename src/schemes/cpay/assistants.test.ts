@@ -12,6 +12,7 @@ import {
   heldBy,
   keyOf,
   nowOf,
+  ofOneAssistant,
   payWith,
   peersOf,
   request,
@@ -212,6 +213,66 @@ describe('an assistant of CPay that never comes back', () => {
     expect(coins.broker.balanceOf(relay)).toBe(start + value);
     expect(outstanding - coins.broker.outstandingMsat).toBeGreaterThanOrEqual(value);
     expect(relay.ask(coins.broker.at, claim(relay.account, coins, held))).toBe('expired');
+    expect(convicted(coins)).toEqual([]);
+  });
+
+  /** Lets the coin expire, and all have had their time to claim it. */
+  function outlast(coins: CoinWorld, { coin }: PaidCoin): void {
+    coins.world.runFor(coin.expirySeconds * 1_000 - Number(nowOf(coins)) + dayMs);
+    coins.world.runFor(claimSeconds * 1_000 + dayMs);
+    for (let time = 0; time < 2; time++) {
+      coins.broker.tick();
+      coins.broker.restart();
+      coins.world.runFor(2 * epochMs);
+    }
+    expect(coins.broker.heldMsat(coins.broker.key.publicKey)).toBe(0n);
+    coins.broker.expectBacked();
+  }
+
+  it.each([0, 1, 2])('and gave a coin to two of whom %s handed it in before, pays the other', handedIn => {
+    const { coins, peers, relay, assistant, held, victims } = ofOneAssistant(`gone ${handedIn}`, 1);
+    const paid = victims.slice(0, 2);
+    for (const to of paid)
+      expect(payWith(to, { ...held[0], auth: authBy(assistant, saidFor(coins, held[0], to)) })).toBe('added');
+    const worthOf = (peer: Peer) => coins.broker.balanceOf(peer) + deskOf(peer).spendableMsat;
+    const before = [coins.broker.balanceOf(relay), ...paid.map(worthOf)];
+    for (const to of paid.slice(0, handedIn)) to.do(() => deskOf(to).deposit());
+    assistant.die();
+    const bond = coins.broker.balanceOf(assistant);
+    outlast(coins, held[0]);
+    enquire(
+      coins,
+      peers.filter(peer => peer !== assistant),
+    );
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    expect(coins.broker.proofs[0].cheat).toBe('double-authorisation');
+    // As far as anybody can tell it has given the coin away, and so has nothing of its claim.
+    expect([coins.broker.balanceOf(relay), ...paid.map(worthOf)]).toEqual(before);
+    expect(bond - coins.broker.balanceOf(assistant)).toBe(value);
+  });
+
+  it('owes nothing to a former holder that claims what was handed in long since', () => {
+    const {
+      coins,
+      peers,
+      relay,
+      assistant: dead,
+      held: [held],
+    } = ofOneAssistant('claimed too late', 1);
+    const [payer] = peers;
+    const alive = peers.filter(peer => peer !== dead);
+    const [bought] = heldBy(payer).filter(({ coin }) => toHex(coin.guid) === toHex(held.coin.guid));
+    relay.do(() => deskOf(relay).deposit());
+    const paid = coins.broker.balanceOf(relay);
+    dead.die();
+    const before = coins.broker.balanceOf(dead);
+    expect(payer.ask(coins.broker.at, claim(payer.account, coins, bought))).toEqual(new Uint8Array(0));
+    coins.world.runFor(8 * dayMs);
+    coins.broker.tick();
+    outlast(coins, held);
+    enquire(coins, alive);
+    expect(coins.broker.balanceOf(dead)).toBe(before);
+    expect(coins.broker.balanceOf(relay)).toBe(paid);
     expect(convicted(coins)).toEqual([]);
   });
 });

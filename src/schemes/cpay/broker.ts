@@ -221,18 +221,22 @@ export class CPayBroker implements BrokerSide {
     if (!wish.isBy(said.payer, said) || !isAuthorised(held, publicKey, this.#rings, { coin: record.coin }))
       return refused('badSignature');
     if (this.#isOver(record)) return refused('expired');
-    const isBack = record.deposited === 1;
-    const persist = isBack ? this.#inquest.told(record, held.auth) : this.#claims.add(held, account);
-    if (persist === undefined) return refused('stale');
-    return { kind: 'reply', reply: new Uint8Array(0), persist };
+    const told = this.#inquest.told(record, held.auth);
+    if (told === undefined) return refused('stale');
+    return {
+      kind: 'reply',
+      reply: new Uint8Array(0),
+      persist: [...told, ...this.#claims.add(held, account)],
+    };
   }
 
   /** Nobody can hand them in any more. */
   #settleClaims(): readonly StoreWrite[] {
-    return this.#claims.due(this.#nowSeconds()).flatMap(claim => {
+    return this.#claims.due(this.#nowSeconds()).flatMap(([holding, claim]) => {
       const record = this.#coins.get(toHex(claim.guid));
-      const dropped = this.#claims.drop(claim);
-      if (record === undefined || record.deposited === 1) return [dropped];
+      const dropped = this.#claims.drop(holding);
+      if (record === undefined) return [dropped];
+      if (record.deposited === 1) return [dropped, ...this.#inquest.leftOut(record, holding, claim.account)];
       const credited = this.#host.accounts.deposit(schemeId, claim.account, record.coin.value);
       return [dropped, this.#put({ ...record, deposited: 1 }), ...credited];
     });

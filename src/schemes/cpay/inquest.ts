@@ -11,7 +11,16 @@ import { accountNonce } from './dealings.ts';
 import { doubleAuthorisation, falseRelease } from './fraud.ts';
 import { gatherReleases } from './leaving.ts';
 import { type Auth, type AuthStatement, type Grant, release, showRequest, wish } from './messages.ts';
-import { epochOf, holdingOf, isAuthorised, isBuyersOwn, isOrigin, isSamePayment, signersOf } from './ring.ts';
+import {
+  epochOf,
+  holdingOf,
+  isAuthorised,
+  isBuyersOwn,
+  isOrigin,
+  isSamePayment,
+  ownHoldingOf,
+  signersOf,
+} from './ring.ts';
 import { type Fork, Shortfalls } from './shortfalls.ts';
 
 /**
@@ -19,6 +28,9 @@ import { type Fork, Shortfalls } from './shortfalls.ts';
  * guilt: it may be away.
  */
 const assistantAnswerSeconds = 7n * 86_400n;
+/** Authorisations in a coin's record beyond which only what belongs to another is put to them. */
+const claimsMax = 32;
+
 interface Conviction {
   readonly assistant: Uint8Array;
   readonly proof: CheatProof;
@@ -77,13 +89,30 @@ export class Inquest {
     return [...noted, ...demanded, added, ...this.#convict(record, found)];
   }
 
-  /** Whoever handed a coin in shows how it got that. Undefined: nobody asks. */
+  /**
+   * Whoever handed a coin in shows how it got that, or somebody claims it: as long as it has not come back, nobody is asked what it did.
+   * Undefined: it is not looked at.
+   */
   told(record: BrokerCoin, given: Auth): readonly StoreWrite[] | undefined {
     // Else whoever is guilty could fill the record with what nobody has to do with.
     const belongs = record.seen.some(
       ({ auth: known }) => isGroundOf(given, known) || holdingOf(known) === holdingOf(given),
     );
-    return record.askedSeconds === 0n || !belongs ? undefined : this.#lookInto(withSeen(record, given));
+    if (!belongs && record.seen.length >= claimsMax) return undefined;
+    const seen = withSeen(record, given);
+    return record.deposited === 1 ? this.#lookInto(seen) : this.#convict(seen, this.#signedTwice(seen));
+  }
+
+  /** Somebody who claimed that holding has nothing of the coin: where it was given to another too, whoever gave it to both pays. */
+  leftOut(record: BrokerCoin, holding: string, account: Uint8Array): readonly StoreWrite[] {
+    const given = record.seen.find(({ auth: known }) => ownHoldingOf(known) === holding)?.auth;
+    const isHeld = record.seen.every(({ auth: known }) => holdingOf(known) !== holding);
+    const isForked = this.#signedTwice(record).some(fork => given && fork.holding === holdingOf(given));
+    if (!isHeld || !isForked) return [];
+    return [
+      this.#shortfalls.add(record.coin, account),
+      ...this.#shortfalls.settle(record.coin, record.convicted),
+    ];
   }
 
   /** The grounds of an authorisation lead to the one before it, until two of them contradict each other. */

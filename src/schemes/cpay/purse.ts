@@ -21,7 +21,7 @@ import {
   wish,
 } from './messages.ts';
 import { KnownRings } from './node-rings.ts';
-import { holdingOf, isOrigin } from './ring.ts';
+import { isOrigin, ownHoldingOf } from './ring.ts';
 
 /** A coin, by whose word it is ours, and the key that it is ours under. */
 const heldCoin = struct({ paid: paidCoin, secret: fixedBytes(32) });
@@ -35,11 +35,6 @@ export type CPayCoin =
   | { readonly kind: 'held'; readonly value: Value; readonly held: HeldCoin }
   /** Wished to this payee before; too few assistants answered. */
   | { readonly kind: 'stranded'; readonly value: Value; readonly wished: WishedCoin };
-
-/** How a node's own holding of a coin is named. */
-function ownHoldingOf({ guid, payee, timeMs }: Auth): string {
-  return holdingOf({ guid, payer: payee, sinceMs: timeMs });
-}
 
 /** Coins that were bought or received are held until they are wished to somebody, and gone once that one has them. */
 export class CPayPurse implements CoinPurse {

@@ -246,6 +246,15 @@ export function holdingOf({
   return `${toHex(guid)}-${toHex(payer)}-${sinceMs.toString(16).padStart(16, '0')}`;
 }
 
+/** A name for the holding that begins with it. */
+export function ownHoldingOf({
+  guid,
+  payee,
+  timeMs,
+}: Pick<AuthStatement, 'guid' | 'payee' | 'timeMs'>): string {
+  return holdingOf({ guid, payer: payee, sinceMs: timeMs });
+}
+
 /** Both give one holding to the same payee, for the same payment. */
 export function isSamePayment(
   a: Pick<AuthStatement, 'payee' | 'nonce'>,

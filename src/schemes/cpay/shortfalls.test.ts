@@ -94,19 +94,29 @@ describe('one coin of CPay that was handed in by many', () => {
   });
 
   it('is asked about, and not filled up with what has nothing to do with it', () => {
-    const { coins, relay, assistant, held, paid } = givenToAll('filled', 2);
+    const { coins, peers, relay, assistant, held, paid, gainOf } = givenToAll('filled', 2);
     for (const to of paid) to.do(() => deskOf(to).deposit());
+    coins.world.runFor(1_000);
     const made = { ...saidFor(coins, held[0], relay), payer: paid[0].account.publicKey };
     const said = wish.sign(relay.account, {
-      ...made,
+      ...saidFor(coins, held[0], relay),
       payer: relay.account.publicKey,
       payee: coins.broker.key.publicKey,
       nonce: accountNonce(relay.account.publicKey),
     });
-    const forged = { coin: held[0].coin, auth: authBy(assistant, made) };
-    const account = relay.account.publicKey;
-    const claim = claimRequest.encode({ op: requestOp.claim, account, paid: forged, wish: said });
-    expect(relay.ask(coins.broker.at, claim)).toBe('stale');
+    const claimed = Array.from({ length: 40 }, (_, at) => {
+      const forged = {
+        coin: held[0].coin,
+        auth: authBy(assistant, { ...made, sinceMs: made.sinceMs - BigInt(at) }),
+      };
+      const account = relay.account.publicKey;
+      const claim = claimRequest.encode({ op: requestOp.claim, account, paid: forged, wish: said });
+      return relay.ask(coins.broker.at, claim);
+    });
+    expect(claimed.at(-1)).toBe('stale');
+    enquire(coins, peers);
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    for (const to of paid) expect(gainOf(to)).toBe(value);
   });
 
   it('is paid to more of them than the broker keeps the words of', () => {
