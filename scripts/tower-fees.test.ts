@@ -5,6 +5,7 @@ import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { type Funds, openFunds } from '../regtest/funds.ts';
 import { type WatchOrder, watchOrders } from '../src/schemes/bitcoin-channel/index.ts';
 import { ChannelLab } from '../test/channel-lab.fixture.ts';
+import { pinOf } from '../test/settlement-pin.fixture.ts';
 import { TowerFees } from './tower-fees.ts';
 
 let bitcoind: Bitcoind;
@@ -64,6 +65,8 @@ function meanwhile(
 const late = 30;
 const later = 60;
 
+const tip = () => bitcoind.rpc<number>('getblockcount');
+
 describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => {
   it.each([
     ['after', 'listunspent'],
@@ -122,5 +125,48 @@ describe("what a tower adds to a settlement's fee", { timeout: 120_000 }, () => 
     const waiting = await bitcoind.rpc<string[]>('getrawmempool');
     expect([waiting.includes(txid), waiting.includes(stale)]).toEqual([true, false]);
     expect(await fees.raise(contract, newer, late, () => true)).toEqual(expect.any(BigInt));
+  });
+
+  it('doubles with each block that leaves it out, up to the cap', async () => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const settlement = await earned();
+    const fees = new TowerFees(bitcoind.rpc, wallet, 2_000n);
+    const paid = [];
+    for (let blocks = 0; blocks < 4; blocks++) {
+      paid.push(await settlement.raise(fees, blocks, { actHeight: (await tip()) - blocks }));
+      // Asked for once more before the next block.
+      expect(await settlement.raise(fees, blocks, { actHeight: (await tip()) - blocks })).toBeUndefined();
+      await bitcoind.rpc('generateblock', await funds.address(), []);
+    }
+    const [first] = paid as bigint[];
+    expect(first).toBeLessThan(500n);
+    const second = 2n * first + 151n;
+    expect(paid.slice(0, 3)).toEqual([first, second, 2n * second + 151n]);
+    expect(paid[3]).toBe(2_000n);
+    await funds.mine(1);
+  });
+
+  it('outbids whoever pins the settlement', async () => {
+    await funds.faucet(await wallet<string>('getnewaddress', '', 'bech32'), 1_000_000n);
+    const lab = new ChannelLab(bitcoind, funds, {});
+    await lab.fund(200_000n);
+    const talk = await lab.open(60_000_000n, 100_000_000n);
+    await talk.pay(1_000_000n);
+    const [order] = watchOrders(lab.payeeHost.store);
+    const contract = `${lab.row('payee').contractTxid}:0`;
+    const settlement = Transaction.fromBuffer(order.transaction);
+    const pin = pinOf(lab, settlement);
+    await lab.stop();
+    await bitcoind.rpc('sendrawtransaction', settlement.toHex());
+    await bitcoind.rpc('sendrawtransaction', pin.toHex());
+    const fees = new TowerFees(bitcoind.rpc, wallet, 900_000n);
+    const waiting = () => bitcoind.rpc<string[]>('getrawmempool');
+    for (let blocks = 0; blocks < 10 && (await waiting()).includes(pin.getId()); blocks++) {
+      await fees.raise(contract, { ...order, actHeight: (await tip()) - blocks }, blocks, () => true);
+      await bitcoind.rpc('generateblock', await funds.address(), []);
+    }
+    expect(await waiting()).not.toContain(pin.getId());
+    expect(await waiting()).toContain(settlement.getId());
+    await funds.mine(1);
   });
 });

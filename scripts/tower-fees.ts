@@ -43,6 +43,8 @@ export class TowerFees {
   readonly #feeSatMax: bigint;
   /** By contract. */
   readonly #children = new Map<string, Child>();
+  /** What a child of it paid last, or would have paid, had the chain taken it; and at which height that was. */
+  readonly #tried = new Map<string, { readonly feeSat: bigint; readonly height: number }>();
 
   constructor(rpc: RpcCall, wallet: RpcCall, feeSatMax: bigint) {
     this.#rpc = rpc;
@@ -53,11 +55,13 @@ export class TowerFees {
   /** The contract is spent in a block, so that its child costs nothing more. */
   release(contract: string): void {
     this.#children.delete(contract);
+    this.#tried.delete(contract);
   }
 
   /**
-   * Offers the settlement with a child that lifts both to the feerate of the day, doubled every few blocks. Undefined:
-   * nothing is to be raised (any more: `isDue`), or a newer block decides; otherwise what the child pays, in satoshi, or why none could be made.
+   * Offers the settlement with a child that lifts both to the feerate of the day, and pays twice as much with each block that
+   * leaves it out, or was mined while somebody else's child kept ours out: few are left until T. Undefined: nothing is to be raised (any
+   * more: `isDue`), or a newer block decides; otherwise what the child pays, in satoshi, or why none could be made.
    */
   async raise(
     contract: string,
@@ -93,29 +97,44 @@ export class TowerFees {
         (await this.#feerate()) << BigInt(Math.floor(blocksWaited / regtestRules.bumpDoublingBlocks)),
       feeSatMin: 0n,
     };
-    const wanted = childFeeSat(feerate);
+    const height = order.actHeight + blocksWaited;
+    const tried = this.#tried.get(contract);
+    const needed = childFeeSat(feerate);
+    const passedBy = tried !== undefined && tried.height < height;
+    const wanted = most(needed, passedBy ? 2n * tried.feeSat : 0n);
     // A later child must pay for its own bytes too (BIP125, rule 4).
     const replaces = BigInt(known?.transaction.virtualSize() ?? 0);
     // One that costs more than it saves is no gain, and stands in the way of others below the cap.
-    const feeSat = least(wanted + replaces, order.paidSat);
+    const enough = least(needed + replaces, order.paidSat);
+    const mayPay = this.#feeSatMax - this.#othersSat(contract, left);
     // The block that called for it may have the settlement in it.
-    if (feeSat <= 0n || !isDue() || (await this.#isOutdated(parent))) return undefined;
-    if (known !== undefined && (wanted <= known.feeSat || feeSat < known.feeSat + replaces))
+    if (enough <= 0n || !isDue() || (await this.#isNoUse(parent))) return undefined;
+    const isEnough = known !== undefined && needed <= known.feeSat;
+    if (!isEnough && enough > mayPay)
+      return `it takes ${enough} sat, beyond the ${this.#feeSatMax} that all together may`;
+    const feeSat = least(least(wanted + replaces, order.paidSat), mayPay);
+    if (known !== undefined && (wanted <= known.feeSat || feeSat < known.feeSat + replaces)) {
+      this.#tried.set(contract, { feeSat: known.feeSat, height });
       return this.#offer(parent, known.transaction);
-    if (feeSat + this.#othersSat(contract, left) > this.#feeSatMax)
-      return `it takes ${feeSat} sat, beyond the ${this.#feeSatMax} that all together may`;
+    }
     const child = await this.#child(parent, index, { ...feerate, satPerKvb: 0n, feeSatMin: feeSat }, known);
+    if (child === undefined && known !== undefined) await this.#offer(parent, known.transaction);
     if (child === undefined) return `the wallet has no confirmed coin of ${feeSat + changeSatMin} sat`;
+    this.#tried.set(contract, { feeSat, height });
     const refused = await this.#offer(parent, child);
     if (refused !== undefined) return refused;
     if (isDue()) this.#children.set(contract, { transaction: child, feeSat });
     return feeSat;
   }
 
-  /** A settlement that pays more waits in the mempool already: with a child, an older one would drive it out. */
-  async #isOutdated(parent: Transaction): Promise<boolean> {
+  /**
+   * No block has the contract, or one has spent it; or a settlement that pays more waits in the mempool already, which an older one
+   * would drive out with a child.
+   */
+  async #isNoUse(parent: Transaction): Promise<boolean> {
     const { hash, index } = parent.ins[0];
     const contract = { txid: txidText(hash), vout: index };
+    if ((await this.#rpc('gettxout', contract.txid, index, false)) === null) return true;
     const [spending] = await this.#rpc<readonly Spending[]>('gettxspendingprevout', [contract]);
     if (spending.spendingtxid === undefined || spending.spendingtxid === parent.getId()) return false;
     const rival = Transaction.fromHex(await this.#rpc<string>('getrawtransaction', spending.spendingtxid));
@@ -226,6 +245,10 @@ export class TowerFees {
 
 function payeeSatOf({ outs }: Transaction, payoutScript: Uint8Array): bigint {
   return outs.find(({ script }) => Buffer.compare(script, payoutScript) === 0)?.value ?? 0n;
+}
+
+function most(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function least(a: bigint, b: bigint): bigint {

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Bitcoind, startBitcoind } from '../../../regtest/bitcoind.ts';
 import { type Funds, openFunds } from '../../../regtest/funds.ts';
 import { ChannelLab } from '../../../test/channel-lab.fixture.ts';
+import { pinOf } from '../../../test/settlement-pin.fixture.ts';
 import { fromHex } from '../../base/bytes.ts';
-import { signCoinInput } from '../../bitcoin/spend-coin.ts';
 
 let bitcoind: Bitcoind;
 let funds: Funds;
@@ -13,21 +13,6 @@ beforeAll(async () => {
   funds = await openFunds(bitcoind);
 }, 120_000);
 afterAll(() => bitcoind.stop());
-
-/** What a payer makes of its own share: as large as a child of version 3 may be, and cheap for its size. */
-function pinOf(lab: ChannelLab, settlement: Transaction): Transaction {
-  const [, share] = settlement.outs;
-  const key = lab.payerScheme.desk.wallet('payer')!.keyOf(share.script)!;
-  const coin = { outpoint: { txid: settlement.getHash(), index: 1 }, valueSat: share.value, key };
-  const pin = new Transaction();
-  pin.version = 3;
-  pin.addInput(coin.outpoint.txid, coin.outpoint.index, 0xfffffffd);
-  const script = (filled: number) => Uint8Array.of(0, 20, ...new Uint8Array(20).fill(filled));
-  for (let output = 0; output < 28; output++) pin.addOutput(script(output), 300n);
-  pin.addOutput(script(99), share.value - 28n * 300n - 15_000n);
-  signCoinInput(pin, 0, coin);
-  return pin;
-}
 
 it('a payer pins no settlement by a child of its own share', { timeout: 60_000 }, async () => {
   const lab = new ChannelLab(bitcoind, funds, {});
