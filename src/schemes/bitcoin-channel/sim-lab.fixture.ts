@@ -60,7 +60,7 @@ export class SimHostWorld implements TestHost {
 }
 
 const identity = new Ed25519Key(new Uint8Array(32).fill(7));
-const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
+export const signer = { ed25519: identity.publicKey, sign: (message: Uint8Array) => identity.sign(message) };
 export const gib = 100_000_000n;
 
 /** A payer with coins, a payee, and the chain between them. */
