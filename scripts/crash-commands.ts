@@ -1,5 +1,6 @@
 import { exitCode, OperatorError } from '../src/base/fault.ts';
-import { type Goal, type MatrixRow, matrixRows, rowName } from './crash/matrix-rows.ts';
+import { aimsOf, nightlyTimes } from './crash/matrix-goals.ts';
+import { type MatrixRow, matrixRows, rowName } from './crash/matrix-rows.ts';
 import { runMatrix, type Tried } from './crash/run-matrix.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { interruption } from './interruption.ts';
@@ -7,6 +8,7 @@ import { type Terminal, table } from './terminal.ts';
 
 interface MatrixFlags extends GlobalOptions {
   readonly times: number;
+  readonly nightly?: boolean;
   readonly seed: number;
   readonly jobs: number;
   readonly bitcoind?: string;
@@ -14,33 +16,15 @@ interface MatrixFlags extends GlobalOptions {
 
 interface Counts {
   readonly row: MatrixRow;
+  /** So often it has to hold. */
+  readonly goal: number;
   tried: number;
   held: number;
 }
 
-/** All of them once. */
-const pointTrials = matrixRows.filter(row => row.goals.includes('points')).length;
-
-/** What is asked of each commit, and of a night. */
-const goals: readonly Aim[] = [
-  { goal: 'kills', what: 'relay and client killed with -9', least: 100, nightly: 1_000 },
-  { goal: 'points', what: 'every point with every fault', least: pointTrials, nightly: pointTrials * 100 },
-  { goal: 'bitcoind', what: 'bitcoind killed with -9, its tip lower', least: 5, nightly: 200 },
-  { goal: 'reorgs', what: 'reorganisations of 1 to 6 blocks', least: 20, nightly: 1_000 },
-  { goal: 'races', what: 'refund races and fee spikes', least: 20, nightly: 200 },
-];
-
-interface Aim {
-  readonly goal: Goal;
-  readonly what: string;
-  /** So many trials have to hold. */
-  readonly least: number;
-  readonly nightly: number;
-}
-
 /** Kills, reorganises and fills up a real network, and counts its money; 1 where a satoshi is missing or a goal is. */
 export async function crashMatrix(
-  { times, seed, jobs, bitcoind }: MatrixFlags,
+  { times, nightly = false, seed, jobs, bitcoind }: MatrixFlags,
   terminal: Terminal,
   wanted: readonly string[],
 ): Promise<number> {
@@ -53,8 +37,11 @@ export async function crashMatrix(
       `no row of the matrix has ${wanted.join(' or ')} in its name`,
       exitCode.usage,
     );
-  const counts = new Map(chosen.map(row => [rowName(row), { row, tried: 0, held: 0 }]));
-  const all = chosen.map(row => ({ ...row, times: row.times * times }));
+  const goalOf = (row: MatrixRow) => (nightly ? nightlyTimes(row) : row.times);
+  const counts = new Map(
+    chosen.map(row => [rowName(row), { row, goal: goalOf(row), tried: 0, held: 0 } as Counts]),
+  );
+  const all = chosen.map(row => ({ ...row, times: goalOf(row) * times }));
   const total = all.reduce((sum, row) => sum + row.times, 0);
   const stopping = interruption();
   let done = 0;
@@ -75,26 +62,26 @@ export async function crashMatrix(
   } finally {
     stopping.done();
   }
-  return report([...counts.values()], wanted.length === 0, terminal);
+  return report([...counts.values()], nightly, terminal);
 }
 
-function report(counts: readonly Counts[], whole: boolean, terminal: Terminal): number {
-  const rows = counts.map(({ row, tried, held }) => ({
-    point: row.point,
-    fault: row.fault,
+function report(counts: readonly Counts[], isNightly: boolean, terminal: Terminal): number {
+  const rows = counts.map(({ row: { point, fault }, goal, tried, held }) => ({
+    point,
+    fault,
     tried,
     held,
-    goal: row.times,
+    goal,
   }));
-  const reached = goals.map(({ goal, what, least, nightly }) => {
+  const reached = aimsOf(counts.map(({ row }) => row)).map(({ goal, what, least, nightly }) => {
     const held = counts
       .filter(({ row }) => row.goals.includes(goal))
       .reduce((sum, each) => sum + each.held, 0);
     return { what, held, goal: least, nightly };
   });
   const notHeld = rows.filter(({ tried, held, goal }) => held < tried || held < goal);
-  const short = whole ? reached.filter(({ held, goal }) => held < goal) : [];
-  terminal.object({ rows, goals: whole ? reached : [] });
+  const short = reached.filter(({ held, goal, nightly }) => held < (isNightly ? nightly : goal));
+  terminal.object({ rows, goals: reached });
   const cells = rows.map(({ point, fault, tried, held, goal }) => [
     point,
     fault,
@@ -103,7 +90,7 @@ function report(counts: readonly Counts[], whole: boolean, terminal: Terminal): 
     String(goal),
   ]);
   for (const line of table(['point', 'fault', 'tried', 'held', 'goal'], cells)) terminal.print(line);
-  if (whole) {
+  if (reached.length > 0) {
     terminal.print('');
     const lines = reached.map(({ what, held, goal, nightly }) => [
       what,

@@ -6,7 +6,7 @@ import type { GlobalOptions } from './global-options.ts';
 import type { Breach } from './sim/trial/rule-book.ts';
 import { rules } from './sim/trial/rule-book.ts';
 import { shrunk } from './sim/trial/shrink.ts';
-import { runTrial, type TrialResult } from './sim/trial/trial.ts';
+import { type Hardships, runTrial, type TrialResult } from './sim/trial/trial.ts';
 import {
   type ActKind,
   actKinds,
@@ -20,6 +20,7 @@ import { grouped, type Terminal, table } from './terminal.ts';
 
 /** One trial in so many is run twice, to see that nothing but its seed decides it. */
 const twiceEvery = 8;
+const hardshipKinds: readonly (keyof Hardships)[] = ['reorgs', 'doubleSpends', 'races'];
 
 interface TrialFlags extends GlobalOptions {
   readonly seed: number;
@@ -41,6 +42,7 @@ interface RunFlags extends GlobalOptions {
 export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal): Promise<number> {
   const began = process.cpuUsage();
   let [done, trials, payments, twice] = [0, 0, 0, 0];
+  const met = { reorgs: 0, doubleSpends: 0, races: 0 };
   while (done < steps) {
     const changes = {
       ...(steps - done < trialSteps ? { steps: steps - done } : {}),
@@ -52,6 +54,7 @@ export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal)
     const breach = result.breach ?? differenceOf(result, again);
     trials += 1;
     payments += result.payments;
+    for (const kind of hardshipKinds) met[kind] += result.hardships[kind];
     done += result.steps + (again?.steps ?? 0);
     if (again !== undefined) twice += 1;
     if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
@@ -63,16 +66,27 @@ export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal)
   }
   const { user, system } = process.cpuUsage(began);
   const perSecond = Math.round(done / ((user + system) / 1e6));
-  terminal.object({ trials, twice, steps: done, payments, stepsPerCpuSecond: perSecond, breach: null });
+  terminal.object({
+    trials,
+    twice,
+    steps: done,
+    payments,
+    stepsPerCpuSecond: perSecond,
+    ...met,
+    breach: null,
+  });
   for (const line of table(
-    ['what', 'reached', 'goal'],
+    ['what', 'reached', 'goal', 'a night'],
     [
-      ['steps', grouped(done), grouped(steps)],
-      ['trials', grouped(trials), ''],
-      ['of them twice, with equal hashes', grouped(twice), ''],
-      ['payments', grouped(payments), ''],
-      ['rules broken', '0', '0'],
-      ['steps a CPU second', grouped(perSecond), '100,000'],
+      ['steps', grouped(done), grouped(steps), '5,000,000,000'],
+      ['trials', grouped(trials), '', '10,000'],
+      ['of them twice, with equal hashes', grouped(twice), '', ''],
+      ['payments', grouped(payments), '', ''],
+      ['reorganisations', grouped(met.reorgs), '', '1,000'],
+      ['contracts spent twice', grouped(met.doubleSpends), '', '1,000'],
+      ['refund races', grouped(met.races), '', '10,000'],
+      ['rules broken', '0', '0', '0'],
+      ['steps a CPU second', grouped(perSecond), '100,000', '100,000'],
     ],
   ))
     terminal.print(line);

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { PlantedModule } from '../sim/plants/plant-hooks.ts';
-import { matrixRows, rowName } from './matrix-rows.ts';
+import { aimsOf, nightlyTimes } from './matrix-goals.ts';
+import { type MatrixRow, matrixRows, rowName } from './matrix-rows.ts';
 import { runMatrix } from './run-matrix.ts';
 
 /** What was wrong in trials of the rows of that name, once each. */
@@ -24,6 +25,22 @@ function planted(file: string, find: string, replace: string): PlantedModule {
 
 it('names each row once', () => {
   expect(new Set(matrixRows.map(rowName)).size).toBe(matrixRows.length);
+});
+
+it('has a night try the rows of each goal often enough', () => {
+  for (const { goal, least, nightly } of aimsOf(matrixRows)) {
+    const rows = matrixRows.filter(({ goals }) => goals.includes(goal));
+    const sum = (times: (row: MatrixRow) => number) => rows.reduce((total, row) => total + times(row), 0);
+    expect([goal, sum(({ times }) => times) >= least, sum(nightlyTimes) >= nightly]).toEqual([
+      goal,
+      true,
+      true,
+    ]);
+  }
+  // A part of a goal's rows says nothing of the goal.
+  const reorgs = matrixRows.filter(row => /reorg of/.test(rowName(row)));
+  expect(aimsOf(reorgs).map(({ goal }) => goal)).toEqual(['reorgs']);
+  expect(aimsOf(reorgs.slice(1))).toEqual([]);
 });
 
 const receipted = 'relay: send RECEIPT, on its way: kill -9';

@@ -16,7 +16,7 @@ import { diskFull, twoProcesses } from './disk-trials.ts';
 import { justStarted } from './start-trials.ts';
 
 /** The goals of the matrix that a row's trials count towards. */
-export type Goal = 'kills' | 'points' | 'bitcoind' | 'reorgs' | 'races' | 'others';
+export type Goal = 'kills' | 'points' | 'bitcoind' | 'reorgs' | 'races' | 'spikes' | 'doubles' | 'others';
 
 /** One fault at one point: how it is tried, and how often a run tries it at the least. */
 export interface MatrixRow {
@@ -67,9 +67,9 @@ const chainRows: readonly MatrixRow[] = [
   ...depths.map(depth =>
     row('chain: settlement dropped', `reorg of ${depth}`, 'reorgs', 2, lab => settlementDropped(lab, depth)),
   ),
-  row('chain: contract in no block yet', 'double spend', 'others', 1, doubleSpentUnconfirmed),
-  row('chain: contract in a block', 'reorg with a double spend', 'others', 1, doubleSpentConfirmed),
-  row('chain: settlement', 'fee x50, full mempool', 'races', 8, feeSpike),
+  row('chain: contract in no block yet', 'double spend', 'doubles', 1, doubleSpentUnconfirmed),
+  row('chain: contract in a block', 'reorg with a double spend', 'doubles', 1, doubleSpentConfirmed),
+  row('chain: settlement', 'fee x50, full mempool', 'spikes', 8, feeSpike),
   row('chain: 1 to 6 blocks before T', 'refund race', 'races', 12, refundRace),
 ];
 

@@ -48,6 +48,7 @@ export interface Accounts {
 export class BrokeredRules implements MoneyRules {
   /** What each relay has earned and has on its disk. */
   readonly earnedMsat: bigint[] = [];
+  readonly races = 0;
   readonly #book: RuleBook;
   readonly #secrets: SecretRules;
   readonly #scheme: BrokeredScheme;

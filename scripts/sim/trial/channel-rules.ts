@@ -1,4 +1,5 @@
 import { equalBytes } from '../../../src/base/bytes.ts';
+import { regtestRules } from '../../../src/bitcoin/channel-rules.ts';
 import type { Paid, Payee, Payer, PaymentScheme, Redeemed, SessionId } from '../../../src/payment/scheme.ts';
 import type { ChainEvent, StoreWrite } from '../../../src/ports.ts';
 import {
@@ -27,6 +28,8 @@ export class ChannelRules implements MoneyRules, ChainListener {
   /** Contracts that a relay was told are in a block, by its life and the channel's id: in which. */
   readonly #heard = new Map<string, { readonly life: string; readonly height: number }>();
 
+  readonly #raced = new Set<string>();
+
   constructor(book: RuleBook, secrets: SecretRules, chain: () => SimChain, weather: Weather) {
     this.#book = book;
     this.#secrets = secrets;
@@ -41,6 +44,10 @@ export class ChannelRules implements MoneyRules, ChainListener {
         ? { payee: (host, signer) => this.#payee(scheme.payee(host, signer), life) }
         : { payer: host => this.#payer(scheme.payer(host)) },
     );
+  }
+
+  get races(): number {
+    return this.#raced.size;
   }
 
   stored(role: Role, index: number, writes: readonly StoreWrite[]): void {
@@ -147,6 +154,8 @@ export class ChannelRules implements MoneyRules, ChainListener {
     );
     // Who was put back cannot know what it is owed.
     if (facts.putBack.size > 0) return;
+    if (payeeDurableSat > 0n && height >= terms.refundHeight - regtestRules.settleMarginBlocks)
+      this.#raced.add(facts.id);
     const owedSat = payments.shares(payeeDurableSat).payeeSat;
     if (how === 'refund') {
       const hindered = this.#weather.hindered(facts.payee ?? 0, terms.refundHeight - 8, height);

@@ -24,6 +24,8 @@ export interface MoneyRules {
   putBack(role: Role, index: number): void;
   /** A relay adds value to the balance of a circuit. */
   credited(life: string, session: SessionId, msat: bigint): void;
+  /** Payments that were in no block when the margin before T began, and came into one all the same, or back. */
+  readonly races: number;
   /** Rules that concern everything: to be asked now and then, and at the end. */
   all(): void;
 }

@@ -158,6 +158,9 @@ interface TrialNode {
 export class TrialNetwork extends PaidNetwork {
   readonly plan: TrialPlan;
   readonly rules: TrialRules;
+  /** Those by which a contract was spent twice are not among them. */
+  reorgs = 0;
+  doubleSpends = 0;
   readonly #startHeight: number;
   /** Heights at which something stood in a relay's way; the chain's troubles stand in everybody's. */
   #hindered = new Map<number, Set<number>>();
@@ -270,6 +273,7 @@ export class TrialNetwork extends PaidNetwork {
     const rival = this.rules.money.rival(draw);
     if (rival === undefined || rival.depth > reorgDepthMax || rival.depth >= this.blocksMined) return false;
     this.#hinderReorg(rival.depth);
+    this.doubleSpends += 1;
     this.chain.reorg(rival.depth, { without: rival.without, with: [rival.transaction] });
     return true;
   }
@@ -307,6 +311,7 @@ export class TrialNetwork extends PaidNetwork {
       .filter(() => draw.chance(0.3))
       .map(({ id }) => id);
     this.#hinderReorg(depth);
+    this.reorgs += 1;
     this.chain.reorg(depth, { without });
   }
 

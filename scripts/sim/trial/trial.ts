@@ -8,6 +8,13 @@ import type { TrialPlan } from './trial-plan.ts';
 const attempts = 3;
 const demandedBytes = 50_000;
 
+/** What was done to the chain, so often that it took effect. */
+export interface Hardships {
+  readonly reorgs: number;
+  readonly doubleSpends: number;
+  readonly races: number;
+}
+
 /** How a trial went. */
 export interface TrialResult {
   readonly plan: TrialPlan;
@@ -15,6 +22,7 @@ export interface TrialResult {
   readonly virtualMs: number;
   readonly payments: number;
   readonly blocks: number;
+  readonly hardships: Hardships;
   readonly acts: readonly DoneAct[];
   /** Over every call of every port. */
   readonly digest: string;
@@ -45,6 +53,11 @@ export function runTrial(plan: TrialPlan, trace?: TraceLine): TrialResult {
     virtualMs: world.nowUs / 1_000,
     payments: audit.payments,
     blocks: network.blocksMined,
+    hardships: {
+      reorgs: network.reorgs,
+      doubleSpends: network.doubleSpends,
+      races: rules.money.rules.races,
+    },
     acts: acts.done,
     digest: world.trace.digest(),
     breach: rules.book.breach,
