@@ -302,6 +302,9 @@ export const unseenBlocksMax = 6;
 // Other parties of payment systems
 /** One request or reply between parties; the longest is a coin that has passed through many hands. */
 export const partyMessageBytesMax = 65_536;
+/** Requests in one, and their bytes: with those of one that is longer still a request that circuits carry. */
+export const partyBatchMax = 16;
+export const partyBatchBytesMax = 32_768;
 /** How long the module of a scheme from outside may take to load: a start that hangs says nothing. */
 export const schemeLoadMsMax = 10_000;
 /** After so long, whoever was asked does not answer. */

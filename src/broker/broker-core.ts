@@ -2,6 +2,7 @@ import { toHex, utf8 } from '../base/bytes.ts';
 import { brokerTickMs } from '../base/limits.ts';
 import type { SigningKey } from '../crypto/ecdsa.ts';
 import { sha256 } from '../crypto/sha.ts';
+import { BatchedParty } from '../payment/batches.ts';
 import type { AccountKey, BrokerHost, BrokerSide } from '../payment/broker-side.ts';
 import type { BrokeredScheme } from '../payment/brokered.ts';
 import { CommitQueue } from '../payment/commit-queue.ts';
@@ -96,7 +97,10 @@ export class BrokerCore implements RequestHandler, AnswerHandler {
     for (const [id, side] of this.#sides)
       served.set(
         id,
-        asParty(request => side.serve(request)),
+        new BatchedParty(
+          asParty(request => side.serve(request)),
+          () => this.#newAsk(),
+        ),
       );
     this.#desk = new PartyDesk(served, parties, this.#commits);
   }

@@ -1,3 +1,4 @@
+import { BatchedParty } from '../batches.ts';
 import type { BrokeredDesk, BrokeredNode, BrokeredOptions } from '../brokered.ts';
 import { once } from '../once.ts';
 import type { Party, Payee, PayeeSigner, Payer, SchemeHost, Value } from '../scheme.ts';
@@ -49,7 +50,7 @@ export function coinNode<P extends CoinPurse>(sides: CoinSides<P>, options: Brok
       payee = sides.payee(...partsOf(host), signer);
       return payee;
     },
-    party: host => sides.party(...partsOf(host)),
+    party: host => new BatchedParty(sides.party(...partsOf(host)), () => host.newAsk()),
     desk: coinDesk(
       () => purse,
       () => payee?.deposit(),

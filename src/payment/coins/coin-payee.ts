@@ -23,13 +23,13 @@ export interface CoinRules<M extends { readonly coins: readonly unknown[] }, H> 
   /** Asks others what must be known before the signatures can be checked; a fault: this payment is not taken now. */
   inquire?(coins: readonly H[], done: (fault: PaymentStatusName | undefined) => void): void;
   isGenuine(coin: H): boolean;
-  /** It is the payee's from here on. */
-  received(coin: H): StoreWrite;
+  /** They are the payee's from here on. */
+  received(coins: readonly H[]): readonly StoreWrite[];
   valueOf(coin: H): Value;
   onAnswer(answer: Answer): boolean;
   /** Hands in what was earned; with a time, in seconds since 1970, what of it expires by then. */
   deposit(expiringBy?: number): void;
-  /** Keeps what is held worth its value: called each day, and when a session has ended. */
+  /** Keeps what is held worth its value: called each day. */
   renew?(): void;
 }
 
@@ -87,7 +87,6 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
   ended(session: SessionId): void {
     this.#targets.delete(session);
     this.#idle.ended(session);
-    this.#rules.renew?.();
   }
 
   deposit(): void {
@@ -116,7 +115,7 @@ export class CoinPayee<M extends { readonly coins: readonly unknown[] }, H> impl
     return {
       kind: 'added',
       value: coins.reduce((sum, coin) => sum + this.#rules.valueOf(coin), 0n),
-      persist: coins.map(coin => this.#rules.received(coin)),
+      persist: this.#rules.received(coins),
       reply: this.#replyTo(session, ended),
     };
   }

@@ -48,6 +48,8 @@ export interface CoinTrade<T, C extends { readonly value: Value }, R extends Rea
   coins(target: T, value: Value): Iterable<C>;
   /** Makes a coin out to the payee; told undefined when that coin cannot be spent now. From here on it is in no list of coins. */
   makeOut(coin: C, target: T, done: (ready: R | undefined) => void): void;
+  /** Has what `run` makes out stored and asked for together. */
+  together(run: () => void): void;
   /** Buys coins worth 2^exponent each. */
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void;
   payment(target: T, coins: readonly R[]): Uint8Array;
@@ -234,10 +236,12 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
   #makeOutAhead({ target, sum }: Job<T, R>): void {
     const { coins, missing } = chooseCoins(value => this.#trade.coins(target, value), sum);
     if (missing > 0n) return;
-    for (const coin of coins)
-      this.#trade.makeOut(coin, target, ready => {
-        if (ready !== undefined) this.#putBack(target, [ready]);
-      });
+    this.#trade.together(() => {
+      for (const coin of coins)
+        this.#trade.makeOut(coin, target, ready => {
+          if (ready !== undefined) this.#putBack(target, [ready]);
+        });
+    });
   }
 
   #giveUp(session: Session<T, R>, job: Job<T, R>, fault: PayFault): Paid {
@@ -248,14 +252,15 @@ export class CoinPayer<T, C extends { readonly value: Value }, R extends ReadyCo
 
   #makeOut(session: Session<T, R>, job: Job<T, R>, coins: readonly C[]): void {
     job.making += coins.length;
-    for (const coin of coins) {
-      this.#trade.makeOut(coin, job.target, ready => {
-        job.making -= 1;
-        if (ready !== undefined && session.job === job) job.ready.push(ready);
-        else if (ready !== undefined) this.#putBack(job.target, [ready]);
-        this.#goOn(session, job);
-      });
-    }
+    const made = (ready: R | undefined): void => {
+      job.making -= 1;
+      if (ready !== undefined && session.job === job) job.ready.push(ready);
+      else if (ready !== undefined) this.#putBack(job.target, [ready]);
+      this.#goOn(session, job);
+    };
+    this.#trade.together(() => {
+      for (const coin of coins) this.#trade.makeOut(coin, job.target, made);
+    });
   }
 
   #buy(session: Session<T, R>, job: Job<T, R>, missing: Value): void {

@@ -80,6 +80,11 @@ export class CPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
+  /** What `run` does here leaves together. */
+  together(run: () => void): void {
+    this.#errands.together(run);
+  }
+
   store(writes: readonly StoreWrite[], done: () => void): void {
     this.#errands.store(writes, done);
   }
@@ -199,11 +204,13 @@ export class CPayDealings {
   /** Claims of the broker what is left here of coins that expire: their assistants may answer no more. */
   claimExpiring(): void {
     const account = this.#setup.account.publicKey;
-    for (const held of this.#purse.expiring()) {
-      const { said, write } = this.#purse.claim(held, accountNonce(account));
-      const request = { op: requestOp.claim, account, paid: held.paid, wish: said };
-      this.#errands.tell(claimRequest.encode(request), [write]);
-    }
+    this.together(() => {
+      for (const held of this.#purse.expiring()) {
+        const { said, write } = this.#purse.claim(held, accountNonce(account));
+        const request = { op: requestOp.claim, account, paid: held.paid, wish: said };
+        this.#errands.tell(claimRequest.encode(request), [write]);
+      }
+    });
     this.#setup.host.clock.after(claimEveryMs, () => this.claimExpiring());
   }
 

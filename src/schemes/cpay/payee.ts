@@ -101,8 +101,8 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
     return isAuthorised(paid, this.#setup.broker.key, this.#dealings.rings);
   }
 
-  received(held: HeldCoin): StoreWrite {
-    return this.#purse.received(held);
+  received(coins: readonly HeldCoin[]): readonly StoreWrite[] {
+    return coins.map(held => this.#purse.received(held));
   }
 
   valueOf({ paid }: HeldCoin): Value {
@@ -117,16 +117,20 @@ export class CPayRules implements CoinRules<Payment, HeldCoin> {
   deposit(expiringBy = Number.POSITIVE_INFINITY): void {
     const { account, broker } = this.#setup;
     const nonce = accountNonce(account.publicKey);
-    this.#handInLeft();
-    for (const held of this.#purse.earned()) {
-      if (held.paid.coin.expirySeconds > expiringBy) continue;
-      const { wished, write } = this.#purse.wishAway(held, broker.key, nonce, new Uint8Array(32));
-      this.#dealings.store([write], () => this.#handIn(wished));
-    }
+    this.#dealings.together(() => {
+      this.#handInLeft();
+      for (const held of this.#purse.earned()) {
+        if (held.paid.coin.expirySeconds > expiringBy) continue;
+        const { wished, write } = this.#purse.wishAway(held, broker.key, nonce, new Uint8Array(32));
+        this.#dealings.store([write], () => this.#handIn(wished));
+      }
+    });
   }
 
   #handInLeft(): void {
-    for (const wished of this.#purse.unfinished()) if (this.#purse.isDeposit(wished)) this.#handIn(wished);
+    this.#dealings.together(() => {
+      for (const wished of this.#purse.unfinished()) if (this.#purse.isDeposit(wished)) this.#handIn(wished);
+    });
   }
 
   #handIn(wished: WishedCoin): void {

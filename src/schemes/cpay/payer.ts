@@ -69,6 +69,10 @@ export class CPayTrade implements CoinTrade<Target, CPayCoin, MadeOut> {
     this.#dealings.store([write], () => this.#authorise(wished, target, done));
   }
 
+  together(run: () => void): void {
+    this.#dealings.together(run);
+  }
+
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
     this.#dealings.buy(exponents, done);
   }

@@ -54,6 +54,11 @@ export class PPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
+  /** What `run` does here leaves together. */
+  together(run: () => void): void {
+    this.#errands.together(run);
+  }
+
   /** Makes records durable. */
   store(writes: readonly StoreWrite[], done: () => void): void {
     this.#errands.store(writes, done);
@@ -76,11 +81,13 @@ export class PPayDealings {
 
   /** Hands in own coins that nobody was paid with, and that expire by that time. */
   giveBack(expiringBy: number): void {
-    for (const coin of this.#purse.unspent()) {
-      if (coin.expirySeconds > expiringBy) continue;
-      const { path, write } = this.#purse.giveBack(coin);
-      this.deposit(path, write);
-    }
+    this.together(() => {
+      for (const coin of this.#purse.unspent()) {
+        if (coin.expirySeconds > expiringBy) continue;
+        const { path, write } = this.#purse.giveBack(coin);
+        this.deposit(path, write);
+      }
+    });
   }
 
   /** Tells the broker of two paths of a coin that cannot both be honest. */

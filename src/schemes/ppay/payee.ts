@@ -33,7 +33,7 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
     this.#signer = signer;
     this.#purse = purse;
     this.#dealings = new PPayDealings(setup, purse, 'payee');
-    for (const { paid } of purse.holdings()) this.#peel(paid);
+    this.#peel(purse.holdings().map(({ paid }) => paid));
   }
 
   newTarget(): Uint8Array {
@@ -66,9 +66,9 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
     return isGenuine(path, this.#setup.broker.key);
   }
 
-  received(paid: PaidCoin): StoreWrite {
-    this.#peel(paid);
-    return this.#purse.received(paid);
+  received(coins: readonly PaidCoin[]): readonly StoreWrite[] {
+    this.#peel(coins);
+    return coins.map(paid => this.#purse.received(paid));
   }
 
   valueOf(paid: PaidCoin): Value {
@@ -80,21 +80,26 @@ export class PPayRules implements CoinRules<Payment, PaidCoin> {
   }
 
   deposit(expiringBy = Number.POSITIVE_INFINITY): void {
-    for (const { paid } of this.#purse.holdings()) {
-      if (paid.path.assigned.coin.expirySeconds > expiringBy) continue;
-      const handed = this.#purse.hand(paid, this.#setup.broker.key);
-      this.#dealings.deposit(handed.paid.path, handed.write);
-    }
-    // Bought while the node paid too: nobody else would.
-    if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
+    this.#dealings.together(() => {
+      for (const { paid } of this.#purse.holdings()) {
+        if (paid.path.assigned.coin.expirySeconds > expiringBy) continue;
+        const handed = this.#purse.hand(paid, this.#setup.broker.key);
+        this.#dealings.deposit(handed.paid.path, handed.write);
+      }
+      // Bought while the node paid too: nobody else would.
+      if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
+    });
   }
 
   /** Has layers turned into an assignment, so that a double spend below them shows early. */
-  #peel(paid: PaidCoin): void {
-    if (paid.path.layers.length === 0) return;
-    this.#dealings.reassign(paid, outcome => {
-      if (outcome !== undefined && outcome !== 'contradicted')
-        this.#dealings.store([this.#purse.peeled(outcome)], () => {});
+  #peel(coins: readonly PaidCoin[]): void {
+    this.#dealings.together(() => {
+      for (const paid of coins)
+        if (paid.path.layers.length > 0)
+          this.#dealings.reassign(paid, outcome => {
+            if (outcome !== undefined && outcome !== 'contradicted')
+              this.#dealings.store([this.#purse.peeled(outcome)], () => {});
+          });
     });
   }
 }

@@ -68,6 +68,10 @@ export class PPayTrade implements CoinTrade<Target, PPayCoin, MadeOut> {
     this.#dealings.store([write, this.#purse.promise(paid)], () => this.#handOn(paid, target, done));
   }
 
+  together(run: () => void): void {
+    this.#dealings.together(run);
+  }
+
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
     this.#dealings.buy(exponents, done);
   }

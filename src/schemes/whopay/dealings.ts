@@ -69,6 +69,11 @@ export class WhoPayDealings {
     return this.#errands.onAnswer(answer);
   }
 
+  /** What `run` does here leaves together. */
+  together(run: () => void): void {
+    this.#errands.together(run);
+  }
+
   store(writes: readonly StoreWrite[], done: () => void): void {
     this.#errands.store(writes, done);
   }
@@ -117,11 +122,13 @@ export class WhoPayDealings {
 
   /** Hands in own coins that nobody was paid with, and that expire by that time. */
   giveBack(expiringBy: number): void {
-    for (const bought of this.#purse.unspent()) {
-      if (bought.coin.expirySeconds > expiringBy) continue;
-      const { handed, write } = this.#purse.giveBack(bought);
-      this.deposit(handed, write);
-    }
+    this.together(() => {
+      for (const bought of this.#purse.unspent()) {
+        if (bought.coin.expirySeconds > expiringBy) continue;
+        const { handed, write } = this.#purse.giveBack(bought);
+        this.deposit(handed, write);
+      }
+    });
   }
 
   /** Shows the broker what holders of a coin have ordered. */

@@ -9,7 +9,7 @@ import type { PayeeSigner, PaymentStatusName, Value } from '../../payment/scheme
 import type { Answer, StoreWrite } from '../../ports.ts';
 import { WhoPayDealings } from './dealings.ts';
 import { type PaidCoin, paymentMessage, paymentOp, schemeId, target } from './messages.ts';
-import { bindingSeconds, type HandedCoin, type HeldCoin, type WhoPayPurse } from './purse.ts';
+import { bindingLasts, bindingSeconds, type HandedCoin, type HeldCoin, type WhoPayPurse } from './purse.ts';
 import { isBound, isCoin, nameOf } from './steps.ts';
 
 type Payment = Holds<typeof paymentMessage>;
@@ -53,7 +53,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     for (const paid of coins) {
       const { coin, binding } = paid;
       if (!this.#keys.isOurs(binding.nonce)) return 'targetOld';
-      if (!lasts(coin.expirySeconds, clock) || !lasts(binding.expirySeconds, clock)) return 'expired';
+      if (!lasts(coin.expirySeconds, clock) || !bindingLasts(binding, clock)) return 'expired';
       if (binding.sequence > coinStepsTakenMax) return 'badTerms';
       if (this.#purse.wasHere(binding)) return 'stale';
       const key = this.#keys.holderKey(binding.nonce, coin.coinKey);
@@ -86,8 +86,8 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     return true;
   }
 
-  received(held: HeldCoin): StoreWrite {
-    return this.#purse.received(held);
+  received(coins: readonly HeldCoin[]): readonly StoreWrite[] {
+    return coins.map(held => this.#purse.received(held));
   }
 
   valueOf({ paid }: HeldCoin): Value {
@@ -100,24 +100,29 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
 
   deposit(expiringBy = Number.POSITIVE_INFINITY): void {
     const { account, host } = this.#setup;
-    for (const held of this.#purse.holdings()) {
-      if (held.paid.coin.expirySeconds > expiringBy) continue;
-      const { handed, write } = this.#purse.give(held, 'deposit', account.publicKey, host.entropy.bytes(16));
-      this.#dealings.deposit(handed, write);
-    }
-    // Bought while the node paid too: nobody else would.
-    if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
+    this.#dealings.together(() => {
+      for (const held of this.#purse.holdings()) {
+        if (held.paid.coin.expirySeconds > expiringBy) continue;
+        const nonce = host.entropy.bytes(16);
+        const { handed, write } = this.#purse.give(held, 'deposit', account.publicKey, nonce);
+        this.#dealings.deposit(handed, write);
+      }
+      // Bought while the node paid too: nobody else would.
+      if (!this.#setup.pays()) this.#dealings.giveBack(expiringBy);
+    });
   }
 
   /** Has coins bound anew, to keys of our own, before their bindings expire: to their owners a transfer like any other. */
   renew(): void {
-    for (const handed of [...this.#renewals]) this.#carry(handed);
     const soon = secondsOf(this.#setup.host.clock) + bindingSeconds / 3;
-    for (const held of this.#purse.holdings()) {
-      const { binding, coin } = held.paid;
-      if (binding.expirySeconds > soon || binding.expirySeconds >= coin.expirySeconds) continue;
-      this.#renewOne(held);
-    }
+    this.#dealings.together(() => {
+      for (const handed of [...this.#renewals]) this.#carry(handed);
+      for (const held of this.#purse.holdings()) {
+        const { binding, coin } = held.paid;
+        if (binding.expirySeconds > soon || binding.expirySeconds >= coin.expirySeconds) continue;
+        this.#renewOne(held);
+      }
+    });
   }
 
   #renewOne(held: HeldCoin): void {

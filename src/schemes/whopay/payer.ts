@@ -72,6 +72,10 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     }
   }
 
+  together(run: () => void): void {
+    this.#dealings.together(run);
+  }
+
   buy(exponents: readonly number[], done: (purchase: Purchase) => void): void {
     this.#dealings.buy(exponents, done);
   }

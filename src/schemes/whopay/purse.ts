@@ -3,12 +3,12 @@ import { countedList, fixedBytes, type Holds, struct, u16 } from '../../base/str
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinPurse } from '../../payment/coins/coin-node.ts';
 import type { CoinSetup } from '../../payment/coins/coin-setup.ts';
-import { hasExpired, lasts, secondsOf } from '../../payment/coins/coin-times.ts';
+import { expiryLookMs, hasExpired, lasts, secondsOf } from '../../payment/coins/coin-times.ts';
 import { Stock } from '../../payment/coins/stock.ts';
 import { Visits } from '../../payment/coins/visits.ts';
 import { RecordBook } from '../../payment/record-book.ts';
 import { sumOf, type Value } from '../../payment/scheme.ts';
-import type { StoreWrite } from '../../ports.ts';
+import type { Clock, StoreWrite } from '../../ports.ts';
 import {
   type Binding,
   binding,
@@ -245,12 +245,17 @@ export class WhoPayPurse implements CoinPurse {
   }
 
   #canGo({ paid }: HeldCoin): boolean {
-    return this.#lasts(paid.coin) && this.#lasts(paid.binding);
+    return this.#lasts(paid.coin) && bindingLasts(paid.binding, this.#setup.host.clock);
   }
 
   #lasts({ expirySeconds }: { readonly expirySeconds: number }): boolean {
     return lasts(expirySeconds, this.#setup.host.clock);
   }
+}
+
+/** Long enough to be taken: until the day's look finds that it must be renewed, and a day more. */
+export function bindingLasts({ expirySeconds }: Binding, clock: Clock): boolean {
+  return lasts(expirySeconds - expiryLookMs / 1_000, clock);
 }
 
 /** Deposits of others do not come to the owner. */
