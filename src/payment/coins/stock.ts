@@ -50,6 +50,10 @@ export class Stock<I, O> {
     return [...this.#out.entries()];
   }
 
+  cameAs(name: string): I | undefined {
+    return this.#in.get(name);
+  }
+
   goneAs(name: string): O | undefined {
     return this.#out.get(name);
   }

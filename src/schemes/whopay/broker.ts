@@ -8,6 +8,7 @@ import { Damages, type Spends } from '../../payment/coins/damages.ts';
 import { coinsPerPaymentMax } from '../../payment/coins/denominations.ts';
 import { OwnerQueue } from '../../payment/coins/owner-queue.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
+import { RecordBook } from '../../payment/record-book.ts';
 import { type PaymentStatusName, refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
 import { BindingList } from './binding-list.ts';
@@ -29,6 +30,9 @@ import {
   type News,
   news,
   orderKind,
+  type Refund,
+  refund,
+  refundRequest,
   reportRequest,
   requestOp,
   type Step,
@@ -70,6 +74,8 @@ export class WhoPayBroker implements BrokerSide {
   readonly #queue: OwnerQueue<News>;
   readonly #list: BindingList;
   readonly #damages: Damages;
+  /** By the key that signed them. */
+  readonly #refunds: RecordBook<Refund>;
 
   constructor(host: BrokerHost) {
     this.#host = host;
@@ -77,6 +83,7 @@ export class WhoPayBroker implements BrokerSide {
     this.#queue = new OwnerQueue(host.store, schemeName, news, ({ step }) => nameOf(step.binding));
     this.#list = new BindingList(host.store);
     this.#damages = new Damages(host.accounts, host.store, schemeName);
+    this.#refunds = new RecordBook(host.store, 'whopay/refund/', refund);
   }
 
   outstandingMsat(): Value {
@@ -97,20 +104,32 @@ export class WhoPayBroker implements BrokerSide {
         return this.#serveReport(request);
       case requestOp.list:
         return this.#serveList(request);
+      case requestOp.refund:
+        return this.#serveRefund(request);
       default:
         return refused('malformed');
     }
   }
 
-  /** An owner that has shown nothing when that time is over pays. Nothing more comes of the coin then. */
+  /** When its time is over an owner that has shown nothing pays, and refunds are paid. Nothing more comes of the coin then. */
   onTick(): readonly StoreWrite[] {
-    return this.#coins
-      .asked()
-      .filter(([, { coin }]) => hasExpired(coin.expirySeconds + answerSeconds, this.#host.clock))
-      .flatMap(([, record]) => [
-        ...this.#chargeOwner(record),
-        this.#put({ ...record, claims: [], askedSeconds: 0n }),
-      ]);
+    const isOver = ({ coin: { expirySeconds } }: BrokerCoin) =>
+      hasExpired(expirySeconds + answerSeconds, this.#host.clock);
+    const refunds = [...this.#refunds.entries()].flatMap(([name, said]) => {
+      const record = this.#coins.get(nameOf(said));
+      return record === undefined || !isOver(record) ? [] : [{ name, record }];
+    });
+    const asked = this.#coins.asked().filter(([, record]) => isOver(record));
+    return [
+      ...asked.flatMap(([, record]) => this.#chargeOwner(record)),
+      // Else what was demanded of convicts is there, as far as nobody who handed the coin in has had it.
+      ...refunds.flatMap(({ record }) => {
+        const short = this.#shortOf(record).filter(({ claim }) => claim.order.kind === orderKind.transfer);
+        return this.#payShort(record, short);
+      }),
+      ...refunds.map(({ name }) => this.#refunds.drop(name)),
+      ...asked.map(([, record]) => this.#put({ ...record, claims: [], askedSeconds: 0n })),
+    ];
   }
 
   /**
@@ -118,28 +137,38 @@ export class WhoPayBroker implements BrokerSide {
    * nobody: it may be away.
    */
   #chargeOwner(record: BrokerCoin): readonly StoreWrite[] {
-    const [name, { claims, known, coin: made }] = [nameOf(record.coin), record];
-    const cheats = this.#fraudsAmong(record, claims).map(({ fraud }) => toHex(fraud.spends.fork));
+    const { known, coin: made } = record;
     const isOwners = ({ binding: bound }: Step) => binding.isBy(made.coinKey, bound);
-    const short = claims.filter(claim => {
-      const { holder } = claim.order.said;
-      if (claim.order.kind !== orderKind.deposit || cheats.includes(toHex(holder))) return false;
+    const short = this.#shortOf(record).filter(({ claim }) => {
       const isPast = ({ step }: News) => step.binding.sequence >= claim.binding.sequence && isOwners(step);
-      return (isOwners(claim) || known.some(isPast)) && !this.#damages.hasPaid(name, holder);
+      return isOwners(claim) || known.some(isPast);
     });
     if (short.length === 0) return [];
     // The coin itself has paid one.
-    const said = [utf8('first'), ...short.map(({ order }) => order.said.holder)];
+    const said = [utf8('first'), ...short.map(({ claim }) => claim.order.said.holder)];
     const spends = { fork: utf8('not shown'), said };
-    const demanded = this.#damages.demand(name, made.value, [record.claim.account], spends) ?? [];
-    const paid = short.flatMap(
-      ({
-        order: {
-          said: { holder, next },
-        },
-      }) => this.#damages.pay(name, [{ account: next, msat: made.value }], holder),
+    const demanded = this.#damages.demand(nameOf(made), made.value, [record.claim.account], spends) ?? [];
+    return [...demanded, ...this.#payShort(record, short)];
+  }
+
+  #payShort({ coin: made }: BrokerCoin, short: readonly Short[]): readonly StoreWrite[] {
+    return short.flatMap(({ account, claim }) =>
+      this.#damages.pay(nameOf(made), [{ account, msat: made.value }], claim.order.said.holder),
     );
-    return [...demanded, ...paid];
+  }
+
+  /** Who has claimed the coin and nothing of it, and is guilty of nothing that is known. */
+  #shortOf(record: BrokerCoin): readonly Short[] {
+    const { claims, coin: made, known } = record;
+    const cheats = this.#fraudsAmong(record, claims).map(({ fraud }) => toHex(fraud.spends.fork));
+    const all = [...known.map(({ step }) => step), ...claims];
+    return claims.flatMap(claim => {
+      const { kind, said } = claim.order;
+      const account = kind === orderKind.deposit ? said.next : this.#refunds.get(toHex(said.holder))?.account;
+      const isCarriedOut = all.some(({ binding: bound }) => follows(claim, bound));
+      if (account === undefined || isCarriedOut || cheats.includes(toHex(said.holder))) return [];
+      return this.#damages.hasPaid(nameOf(made), said.holder) ? [] : [{ claim, account }];
+    });
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -261,6 +290,24 @@ export class WhoPayBroker implements BrokerSide {
     return { kind: 'reply', reply: new Uint8Array(0), persist };
   }
 
+  /** Of an order that was refused because it contradicts others. It is paid at last, when it is known that nobody carried the order out. */
+  #serveRefund(request: Uint8Array): Served {
+    const said = refundRequest.decode(request)?.refund;
+    if (said === undefined) return refused('malformed');
+    const record = this.#coins.get(nameOf(said));
+    const claimed = record?.claims.some(
+      ({ order }) =>
+        order.kind === orderKind.transfer &&
+        equalBytes(order.said.holder, said.holder) &&
+        equalBytes(order.said.next, said.next),
+    );
+    if (claimed !== true) return refused('unknownChannel');
+    if (!refund.isBy(said.holder, said)) return refused('badSignature');
+    const name = toHex(said.holder);
+    const persist = this.#refunds.get(name) === undefined ? [this.#refunds.put(name, said)] : [];
+    return { kind: 'reply', reply: new Uint8Array(0), persist };
+  }
+
   /** All are on the list then, or those that speak against it are told; and whoever bound a coin to two is convicted. */
   #serveList(request: Uint8Array): Served {
     const message = listRequest.decode(request);
@@ -352,6 +399,12 @@ export class WhoPayBroker implements BrokerSide {
   #nowSeconds(): number {
     return secondsOf(this.#host.clock);
   }
+}
+
+/** A claim, and whose account has nothing of it. */
+interface Short {
+  readonly claim: Step;
+  readonly account: Uint8Array;
 }
 
 /** Somebody's fraud, by two steps. */

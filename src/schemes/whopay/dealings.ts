@@ -20,6 +20,7 @@ import {
   listReply,
   listRequest,
   type PaidCoin,
+  refundRequest,
   reportRequest,
   requestOp,
   type Step,
@@ -131,6 +132,13 @@ export class WhoPayDealings {
     });
   }
 
+  /** Tells the broker that we are short of a coin that was spent twice before us, by an order that nobody carries out. */
+  claimRefund(handed: HandedCoin, also: readonly StoreWrite[] = []): void {
+    const refund = this.#purse.refundOf(handed);
+    if (refund === undefined) this.store(also, () => {});
+    else this.#errands.tell(refundRequest.encode({ op: requestOp.refund, refund }), also);
+  }
+
   /** Shows the broker what holders of a coin have ordered. */
   report(made: Coin, steps: readonly Step[]): void {
     this.#errands.tell(reportRequest.encode({ op: requestOp.report, coin: made, steps }));
@@ -147,6 +155,7 @@ export class WhoPayDealings {
     if (other === undefined || !isGenuine(made, other, key) || fraudIn(step, other, none) === undefined)
       return undefined;
     this.report(made, [step, other]);
-    return 'contradicted';
+    // The broker may carry it out all the same: whoever comes first has the coin.
+    return isBrokers ? 'contradicted' : undefined;
   }
 }

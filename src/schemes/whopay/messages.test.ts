@@ -16,6 +16,7 @@ import {
   order,
   paidCoin,
   paymentMessage,
+  refundRequest,
   reportRequest,
   step,
   stepRequest,
@@ -36,6 +37,7 @@ const anyBinding = fc.record({
   signature,
 });
 const anySaid = fc.record({ coinKey: key, holder: key, next: key, nonce, signature });
+const anyRefund = fc.record({ coinKey: key, holder: key, next: key, account: key, signature });
 const anyOrder = fc.record({ kind: u8, said: anySaid });
 const anyStep = fc.record({ binding: anyBinding, order: anyOrder });
 const ownerAt = fc.array(endpoint, { maxLength: 1 });
@@ -48,6 +50,7 @@ describeMessages('WhoPay', [
   ['transfer', transfer, anySaid, 179],
   ['deposit', deposit, anySaid, 179],
   ['claim', claim, anyClaim, 130],
+  ['refund', refundRequest, fc.record({ op: u8, refund: anyRefund })],
   ['order', order, anyOrder],
   ['step', step, anyStep],
   ['paid coin', paidCoin, anyPaid],

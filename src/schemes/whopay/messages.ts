@@ -34,6 +34,8 @@ export const requestOp = {
   account: 4,
   /** Payee: put these bindings on the public list. To the broker, which keeps it. */
   list: 5,
+  /** Holder: nobody carries this order out; what it is short of is an account's. To the broker. */
+  refund: 6,
 } as const;
 export const words: CoinWords = { id: schemeId, name: schemeName, account: requestOp.account };
 export const answerOp = {
@@ -81,6 +83,15 @@ export const orderKind = { transfer: 0, deposit: 1 } as const;
 export const order = struct({ kind: u8, said: transfer });
 export type Order = Holds<typeof order>;
 
+/** Holder's key: whose account is short of a coin that it ordered on, when nobody carries that out. It contradicts no order. */
+export const refund = statement('whopay refund', {
+  coinKey: publicKey,
+  holder: publicKey,
+  next: publicKey,
+  account: publicKey,
+});
+export type Refund = Holds<typeof refund>;
+
 /** A binding, and what its holder did with it. */
 export const step = struct({ binding, order });
 export type Step = Holds<typeof step>;
@@ -103,6 +114,7 @@ export const listRequest = struct({ op: u8, coins: countedList(u8, struct({ coin
 export const listReply = struct({ known: countedList(u8, binding) });
 export const stepRequest = struct({ op: u8, coin, step });
 export const reportRequest = struct({ op: u8, coin, steps: countedList(u16, step) });
+export const refundRequest = struct({ op: u8, refund });
 export const boundAnswer = struct({ op: u8, binding });
 export const contradictedAnswer = struct({ op: u8, step });
 

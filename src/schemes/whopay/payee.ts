@@ -139,6 +139,7 @@ export class WhoPayRules implements CoinRules<Payment, HeldCoin> {
     this.#dealings.carry(handed, carried => {
       // Signed once, the order is tried again tomorrow.
       if (carried === undefined) this.#renewals.add(handed);
+      else if (carried === 'contradicted') this.#dealings.claimRefund(handed);
       const key = this.#keys.holderKey(order.said.nonce, paid.coin.coinKey);
       if (carried === undefined || carried === 'contradicted' || key === undefined) return;
       const held = { paid: { ...paid, binding: carried }, secret: key.secret };

@@ -97,7 +97,7 @@ export class WhoPayTrade implements CoinTrade<Target, WhoPayCoin, MadeOut> {
     const { paid } = handed;
     this.#dealings.carry(handed, carried => {
       if (carried === undefined) this.#stranded.put(this.payeeOf(target), handed);
-      if (carried === 'contradicted') this.#dealings.store([this.#purse.sent(handed)], () => {});
+      if (carried === 'contradicted') this.#dealings.claimRefund(handed, [this.#purse.sent(handed)]);
       if (carried === undefined || carried === 'contradicted') done(undefined);
       else {
         const { value, expirySeconds } = paid.coin;

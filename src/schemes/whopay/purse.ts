@@ -19,6 +19,8 @@ import {
   orderKind,
   type PaidCoin,
   paidCoin,
+  type Refund,
+  refund,
   step,
   transfer,
 } from './messages.ts';
@@ -184,6 +186,15 @@ export class WhoPayPurse implements CoinPurse {
   /** Says with a transfer whom it is for, until it is sent. */
   promise({ paid }: HandedCoin, relayId: Uint8Array): StoreWrite {
     return this.#promised.put(placeOf(paid.binding), { relayId });
+  }
+
+  /** Signs that we are short of a coin that nobody carries our order for out. */
+  refundOf({ paid, order }: HandedCoin): Refund | undefined {
+    const held = this.#held.cameAs(placeOf(paid.binding));
+    if (held === undefined) return undefined;
+    const { coinKey, holder, next } = order.said;
+    const account = this.#setup.account.publicKey;
+    return refund.sign(new SigningKey(held.secret), { coinKey, holder, next, account });
   }
 
   sent({ paid }: HandedCoin): StoreWrite {

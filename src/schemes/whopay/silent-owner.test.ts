@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import type { SigningKey } from '../../crypto/ecdsa.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { binding, boundAnswer, reportRequest, requestOp } from './messages.ts';
+import {
+  answerOp,
+  binding,
+  boundAnswer,
+  refund,
+  refundRequest,
+  reportRequest,
+  requestOp,
+} from './messages.ts';
 import {
   coinSecretOf,
   deskOf,
@@ -126,5 +135,63 @@ describe('an owner of a coin of WhoPay that shows no order for what it bound', (
     // Its account was credited with the coin, and so pays for it.
     expect(gains(coins, [relay, third])).toEqual([0n, value]);
     for (const proof of coins.broker.proofs) expect(judge(proof).guilty).toEqual(held.key.publicKey);
+  });
+
+  /** The relay's coin was bound to another without its order, and that one has handed it in. */
+  function bereft(seed: string) {
+    const { coins, owner, relay, other, third } = peersOf(seed);
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    bindTo(other, owner, held, 2n);
+    other.do(() => deskOf(other).deposit());
+    const worthOf = (peer: Peer) => coins.broker.balanceOf(peer) + deskOf(peer).spendableMsat;
+    return { coins, owner, relay, third, worthOf, before: worthOf(relay) };
+  }
+
+  it('pays who finds that out when it would pay with the coin', () => {
+    const { coins, owner, relay, third, worthOf, before } = bereft('spent on');
+    owner.die();
+    const lent = coins.broker.balanceOf(owner);
+    expect(relay.pay(third, value)).toBe(value);
+    expect(worthOf(relay)).toBe(before - 2n * value);
+    outlast(coins);
+    expect(worthOf(relay)).toBe(before - value);
+    expect(lent - coins.broker.balanceOf(owner)).toBe(value);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('pays who finds that out when it would renew the coin', () => {
+    const { coins, owner, relay, worthOf, before } = bereft('renewed');
+    owner.die();
+    coins.world.runFor(25 * dayMs);
+    expect(worthOf(relay)).toBe(before - value);
+    outlast(coins);
+    expect(worthOf(relay)).toBe(before);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('pays nobody whose order was carried out, whatever it wants back', () => {
+    const { coins, owner, relay, other, third } = peersOf('carried out');
+    owner.pay(relay, value);
+    const [held] = heldBy(relay);
+    const { holder, nonce } = placeAt(other, held.paid.coin);
+    const order = orderOf(held, 'transfer', holder, nonce);
+    const answer = relay.ask(owner.at, request(held, order)) as Uint8Array;
+    expect(payWith(other, held.paid.coin, boundAnswer.decode(answer)!.binding)).toBe('added');
+    other.do(() => deskOf(other).deposit());
+    owner.die();
+    const wanted = (by: SigningKey) => {
+      const { coinKey } = held.paid.binding;
+      const fields = { coinKey, holder: held.key.publicKey, next: holder };
+      const said = refund.sign(by, { ...fields, account: third.account.publicKey });
+      return relay.ask(coins.broker.at, refundRequest.encode({ op: requestOp.refund, refund: said }));
+    };
+    expect(wanted(held.key)).toBe('unknownChannel');
+    expect(relay.ask(coins.broker.at, request(held, order))).toMatchObject({ 0: answerOp.undecided });
+    expect(wanted(third.account)).toBe('badSignature');
+    expect(wanted(held.key)).toEqual(new Uint8Array(0));
+    const before = [owner, third].map(peer => coins.broker.balanceOf(peer));
+    outlast(coins);
+    expect([owner, third].map(peer => coins.broker.balanceOf(peer))).toEqual(before);
   });
 });
