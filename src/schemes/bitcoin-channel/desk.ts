@@ -14,7 +14,7 @@ import type { OpenWish } from './paying-session.ts';
 
 /** A channel as it stands now. */
 export interface ChannelRow extends LedgerRow {
-  /** Of the contract; 0 while in no block. */
+  /** Of the contract, 0 while in no block; at least so many where it is over. */
   readonly confirmations: number;
   /** Of the transaction that spent it. */
   readonly endingConfirmations: number;
@@ -140,7 +140,8 @@ function rowOf(role: Role, network: Network, channel: Channel, tip: number | und
   return {
     ...ledgerRow(role, network, record, best),
     phase: state.phase,
-    confirmations: depth(state.contractHeight),
+    // Of a contract that is over long since the store alone knows, and not its block.
+    confirmations: depth(state.contractHeight ?? state.ending?.height),
     endingConfirmations: depth(state.ending?.height),
     inSession: channel.session !== undefined,
     session: channel.session,

@@ -41,6 +41,11 @@ describe.each(['payer', 'payee'] as const)('channels that are final, at a %s', s
     const byId = new Map(lab.rows(side).map(row => [row.channel, row]));
     for (const row of before) expect(byId.get(row.channel)).toMatchObject({ ...row, ...depths });
     expect(byId.size).toBe(3);
+    // Its contract was in a block before its settlement was.
+    for (const { confirmations, endingConfirmations } of byId.values()) {
+      expect(endingConfirmations).toBeGreaterThanOrEqual(finalBlocks);
+      expect(confirmations).toBeGreaterThanOrEqual(endingConfirmations);
+    }
   });
 
   it('leave the memory of one that starts again, too', async () => {
