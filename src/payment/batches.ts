@@ -42,7 +42,10 @@ export class BatchedParty implements Party {
     // A batch in a batch would be as many as anybody likes.
     const isNested = requests.some(each => each[0] === batchOp);
     if (requests.length === 0 || requests.length > partyBatchMax || isNested) return refused('malformed');
-    const answers = requests.map(each => this.#party.serve(each));
+    const answers: Served[] = [];
+    const serveAll = () => void answers.push(...requests.map(each => this.#party.serve(each)));
+    if (this.#party.together === undefined) serveAll();
+    else this.#party.together(serveAll);
     const batch = { ask: 0, answers, left: 0 };
     if (answers.every(({ kind }) => kind !== 'pending')) return together(answers);
     batch.ask = this.#newAsk();

@@ -186,6 +186,8 @@ export type Served =
 export interface Party {
   /** Never throws for what somebody sent. A request that comes again gets the same answer. */
   serve(request: Uint8Array): Served;
+  /** Has what `run` serves ask others together; absent: it asks nobody. */
+  together?(run: () => void): void;
   /** Tells whether somebody is asked at `at` of whom this side knows by itself; absent: nobody but the broker. */
   knows?(at: Endpoint, done: (known: boolean) => void): void;
   /** The outcome of what was pending under `ask`; called with one answer until there is none: several may wait for it. */

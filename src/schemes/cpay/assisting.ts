@@ -66,6 +66,10 @@ export class CPayAssisting implements Party {
     return { kind: 'pending', ask };
   }
 
+  together(run: () => void): void {
+    this.#dealings.together(run);
+  }
+
   /** An assistant of the ring; one that it has joined since is in the list of the newest epoch. */
   knows(at: Endpoint, done: (known: boolean) => void): void {
     const epoch = epochOf(this.#host.clock.wallMs());

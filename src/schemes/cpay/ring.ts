@@ -61,19 +61,25 @@ export class Ring {
   readonly since: number;
   readonly #assistants: readonly Assistant[];
   readonly #broker: BrokerAddress;
+  /** In hex. */
+  readonly #keys: ReadonlySet<string>;
+  /** Where they are asked. */
+  readonly #endpoints: ReadonlySet<string>;
 
   constructor({ since, assistants }: AssistantList, broker: BrokerAddress) {
     this.since = since;
     this.#assistants = assistants;
     this.#broker = broker;
+    this.#keys = new Set(assistants.map(({ key }) => toHex(key)));
+    this.#endpoints = new Set(assistants.map(({ at }) => endpointName(at)));
   }
 
   has(key: Uint8Array): boolean {
-    return this.#assistants.some(each => equalBytes(each.key, key));
+    return this.#keys.has(toHex(key));
   }
 
-  hasAssistantAt({ host, port }: Endpoint): boolean {
-    return this.#assistants.some(({ at }) => at.port === port && at.host === host);
+  hasAssistantAt(at: Endpoint): boolean {
+    return this.#endpoints.has(endpointName(at));
   }
 
   /** Those that authorise payments of this coin: as many as it says, or all there are. Nobody assists itself; where nobody else is, the broker does. */
@@ -89,6 +95,10 @@ export class Ring {
     const { endpoint, key } = this.#broker;
     return found.length > 0 ? found : [{ key, at: endpoint, place: new Uint8Array(placeBytes) }];
   }
+}
+
+function endpointName({ host, port }: Endpoint): string {
+  return `${host} ${port}`;
 }
 
 /** More than half of them must have signed. */
