@@ -4,7 +4,7 @@ import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
 import { fraudIn, judge } from './fraud.ts';
 import { binding, claim, coin, deposit, type Order, orderKind, type Step, transfer } from './messages.ts';
-import { isGenuine, isSameOrder, ownerIdOf } from './steps.ts';
+import { follows, isGenuine, isSameOrder, ownerIdOf } from './steps.ts';
 
 const keyOf = (byte: number) => new SigningKey(new Uint8Array(32).fill(byte));
 const [broker, owner, coinKey, stranger] = [91, 92, 93, 94].map(keyOf);
@@ -106,6 +106,16 @@ describe('steps of a coin of WhoPay', () => {
       { numRuns: 25 },
     );
   });
+});
+
+it('a binding of WhoPay follows an order under the next number alone, for whom and for what it was given', () => {
+  const [first, second, third] = holders;
+  const step = { binding: bind(first, 3), order: orderOf(first, second) };
+  const next = bind(second, 4);
+  expect(follows(step, next)).toBe(true);
+  expect(follows(step, bind(third, 4))).toBe(false);
+  for (const sequence of [3, 5]) expect(follows(step, bind(second, sequence))).toBe(false);
+  expect(follows(step, { ...next, nonce: new Uint8Array(16).fill(1) })).toBe(false);
 });
 
 describe('a proof of WhoPay', () => {

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import type { CoinWorld, Peer } from '../coin-peers.fixture.ts';
 import { judge } from './fraud.ts';
-import { answerOp, binding, boundAnswer, coin, reportRequest, requestOp } from './messages.ts';
+import {
+  answerOp,
+  binding,
+  boundAnswer,
+  coin,
+  deposit,
+  orderKind,
+  reportRequest,
+  requestOp,
+  transfer,
+} from './messages.ts';
 import {
   coinSecretOf,
   deskOf,
@@ -309,7 +319,7 @@ describe('whoever cheats with coins of WhoPay', () => {
   });
 
   it('by a coin of its own making, of more value, or that is bound to another, is refused', () => {
-    const { owner, relay, other } = peersOf('forged');
+    const { coins, owner, relay, other } = peersOf('forged');
     owner.pay(relay, value);
     const { coin: made, binding: bound } = heldBy(relay)[0].paid;
     const secret = coinSecretOf(owner, made);
@@ -328,6 +338,19 @@ describe('whoever cheats with coins of WhoPay', () => {
     const [held] = heldBy(relay);
     const stolen = orderOf({ ...held, key: other.account }, 'transfer', other.account.publicKey);
     expect(other.ask(owner.at, request(held, stolen))).toBe('badSignature');
+    // Nor is it whose key signs an order in its own name.
+    const [thief, { coinKey }, nonce] = [other.account, held.paid.binding, new Uint8Array(16)];
+    const own = { coinKey, holder: thief.publicKey, next: thief.publicKey, nonce };
+    const orders = [
+      { kind: orderKind.transfer, said: transfer.sign(thief, own) },
+      { kind: orderKind.deposit, said: deposit.sign(thief, own) },
+    ];
+    expect(other.ask(owner.at, request(held, orders[0]))).toBe('badSignature');
+    for (const order of orders) expect(other.ask(coins.broker.at, request(held, order))).toBe('badSignature');
+    const steps = orders.map(order => ({ binding: bound, order }));
+    const report = reportRequest.encode({ op: requestOp.report, coin: made, steps });
+    expect(other.ask(coins.broker.at, report)).toBe('badSignature');
+    expect(coins.broker.proofs).toEqual([]);
   });
 
   it('by more than is in its account, or by a coin handed in twice, gains nothing', () => {
