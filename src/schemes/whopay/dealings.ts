@@ -155,7 +155,6 @@ export class WhoPayDealings {
     if (other === undefined || !isGenuine(made, other, key) || fraudIn(step, other, none) === undefined)
       return undefined;
     this.report(made, [step, other]);
-    // The broker may carry it out all the same: whoever comes first has the coin.
-    return isBrokers ? 'contradicted' : undefined;
+    return 'contradicted';
   }
 }
