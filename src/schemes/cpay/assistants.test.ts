@@ -236,7 +236,8 @@ describe('an assistant of CPay that never comes back', () => {
       expect(payWith(to, { ...held[0], auth: authBy(assistant, saidFor(coins, held[0], to)) })).toBe('added');
     const worthOf = (peer: Peer) => coins.broker.balanceOf(peer) + deskOf(peer).spendableMsat;
     const before = [coins.broker.balanceOf(relay), ...paid.map(worthOf)];
-    for (const to of paid.slice(0, handedIn)) to.do(() => deskOf(to).deposit());
+    // The latest first: what it claims besides, as its ground, is not what it is short of.
+    for (const to of paid.toReversed().slice(0, handedIn)) to.do(() => deskOf(to).deposit());
     assistant.die();
     const bond = coins.broker.balanceOf(assistant);
     outlast(coins, held[0]);

@@ -119,6 +119,20 @@ describe('one coin of CPay that was handed in by many', () => {
     for (const to of paid) expect(gainOf(to)).toBe(value);
   });
 
+  it('is not explained by a wish that its holder never signed', () => {
+    const { coins, assistant, held, paid, lines } = givenToAll('no wish', 2);
+    for (const to of paid) to.do(() => deskOf(to).deposit());
+    const { signatures, ...given } = lines[0].auth;
+    const grant = {
+      held: held[0],
+      wish: wish.sign(assistant.account, given),
+      auth: { ...given, signature: signatures[0].signature },
+      releases: [],
+    };
+    const shown = showRequest.encode({ op: requestOp.show, grant });
+    expect(assistant.ask(coins.broker.at, shown)).toBe('badSignature');
+  });
+
   it('is paid to more of them than the broker keeps the words of', () => {
     const { coins, relay, assistant, held } = ofOneAssistant('very many', 1);
     const before = coins.broker.balanceOf(assistant);

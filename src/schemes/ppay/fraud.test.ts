@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../base/bytes.ts';
 import { SigningKey } from '../../crypto/ecdsa.ts';
-import { agree, contradict, handedOver, holderOf, isGenuine, pathOf, tailOf } from './coin-path.ts';
+import {
+  agree,
+  contradict,
+  handedOver,
+  handoverAt,
+  holderOf,
+  isGenuine,
+  pathOf,
+  tailOf,
+} from './coin-path.ts';
 import { fraudIn, isProven, judge, proofOf } from './fraud.ts';
-import { assignedCoin, type CoinPath, coinPath, rawCoin } from './messages.ts';
+import { assignedCoin, type CoinPath, coinPath, handover, rawCoin } from './messages.ts';
 
 const broker = new SigningKey(new Uint8Array(32).fill(99));
 const peers = Array.from({ length: 6 }, (_, at) => new SigningKey(new Uint8Array(32).fill(at + 1)));
@@ -97,6 +106,29 @@ describe('a proof', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('of two assignments convicts nobody once a bit of what was signed is changed', () => {
+    const proof = proofOf(fraudIn(first(peers[1]), first(peers[2]), broker.publicKey)!);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2 }), fc.nat(), (which, at) => {
+        const parts = proof.parts.map(part => part.slice());
+        const part = parts[which];
+        part[(at >> 3) % part.length] ^= 1 << (at & 7);
+        expect(judge({ ...proof, parts }).guilty).toBeUndefined();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is none of what one key may say of two positions of a coin', () => {
+    const back = goOn(goOn(goOn(first(peers[1]), peers[2]), peers[1]), peers[3]);
+    const handed = [1n, 3n].map(at => handover.encode(handoverAt(back, at)!));
+    const twice = { scheme: 'ppay', cheat: 'double-handover', parts: [peers[1].publicKey, ...handed] };
+    expect(judge(twice).guilty).toBeUndefined();
+    const assigned = [1n, 2n].map(at => assignedCoin.encode(tailOf(back, at, owner).assigned));
+    const both = { scheme: 'ppay', cheat: 'double-assignment', parts: [owner.publicKey, ...assigned] };
+    expect(judge(both).guilty).toBeUndefined();
   });
 
   it('is no proof when both parts say the same, or are no statements', () => {
