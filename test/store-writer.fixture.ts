@@ -25,7 +25,8 @@ const store =
 let next = 0;
 store.attach({
   onAnswer(answer) {
-    writeSync(1, `${answer.ask}\n`);
+    // A pipe that nobody reads for a while takes no more at once, and that is no reason to end.
+    process.stdout.write(`${answer.ask}\n`);
     writeNext();
   },
 });
