@@ -23,6 +23,7 @@ export class DirectoryDuties {
   #cancel: Cancel | undefined;
   #asked = 0;
   #stopped = false;
+  #told = false;
 
   constructor(options: DirectoryDutiesOptions) {
     this.#options = options;
@@ -30,6 +31,7 @@ export class DirectoryDuties {
 
   start(): void {
     restoreDirectory(this.#options.client, this.#options.store);
+    this.#tell();
     this.#pump();
   }
 
@@ -65,6 +67,15 @@ export class DirectoryDuties {
   #keep(): void {
     const { client, store, newAsk, onNews } = this.#options;
     if (client.takeChanged()) store.commit(directoryRecords(client), newAsk());
+    this.#tell();
     onNews();
+  }
+
+  /** Says once that the network is known: until then its parameters are not. */
+  #tell(): void {
+    const { client, observer } = this.#options;
+    if (this.#told || client.view === undefined) return;
+    this.#told = true;
+    observer.log('info', 'network known', { relays: client.view.relays.length });
   }
 }

@@ -34,10 +34,11 @@ import {
   writeAdded,
   writeNetworkState,
 } from './network-state.ts';
-import { type NodeProcess, startNode } from './node-process.ts';
+import { type NodeProcess, startNode, untilLogged } from './node-process.ts';
 import { grouped } from './terminal.ts';
 import { writeTorRelay } from './tor-node.ts';
 
+const relayKnowsMsMax = 120_000;
 /** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
 const walletCoins = 12;
 const walletCoinSat = 2_000_000n;
@@ -194,6 +195,7 @@ export class NetworkStart {
     const listens = client.listensOf(ready);
     this.#socks = listens.socks;
     this.#controlPort = listens.control;
+    await allOf(this.#nodes.filter(isOurRelay).map(relay => this.#untilItKnows(relay)));
     this.#ready = true;
     this.#write();
   }
@@ -233,6 +235,12 @@ export class NetworkStart {
         ? writeTorRelay(place)
         : writeRelay({ ...place, chain: this.#chain, broker: this.#broker, plan, lines: relayLines });
     return this.#start('relay', dir, command, this.#relays);
+  }
+
+  /** A relay that has no consensus yet has none of its parameters: circuits through it would be others than those to come. */
+  async #untilItKnows({ name, log }: NodeState): Promise<void> {
+    if (await untilLogged(log, 'network known', relayKnowsMsMax, () => this.#stopping)) return;
+    throw new OperatorError('NODE_START', `${name} runs, but does not learn of the network; see ${log}`, 4);
   }
 
   #nodeDir(name: string): string {
@@ -382,6 +390,9 @@ export class NetworkStart {
     removeNetworkState(this.#options.dir);
   }
 }
+
+const isOurRelay = ({ role, impl, end }: NodeState): boolean =>
+  role === 'relay' && impl === undefined && end === undefined;
 
 /** All that they come to, once all of them have: none is still starting when others are stopped for one that failed. */
 async function allOf<T>(starting: readonly Promise<T>[]): Promise<T[]> {

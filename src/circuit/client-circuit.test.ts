@@ -24,7 +24,7 @@ describe('building', () => {
     world.circuit.start();
     world.path.run(1);
     world.path.originate(0, relayCommand.extended2, 0, concatBytes(Uint8Array.of(0, 64), new Uint8Array(64)));
-    expect(world.end).toMatchObject({ by: 'us', fault: 'bad handshake', hop: 0 });
+    expect(world.end).toMatchObject({ by: 'us', fault: 'bad handshake, NTOR_BAD_POINT', hop: 0 });
     expect(world.path.released).toBe(destroyReason.none);
   });
 

@@ -298,7 +298,7 @@ export class ClientCircuit implements StreamCircuit, OutboxCircuit, LayersUser {
     const agreed = reply === undefined ? undefined : this.#exchange?.finish(reply);
     this.#exchange = undefined;
     if (agreed === undefined || !agreed.ok) {
-      this.#blame('bad handshake', blamed);
+      this.#blame(`bad handshake${agreed === undefined ? '' : `, ${agreed.fault.code}`}`, blamed);
       return;
     }
     this.#layers.push(agreed.value.keys);

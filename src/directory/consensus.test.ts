@@ -12,6 +12,7 @@ import { pricedMethod } from './consensus-method.ts';
 import { missingCertificates, verifyConsensus } from './consensus-verify.ts';
 import { formatDirAuthority, parseDirAuthority } from './directory-authority.ts';
 import { lineAt, parseLines } from './document-lines.ts';
+import { congestionOf, NetworkView } from './network-view.ts';
 import { parsePortPolicy } from './port-policy.ts';
 import { parseProtocols } from './protocols.ts';
 import { relayProtocolsText } from './server-descriptor.ts';
@@ -202,6 +203,12 @@ describe('consensus', () => {
     expect(parseConsensus(twice)).toMatchObject({
       fault: { detail: expect.stringMatching(/^r of router \w+: routers are sorted/) },
     });
+  });
+
+  test('is what congestion control needs: who has none counts by fixed windows', () => {
+    const text = signConsensus(formatConsensus(factsOf([]), 'microdesc'), 'microdesc', signers([0]));
+    expect(congestionOf(new NetworkView(must(parseConsensus(text)), [])).enabled).toBe(true);
+    expect(congestionOf(undefined).enabled).toBe(false);
   });
 
   test('names in it are data, never properties', () => {

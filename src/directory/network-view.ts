@@ -61,11 +61,15 @@ export class NetworkView {
   }
 }
 
-/** How circuits are controlled: as the consensus says, or as it is usual while there is none. */
+/**
+ * How circuits are controlled: as the consensus says. Without one by fixed windows: a relay that guessed how many cells a SENDME
+ * answers would be refused by whoever knows. spec: proposal 324, 10.5
+ */
 export function congestionOf(view: NetworkView | undefined): CongestionParams {
-  return readCongestionParams(
+  const params = readCongestionParams(
     (name, otherwise, low, high) => view?.param(name, otherwise, low, high) ?? otherwise,
   );
+  return view === undefined ? { ...params, enabled: false } : params;
 }
 
 /**
