@@ -10,7 +10,6 @@ import { certType, verifyEd25519Cert, verifyRsaCrossCert } from './ed25519-cert.
 import { ntorClientFinish, ntorClientRequest, ntorClientStart, ntorServer } from './ntor.ts';
 import { verifyNtorCrossCert } from './ntor-cross-cert.ts';
 import { ntorV3ClientFinish, ntorV3ClientStart, ntorV3Server } from './ntor-v3.ts';
-import { RunningDigest } from './running-digest.ts';
 import {
   ntorCrossCertificates,
   ntorHandshakes,
@@ -145,30 +144,6 @@ test('the key stream is the same whatever pieces it is asked for in, and leaves 
         expect(toHex(bytes)).toBe(`00${toHex(expected)}00`);
       },
     ),
-    { numRuns: 60 },
-  );
-});
-
-test('the running digest keeps what was committed and forgets what was only tried', () => {
-  const piece = fc.record({
-    bytes: fc.uint8Array({ maxLength: 40 }),
-    how: fc.constantFrom('add', 'try', 'commit'),
-  });
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 30 }), pieces => {
-      const digest = new RunningDigest(new Uint8Array(20));
-      const plain = createHash('sha1').update(new Uint8Array(20));
-      for (const { bytes, how } of pieces) {
-        if (how === 'add') digest.update(bytes, 0, bytes.length);
-        else {
-          const tried = digest.tentative(bytes, 0, bytes.length);
-          expect(toHex(tried)).toBe(plain.copy().update(bytes).digest('hex'));
-          if (how === 'commit') digest.commit();
-        }
-        if (how !== 'try') plain.update(bytes);
-        expect(toHex(digest.peek())).toBe(plain.copy().digest('hex'));
-      }
-    }),
     { numRuns: 60 },
   );
 });

@@ -59,6 +59,7 @@ export class RelayLayer {
     if (!this.resting) return;
     this.#used?.forward.rest();
     this.#used?.backward.rest();
+    this.#used?.forwardDigest.rest();
     this.#used?.backwardDigest.rest();
   }
 
