@@ -8,7 +8,7 @@ import { planOf } from './net-file.ts';
 import { readNetworkState } from './network-state.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
 
-/** Stands in for ./naulon: says that it is ready, and stays until it is told to go or its owner is gone. */
+/** Stands in for ./naulon: says that it is ready and knows the network, and stays until it is told to go or its owner is gone. */
 const standIn = `
 import { readFileSync } from 'node:fs';
 const [, , role, , torrc] = process.argv;
@@ -19,6 +19,7 @@ if (readFileSync(torrc, 'utf8').includes('Nickname guard1') && process.env.NAULO
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));
 console.log(JSON.stringify({ event: 'ready', role, or: '127.0.0.1:4711', socks: ['127.0.0.1:4712'], dirAuthority: 'auth1 orport=1 127.0.0.1:2 ABCD' }));
+console.error(JSON.stringify({ event: 'network known' }));
 setInterval(() => {}, 1_000);
 `;
 
