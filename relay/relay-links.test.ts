@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { circuitRestRoundMs } from '../src/base/limits.ts';
+import { circuitRestRoundMs, circuitSpareRounds } from '../src/base/limits.ts';
 import { relayCommand } from '../src/cell/commands.ts';
 import { makeLinkIdentity, makeTlsCertificate } from '../src/link/link-certificates.ts';
 import {
@@ -50,7 +50,7 @@ it('where links are as many as may be, one gives way on which no circuit serves 
   for (let half = 0; half < 6; half++) {
     use(busy);
     if (half > 3) use(idle);
-    lab.world.runFor(circuitRestRoundMs / 2);
+    lab.world.runFor((circuitSpareRounds * circuitRestRoundMs) / 2);
   }
   const newcomer = lab.client('11.1.0.4');
   newcomer.connect(relay);

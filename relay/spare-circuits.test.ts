@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { circuitRestRoundMs } from '../src/base/limits.ts';
+import { circuitRestRoundMs, circuitSpareRounds } from '../src/base/limits.ts';
 import { destroyReason, relayCommand } from '../src/cell/commands.ts';
 import { encodeBegin } from '../src/cell/relay-messages.ts';
 import { Lab, openExit, serverIp, type TestClient, type TestRelay } from './relay-lab.fixture.ts';
@@ -19,7 +19,7 @@ function arrive(lab: Lab, relay: TestRelay, host: number): TestClient {
 function pass(lab: Lab, busy: TestClient): void {
   for (let half = 0; half < 6; half++) {
     busy.send(relayCommand.drop, 0, new Uint8Array(0));
-    lab.world.runFor(circuitRestRoundMs / 2);
+    lab.world.runFor((circuitSpareRounds * circuitRestRoundMs) / 2);
   }
 }
 

@@ -52,9 +52,14 @@ export const streamWriteBytesHigh = 131_072;
 /** Connections that are still open when a node stops get this long to send their last bytes. */
 export const stopLingerMsMax = 1_000;
 export const circuitsPerLinkMax = 30_000;
-/** A relay asks each of its circuits once in so long whether it rests, a share of them each time. */
-export const circuitRestRoundMs = 30_000;
+/**
+ * A relay asks each of its circuits once in so long whether it rests, a share of them each time. One that does gives its key
+ * stream back: 32 KB, which is more than all else that a circuit has.
+ */
+export const circuitRestRoundMs = 3_000;
 export const circuitRestTurnMs = 500;
+/** One that has rested for so many rounds, half a minute, may have to give way itself. */
+export const circuitSpareRounds = 10;
 /** Circuits of a relay, over all links: 600 MB, unused. Beyond it one that serves nobody gives way, or the newcomer is refused. */
 export const circuitsMax = 250_000;
 /** Circuits that are looked at for one that does. */

@@ -1,6 +1,6 @@
 import { assert, BrokenInvariant } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
-import { cellsPerRunMax, relayBodyBytesMax, relayEarlyCellsMax } from '../base/limits.ts';
+import { cellsPerRunMax, circuitSpareRounds, relayBodyBytesMax, relayEarlyCellsMax } from '../base/limits.ts';
 import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import {
@@ -115,7 +115,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   /** It serves nobody, and nobody has paid for it to wait: where there is no room, it gives way. */
   get isSpare(): boolean {
     const isPaid = this.payee !== undefined && this.#balance.paid;
-    return !isPaid && this.#layer.resting && this.#streams.size === 0;
+    return !isPaid && this.#layer.restedRounds >= circuitSpareRounds && this.#streams.size === 0;
   }
 
   // Cells from the client's side

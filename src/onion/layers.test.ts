@@ -84,6 +84,19 @@ describe('onion layers', () => {
     );
   });
 
+  it('hold no key stream once they have rested, however much they carried', () => {
+    const run = new Uint8Array(128 * 509);
+    const layers = Array.from({ length: 100 }, (_, seed) => new RelayLayer(keysOf(seed)));
+    const before = process.memoryUsage().arrayBuffers;
+    const held = () => process.memoryUsage().arrayBuffers - before;
+    for (const layer of layers) layer.toClient(run, 0, 509, 128);
+    expect(held()).toBeGreaterThan(2_000_000);
+    for (const layer of layers) layer.rest();
+    expect(held()).toBeGreaterThan(2_000_000);
+    for (const layer of layers) layer.rest();
+    expect(held()).toBeLessThan(200_000);
+  });
+
   it('open a run as its cells one by one, whoever sent them and wherever a digest is asked for', () => {
     const sent = fc.array(fc.record({ hop: fc.nat(2), body: fc.uint8Array({ maxLength: 498 }) }), {
       minLength: 1,

@@ -48,15 +48,16 @@ export class RelayLayer {
     return this.#inUse().backwardDigest.peek();
   }
 
-  /** It was not used between the last two calls of `rest`, nor since. */
-  get resting(): boolean {
-    return this.#rests > 1;
+  /** For so many rounds, from one call of `rest` to the next, it was not used. */
+  get restedRounds(): number {
+    return Math.max(0, this.#rests - 1);
   }
 
   /** If it was not used since the last call, it gives back what memory it can do without until it is. */
   rest(): void {
     this.#rests += 1;
-    if (!this.resting) return;
+    // What rests on has nothing left to give.
+    if (this.restedRounds !== 1) return;
     this.#used?.forward.rest();
     this.#used?.backward.rest();
     this.#used?.forwardDigest.rest();
