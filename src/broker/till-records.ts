@@ -1,4 +1,4 @@
-import { fixedBytes, restBytes, struct, u8, u32, u64 } from '../base/struct.ts';
+import { fixedBytes, type Holds, restBytes, struct, u8, u32, u64 } from '../base/struct.ts';
 import { RecordBook } from '../payment/record-book.ts';
 import type { StorePort } from '../ports.ts';
 
@@ -10,7 +10,9 @@ export const walletPrefix = 'broker/wallet/';
 
 const addressRecord = struct({ account: fixedBytes(33), used: u8 });
 const depositRecord = struct({ account: fixedBytes(33), sat: u64, height: u32, credited: u8 });
+export type Deposit = Holds<typeof depositRecord>;
 const withdrawalRecord = struct({ account: fixedBytes(33), paidSat: u64, raw: restBytes });
+export type Withdrawal = Holds<typeof withdrawalRecord>;
 const withdrawnRecord = struct({ txid: fixedBytes(32), feeSat: u64 });
 
 /** Whose an address is, by its index in the wallet; `used`: something was paid to it. */

@@ -20,7 +20,15 @@ import {
   withdrawReply,
 } from './money-messages.ts';
 import { PayoutFees, type Waiting } from './payout-fees.ts';
-import { addressBook, depositBook, walletPrefix, withdrawalBook, withdrawnBook } from './till-records.ts';
+import {
+  addressBook,
+  type Deposit,
+  depositBook,
+  type Withdrawal,
+  walletPrefix,
+  withdrawalBook,
+  withdrawnBook,
+} from './till-records.ts';
 
 export interface TillOptions {
   readonly store: Pick<StorePort, 'get' | 'list'>;
@@ -59,6 +67,10 @@ export class Till {
   readonly #fees: PayoutFees;
   /** Deposits that the records hold, and of which the chain has not spoken since this process began. */
   readonly #unproven: Set<string>;
+  /** Deposits that do not count yet. */
+  readonly #uncredited = new Set<string>();
+  /** Withdrawals that are not deep in the chain yet. */
+  readonly #unsettled = new Set<string>();
   /** Heights of the blocks that hold withdrawals, by transaction id. */
   readonly #paidOut = new Map<string, number>();
   readonly #indexOfScript = new Map<string, number>();
@@ -76,19 +88,38 @@ export class Till {
     this.#withdrawals = withdrawalBook(store);
     this.#withdrawn = withdrawnBook(store);
     this.#unproven = new Set([...this.#deposits.entries()].map(([id]) => id));
+    for (const [id, { credited }] of this.#deposits.entries()) if (credited === 0) this.#uncredited.add(id);
     for (const [index, { account, used }] of this.#addresses.entries()) {
       this.#indexOfScript.set(toHex(this.wallet.scriptAt(Number(index))), Number(index));
       if (used === 0) this.#addressOf.set(toHex(account), index);
     }
-    for (const [, { raw }] of this.#withdrawals.entries()) this.wallet.adopt(transactionOf(raw));
+    for (const [id, { raw }] of this.#withdrawals.entries()) {
+      this.#unsettled.add(id);
+      this.wallet.adopt(transactionOf(raw));
+    }
     this.wallet.watch(options.chain);
   }
 
   /** Received, and not yet deep enough to count. */
   get waitingSat(): bigint {
     let sum = 0n;
-    for (const [, deposit] of this.#deposits.entries()) if (deposit.credited === 0) sum += deposit.sat;
+    for (const { sat } of this.#waitingDeposits()) sum += sat;
     return sum;
+  }
+
+  *#waitingDeposits(): Iterable<Deposit> {
+    for (const id of this.#uncredited) yield this.#deposits.get(id) as Deposit;
+  }
+
+  #keepDeposit(id: string, deposit: Deposit): StoreWrite {
+    if (deposit.credited === 1) this.#uncredited.delete(id);
+    else this.#uncredited.add(id);
+    return this.#deposits.put(id, deposit);
+  }
+
+  #keepWithdrawal(id: string, withdrawal: Withdrawal): StoreWrite {
+    this.#unsettled.add(id);
+    return this.#withdrawals.put(id, withdrawal);
   }
 
   serve(request: Uint8Array): Served {
@@ -127,15 +158,16 @@ export class Till {
     const { transaction, feeSat, writes } = child;
     this.wallet.adopt(transaction);
     const raw = rawOf(transaction);
-    const record = this.#withdrawals.put(toHex(idOf(transaction)), { account: house, paidSat: feeSat, raw });
+    const record = this.#keepWithdrawal(toHex(idOf(transaction)), { account: house, paidSat: feeSat, raw });
     persist([...writes, ...accounts.payFee(feeSat * 1_000n), record]);
     this.#offer(raw);
   }
 
   /** Those in no block. A child of ours pays the house's own wallet, and no more than its fee is counted as paid out. */
   #waiting(): readonly Waiting[] {
-    return [...this.#withdrawals.entries()].flatMap(([id, { paidSat, raw }]) => {
+    return [...this.#unsettled].flatMap(id => {
       if (this.#paidOut.has(id)) return [];
+      const { paidSat, raw } = this.#withdrawals.get(id) as Withdrawal;
       const transaction = transactionOf(raw);
       const isChild = this.wallet.feeSatOf(transaction) === paidSat;
       return [{ id, transaction, addedSat: isChild ? paidSat : undefined }];
@@ -156,8 +188,7 @@ export class Till {
     const balance = this.#options.accounts.balanceMsat(account) ?? 0n;
     const name = toHex(account);
     let waitingSat = 0n;
-    for (const [, deposit] of this.#deposits.entries())
-      if (deposit.credited === 0 && toHex(deposit.account) === name) waitingSat += deposit.sat;
+    for (const { account: of, sat } of this.#waitingDeposits()) if (toHex(of) === name) waitingSat += sat;
     return balanceReply.encode({
       heldMsat: balance < 0n ? 0n : balance,
       owedMsat: balance < 0n ? -balance : 0n,
@@ -210,7 +241,7 @@ export class Till {
     assert(paid !== undefined, 'the balance was looked at before');
     const raw = rawOf(transaction);
     const txid = idOf(transaction);
-    const record = this.#withdrawals.put(toHex(txid), { account, paidSat, raw });
+    const record = this.#keepWithdrawal(toHex(txid), { account, paidSat, raw });
     // The records of this turn are written at its end, and the chain is offered nothing before they are durable.
     later(() => chain.broadcast([raw], 0));
     return {
@@ -233,7 +264,7 @@ export class Till {
     this.#addressOf.delete(toHex(account));
     this.#options.persist([
       this.#addresses.put(String(index), { account, used: 1 }),
-      this.#deposits.put(id, { account, sat, height, credited: before?.credited ?? 0 }),
+      this.#keepDeposit(id, { account, sat, height, credited: before?.credited ?? 0 }),
     ]);
     this.#credit();
   }
@@ -248,28 +279,35 @@ export class Till {
     // What past blocks did not hold was taken by a reorganisation while this process was down.
     for (const id of this.#unproven) this.#takeBack(id);
     this.#credit();
-    for (const [id, { raw }] of this.#withdrawals.entries()) {
+    for (const id of this.#unsettled) {
       const paidHeight = this.#paidOut.get(id);
-      if (paidHeight === undefined || height - paidHeight < settledBlocks) this.#offer(raw);
+      if (paidHeight === undefined || height - paidHeight < settledBlocks)
+        this.#offer((this.#withdrawals.get(id) as Withdrawal).raw);
+      else this.#unsettled.delete(id);
     }
   }
 
   /** What has become deep enough counts from now on. */
   #credit(): void {
     const { accounts, persist, minConfirmations } = this.#options;
-    for (const [id, deposit] of [...this.#deposits.entries()]) {
-      const { account, sat, height, credited } = deposit;
-      if (credited === 1 || this.#tip - height + 1 < minConfirmations) continue;
+    for (const id of this.#uncredited) {
+      const deposit = this.#deposits.get(id) as Deposit;
+      const { account, sat, height } = deposit;
+      if (this.#tip - height + 1 < minConfirmations) continue;
       persist([
         ...accounts.receive(account, sat * 1_000n),
-        this.#deposits.put(id, { ...deposit, credited: 1 }),
+        this.#keepDeposit(id, { ...deposit, credited: 1 }),
       ]);
     }
   }
 
   /** What the blocks above `height` held is not there: it does not count until it is in a block again. */
   #onReorg(height: number): void {
-    for (const [id, paidHeight] of this.#paidOut) if (paidHeight > height) this.#paidOut.delete(id);
+    for (const [id, paidHeight] of this.#paidOut) {
+      if (paidHeight <= height) continue;
+      this.#paidOut.delete(id);
+      this.#unsettled.add(id);
+    }
     for (const [id, deposit] of [...this.#deposits.entries()])
       if (deposit.height > height) this.#takeBack(id);
   }
@@ -281,6 +319,7 @@ export class Till {
     const { accounts, persist } = this.#options;
     const { account, sat, credited } = deposit;
     const back = credited === 1 ? accounts.receive(account, -sat * 1_000n) : [];
+    this.#uncredited.delete(id);
     persist([...back, this.#deposits.drop(id)]);
   }
 }

@@ -2,9 +2,13 @@ import { createRequire } from 'node:module';
 import { expect, it, vi } from 'vitest';
 import { partyBatchMax } from '../base/limits.ts';
 import { struct, u64 } from '../base/struct.ts';
+import { scriptOfAddress } from '../bitcoin/wallet.ts';
+import { AccountHolder, BrokerLab } from '../broker/broker-lab.fixture.ts';
+import { plainBody, tillOperation, tillScheme, withdrawBody } from '../broker/money-messages.ts';
 import type { BrokeredNode } from '../payment/brokered.ts';
 import { chooseCoins, coinSum } from '../payment/coins/denominations.ts';
 import { Stock } from '../payment/coins/stock.ts';
+import { RecordBook } from '../payment/record-book.ts';
 import { CoinWorld } from './coin-peers.fixture.ts';
 import { cpay } from './cpay/index.ts';
 import { Ring } from './cpay/ring.ts';
@@ -35,6 +39,23 @@ function workOf(coins: CoinWorld, run: () => void) {
   return work;
 }
 
+/** How many records are looked at while `run` does. */
+function looksOf(run: () => void): number {
+  const { entries } = RecordBook.prototype;
+  let looked = 0;
+  vi.spyOn(RecordBook.prototype, 'entries').mockImplementation(function* (this: RecordBook<unknown>) {
+    for (const entry of entries.call(this)) {
+      looked += 1;
+      yield entry;
+    }
+  });
+  const gets = vi.spyOn(RecordBook.prototype, 'get');
+  run();
+  looked += gets.mock.calls.length;
+  vi.restoreAllMocks();
+  return looked;
+}
+
 it.each([ppay, whopay, cpay])(
   'what it takes to spend a coin of $name again does not grow with the purse, nor with what its broker has sold',
   scheme => {
@@ -63,6 +84,50 @@ it.each([ppay, whopay, cpay])('many coins of $name are handed in by few requests
   expect(coins.broker.balanceOf(relay) - before).toBe(BigInt(earned) * value);
   // Those of CPay are authorised first, in an epoch that each side asks for.
   expect(requests).toBeLessThanOrEqual(1 + 3 * Math.ceil(earned / partyBatchMax));
+});
+
+it.each([ppay, whopay, cpay])(
+  'what a purse of $name looks at in half a day does not grow with what it had',
+  scheme => {
+    const coins = new CoinWorld(scheme, 'history');
+    const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
+    const halfDayMs = 12 * 3_600_000;
+    const before = coins.broker.balanceOf(relay);
+    const looks = [2, 50].map((size, step, sizes) => {
+      for (let had = sizes[step - 1] ?? 0; had < size; had++) {
+        expect(payer.pay(relay, value)).toBe(value);
+        relay.do(() => (relay.scheme as BrokeredNode).desk.deposit());
+        coins.world.runFor(60_000);
+      }
+      return looksOf(() => coins.world.runFor(halfDayMs));
+    });
+    expect(coins.broker.balanceOf(relay) - before).toBe(50n * value);
+    // What was bought ahead and is there yet is not the same each time.
+    expect(looks[1] - looks[0]).toBeLessThan(48);
+  },
+);
+
+it('what a block, a deposit and a question take at a till do not grow with what was paid in and out', () => {
+  const lab = new BrokerLab('history', []);
+  const holder = new AccountHolder(lab, 'holder');
+  const script = scriptOfAddress('bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080') as Uint8Array;
+  const withdrawal = withdrawBody.encode({ operation: tillOperation.withdraw, sat: 1_000n, script });
+  const balance = plainBody.encode({ operation: tillOperation.balance });
+  const looks = [2, 20].map((size, step, sizes) => {
+    for (let had = sizes[step - 1] ?? 0; had < size; had++) {
+      lab.fund(holder, 20_000n);
+      expect(lab.ask(holder, tillScheme, lab.request(holder, withdrawal)).fault).toBeUndefined();
+      lab.mine();
+    }
+    // Deep enough to be offered no more.
+    for (let blocks = 0; blocks < 110; blocks++) lab.mine();
+    return looksOf(() => {
+      lab.fund(holder, 20_000n);
+      lab.ask(holder, tillScheme, lab.request(holder, balance));
+      lab.mine();
+    });
+  });
+  expect(looks[1]).toBe(looks[0]);
 });
 
 it('a payment looks at no more coins of a purse than it takes', () => {

@@ -80,10 +80,9 @@ export class BrokerRings implements Rings {
     to: number,
   ): readonly AssistantList[] | undefined {
     if (to > this.now) return undefined;
-    const first = this.#listOf(from);
     const cuts = new Map<string, AssistantList>();
-    for (const { since, assistants } of this.#lists.slice(this.#lists.indexOf(first))) {
-      if (since > to) break;
+    for (let at = this.#indexOf(from); at < this.#lists.length && this.#lists[at].since <= to; at++) {
+      const { since, assistants } = this.#lists[at];
       const cut = cutTo(assistants, made);
       cuts.set(cut.map(({ key }) => toHex(key)).join(), { since: Math.max(since, from), assistants: cut });
       if (cuts.size > historyListsMax) return undefined;
@@ -143,9 +142,19 @@ export class BrokerRings implements Rings {
     return this.#book.put(list.since.toString(16).padStart(8, '0'), list);
   }
 
-  /** The last that began by then; the latest ones are asked for most. */
   #listOf(number: number): AssistantList {
-    return this.#lists.findLast(({ since }) => since <= number) ?? this.#lists[0];
+    return this.#lists[this.#indexOf(number)];
+  }
+
+  /** Of the last that began by then. */
+  #indexOf(number: number): number {
+    let [at, end] = [0, this.#lists.length];
+    while (end - at > 1) {
+      const middle = (at + end) >>> 1;
+      if (this.#lists[middle].since <= number) at = middle;
+      else end = middle;
+    }
+    return at;
   }
 
   #settle(list: AssistantList): Settled {

@@ -51,6 +51,8 @@ export class CPayPurse implements CoinPurse {
   readonly #turnedDown: RecordBook<WishedCoin>;
   /** Holdings that are claimed of the broker, each once. */
   readonly #claimed: RecordBook<Wish>;
+  /** Coins that nobody has got of us, as far as we know: what was here and went would be looked at for ever. */
+  readonly #here = new Map<string, HeldCoin>();
   readonly #visits = new Visits();
 
   constructor(setup: CoinSetup) {
@@ -67,7 +69,11 @@ export class CPayPurse implements CoinPurse {
     this.#own = new RecordBook(store, 'cpay/own/', auth);
     this.#turnedDown = new RecordBook(store, 'cpay/turned-down/', wishedCoin);
     this.#claimed = new RecordBook(store, 'cpay/claimed/', wish);
-    for (const { paid } of this.#received()) this.#visits.note(toHex(paid.auth.guid), paid.auth.timeMs);
+    for (const held of this.#held.came()) {
+      const { auth } = held.paid;
+      this.#noteWhere(ownHoldingOf(auth));
+      if (!this.#isBought(held)) this.#visits.note(toHex(auth.guid), auth.timeMs);
+    }
   }
 
   spendable(): readonly { readonly value: Value }[] {
@@ -98,10 +104,10 @@ export class CPayPurse implements CoinPurse {
 
   /** Wishes by which nobody has got a coin yet, as far as we know. They may have been granted. */
   unfinished(): readonly WishedCoin[] {
-    return this.#held
-      .gone()
-      .filter(([holding]) => this.#gone.get(holding) === undefined)
-      .map(([, wished]) => wished);
+    return [...this.#here.keys()].flatMap(holding => {
+      const wished = this.#gone.get(holding) === undefined ? this.#held.goneAs(holding) : undefined;
+      return wished === undefined ? [] : [wished];
+    });
   }
 
   isDeposit(wished: WishedCoin): boolean {
@@ -114,13 +120,27 @@ export class CPayPurse implements CoinPurse {
   }
 
   bought(held: HeldCoin): StoreWrite {
-    return this.#held.put(ownHoldingOf(held.paid.auth), held);
+    return this.#came(held);
   }
 
   received(held: HeldCoin): StoreWrite {
     const { auth } = held.paid;
     this.#visits.note(toHex(auth.guid), auth.timeMs);
-    return this.#held.put(ownHoldingOf(auth), held);
+    return this.#came(held);
+  }
+
+  #came(held: HeldCoin): StoreWrite {
+    const holding = ownHoldingOf(held.paid.auth);
+    const write = this.#held.put(holding, held);
+    this.#noteWhere(holding);
+    return write;
+  }
+
+  #noteWhere(holding: string): void {
+    const held = this.#held.cameAs(holding);
+    const isGone = this.#gone.get(holding) !== undefined && this.#turnedDown.get(holding) === undefined;
+    if (held === undefined || isGone) this.#here.delete(holding);
+    else this.#here.set(holding, held);
   }
 
   /** Signs that a coin is to be the payee's. */
@@ -166,23 +186,26 @@ export class CPayPurse implements CoinPurse {
 
   /** It goes to its payee, or into the broker's hands. */
   gone(wished: WishedCoin): StoreWrite {
-    return this.#gone.put(ownHoldingOf(wished.paid.auth), wished);
+    return this.#wentTo(this.#gone, wished);
   }
 
   /** Its payee says that it has it, or that it takes it no more. */
   turnedDown(wished: WishedCoin): StoreWrite {
-    return this.#turnedDown.put(ownHoldingOf(wished.paid.auth), wished);
+    return this.#wentTo(this.#turnedDown, wished);
+  }
+
+  #wentTo(book: RecordBook<WishedCoin>, wished: WishedCoin): StoreWrite {
+    const holding = ownHoldingOf(wished.paid.auth);
+    const write = book.put(holding, wished);
+    this.#noteWhere(holding);
+    return write;
   }
 
   /** Coins that nobody will take any more, and that nobody has got of us as far as we know. */
   expiring(): readonly HeldCoin[] {
-    return this.#held.came().filter(held => {
-      const { paid } = held;
-      const holding = ownHoldingOf(paid.auth);
-      const isHere = this.#gone.get(holding) === undefined || this.#turnedDown.get(holding) !== undefined;
-      const isClaimed = this.#claimed.get(holding) !== undefined;
-      return isHere && !isClaimed && !this.#lasts(held);
-    });
+    return [...this.#here]
+      .filter(([holding, held]) => this.#claimed.get(holding) === undefined && !this.#lasts(held))
+      .map(([, held]) => held);
   }
 
   /** Signs that a coin is to be the broker's, whoever may have authorised what. */

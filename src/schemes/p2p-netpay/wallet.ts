@@ -57,8 +57,11 @@ export class NetpayWallet {
   readonly #waiting = new Map<string, Waiting>();
   /** In a session. */
   readonly #used = new Set<string>();
-  /** At a vendor that does not let it go, or that does not take it; or spent by an earlier life where our records do not say. */
-  readonly #stuck = new Set<string>();
+  /**
+   * Chains with words left. Not those at a vendor that does not let them go, or that does not take them; nor those spent by an
+   * earlier life where our records do not say.
+   */
+  readonly #good = new Set<string>();
   /** Secrets of chains that were asked for in this life, in hex. */
   readonly #asked = new Set<string>();
 
@@ -69,7 +72,7 @@ export class NetpayWallet {
     this.#sent = new RecordBook(host.store, 'p2p-netpay/payer/sent/', sentRecord);
     this.errands = new Errands(host, 'p2p-netpay/payer/errand/', (errand, news) => this.#done(errand, news));
     // Of an old copy of our records it is not known where they were first spent: spent anywhere else they would be forked.
-    for (const [id, { out }] of this.#chains.entries()) if (out === 0) this.#stuck.add(id);
+    for (const [id, { out }] of this.#chains.entries()) if (out !== 0) this.#good.add(id);
   }
 
   get(id: string): OwnChain | undefined {
@@ -90,14 +93,26 @@ export class NetpayWallet {
 
   /** A free chain that is good for so much more, the one that is at that vendor already first. */
   choose(vendor: Uint8Array, msat: bigint, jump: number): string | undefined {
+    let elsewhere: string | undefined;
+    for (const [id, { touchstone: stone, ...chain }] of this.#free()) {
+      if (msat > stone.unitMsat * BigInt(jump)) continue;
+      if (stone.unitMsat * BigInt(stone.count - this.sentOf(id)) < msat) continue;
+      if (chain.out === 1 && equalBytes(chain.vendor, vendor)) return id;
+      elsewhere ??= id;
+    }
+    return elsewhere;
+  }
+
+  /** Those in no session. What is spent or has expired is looked at once. */
+  *#free(): Iterable<readonly [id: string, chain: OwnChain]> {
     const now = secondsOf(this.#host.clock.wallMs());
-    const fit = [...this.#chains.entries()].filter(([id, { touchstone: stone }]) => {
-      if (this.#used.has(id) || this.#stuck.has(id)) return false;
-      if (now > stone.expiry - 2 * marginSeconds || msat > stone.unitMsat * BigInt(jump)) return false;
-      return stone.unitMsat * BigInt(stone.count - this.sentOf(id)) >= msat;
-    });
-    const here = fit.find(([, chain]) => chain.out === 1 && equalBytes(chain.vendor, vendor));
-    return (here ?? fit[0])?.[0];
+    for (const id of this.#good) {
+      if (this.#used.has(id)) continue;
+      const chain = this.#chains.get(id) as OwnChain;
+      const { expiry, count } = chain.touchstone;
+      if (now > expiry - 2 * marginSeconds || this.sentOf(id) >= count) this.#good.delete(id);
+      else yield [id, chain];
+    }
   }
 
   /** Takes a chain out of the wallet for a session. */
@@ -112,7 +127,7 @@ export class NetpayWallet {
 
   /** It is good for nothing now: what is left of it comes back when it has expired. */
   giveUp(id: string): void {
-    this.#stuck.add(id);
+    this.#good.delete(id);
     this.release(id);
   }
 
@@ -167,7 +182,7 @@ export class NetpayWallet {
     const { chain, words } = bought;
     const id = toHex(chain.touchstone.chain);
     const write = this.#chains.put(id, chain);
-    if (!this.#asked.delete(name)) this.#stuck.add(id);
+    if (this.#asked.delete(name)) this.#good.add(id);
     // Whoever waits spends it now; made anew, its words would cost as many hashes again.
     if (waiting !== undefined) this.#words.set(id, words);
     waiting?.(id, undefined);
