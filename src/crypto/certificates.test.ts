@@ -113,7 +113,7 @@ test('OpenSSL reads our X.509 certificates, whatever the year', () => {
       fc.uint8Array({ minLength: 1, maxLength: 19 }),
       (second, serial) => {
         const der = selfSignedCertificate({
-          privateKeyPem: rsa.pem,
+          key: rsa,
           commonName: 'www.example.net',
           notBeforeMs: second * 1000,
           notAfterMs: (second + 86_400) * 1000,

@@ -6,6 +6,7 @@ import {
   type KeyObject,
   privateEncrypt,
   publicDecrypt,
+  sign,
 } from 'node:crypto';
 import { equalBytes } from '../base/bytes.ts';
 import { sha1 } from './sha.ts';
@@ -20,14 +21,23 @@ export class RsaKey {
   readonly publicDer: Uint8Array;
   /** SHA-1 of publicDer, 20 bytes. */
   readonly fingerprint: Uint8Array;
+  /** The public key as certificates hold it, DER (RFC 5280, SubjectPublicKeyInfo). */
+  readonly spkiDer: Uint8Array;
   readonly #key: KeyObject;
 
   /** @param pem PKCS#8. */
   constructor(pem: string) {
     this.pem = pem;
     this.#key = createPrivateKey(pem);
-    this.publicDer = new Uint8Array(createPublicKey(this.#key).export({ type: 'pkcs1', format: 'der' }));
+    const publicKey = createPublicKey(this.#key);
+    this.publicDer = new Uint8Array(publicKey.export({ type: 'pkcs1', format: 'der' }));
+    this.spkiDer = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
     this.fingerprint = sha1(this.publicDer);
+  }
+
+  /** sha256WithRSAEncryption, as certificates are signed. spec: RFC 8017, 8.2 */
+  sign(message: Uint8Array): Uint8Array {
+    return new Uint8Array(sign('sha256', message, this.#key));
   }
 
   signDigest(digest: Uint8Array): Uint8Array {

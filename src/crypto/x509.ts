@@ -1,11 +1,12 @@
-import { createPrivateKey, createPublicKey, sign, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { concatBytes, utf8 } from '../base/bytes.ts';
 import { calendarTime, monthNames, twoDigits, wallMsOf } from '../base/calendar.ts';
+import type { RsaKey } from './rsa.ts';
 
 /** A self-signed RSA certificate: Tor checks its key and its time alone, so it has no extensions. */
 export interface CertificateOrder {
-  /** PKCS#8 PEM of an RSA key. */
-  readonly privateKeyPem: string;
+  /** Signs, and is what the certificate is of. */
+  readonly key: RsaKey;
   readonly commonName: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -15,13 +16,11 @@ export interface CertificateOrder {
 
 /** DER of the certificate: version 1, sha256WithRSAEncryption (RFC 5280). */
 export function selfSignedCertificate(order: CertificateOrder): Uint8Array {
-  const key = createPrivateKey(order.privateKeyPem);
-  const publicKey = new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' }));
+  const { key } = order;
   const name = sequence(set(sequence(commonNameOid, element(tag.utf8String, utf8(order.commonName)))));
   const validity = sequence(time(order.notBeforeMs), time(order.notAfterMs));
-  const body = sequence(integer(order.serial), sha256WithRsa, name, validity, name, publicKey);
-  const signature = new Uint8Array(sign('sha256', body, key));
-  return sequence(body, sha256WithRsa, element(tag.bitString, concatBytes(Uint8Array.of(0), signature)));
+  const body = sequence(integer(order.serial), sha256WithRsa, name, validity, name, key.spkiDer);
+  return sequence(body, sha256WithRsa, element(tag.bitString, concatBytes(Uint8Array.of(0), key.sign(body))));
 }
 
 /** What a certificate says of its key; undefined for bytes that are no certificate with an RSA key. */

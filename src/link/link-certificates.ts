@@ -53,7 +53,7 @@ export function makeLinkIdentity(keys: NodeKeys, wallMs: () => number): LinkIden
 function certificatesAt(keys: NodeKeys, wallMs: number): LinkCertificates {
   const expiresMs = wallMs + certificateMs;
   const rsaIdentity = selfSignedCertificate({
-    privateKeyPem: keys.rsaIdentity.pem,
+    key: keys.rsaIdentity,
     commonName: 'www.example.net',
     notBeforeMs: wallMs - clockSkewMs,
     notAfterMs: expiresMs,
@@ -96,7 +96,7 @@ function certificatesAt(keys: NodeKeys, wallMs: number): LinkCertificates {
 /** The TLS certificate of a node: Tor peers look at nothing in it but its digest. */
 export function makeTlsCertificate(keys: NodeKeys, wallMs: number): Uint8Array {
   return selfSignedCertificate({
-    privateKeyPem: keys.tls.pem,
+    key: keys.tls,
     commonName: 'www.example.org',
     notBeforeMs: wallMs - clockSkewMs,
     notAfterMs: wallMs + 2 * certificateMs,

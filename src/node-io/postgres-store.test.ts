@@ -169,17 +169,17 @@ describe.runIf(hasPostgres())('records in PostgreSQL', () => {
   });
 
   it('speaks TLS with whom the certificate is for', async () => {
-    const { pem: privateKeyPem } = generateRsaKey(2048);
+    const key = generateRsaKey(2048);
     const day = 86_400_000;
     const certificate = selfSignedCertificate({
-      privateKeyPem,
+      key,
       commonName: 'localhost',
       notBeforeMs: Date.now() - day,
       notAfterMs: Date.now() + day,
       serial: Uint8Array.of(1),
     });
     const ca = new X509Certificate(certificate).toString();
-    await postgres.set('ssl_key_file', postgres.write('tls.key', privateKeyPem));
+    await postgres.set('ssl_key_file', postgres.write('tls.key', key.pem));
     await postgres.set('ssl_cert_file', postgres.write('tls.crt', ca));
     await postgres.set('ssl', 'on');
     const named = { ...postgres.access, host: 'localhost' };

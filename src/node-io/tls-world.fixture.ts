@@ -10,7 +10,7 @@ const key = generateRsaKey(2048);
 export const identity: TlsIdentity = {
   privateKeyPem: key.pem,
   certificate: selfSignedCertificate({
-    privateKeyPem: key.pem,
+    key,
     commonName: 'www.example.net',
     notBeforeMs: Date.now() - 86_400_000,
     notAfterMs: Date.now() + 86_400_000,

@@ -54,7 +54,7 @@ function edCert(cert: EdCert): Uint8Array {
 function rsaIdentity(rsa: RsaKey, notAfterMs = Date.now() + dayMs): Cert {
   const notBeforeMs = Math.min(Date.now(), notAfterMs) - 2 * dayMs;
   const serial = Uint8Array.of(1, 2, 3, 4);
-  const order = { privateKeyPem: rsa.pem, commonName: 'www.example.com', notBeforeMs, notAfterMs, serial };
+  const order = { key: rsa, commonName: 'www.example.com', notBeforeMs, notAfterMs, serial };
   return { type: certType.rsaIdentity, certificate: selfSignedCertificate(order) };
 }
 
