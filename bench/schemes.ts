@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Terminal } from '../scripts/terminal.ts';
+import { partyBatchMax } from '../src/base/limits.ts';
 import { costsOf } from './market/costs.ts';
 import { type Cheat, cheatsOf, doubleSpendOf } from './market/double-spend.ts';
 import { findingAssistants } from './market/finding-assistants.ts';
@@ -56,7 +57,17 @@ export function benchSchemes(options: BenchOptions, terminal: Terminal): Promise
     const loaded = await measureLoads(stage, subjects, loads, crowd);
     const series = [...measured, ...seen, ...loaded.series];
     return {
-      settings: { repeat, circuits, paymentsEach, paymentsPerPeer, sizes, away, crowd, secondsMax },
+      settings: {
+        repeat,
+        circuits,
+        paymentsEach,
+        paymentsPerPeer,
+        sizes,
+        away,
+        crowd,
+        secondsMax,
+        batchMax: partyBatchMax,
+      },
       measures: schemeMeasures,
       series,
       findings: [],

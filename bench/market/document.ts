@@ -128,6 +128,7 @@ function costsText({ settings }: Results, figures: readonly Figures[]): string[]
     'a chain is walked; ids of Bitcoin transactions, made inside a library, are not. CPU is that of the sides of the payment system; what',
     'cells cost, those of payments too, is in the throughput below. Who owns coins or assists is the client or a relay here, and counts as',
     'payer or payee for that too. They ask each other and the broker directly.',
+    ...(settings.batchMax === undefined ? [] : [batchText(settings.batchMax)]),
     '',
     'Who spends twice lives twice: the second life remembers all up to a moment and nothing after it, and pays another payee by the same',
     'money: coins that it had bought and shown to nobody, a chain that its first payee has, a line of credit (three fifths of it to each payee),',
@@ -201,13 +202,21 @@ function growthText({ settings }: Results, figures: readonly Figures[]): string[
       ...sizes.map(peers => of.shown(third, { peers }) || 'not measured'),
       growth === undefined ? '' : `peers^${growth.exponent.value.toFixed(2)}`,
       ...away.map(made),
-      sizes.map(peers => of.shown('requests to the busiest peer', { peers }) || '–').join(' / '),
+      busiest(
+        of,
+        sizes.map(peers => ({ peers })),
+      ),
+      busiest(
+        of,
+        away.map(share => ({ away: share })),
+      ),
     ];
   });
   return [
     `A day, shortened: peers pay each other at random, ${settings.paymentsPerPeer} times each, mostly by what they were paid where the system lets them,`,
     'and hand in the rest at its end. Requests to the broker for each payment, purchases, upkeep and what is handed in included; for Bitcoin',
-    `channels transactions instead. Who is away (of ${settings.crowd} peers) does not answer for what it manages, and is back later.`,
+    `channels transactions instead. Who is away (of ${settings.crowd} peers) does not answer for what it manages, and is back later. The busiest peer is the`,
+    'owner of coins, the assistant or the vendor that is asked most: so many requests for each payment of all.',
     '',
     ...table(
       [
@@ -216,11 +225,19 @@ function growthText({ settings }: Results, figures: readonly Figures[]): string[
         'grows as',
         ...away.map(part => `${part} % away`),
         'busiest peer, as peers grow',
+        'and as they are away',
       ],
       rows,
     ),
     ...cutText(settings, figures, sizes),
   ];
+}
+
+const batchText = (most: unknown): string =>
+  `What waits to be asked of one party, such as the coins of a payment, goes in requests of up to ${most}, each of which counts once.`;
+
+function busiest(of: Figures, loads: readonly Factors[]): string {
+  return loads.map(load => of.shown('requests to the busiest peer', load) || '–').join(' / ');
 }
 
 /** Loads that took longer than their time. */
