@@ -41,6 +41,12 @@ export const schedulerBurstCells = 16;
 export const socketBlockBytes = 65_536;
 /** Read from one connection before the others have their turn. */
 export const readBytesPerTurn = 131_072;
+/**
+ * What TLS is given at a time on a link of which the network has taken less than the second. For longer writes, and for those that
+ * wait together, Node makes room at once, up to 280 KB, which the link then has for good, whether or not its peer ever reads.
+ */
+export const youngLinkWriteBytes = 16_000;
+export const youngLinkBytes = 1_048_576;
 /** Such blocks that a port keeps for later: 4 MiB. */
 export const socketBlocksSpareMax = 64;
 /** A connection that we closed may take this long to send what was written … */

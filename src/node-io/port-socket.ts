@@ -6,6 +6,8 @@ import {
   socketAnswerMsMax,
   socketBlockBytes,
   socketBlocksSpareMax,
+  youngLinkBytes,
+  youngLinkWriteBytes,
 } from '../base/limits.ts';
 import type { CloseReason } from '../ports.ts';
 import { turnEnd } from './turn-end.ts';
@@ -40,6 +42,14 @@ export interface SocketUser {
 /** Accepted, or yet to be dialed: only then Node lets us say where its bytes go. */
 export type SocketSource<S extends Socket> = S | ((onread: OnReadOpts) => S);
 
+/** How a port writes to its sockets. */
+export interface WriteTerms {
+  /** Full from so many bytes on that the kernel has not taken. */
+  readonly bytesHigh: number;
+  /** TLS is given little at a time until the network has been seen to take it. */
+  readonly startsSmall: boolean;
+}
+
 /** Blocks that are less full than this are copied to their size, so that a slow reader does not hold many nearly empty blocks. */
 const blockShareMin = socketBlockBytes / 4;
 /** What comes in such pieces is told as it comes: to gather it would copy it for little. TLS brings a quarter of a block. */
@@ -54,6 +64,12 @@ export class PortSocket<S extends Socket = Socket> {
   readonly socket: S;
   readonly #pool: BlockPool;
   readonly #writeBytesHigh: number;
+  /** That the kernel is still to take before writes are as long as they come. */
+  #youngBytes: number;
+  /** What waits for the write before it meanwhile. */
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #pieceIsOut = false;
   readonly #user: SocketUser;
   #block: Buffer | undefined;
   #used = 0;
@@ -71,11 +87,12 @@ export class PortSocket<S extends Socket = Socket> {
   #why: CloseReason = 'done';
 
   /** @param source a socket that was accepted, or what dials one that reads as it is told to. */
-  constructor(source: SocketSource<S>, pool: BlockPool, writeBytesHigh: number, user: SocketUser) {
+  constructor(source: SocketSource<S>, pool: BlockPool, terms: WriteTerms, user: SocketUser) {
     const socket = typeof source === 'function' ? source(this.#readInto(pool.forReading)) : source;
     this.socket = socket;
     this.#pool = pool;
-    this.#writeBytesHigh = writeBytesHigh;
+    this.#writeBytesHigh = terms.bytesHigh;
+    this.#youngBytes = terms.startsSmall ? youngLinkBytes : 0;
     this.#user = user;
     socket.setNoDelay(true);
     if (socket === source) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
@@ -129,14 +146,14 @@ export class PortSocket<S extends Socket = Socket> {
   /** No more bytes from us. */
   end(): void {
     if (this.#silent) return;
-    this.#flush();
+    this.#flushAll();
     this.socket.end();
   }
 
   /** Sends what was written, for at most `lingerMs`, then closes. The user hears no more of it but `gone`. */
   close(lingerMs: number): void {
     if (this.#silent) return;
-    this.#flush();
+    this.#flushAll();
     this.#silent = true;
     const socket = this.socket;
     if (socket.connecting) {
@@ -228,7 +245,7 @@ export class PortSocket<S extends Socket = Socket> {
 
   /** Written, and not taken by the kernel yet. */
   get pendingBytes(): number {
-    return this.socket.writableLength + this.#used;
+    return this.socket.writableLength + this.#used + this.#waitingBytes;
   }
 
   readonly #flushLater = (): void => {
@@ -242,6 +259,13 @@ export class PortSocket<S extends Socket = Socket> {
     const filled = block.subarray(0, this.#used);
     this.#block = undefined;
     this.#used = 0;
+    if (this.#youngBytes > 0) {
+      this.#waiting.push(Buffer.from(filled));
+      this.#waitingBytes += filled.length;
+      this.#pool.give(block);
+      if (!this.#pieceIsOut) this.#writePiece();
+      return;
+    }
     if (filled.length < blockShareMin) {
       this.socket.write(Buffer.from(filled), this.#onWritten);
       this.#pool.give(block);
@@ -254,6 +278,37 @@ export class PortSocket<S extends Socket = Socket> {
     });
   }
 
+  /** The next piece goes when this one has gone. */
+  #writePiece(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#silent) return;
+    const piece = first.subarray(0, youngLinkWriteBytes);
+    if (piece.length === first.length) this.#waiting.shift();
+    else this.#waiting[0] = first.subarray(piece.length);
+    this.#waitingBytes -= piece.length;
+    this.#pieceIsOut = true;
+    this.socket.write(piece, error => {
+      this.#pieceIsOut = false;
+      this.#youngBytes -= piece.length;
+      if (error) return;
+      if (this.#youngBytes > 0) this.#writePiece();
+      else this.#writeWaiting();
+      this.#onWritten(error);
+    });
+  }
+
+  #writeWaiting(): void {
+    for (const bytes of this.#waiting.splice(0)) this.socket.write(bytes, this.#onWritten);
+    this.#waitingBytes = 0;
+  }
+
+  /** Nothing is written later: what waits goes as it is. */
+  #flushAll(): void {
+    this.#flush();
+    this.#youngBytes = 0;
+    this.#writeWaiting();
+  }
+
   readonly #onWritten = (error: Error | null | undefined): void => {
     if (error || !this.#full || this.#silent || this.pendingBytes > this.#writeBytesHigh / 2) return;
     this.#full = false;
@@ -264,6 +319,8 @@ export class PortSocket<S extends Socket = Socket> {
     if (this.#block !== undefined) this.#pool.give(this.#block);
     this.#block = undefined;
     this.#used = 0;
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
   }
 }
 

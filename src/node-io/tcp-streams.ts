@@ -13,6 +13,8 @@ import { NameLookup, type NameLookupOptions } from './name-lookup.ts';
 import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
+const writeTerms = { bytesHigh: streamWriteBytesHigh, startsSmall: false };
+
 /** The connections of one node that are no links, over TCP and over unix sockets of its own, and its name lookups. */
 export class TcpStreams implements StreamPort {
   readonly #names: NameLookup;
@@ -141,7 +143,7 @@ export class TcpStreams implements StreamPort {
   #add(source: SocketSource<Socket>): StreamId {
     this.#lastId += 1;
     const id = this.#lastId;
-    const output = new PortSocket(source, this.#pool, streamWriteBytesHigh, {
+    const output = new PortSocket(source, this.#pool, writeTerms, {
       bytes: bytes => this.#to.onStreamBytes(id, bytes),
       writable: () => this.#to.onStreamWritable(id),
       ended: () => this.#to.onStreamEnd(id),

@@ -34,6 +34,7 @@ interface Link {
   readonly accepted: boolean;
 }
 
+const writeTerms = { bytesHigh: linkWriteBytesHigh, startsSmall: true };
 const noCertificate = new Uint8Array(0);
 const exporterBytes = 32;
 
@@ -215,7 +216,7 @@ export class TlsLinks implements LinkPort {
   #add(source: SocketSource<TLSSocket>, accepted: boolean): LinkId {
     this.#lastId += 1;
     const id = this.#lastId;
-    const output = new PortSocket(source, this.#pool, linkWriteBytesHigh, {
+    const output = new PortSocket(source, this.#pool, writeTerms, {
       bytes: bytes => this.#to.onBytes(id, bytes),
       writable: () => this.#to.onWritable(id),
       // An end of the peer's bytes is the end of the link: Node answers it, and `closed` follows.
