@@ -5,6 +5,7 @@ import type { GlobalOptions } from '../scripts/global-options.ts';
 import { interruption } from '../scripts/interruption.ts';
 import type { Terminal } from '../scripts/terminal.ts';
 import { exitCode } from '../src/base/fault.ts';
+import { letHeapGrow } from '../src/node-io/heap-growth.ts';
 import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { type Findings, report } from './report.ts';
@@ -38,6 +39,8 @@ export async function runBench(
   work: (stage: Stage) => Promise<Findings>,
 ): Promise<number> {
   makeOutputFolder(options.out);
+  // Who serves and downloads shares the machine with what is measured.
+  letHeapGrow();
   const environment = await describeEnvironment();
   const stopping = interruption();
   const dir = await mkdtemp(join(tmpdir(), 'naulon-bench-'));

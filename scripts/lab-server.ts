@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
 import { type SeededFile, seededChunks } from './seeded-bytes.ts';
 
 const fileBytesMax = 10_000_000_000;
@@ -49,7 +48,15 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     response.end();
     return;
   }
-  const body = Readable.from(seededChunks({ seed: decodeURIComponent(seed), bytes }), { highWaterMark: 4 });
-  body.pipe(response);
-  response.once('close', () => body.destroy());
+  const chunks = seededChunks({ seed: decodeURIComponent(seed), bytes });
+  const pour = () => {
+    // Not a loop over all, which would end them where it is left.
+    for (let next = chunks.next(); next.done !== true; next = chunks.next())
+      if (!response.write(next.value)) {
+        response.once('drain', pour);
+        return;
+      }
+    response.end();
+  };
+  pour();
 }
