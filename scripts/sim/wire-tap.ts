@@ -22,6 +22,9 @@ export interface SeenCircuit {
 interface SeenLink {
   readonly read: LinkCodec;
   readonly written: LinkCodec;
+  /** What is done with the cells of each. */
+  readonly onRead: CellHandler;
+  readonly onWritten: CellHandler;
   readVersions: ReadonlySet<number> | undefined;
   writtenVersions: ReadonlySet<number> | undefined;
   readonly live: Map<number, SeenCircuit>;
@@ -47,32 +50,38 @@ export class WireTap implements LinkTap {
 
   read(link: LinkId, bytes: Uint8Array): void {
     const seen = this.#linkOf(link);
-    seen.read.push(bytes, this.#handler(link, seen, 'in'));
+    seen.read.push(bytes, seen.onRead);
   }
 
   written(link: LinkId, bytes: Uint8Array): void {
     const seen = this.#linkOf(link);
-    seen.written.push(bytes, this.#handler(link, seen, 'out'));
+    seen.written.push(bytes, seen.onWritten);
   }
 
   #linkOf(link: LinkId): SeenLink {
-    let seen = this.#links.get(link);
-    if (seen === undefined) {
-      const unknown = { readVersions: undefined, writtenVersions: undefined };
-      seen = { read: new LinkCodec(), written: new LinkCodec(), ...unknown, live: new Map() };
-      this.#links.set(link, seen);
-    }
+    const known = this.#links.get(link);
+    if (known !== undefined) return known;
+    const seen: SeenLink = {
+      read: new LinkCodec(),
+      written: new LinkCodec(),
+      onRead: this.#handler(link, () => seen, 'in'),
+      onWritten: this.#handler(link, () => seen, 'out'),
+      readVersions: undefined,
+      writtenVersions: undefined,
+      live: new Map(),
+    };
+    this.#links.set(link, seen);
     return seen;
   }
 
-  #handler(link: LinkId, seen: SeenLink, direction: Direction): CellHandler {
+  #handler(link: LinkId, seen: () => SeenLink, direction: Direction): CellHandler {
     return {
       onVariable: (_circuit, command, payload) => {
-        if (command === cellCommand.versions) onVersions(seen, direction, payload);
+        if (command === cellCommand.versions) onVersions(seen(), direction, payload);
       },
-      onFixed: (circuit, command) => this.#onFixed(link, seen, direction, circuit, command),
+      onFixed: (circuit, command) => this.#onFixed(link, seen(), direction, circuit, command),
       onRun: (circuit, _bytes, _at, _stride, count) => {
-        for (; count > 0; count--) this.#onFixed(link, seen, direction, circuit, cellCommand.relay);
+        for (; count > 0; count--) this.#onFixed(link, seen(), direction, circuit, cellCommand.relay);
       },
     };
   }

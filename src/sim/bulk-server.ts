@@ -10,6 +10,12 @@ const bodyPeriod = 65_536;
 /** One period of the body and a write more, so that every write is one view. */
 const body = Uint8Array.from({ length: bodyPeriod + writeBytes }, (_, at) => bulkByte(at % bodyPeriod));
 
+/** What stands at a place of the body: `length` bytes, or fewer when that is longer than a write. */
+export function bulkBytes(at: number, length: number): Uint8Array {
+  const start = at % bodyPeriod;
+  return body.subarray(start, start + Math.min(length, writeBytes));
+}
+
 interface Download {
   readonly length: number;
   sent: number;
@@ -72,11 +78,10 @@ export class BulkServer implements StreamHandler {
     const visitor = this.#visitors.get(stream);
     if (download === undefined || visitor === undefined) return;
     while (download.sent < download.length) {
-      const at = download.sent % bodyPeriod;
-      const size = Math.min(writeBytes, download.length - download.sent);
-      download.sent += size;
-      this.servedTo.set(visitor.host, (this.servedTo.get(visitor.host) ?? 0) + size);
-      if (!this.#port.write(stream, body.subarray(at, at + size))) return;
+      const bytes = bulkBytes(download.sent, download.length - download.sent);
+      download.sent += bytes.length;
+      this.servedTo.set(visitor.host, (this.servedTo.get(visitor.host) ?? 0) + bytes.length);
+      if (!this.#port.write(stream, bytes)) return;
     }
     this.#downloads.delete(stream);
     this.#port.end(stream);

@@ -29,10 +29,7 @@ export class SeededEntropy implements Entropy {
   bytes(length: number): Uint8Array {
     const drawn = new Uint8Array(length);
     for (let filled = 0; filled < length; ) {
-      if (this.#used === this.#batch.length) {
-        this.#batch = this.#stream.update(zeros);
-        this.#used = 0;
-      }
+      if (this.#used === this.#batch.length) this.#nextBatch();
       const take = Math.min(length - filled, this.#batch.length - this.#used);
       drawn.set(this.#batch.subarray(this.#used, this.#used + take), filled);
       this.#used += take;
@@ -44,9 +41,12 @@ export class SeededEntropy implements Entropy {
   /** A whole number from 0 to below `bound`. The bias of the remainder is far below what a simulation can see. */
   below(bound: number): number {
     assert(Number.isInteger(bound) && bound > 0 && bound <= 2 ** 32, 'bound of a drawn number');
-    const drawn = this.bytes(6);
     let value = 0;
-    for (const byte of drawn) value = value * 256 + byte;
+    for (let byte = 0; byte < 6; byte++) {
+      if (this.#used === this.#batch.length) this.#nextBatch();
+      value = value * 256 + this.#batch[this.#used];
+      this.#used += 1;
+    }
     return value % bound;
   }
 
@@ -61,5 +61,10 @@ export class SeededEntropy implements Entropy {
 
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)];
+  }
+
+  #nextBatch(): void {
+    this.#batch = this.#stream.update(zeros);
+    this.#used = 0;
   }
 }

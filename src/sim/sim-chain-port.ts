@@ -91,9 +91,7 @@ export class SimChainPort implements ChainPort {
     if (!this.#watched.has(key)) this.#watched.set(key, { script: script.slice(), outputs: [] });
     this.#tellTip();
     const scripts = new Set([key]);
-    for (const block of this.#chain.blocksFrom(fromHeight)) {
-      if (block.touches.has(key)) this.#tellMoney(block, scripts);
-    }
+    for (const block of this.#chain.blocksTouching(key, fromHeight)) this.#tellMoney(block, scripts);
   }
 
   unwatch(script: Uint8Array): void {
@@ -149,8 +147,9 @@ export class SimChainPort implements ChainPort {
         this.#tell({ kind: 'spent', outpoint: watched, transaction: transaction.bytes, height });
       }
       transaction.outputs.forEach(({ script, valueSat }, index) => {
-        const watched = this.#watched.get(toHex(script));
-        if (watched === undefined || !scripts.has(toHex(script))) return;
+        const key = toHex(script);
+        const watched = scripts.has(key) ? this.#watched.get(key) : undefined;
+        if (watched === undefined) return;
         const outpoint = { txid: transaction.txid, index };
         const name = outpointKey(outpoint);
         if (!this.#outputs.has(name)) watched.outputs.push(name);

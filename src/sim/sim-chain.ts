@@ -67,6 +67,8 @@ export class SimChain implements ChainTip {
   #blocks: Block[] = [];
   #coins = new Map<string, Coin>();
   #confirmedAt = new Map<string, number>();
+  /** Which blocks touch a script, by its hex: whoever watches one looks at these alone, however long the chain is. */
+  #touching = new Map<string, Block[]>();
   #toIssue: TransactionOutput[] = [];
   #listeners = new Set<ChainListener>();
   #branches = 0;
@@ -94,6 +96,11 @@ export class SimChain implements ChainTip {
   /** Blocks of the best chain from `height` on. */
   blocksFrom(height: number): readonly Block[] {
     return this.#blocks.slice(Math.max(0, height - this.#startHeight));
+  }
+
+  /** Those of them that touch a script, by its hex. */
+  blocksTouching(script: string, height: number): readonly Block[] {
+    return (this.#touching.get(script) ?? []).filter(block => block.height >= height);
   }
 
   coin(key: string): Coin | undefined {
@@ -233,6 +240,11 @@ export class SimChain implements ChainTip {
     const touches = new Set(outputs.map(({ script }) => toHex(script)));
     const block: Block = { height, hash, transactions, spent, feesSat, issued, touches };
     this.#blocks.push(block);
+    for (const script of touches) {
+      const touching = this.#touching.get(script);
+      if (touching === undefined) this.#touching.set(script, [block]);
+      else touching.push(block);
+    }
     for (const { transaction } of chosen) this.mempool.confirm(transaction);
     for (const listener of this.#listeners) listener.connected(block);
   }
@@ -251,7 +263,9 @@ export class SimChain implements ChainTip {
     });
   }
 
+  /** Of the blocks that are left the last one. */
   #disconnect(block: Block): void {
+    for (const script of block.touches) this.#touching.get(script)?.pop();
     for (const transaction of [...block.transactions].reverse()) {
       this.#confirmedAt.delete(transaction.id);
       transaction.outputs.forEach((_, index) => {
