@@ -1,5 +1,6 @@
 import type { TraceLine } from '../../../src/sim/trace-hash.ts';
 import { Acts, type DoneAct } from './acts.ts';
+import { rememberPublicKeys } from './known-keys.ts';
 import type { Breach } from './rule-book.ts';
 import { TrialNetwork, TrialRules } from './trial-network.ts';
 import type { TrialPlan } from './trial-plan.ts';
@@ -40,11 +41,14 @@ export function runTrial(plan: TrialPlan, trace?: TraceLine): TrialResult {
   const rules = new TrialRules(plan);
   const network = new TrialNetwork(plan, rules, trace);
   const acts = new Acts(network);
+  const forgetPublicKeys = rememberPublicKeys();
   try {
     runPhases(network, acts);
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     rules.book.break('honest', cause.message);
+  } finally {
+    forgetPublicKeys();
   }
   const { world, audit } = network;
   return {
