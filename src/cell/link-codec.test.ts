@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../base/bytes.ts';
@@ -153,5 +155,26 @@ describe('link codec', () => {
     codec.push(new Uint8Array(512 * 3), handler);
     codec.push(new Uint8Array(512 * 3), handler);
     expect(cells).toBe(1);
+  });
+});
+
+describe('what the codecs of many links hold', () => {
+  const certs = encodeVariable(2, 0, cellCommand.certs, new Uint8Array(3_000));
+  const codecs = Array.from({ length: 500 }, () => new LinkCodec());
+  const { handler } = collector();
+
+  it('is a long cell as long as a part of it is missing, and nothing between cells', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const now = (): number => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = now();
+    const held = (): number => now() - before;
+    for (const codec of codecs) codec.push(certs.subarray(0, 2_000), handler);
+    expect(held()).toBeGreaterThan(codecs.length * 16_384);
+    for (const codec of codecs) codec.push(certs.subarray(2_000), handler);
+    expect(held()).toBeLessThan(codecs.length * 200);
   });
 });

@@ -32,7 +32,7 @@ export interface CellHandler {
  */
 export class LinkCodec {
   #idBytes: CircuitIdBytes = 2;
-  #kept = new Uint8Array(514);
+  #kept: Uint8Array = nothing;
   #keptLength = 0;
   /** Bytes without which what is kept is no cell. */
   #wanted = 0;
@@ -138,6 +138,8 @@ export class LinkCodec {
 
   #keep(memory: Uint8Array, at: number, length: number): void {
     this.#keptLength = 0;
+    // The room for a long cell, which only handshakes have, is not kept for the life of the link.
+    if (this.#kept.length > keptBytes) this.#kept = nothing;
     this.#append(memory.subarray(at, at + length));
   }
 
@@ -146,7 +148,7 @@ export class LinkCodec {
     const length = this.#keptLength + bytes.length;
     if (length > this.#kept.length) {
       const before = this.#kept;
-      this.#kept = new Uint8Array(cellBytesMax);
+      this.#kept = new Uint8Array(length > keptBytes ? cellBytesMax : keptBytes);
       this.#kept.set(before.subarray(0, this.#keptLength));
     }
     this.#kept.set(bytes, this.#keptLength);
@@ -155,6 +157,10 @@ export class LinkCodec {
 }
 
 let readAreaBusy = false;
+
+const nothing = new Uint8Array(0);
+/** The longest fixed cell. */
+const keptBytes = 514;
 
 const cellBytesMax = 4 + 1 + 2 + variableCellBytesMax;
 const tooLong = { code: 'CELL_TOO_LONG' } as const;

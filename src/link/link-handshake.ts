@@ -292,7 +292,7 @@ function relayPeer({ rsaId, ed25519, rsaPublicDer }: ProvenIdentity, isCanonical
 /** The peer ended the connection behind what it said. */
 const ended: LinkFault = { code: 'LINK_CLOSED', detail: 'done' };
 
-function unexpected(command: number): LinkFault {
+export function unexpected(command: number): LinkFault {
   return { code: 'LINK_UNEXPECTED_CELL', detail: `command ${command}` };
 }
 

@@ -28,7 +28,7 @@ import { HeldCells } from './held-cells.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
-import { handshakeCommands, LinkHandshake } from './link-handshake.ts';
+import { handshakeCommands, LinkHandshake, unexpected } from './link-handshake.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
 import { type HeldElsewhere, longestFull, longestIdle, oldestFirst, type SharedRoom } from './overload.ts';
 import { WasteBrake } from './waste-brake.ts';
@@ -357,7 +357,8 @@ export class LinkMux implements LinkHandler, SharedRoom {
   ): void {
     if (!handshakeCommands.has(command)) this.#brake.count(state, 1);
     if (state.peer !== undefined && !handshakeCommands.has(command)) return;
-    const fault: LinkFault | undefined = state.handshake?.onVariable(circuit, command, payload, cell);
+    const { handshake } = state;
+    const fault = handshake ? handshake.onVariable(circuit, command, payload, cell) : unexpected(command);
     if (fault !== undefined) this.#fail(state, fault);
   }
 
@@ -366,8 +367,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
     const modulusOf = (der: Uint8Array | undefined) =>
       der === undefined ? undefined : rsaModulus(der)?.modulus;
     const peerDer = peer.kind === 'relay' ? peer.rsaPublicDer : undefined;
-    state.peer = peer;
-    state.protocol = protocol;
+    state.shookHands(peer, protocol);
     state.ids = new CircuitIds(
       protocol,
       ownHalf(protocol, state.initiator, modulusOf(own), modulusOf(peerDer)),

@@ -53,4 +53,11 @@ export class LinkState {
     this.remote = remote;
     this.expect = expect;
   }
+
+  /** The digests and certificates of the handshake are of no use any more, and most links live long. */
+  shookHands(peer: LinkPeer, protocol: LinkProtocol): void {
+    this.peer = peer;
+    this.protocol = protocol;
+    this.handshake = undefined;
+  }
 }
