@@ -2,7 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CapturedVerdicts, cellTwins, readVector } from '../twins/captured.fixture.ts';
 import { hasTor } from './c-tor.fixture.ts';
 import './interop-table.ts';
+import type { Subject, Twin, Verdict } from '../twins/verdict.fixture.ts';
 import { TorNetwork } from './tor-network.fixture.ts';
+
+/**
+ * Its verdict; a second one if C tor ended the circuit as FINISHED (9). It sweeps one-hop circuits of clients every few
+ * seconds, also one that only waits for its next hop, if it has sent nothing else on that link yet. No twin asks for it.
+ */
+async function judgedPastSweep(twin: Twin, subject: Subject): Promise<Verdict> {
+  const verdict = await twin.judge(subject);
+  return verdict.includes('DESTROY 9') ? twin.judge(subject) : verdict;
+}
 
 const { tor, verdicts } = readVector<CapturedVerdicts>('cell-verdicts');
 const parts = [
@@ -23,7 +33,7 @@ describe.skipIf(!hasTor())(`verdicts captured from ${tor}`, () => {
     const orPort = network.orPorts.get('tor1')!;
     const changed: string[] = [];
     for (const twin of twins) {
-      const verdict = await twin.judge({ orPort });
+      const verdict = await judgedPastSweep(twin, { orPort });
       if (verdict !== verdicts[twin.name])
         changed.push(`${twin.name}: ${verdict}, not ${verdicts[twin.name]}`);
     }
