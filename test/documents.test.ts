@@ -10,7 +10,7 @@ import { plants } from '../scripts/sim/plants/plants.ts';
 import { rules } from '../scripts/sim/trial/rule-book.ts';
 import { actKinds } from '../scripts/sim/trial/trial-plan.ts';
 import { exitCode } from '../src/base/fault.ts';
-import { parsePayConfig } from '../src/config/pay-config.ts';
+import { parsePayConfig, payOptions } from '../src/config/pay-config.ts';
 import { parseTorrc } from '../src/config/torrc.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -99,6 +99,14 @@ describe('README', () => {
     expect(relay.settings).toMatchObject({ nickname: 'alice', priceMsatPer2Pow20: 50_000_000n });
     expect(relay.settings.exitPolicy.exits).toBe(true);
   });
+
+  it('tells of each option of pay.yaml', () => {
+    const configuration = readme.slice(
+      readme.indexOf('\n## Configuration\n'),
+      readme.indexOf('\n## Where data'),
+    );
+    expect(payOptions.filter(name => !new RegExp(`\\b${name}\\b`).test(configuration))).toEqual([]);
+  });
 });
 
 describe('SECURITY', () => {
@@ -161,6 +169,24 @@ describe('all documents', () => {
     );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter(path => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it.each(documents)('%s names commands that there are', file => {
+    const commands = [...leaves(buildProgram(() => {})).keys()].map(name => name.replace(/ [<[].*/, ''));
+    const known = (words: string) =>
+      commands.some(name => `${words} `.startsWith(`${name} `) || `${name} `.startsWith(`${words} `));
+    // A name that goes on in capitals stands for something else, as COMMAND does; `…` and `|` for several.
+    const named = [
+      ...read(file).matchAll(/`(?:\.\/)?naulon ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)\b(?![…|/.])/g),
+    ];
+    expect(named.map(([, words]) => words).filter(words => !known(words))).toEqual([]);
+  });
+
+  it('count the planted bugs', () => {
+    const counted = [
+      ...`${readme}\n${read('CHANGELOG.md')}`.matchAll(/\b(\d+) (?:bugs planted|places to see)/g),
+    ];
+    expect(counted.map(([, number]) => Number(number))).toEqual([plants.length, plants.length]);
   });
 
   it('define each word once', () => {

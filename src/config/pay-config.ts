@@ -86,6 +86,9 @@ const paySchema = z.strictObject({
 
 export type PayConfig = z.output<typeof paySchema>;
 
+/** What may stand in it; the README says of each what it is for. */
+export const payOptions: readonly string[] = Object.keys(paySchema.shape);
+
 /** All defaults: a free relay, or a client that pays by Bitcoin channels once it is told where the chain is. */
 export function defaultPayConfig(): PayConfig {
   return paySchema.parse({});
@@ -133,7 +136,7 @@ function namesAt(path: readonly PropertyKey[]): readonly string[] {
   if (path[0] === 'chain') return Object.keys(chain.shape);
   if (path[0] === 'broker') return Object.keys(broker.shape);
   if (path[0] === 'max_spend') return ['circuit', 'relay', 'day'];
-  return Object.keys(paySchema.shape);
+  return payOptions;
 }
 
 /** The line of a key, by walking the maps of the document. */
