@@ -53,6 +53,16 @@ test('a public one makes a consensus each hour, and none at once', () => {
   });
 });
 
+test('two relays may share an address, in a lab any number, unless torrc says how many', () => {
+  const relaysOf = (change: Parameters<typeof read>[0]) => {
+    const config = read(change);
+    return config.ok ? config.value.flagRules.perAddressMax : config.fault;
+  };
+  expect(relaysOf({ TestingTorNetwork: undefined })).toBe(2);
+  expect(relaysOf({})).toBe(0);
+  expect(relaysOf({ AuthDirMaxServersPerAddr: '5' })).toBe(5);
+});
+
 test('votes and signatures leave half of the interval to everybody else', () => {
   expect(read({ V3AuthVotingInterval: '10 seconds' })).toMatchObject({
     value: { schedule: { voteMs: 2_000, signMs: 2_000, settleMs: undefined } },

@@ -4,7 +4,7 @@ import { readDirAuthorities } from '../src/config/dir-authorities.ts';
 import type { Torrc } from '../src/config/torrc.ts';
 import type { PortLine } from '../src/config/torrc-values.ts';
 import { isNickname } from '../src/directory/consensus-entry.ts';
-import { labFlagRules, publicFlagRules } from '../src/directory/flag-rules.ts';
+import { type FlagRules, labFlagRules, publicFlagRules } from '../src/directory/flag-rules.ts';
 import { platformText } from '../src/node-io/package-version.ts';
 import type { AuthoritySettings } from './authority-settings.ts';
 import type { VoteSchedule } from './vote-clock.ts';
@@ -69,7 +69,7 @@ export function authorityConfig(torrc: Torrc): Result<AuthorityConfig, Fault> {
     authorities: authorities.value,
     schedule: schedule.value,
     params,
-    flagRules: lab ? labFlagRules : publicFlagRules,
+    flagRules: flagRulesOf(torrc, lab ? labFlagRules : publicFlagRules),
     protocols: [3, 4, 5],
     dataDirectory,
     orPort,
@@ -103,6 +103,10 @@ function scheduleOf(torrc: Torrc): Result<VoteSchedule, Fault> {
     // Who names an interval wants it kept: C tor's authorities vote at no other time.
     settleMs: lab && namedMs === undefined ? labSettleMs : undefined,
   });
+}
+
+function flagRulesOf(torrc: Torrc, rules: FlagRules): FlagRules {
+  return { ...rules, perAddressMax: torrc.count('AuthDirMaxServersPerAddr') ?? rules.perAddressMax };
 }
 
 function paramsOf(text: string): ReadonlyMap<string, number> | undefined {

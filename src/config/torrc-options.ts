@@ -92,9 +92,9 @@ export const torrcOptions = {
   TestingV3AuthInitialVoteDelay: 'interval',
   TestingV3AuthInitialVotingInterval: 'interval',
   ConsensusParams: 'text',
+  AuthDirMaxServersPerAddr: 'count',
 
   // Known to C tor, without effect here
-  AuthDirMaxServersPerAddr: 'unused',
   AvoidDiskWrites: 'unused',
   ClientOnly: 'unused',
   ClientUseIPv6: 'unused',

@@ -24,7 +24,7 @@ describe('torrc', () => {
       ExitRelay 1
       BandwidthRate 10 MBytes
       V3AuthVotingInterval 5 minutes
-      AuthDirMaxServersPerAddr 3
+      AvoidDiskWrites 1
       NumCPUs 3
       DataDirectory "/tmp/with # and \\"quotes\\""
       ExitPolicy accept *:80, \\
@@ -48,7 +48,7 @@ describe('torrc', () => {
       'reject 1.2.3.4:*',
     ]);
     // Whoever sets what has no effect is told of it by name.
-    expect(torrc.unused()).toEqual(['AuthDirMaxServersPerAddr', 'RunAsDaemon']);
+    expect(torrc.unused()).toEqual(['AvoidDiskWrites', 'RunAsDaemon']);
     expect(torrc.flag('AssumeReachable')).toBeUndefined();
   });
 

@@ -26,6 +26,8 @@ export interface FlagRules {
   readonly stableSeconds: number;
   /** kB/s above which a relay is fast whatever the others are. */
   readonly fastKBps: number;
+  /** Relays at one address that get flags; 0: all do. torrc AuthDirMaxServersPerAddr */
+  readonly perAddressMax: number;
 }
 
 /** What C tor's authorities ask of relays. */
@@ -34,14 +36,16 @@ export const publicFlagRules: FlagRules = {
   unmeasuredKBpsMax: 20,
   stableSeconds: 5 * 86_400,
   fastKBps: 100,
+  perAddressMax: 2,
 };
 
-/** In a lab nobody measures, so what a relay says of itself counts up to 10 GB/s. */
+/** In a lab nobody measures, so what a relay says of itself counts up to 10 GB/s, and all share one machine. */
 export const labFlagRules: FlagRules = {
   lab: true,
   unmeasuredKBpsMax: 10_000_000,
   stableSeconds: 0,
   fastKBps: 0,
+  perAddressMax: 0,
 };
 
 /** Flags that are voted on, sorted. */
@@ -52,7 +56,8 @@ export const knownFlags = ['Authority', 'Exit', 'Fast', 'Guard', 'Running', 'Sta
  * bytes. spec: dir-spec/assigning-flags-vote
  */
 export function voteEntries(standings: readonly RelayStanding[], rules: FlagRules): VoteEntry[] {
-  const running = standings.filter(runs);
+  const crowd = crowding(standings, rules);
+  const running = standings.filter(standing => runs(standing) && !crowd.has(standing));
   const uptimes = sorted(running.map(each => each.descriptor.uptimeSeconds));
   const bandwidths = sorted(running.map(bandwidthOf(rules)));
   const medianUptime = middle(uptimes);
@@ -86,7 +91,7 @@ export function voteEntries(standings: readonly RelayStanding[], rules: FlagRule
       dirPort: descriptor.dirPort,
       descriptorDigest: descriptor.digest,
       microdescriptorDigests: new Map(microdescriptorDigests(descriptor)),
-      flags,
+      flags: crowd.has(standing) ? new Set<string>() : flags,
       version: versionOf(descriptor.platform),
       protocols: descriptor.protocols,
       bandwidth,
@@ -96,6 +101,33 @@ export function voteEntries(standings: readonly RelayStanding[], rules: FlagRule
     };
   });
   return entries.sort((a, b) => (toHex(a.rsaId) < toHex(b.rsaId) ? -1 : 1));
+}
+
+/**
+ * The relays beyond those that one address may have, else whoever rents one machine is as many relays as it likes. The most useful
+ * ones keep their flags. spec: dir-spec/assigning-flags-vote (Sybil); the order is C tor's.
+ */
+function crowding(standings: readonly RelayStanding[], rules: FlagRules): ReadonlySet<RelayStanding> {
+  const crowd = new Set<RelayStanding>();
+  if (rules.perAddressMax === 0) return crowd;
+  const speed = bandwidthOf(rules);
+  const byUse = [...standings].sort(
+    (a, b) =>
+      Number(b.authority) - Number(a.authority) ||
+      Number(runs(b)) - Number(runs(a)) ||
+      speed(b) - speed(a) ||
+      Buffer.compare(a.descriptor.rsaId, b.descriptor.rsaId),
+  );
+  const counts = new Map<string, number>();
+  for (const standing of byUse) {
+    const { address, ipv6 } = standing.descriptor;
+    for (const { host } of ipv6 === undefined ? [address] : [address, ipv6]) {
+      const count = (counts.get(host) ?? 0) + 1;
+      counts.set(host, count);
+      if (count > rules.perAddressMax) crowd.add(standing);
+    }
+  }
+  return crowd;
 }
 
 function microdescriptorDigests(descriptor: ServerDescriptor): [ConsensusMethod, Uint8Array][] {

@@ -172,6 +172,34 @@ describe('flags', () => {
     expect([measured.bandwidth, measured.measured]).toEqual([5_000, 5_000]);
   });
 
+  test('are kept from all but the most useful relays of one address, IPv4 or IPv6', () => {
+    const at = (index: number, host: string, change: Partial<RelayStanding> = {}, ipv6?: string) =>
+      standing(index, {
+        descriptor: {
+          ...relays[index],
+          address: { host, port: 9001 },
+          ipv6: ipv6 === undefined ? undefined : { host: ipv6, port: 9001 },
+        },
+        measuredKBps: 100 * (index + 1),
+        ...change,
+      });
+    const flagged = (...standings: RelayStanding[]) =>
+      voteEntries(standings, { ...publicFlagRules, perAddressMax: 1 })
+        .filter(({ flags }) => flags.size > 0)
+        .map(({ nickname }) => nickname)
+        .sort();
+    expect(flagged(at(0, '1.2.3.4'), at(1, '1.2.3.4'), at(2, '1.2.3.5'))).toEqual(['relay1', 'relay2']);
+    // The slower one of two runs, so it is of more use.
+    expect(flagged(at(0, '1.2.3.4'), at(1, '1.2.3.4', { running: false }))).toEqual(['relay0']);
+    expect(flagged(at(0, '1.2.3.4', {}, '2001:db8::1'), at(1, '1.2.3.5', {}, '2001:db8::1'))).toEqual([
+      'relay1',
+    ]);
+    expect(voteEntries([at(0, '1.2.3.4'), at(1, '1.2.3.4')], publicFlagRules)).toMatchObject([
+      { flags: new Set(['Valid', 'Running', 'Stable', 'Fast', 'Guard', 'V2Dir']) },
+      {},
+    ]);
+  });
+
   test('follow from what is known, in any order', () => {
     const all = [0, 1, 2].map(index => standing(index));
     expect(voteEntries([...all].reverse(), publicFlagRules)).toEqual(voteEntries(all, publicFlagRules));
