@@ -51,10 +51,24 @@ describe("an address of somebody's own network", () => {
     expect(codeOf(lab, connect(lab, 'inside.example')).code).toBe(1);
   });
 
+  it('has no name that an exit is asked for', () => {
+    const { lab } = startLab({ relaySettings });
+    const asked = lab.socks().send(socksRequest('resolvePtr', inside, 0));
+    expect(codeOf(lab, asked)).toEqual({ code: 4, waitedMs: expect.closeTo(0, -2) });
+  });
+
   it('is like any other where a torrc says so', () => {
     const { lab } = startLab({ relaySettings, internal: { asked: true, believed: true } });
     lab.destination(inside, 80, 'inside.example');
     for (const host of [inside, 'inside.example']) expect(codeOf(lab, connect(lab, host)).code).toBe(0);
+  });
+});
+
+it('answers for an address with itself, and needs no network for it', () => {
+  const lab = new ClientLab();
+  expect(codeOf(lab, lab.socks().send(socksRequest('resolve', '1.2.3.4', 0)))).toEqual({
+    code: 0,
+    waitedMs: expect.closeTo(0, -2),
   });
 });
 

@@ -1,7 +1,8 @@
 import { concatBytes, toHex } from '../src/base/bytes.ts';
 import type { Fault } from '../src/base/fault.ts';
-import { isInternalIp, parseIp } from '../src/base/ip.ts';
+import { formatIp, isInternalIp, parseIp } from '../src/base/ip.ts';
 import { halfOpenMsMax, streamAnswerMsMax } from '../src/base/limits.ts';
+import { reverseAddress } from '../src/base/reverse-name.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { StreamGoal } from '../src/circuit/stream-goal.ts';
@@ -147,6 +148,12 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     });
     this.#host.onStep(this, { kind: 'new' });
     const { circuit, goal } = this.request;
+    const known = goal.kind === 'resolve' ? this.#knownAnswer(goal.name) : undefined;
+    if (known !== undefined) {
+      this.#finish(endReason.done);
+      this.#user.onResolved(known);
+      return;
+    }
     // No exit serves it, and each that is asked would learn what our own network is like. Source: tor(1), ClientRejectInternalAddresses
     if (goal.kind === 'connect' && !this.#host.internal.asked && isInternal(goal.host))
       this.#closed(endReason.misc, { code: 'STREAM_INTERNAL_ADDRESS' });
@@ -273,6 +280,18 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
       this.#host.onStep(this, { kind: 'remapped', address: value });
     this.#finish(endReason.done);
     this.#user.onResolved({ addresses, error });
+  }
+
+  /** What no exit is asked: an address' own address, and the name of one of our own network. Source: tor(1), ClientDNSRejectInternalAddresses */
+  #knownAnswer(name: string): ResolvedMessage | undefined {
+    const ip = parseIp(name);
+    if (ip !== undefined) {
+      const kind = ip.length === 4 ? 'ipv4' : 'ipv6';
+      return { addresses: [{ kind, value: formatIp(ip), ttlSeconds: 0 }], error: undefined };
+    }
+    const about = reverseAddress(name);
+    if (about === undefined || this.#believes(about)) return undefined;
+    return { addresses: [], error: 'permanent' };
   }
 
   /** An exit that names an address of our own network would have the program go there. */

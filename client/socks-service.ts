@@ -1,6 +1,6 @@
 import type { Fault } from '../src/base/fault.ts';
-import { parseIp } from '../src/base/ip.ts';
 import { socksConnectionsMax, socksHandshakeMsMax, streamLingerMsMax } from '../src/base/limits.ts';
+import { reverseName } from '../src/base/reverse-name.ts';
 import { endReason } from '../src/cell/commands.ts';
 import type { ResolvedMessage } from '../src/cell/relay-messages.ts';
 import type { Cancel, Clock, CloseReason, Endpoint, Observer, StreamId, StreamPort } from '../src/ports.ts';
@@ -268,12 +268,4 @@ function goalOf(request: SocksRequest): StreamRequest['goal'] {
   if (request.kind === 'resolve-ptr') return { kind: 'resolve', name: reverseName(request.host) };
   const { host, port } = request;
   return { kind: 'connect', host, port };
-}
-
-/** The name whose records name an address. spec: tor-spec/remote-hostname-lookup */
-export function reverseName(host: string): string {
-  const ip = [...(parseIp(host) ?? [])].reverse();
-  if (ip.length === 4) return `${ip.join('.')}.in-addr.arpa`;
-  const nibbles = ip.flatMap(byte => [(byte & 15).toString(16), (byte >> 4).toString(16)]);
-  return `${nibbles.join('.')}.ip6.arpa`;
 }

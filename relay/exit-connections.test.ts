@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
+import { reverseAddress } from '../src/base/reverse-name.ts';
 import { endReason, relayCommand } from '../src/cell/commands.ts';
 import { beginFlag, decodeConnected } from '../src/cell/relay-messages.ts';
 import { fixedFlow } from '../src/flow/sendme-window.ts';
@@ -7,7 +8,7 @@ import type { Clock, Endpoint, ResolvedAddress, StreamPort } from '../src/ports.
 import { SeededEntropy } from '../src/sim/seeded-entropy.ts';
 import { ExitStream } from '../src/stream/exit-stream.ts';
 import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
-import { ExitConnections, reverseAddress } from './exit-connections.ts';
+import { ExitConnections } from './exit-connections.ts';
 import { makeExitPolicy, noExit } from './exit-policy.ts';
 import { HeldBytes } from './held-bytes.ts';
 

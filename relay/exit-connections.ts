@@ -1,5 +1,6 @@
-import { formatIp, parseIp, parseIpv4 } from '../src/base/ip.ts';
+import { formatIp, parseIp } from '../src/base/ip.ts';
 import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base/limits.ts';
+import { reverseAddress } from '../src/base/reverse-name.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
 import { randomBelow } from '../src/directory/weighted-choice.ts';
@@ -226,17 +227,4 @@ function chooseAddress(addresses: readonly ResolvedAddress[], flags: number): Re
     (flags & beginFlag.ipv4NotOkay) === 0 ? addresses.find(each => each.kind === 'ipv4') : undefined;
   const ipv6 = (flags & beginFlag.ipv6Okay) !== 0 ? addresses.find(each => each.kind === 'ipv6') : undefined;
   return (flags & beginFlag.ipv6Preferred) !== 0 ? (ipv6 ?? ipv4) : (ipv4 ?? ipv6);
-}
-
-/** The address that an in-addr.arpa or ip6.arpa name asks about. spec: tor-spec/remote-hostname-lookup */
-export function reverseAddress(name: string): string | undefined {
-  const lower = name.toLowerCase();
-  if (lower.endsWith('.in-addr.arpa')) {
-    const ip = parseIpv4(lower.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.'));
-    return ip && formatIp(ip);
-  }
-  const nibbles = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(lower);
-  if (nibbles === null) return undefined;
-  const hex = nibbles[1].split('.').reverse().join('');
-  return formatIp(new Uint8Array(Buffer.from(hex, 'hex')));
 }

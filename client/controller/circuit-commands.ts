@@ -1,5 +1,6 @@
 import { parseIp } from '../../src/base/ip.ts';
 import { addressMapMax } from '../../src/base/limits.ts';
+import { reverseName } from '../../src/base/reverse-name.ts';
 import { endReason } from '../../src/cell/commands.ts';
 import type { StreamGoal } from '../../src/circuit/stream-goal.ts';
 import { type Reply, replyCode, replyLine, replyOk } from '../../src/control/control-reply.ts';
@@ -8,7 +9,6 @@ import type { CircuitPurpose } from '../circuit-want.ts';
 import type { ClientCore } from '../client-core.ts';
 import type { ManagedCircuit } from '../managed-circuit.ts';
 import type { RequestedStream, RequestUser } from '../requested-stream.ts';
-import { reverseName } from '../socks-service.ts';
 import { isEndReason } from './circuit-words.ts';
 import type { ControllerEvents } from './controller-events.ts';
 
