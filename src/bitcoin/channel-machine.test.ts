@@ -131,6 +131,32 @@ describe('channel machine', () => {
     expect(walk.state.phase).toBe('closing');
   });
 
+  it.each(['payer', 'payee'] as const)(
+    'at a %s offers what spends a contract that is gone ever less often, and at each block after a reorganisation',
+    role => {
+      const walk = new Walk(role).openedAt().do({ kind: 'paid', paidSat: 1_000n });
+      walk.do({ kind: 'reorg', height: 99 }).mineTo(refundHeight).do({ kind: 'sought', found: false });
+      const offers = (blocks: number) => {
+        const from = walk.tip;
+        let count = 0;
+        while (walk.tip < from + blocks) {
+          walk.mineTo(walk.tip + 1);
+          count += walk.actions.length;
+        }
+        return count;
+      };
+      const { finalBlocks } = regtestRules;
+      expect(offers(finalBlocks - 1)).toBe(finalBlocks - 1);
+      expect(offers(10_000)).toBeLessThanOrEqual(Math.log2(10_000));
+      expect(offers(10_000)).toBeGreaterThan(0);
+      walk.do({ kind: 'reorg', height: walk.tip - 1 });
+      expect(offers(finalBlocks - 1)).toBe(finalBlocks - 1);
+      offers(100);
+      walk.mineTo(walk.tip + 1).do({ kind: 'confirmed', height: walk.tip });
+      expect(walk.actions).toContain(role === 'payer' ? 'broadcastRefund' : 'broadcastSettlement');
+    },
+  );
+
   const anyEvent: fc.Arbitrary<(tip: number) => ChannelEvent> = fc.oneof(
     fc.integer({ min: 1, max: 9 }).map(by => (tip: number) => ({ kind: 'block', height: tip + by }) as const),
     fc.integer({ min: 0, max: 6 }).map(by => (tip: number) => ({ kind: 'reorg', height: tip - by }) as const),

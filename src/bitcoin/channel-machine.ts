@@ -41,6 +41,8 @@ export interface ChannelState {
   readonly idleSince: number | undefined;
   /** Height at which the payee began to settle. */
   readonly settlingSince: number | undefined;
+  /** Height at which it became void, or the chain was last reorganised while it was. */
+  readonly voidSince: number | undefined;
   readonly ending: { readonly how: 'payment' | 'refund'; readonly height: number } | undefined;
 }
 
@@ -86,6 +88,7 @@ export function newChannel(role: ChannelState['role'], refundHeight: number, sto
     inSession: false,
     idleSince: undefined,
     settlingSince: undefined,
+    voidSince: undefined,
     ending: undefined,
   };
 }
@@ -101,11 +104,12 @@ export function stepChannel(
   const phase = phaseOf(noted, tip, rules);
   const began = phase === 'closing' && noted.role === 'payee' && noted.settlingSince === undefined;
   const wasGood = noted.wasGood || phase === 'funded' || phase === 'open';
+  const voidSince = phase === 'void' ? (noted.voidSince ?? tip) : undefined;
   // Nearly all events are payments, which change nothing else.
   const next: ChannelState =
-    phase === noted.phase && wasGood === noted.wasGood && !began
+    phase === noted.phase && wasGood === noted.wasGood && voidSince === noted.voidSince && !began
       ? noted
-      : { ...noted, phase, wasGood, settlingSince: began ? tip : noted.settlingSince };
+      : { ...noted, phase, wasGood, voidSince, settlingSince: began ? tip : noted.settlingSince };
   // Each block is a reason to offer again what should be in one; so is having just got there, but by what an offer has shown.
   const got = phase !== state.phase && event.kind !== 'sought';
   const due = event.kind === 'block' || event.kind === 'stored' || got;
@@ -149,6 +153,7 @@ function note(state: ChannelState, event: ChannelEvent, tip: number): ChannelSta
         idleSince: state.idleSince === undefined ? undefined : Math.min(state.idleSince, event.height),
         settlingSince:
           state.settlingSince === undefined ? undefined : Math.min(state.settlingSince, event.height),
+        voidSince: undefined,
       };
     case 'accepted':
       return { ...state, accepted: true };
@@ -203,6 +208,7 @@ function mustClose(state: ChannelState, tip: number, rules: ChannelRules): boole
 function actionsOf(state: ChannelState, tip: number, rules: ChannelRules): readonly ChannelAction[] {
   const { role, phase } = state;
   if (phase === 'abandoned') return ['abandon'];
+  if (phase === 'void' && !isTriedAgain(tip - (state.voidSince ?? tip), rules)) return [];
   if (role === 'payer') {
     // A contract that is nowhere may be in a block all the same: its refund then brings it back.
     if (phase === 'refunding' || phase === 'void') return ['broadcastRefund'];
@@ -219,4 +225,12 @@ function actionsOf(state: ChannelState, tip: number, rules: ChannelRules): reado
     ...(late || waited >= rules.bumpAfterBlocks ? (['bumpSettlement'] as const) : []),
     ...(late ? (['alarm'] as const) : []),
   ];
+}
+
+/**
+ * A contract that is nowhere comes back with a block, which the watch on it tells of. To offer what spends it is for what the watch
+ * may have missed: at each block for as long as reorganisations go back, then at powers of two, since it may be gone for good.
+ */
+function isTriedAgain(blocks: number, { finalBlocks }: ChannelRules): boolean {
+  return blocks < finalBlocks || Number.isInteger(Math.log2(blocks));
 }
