@@ -6,6 +6,7 @@ import { RetrySchedule } from '../src/directory/retry-schedule.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
 import type { Clock, Entropy, Observer } from '../src/ports.ts';
 import type { CircuitWant, ExitGoal, PlannedHop } from './circuit-want.ts';
+import { ExitRefusals } from './exit-refusals.ts';
 import type { LinkPool } from './link-pool.ts';
 import { type CircuitPayments, ManagedCircuit, type ManagedFault } from './managed-circuit.ts';
 
@@ -70,6 +71,8 @@ interface Waiting {
   readonly waiter: CircuitWaiter;
   builds: number;
   circuit: ManagedCircuit | undefined;
+  /** All others are out of the question: it asks exits too that have refused its host before. */
+  asksRefusers: boolean;
 }
 
 /** All circuits of a client, and the streams that wait for one. */
@@ -78,6 +81,7 @@ export class CircuitPool {
   readonly #host: PoolHost;
   readonly #ports: PoolPorts;
   readonly #circuits = new Map<number, ManagedCircuit>();
+  readonly #refusals = new ExitRefusals();
   #waiting: Waiting[] = [];
   #lastId = 0;
   #stopping = false;
@@ -167,7 +171,7 @@ export class CircuitPool {
       waiter.onNone({ code: 'CIRCUIT_CLOSED', detail: 'too many streams wait' });
       return;
     }
-    const waiting = { waiter, builds: 0, circuit: undefined };
+    const waiting = { waiter, builds: 0, circuit: undefined, asksRefusers: false };
     this.#waiting.push(waiting);
     this.#launchFor(waiting);
   }
@@ -187,8 +191,14 @@ export class CircuitPool {
     this.#whenEmpty(done);
   }
 
+  /** An exit's policy refused one of these hosts; none: it refuses whatever it is asked. */
+  onRefused(exit: PlannedHop, hosts: readonly string[]): void {
+    this.#refusals.note(toHex(exit.rsaId), hosts);
+  }
+
   /** A newer view of the network has come: what waited for a path may find one. */
   onView(): void {
+    this.#refusals.forget();
     for (const waiting of [...this.#waiting]) if (waiting.circuit === undefined) this.#launchFor(waiting);
     this.#keepPreemptive();
   }
@@ -203,10 +213,10 @@ export class CircuitPool {
     else this.#ports.clock.after(100, () => this.#whenEmpty(done));
   }
 
-  #findOpen(waiter: CircuitWaiter): ManagedCircuit | undefined {
+  #findOpen(waiter: CircuitWaiter, asksRefusers = false): ManagedCircuit | undefined {
     let clean: ManagedCircuit | undefined;
     for (const circuit of this.#circuits.values()) {
-      if (circuit.state !== 'open' || !this.#serves(circuit, waiter)) continue;
+      if (circuit.state !== 'open' || !this.#serves(circuit, waiter, asksRefusers)) continue;
       if (circuit.isolation === waiter.isolation) return circuit;
       clean ??= circuit;
     }
@@ -214,12 +224,15 @@ export class CircuitPool {
   }
 
   /** True when the circuit may carry the waiter's stream, once it is open. */
-  #serves(circuit: ManagedCircuit, { to, isolation, avoid, notExits }: CircuitWaiter): boolean {
+  #serves(circuit: ManagedCircuit, waiter: CircuitWaiter, asksRefusers: boolean): boolean {
+    const { to, isolation, avoid, notExits } = waiter;
     if (circuit.purpose !== 'general' || avoid.has(circuit.id)) return false;
     if (circuit.isolation !== undefined && circuit.isolation !== isolation) return false;
     if (this.#isTooDirty(circuit) || (isLongLived(to) && !circuit.longLived)) return false;
     const exit = circuit.path[circuit.path.length - 1].relay;
-    return exit !== undefined && exitAllows(exit, to) && !notExits.has(toHex(exit.rsaId));
+    if (exit === undefined || !exitAllows(exit, to)) return false;
+    const id = toHex(exit.rsaId);
+    return !notExits.has(id) && (asksRefusers || !this.#refusals.of(to).has(id));
   }
 
   /** Used for long, given up, or soon without money for a hop: what begins on it now would end with it. */
@@ -239,21 +252,38 @@ export class CircuitPool {
     const { waiter } = waiting;
     for (const circuit of this.#circuits.values()) {
       if (circuit.state !== 'linking' && circuit.state !== 'building') continue;
-      if (!this.#serves(circuit, waiter)) continue;
+      if (!this.#serves(circuit, waiter, waiting.asksRefusers)) continue;
       circuit.isolation ??= waiter.isolation;
       waiting.circuit = circuit;
       return;
     }
-    const built = this.#launch(waiter.to, waiter.notExits);
+    const refusers = waiting.asksRefusers ? [] : this.#refusals.of(waiter.to);
+    const built = this.#launch(waiter.to, new Set([...waiter.notExits, ...refusers]));
     if (built.ok) {
       waiting.builds += 1;
       built.value.isolation = waiter.isolation;
       waiting.circuit = built.value;
     } else if (built.fault.code !== 'NO_VIEW' && built.fault.code !== 'CIRCUIT_TOO_MANY') {
+      if (this.#asksRefusers(waiting)) return;
       // With a view of the network and room for a circuit, waiting finds no other relays.
       this.forget(waiter);
       waiter.onNone({ code: 'CIRCUIT_NO_PATH', detail: built.fault.code });
     }
+  }
+
+  /** Nobody else is left, so whoever asks hears from the exit itself that it is refused. False: that was tried. */
+  #asksRefusers(waiting: Waiting): boolean {
+    const { waiter } = waiting;
+    if (waiting.asksRefusers || this.#refusals.of(waiter.to).size === 0) return false;
+    waiting.asksRefusers = true;
+    const ready = this.#findOpen(waiter, true);
+    if (ready === undefined) {
+      this.#launchFor(waiting);
+      return true;
+    }
+    this.forget(waiter);
+    this.#give(ready, waiter);
+    return true;
   }
 
   #launch(to: ExitGoal, notExits: ReadonlySet<string> = new Set()): Result<ManagedCircuit> {
@@ -279,7 +309,9 @@ export class CircuitPool {
     this.#ahead = new RetrySchedule(aheadRetryMs);
     this.#host.onFirstHop(circuit.path[0], true);
     this.#host.onCircuitOpen(circuit);
-    const served = this.#waiting.filter(({ waiter }) => this.#serves(circuit, waiter));
+    const served = this.#waiting.filter(({ waiter, asksRefusers }) =>
+      this.#serves(circuit, waiter, asksRefusers),
+    );
     const taken = served.filter(({ waiter }) => {
       circuit.isolation ??= waiter.isolation;
       return circuit.isolation === waiter.isolation;

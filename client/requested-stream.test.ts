@@ -4,6 +4,7 @@ import { halfOpenMsMax, streamAnswerMsMax } from '../src/base/limits.ts';
 import type { Payee, PaymentScheme } from '../src/payment/scheme.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ClientLab, type ClientLabOptions, exitTo } from '../test/client-lab.fixture.ts';
+import { ControllerLab } from '../test/controller-lab.fixture.ts';
 import { socksAnswer, socksRequest, type Talk } from '../test/talker.fixture.ts';
 import type { CircuitReport } from './circuit-report.ts';
 
@@ -80,6 +81,29 @@ describe('an exit that cannot serve a stream', () => {
     });
     const { lab } = startLab({ seed, relaySettings });
     expect(codeOf(lab, connect(lab, ipv4)).code).toBe(0);
+  });
+
+  it('is not asked for the same again, while another serves it', () => {
+    const choosy = exitTo('reject 93.184.216.0/24:*', 'accept *:*');
+    const relaySettings = (index: number) => ({
+      exitPolicy: index === 4 ? choosy : exitTo(index === 3 ? 'accept *:*' : 'reject *:*'),
+    });
+    const controlled = new ControllerLab({ relaySettings });
+    const { lab } = controlled;
+    const program = controlled.program();
+    program.ask('SETEVENTS stream');
+    lab.destination(ipv4, 80, 'a.example');
+    // Each program has circuits of its own.
+    const refusals = (user: string) => {
+      const login = { user, password: '' };
+      const before = program.events.filter(event => event.includes(' DETACHED ')).length;
+      const asked = lab.socks().send(socksRequest('connect', 'a.example', 80, login));
+      lab.until(() => socksAnswer(asked, login).code !== undefined, 'an answer');
+      expect(socksAnswer(asked, login).code).toBe(0);
+      return program.events.filter(event => event.includes(' DETACHED ')).length - before;
+    };
+    const users = Array.from({ length: 12 }, (_, index) => `user${index}`);
+    expect(users.map(refusals).filter(count => count > 0)).toEqual([1]);
   });
 
   it.each([

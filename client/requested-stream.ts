@@ -299,13 +299,22 @@ export class RequestedStream implements StreamUser, CircuitWaiter {
     return this.#host.internal.believed || !isInternal(address);
   }
 
-  onClosed(reason: number): void {
+  onClosed(reason: number, address?: string): void {
     if (this.#over) return;
+    if (reason === endReason.exitPolicy) this.#refused(address);
     this.#stream = undefined;
     const retriable = reason === endReason.destroy || exitsOwn.has(reason);
     const remote = this.#circuit?.circuit?.state !== 'ended';
     if (!this.#opened && retriable) this.#failed(reason, this.#circuit?.fault, remote);
     else this.#closed(reason, this.#circuit?.fault, remote);
+  }
+
+  /** Streams to come ask others first. */
+  #refused(address: string | undefined): void {
+    const path = this.#circuit?.path ?? [];
+    const exit = path[this.#stream?.hop ?? path.length - 1];
+    if (exit === undefined) return;
+    this.#host.pool.onRefused(exit, address === undefined ? [] : [this.to.host, address]);
   }
 
   /** Where the exit goes to IPv6 addresses, a name may lead to one. spec: tor-spec/opening-streams */

@@ -129,6 +129,8 @@ export const lingerExposureMs = 5_000;
 export const circuitsPerClientMax = 1_000;
 /** Streams of one client that wait for a circuit. */
 export const streamWaitersMax = 1_000;
+/** Hosts of which a client remembers who refused them. */
+export const refusedHostsMax = 1_000;
 
 // Streams
 /** spec: tor-spec/flow-control: circuit 1000/100, stream 500/50 DATA cells. */

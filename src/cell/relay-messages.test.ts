@@ -77,6 +77,9 @@ describe('relay messages', () => {
     );
     expect(decodeConnected(new Uint8Array(0))).toEqual({ address: undefined, ttlSeconds: 0 });
     expect(decodeEnd(encodeEnd({ reason: 6 }))).toEqual({ reason: 6 });
+    expect(decodeEnd(Uint8Array.of(4, 1, 2, 3, 4))).toEqual({ reason: 4, address: '1.2.3.4' });
+    expect(decodeEnd(Uint8Array.of(4, ...new Uint8Array(15), 1))).toEqual({ reason: 4, address: '::1' });
+    expect(decodeEnd(new Uint8Array(11).fill(4))).toEqual({ reason: 4 });
   });
 
   it('reads EXTEND2, EXTENDED2, RESOLVE, RESOLVED, SENDME and TRUNCATED as written', () => {

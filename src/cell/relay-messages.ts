@@ -94,13 +94,24 @@ export function encodeEnd(message: EndMessage): Uint8Array {
   return writer.finish();
 }
 
+/** What may stand behind a reason: an address, and for how long it is one. By their lengths together, as C tor tells them apart. */
+const refusedBytes: ReadonlyMap<number, readonly [ip: number, ttl: number]> = new Map([
+  [4, [4, 0]],
+  [8, [4, 4]],
+  [16, [16, 0]],
+  [20, [16, 4]],
+]);
+
 /** A body without a reason is illegal: C tor closes the circuit for it since 0.4.9.7. */
 export function decodeEnd(body: Uint8Array): EndMessage | undefined {
   if (body.length === 0) return undefined;
-  const ipBytes = body.length >= 21 ? 16 : body.length >= 9 ? 4 : 0;
+  const [ipBytes, ttlBytes] = refusedBytes.get(body.length - 1) ?? [0, 0];
   if (ipBytes === 0) return { reason: body[0] };
   const reader = new ByteReader(body.subarray(1));
-  return { reason: body[0], address: formatIp(reader.bytes(ipBytes)), ttlSeconds: reader.u32() };
+  const address = formatIp(reader.bytes(ipBytes));
+  return ttlBytes === 0
+    ? { reason: body[0], address }
+    : { reason: body[0], address, ttlSeconds: reader.u32() };
 }
 
 const extend2Body = struct({

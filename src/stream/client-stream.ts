@@ -17,8 +17,11 @@ export interface StreamUser {
   onWritable(): void;
   /** The answer to a RESOLVE; the stream is over. */
   onResolved(answer: ResolvedMessage): void;
-  /** The stream is over; `reason` is of END, or what stands for it when the circuit broke. */
-  onClosed(reason: number): void;
+  /**
+   * The stream is over; `reason` is of END, or what stands for it when the circuit broke. `address` is what the far side's policy
+   * refused, where it says so.
+   */
+  onClosed(reason: number, address?: string): void;
 }
 
 /** What a stream asks of its circuit. */
@@ -239,7 +242,8 @@ export class ClientStream {
   #onEnd(body: Uint8Array): undefined {
     this.#over();
     this.#circuit.release(this, false);
-    this.#user.onClosed(decodeEnd(body)?.reason ?? endReason.misc);
+    const end = decodeEnd(body);
+    this.#user.onClosed(end?.reason ?? endReason.misc, end?.address);
   }
 
   #onResolved(body: Uint8Array): ClientStreamFault | 'idle' | undefined {
