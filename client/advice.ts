@@ -14,6 +14,7 @@ const byCode: Readonly<Record<string, string>> = {
   PATH_NO_GUARD: 'too few relays for this path; see naulon status, or use fewer --hops',
   PATH_NO_MIDDLE: 'too few relays for this path; see naulon status, or use fewer --hops',
   PATH_CONFLICT: 'relays of one path must not be the same, of one family or of one network',
+  PROTOCOLS_REQUIRED: "the network's authorities demand a newer program",
   PAY_LIMIT: 'the spending limit is reached; raise --max-spend, or max_spend in pay.yaml',
   PAY_NO_FUNDS: 'the wallet has no coins for a channel; see naulon wallet balance, then naulon wallet fund',
   PAY_CHAIN_UNAVAILABLE: 'bitcoind does not answer; see naulon doctor',

@@ -1,6 +1,7 @@
 import { fail, type Result } from '../src/base/fault.ts';
 import { DirectoryClient, type DirectoryRequest } from '../src/directory/directory-client.ts';
 import type { NetworkView } from '../src/directory/network-view.ts';
+import { LackTeller } from '../src/directory/protocol-demands.ts';
 import type { RelayInfo } from '../src/directory/relay-info.ts';
 import type { LinkFault, LinkPeer, LinkProtocol } from '../src/link/link-faults.ts';
 import { LinkMux, type LinkUser } from '../src/link/link-mux.ts';
@@ -103,6 +104,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
   readonly #ports: ClientPorts;
   readonly #hooks: ClientHooks;
   readonly #mux: LinkMux;
+  readonly #lacks: LackTeller;
   readonly #fetch: DirectoryFetch;
   /** Undefined: other parties are asked directly. */
   readonly #asking: CircuitParties | undefined;
@@ -119,6 +121,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
     this.#ports = ports;
     this.#hooks = hooks;
     const { clock, entropy, observer, store } = ports;
+    this.#lacks = new LackTeller('client', observer);
     const newAsk = (): AskId => this.newAsk();
     this.#mux = new LinkMux({
       port: ports.links,
@@ -354,6 +357,7 @@ export class ClientCore implements LinkUser, StreamHandler, AnswerHandler, Reque
 
   #onView(view: NetworkView): void {
     this.planner.onView(view);
+    this.#lacks.onView(view);
     this.#ports.observer.log('info', 'network-view', { relays: view.relays.length });
     this.watch?.onView(view);
     this.pool.onView();

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { addressOf } from '../scripts/sim/paid-network.ts';
 import { toHex } from '../src/base/bytes.ts';
+import type { Consensus } from '../src/directory/consensus.ts';
+import { NetworkView } from '../src/directory/network-view.ts';
 import type { OwnRelay } from '../src/directory/path-choice.ts';
 import { parseProtocols } from '../src/directory/protocols.ts';
 import { ClientLab, type ClientLabOptions, exitTo } from '../test/client-lab.fixture.ts';
@@ -61,6 +63,25 @@ describe('a path', () => {
     slept.machine.clock.jumpWall(30 * 3_600_000);
     expect([slept.call('open-circuit'), named()]).toEqual(['NO_VIEW', 'NO_VIEW']);
     slept.machine.clock.jumpWall(-30 * 3_600_000);
+    expect(named()).toMatchObject({ hops: { length: 3 } });
+  });
+
+  it('is made in no network that requires what the client lacks', () => {
+    const demanding = new ClientLab({ relays: 6 }).bootstrap();
+    const view = demanding.core.planner.view!;
+    const demand = (required: string, recommended = required) => {
+      const protocols = {
+        ...view.protocols,
+        'required-client-protocols': parseProtocols(required)!,
+        'recommended-client-protocols': parseProtocols(recommended)!,
+      };
+      const consensus = { ...view, relays: [], protocols } as unknown as Consensus;
+      demanding.turn(core => core.planner.onView(new NetworkView(consensus, view.relays)));
+    };
+    const named = () => demanding.call('open-circuit', { path: ['relay0', 'relay1', 'relay4'] });
+    demand('Link=4 Relay=2 Warp=1-2');
+    expect([demanding.call('open-circuit'), named()]).toEqual(['PROTOCOLS_REQUIRED', 'PROTOCOLS_REQUIRED']);
+    demand('Cons=2 Desc=2 FlowCtrl=1 Link=4 Microdesc=2 Relay=2', 'Warp=1');
     expect(named()).toMatchObject({ hops: { length: 3 } });
   });
 

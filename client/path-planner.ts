@@ -6,6 +6,7 @@ import type { DirectoryAuthority } from '../src/directory/directory-authority.ts
 import { GuardSet, type GuardState } from '../src/directory/guard-set.ts';
 import { congestionOf, type NetworkView } from '../src/directory/network-view.ts';
 import { choosePath, isOwnKin, type OwnRelay } from '../src/directory/path-choice.ts';
+import { lackOf } from '../src/directory/protocol-demands.ts';
 import { supportsProtocol } from '../src/directory/protocols.ts';
 import type { RelayInfo } from '../src/directory/relay-info.ts';
 import type { CongestionParams } from '../src/flow/congestion-params.ts';
@@ -96,11 +97,16 @@ export class PathPlanner {
    * The view, unless it is too old: a machine may have slept, and nobody is to hold a client to an old
    * network by keeping newer ones from it. spec: dir-spec/client-operation (reasonably live)
    */
-  #liveView(): NetworkView | undefined {
+  #liveView(): Result<NetworkView> {
     const view = this.#view;
-    if (view === undefined || isReasonablyLive(view, this.#ports.clock.wallMs())) return view;
-    this.#ports.onLack();
-    return undefined;
+    if (view === undefined) return fail('NO_VIEW');
+    if (!isReasonablyLive(view, this.#ports.clock.wallMs())) {
+      this.#ports.onLack();
+      return fail('NO_VIEW');
+    }
+    // spec: dir-spec/consensus-formats (required-client-protocols): a network is not used by who cannot be like its other clients.
+    const lacking = lackOf(view, 'required', 'client');
+    return lacking === '' ? ok(view) : fail('PROTOCOLS_REQUIRED', lacking);
   }
 
   /** Relays for a stream to `to`. NO_VIEW: the network is not known yet, or any more. */
@@ -108,11 +114,11 @@ export class PathPlanner {
     to: ExitGoal | undefined,
     { hops = this.#settings.hops, last, notExits }: PathLimits = {},
   ): Result<readonly PlannedHop[]> {
-    const view = this.#liveView();
-    if (view === undefined) return fail('NO_VIEW');
+    const live = this.#liveView();
+    if (!live.ok) return live;
     const chosen = choosePath({
       fixed: last === undefined ? undefined : new Map([[hops - 1, last]]),
-      view,
+      view: live.value,
       hops,
       exitTo: to,
       notExits,
@@ -128,8 +134,9 @@ export class PathPlanner {
 
   /** The relays of these names, in this order. */
   named(names: readonly string[]): Result<readonly PlannedHop[]> {
-    const view = this.#liveView();
-    if (view === undefined) return fail('NO_VIEW');
+    const live = this.#liveView();
+    if (!live.ok) return live;
+    const view = live.value;
     if (names.length === 0 || names.length > hopsMax) return fail('PATH_BAD_WISH', `1 to ${hopsMax} relays`);
     const hops: PlannedHop[] = [];
     for (const name of names) {

@@ -3,6 +3,7 @@ import type { DirectoryClient, DirectoryRequest } from '../src/directory/directo
 import { directoryRecords, restoreDirectory } from '../src/directory/directory-store.ts';
 import { encodeRequest } from '../src/directory/http-codec.ts';
 import type { HttpTransfers } from '../src/directory/http-transfers.ts';
+import { LackTeller } from '../src/directory/protocol-demands.ts';
 import type { AskId, Cancel, Clock, Observer, StorePort } from '../src/ports.ts';
 
 export interface DirectoryDutiesOptions {
@@ -22,11 +23,13 @@ export class DirectoryDuties {
   readonly #options: DirectoryDutiesOptions;
   #cancel: Cancel | undefined;
   #asked = 0;
+  readonly #lacks: LackTeller;
   #stopped = false;
   #told = false;
 
   constructor(options: DirectoryDutiesOptions) {
     this.#options = options;
+    this.#lacks = new LackTeller('relay', options.observer);
   }
 
   start(): void {
@@ -71,9 +74,13 @@ export class DirectoryDuties {
     onNews();
   }
 
-  /** Says once that the network is known: until then its parameters are not. */
+  /**
+   * Says once that the network is known: until then its parameters are not. A relay that lacks what is demanded serves on, other than C
+   * tor's: clients see from its descriptor what it knows, and choose.
+   */
   #tell(): void {
     const { client, observer } = this.#options;
+    if (client.view !== undefined) this.#lacks.onView(client.view);
     if (this.#told || client.view === undefined) return;
     this.#told = true;
     observer.log('info', 'network known', { relays: client.view.relays.length });

@@ -17,6 +17,8 @@ export class NetworkView {
   readonly freshUntilMs: number;
   readonly validUntilMs: number;
   readonly params: ReadonlyMap<string, number>;
+  /** What it demands of its nodes. */
+  readonly protocols: Consensus['protocols'];
   /** `bandwidth-weights`, in ten-thousandths: Wgg, Wmd … Empty when the consensus has none. */
   readonly bandwidthWeights: ReadonlyMap<string, number>;
   readonly #byId = new Map<string, RelayInfo>();
@@ -30,6 +32,7 @@ export class NetworkView {
     this.freshUntilMs = consensus.freshUntilMs;
     this.validUntilMs = consensus.validUntilMs;
     this.params = consensus.params;
+    this.protocols = consensus.protocols;
     this.bandwidthWeights = consensus.bandwidthWeights;
     for (const relay of relays) {
       this.#byId.set(toHex(relay.rsaId), relay);

@@ -37,6 +37,13 @@ export function supportsProtocol(protocols: Protocols, name: string, version: nu
   return (protocols.get(name) ?? []).some(range => version >= range.low && version <= range.high);
 }
 
+/** What is demanded and not supported. */
+export function missingProtocols(demanded: Protocols, supported: Protocols): Protocols {
+  const lacks = (name: string, version: number): boolean =>
+    supportsProtocol(demanded, name, version) && !supportsProtocol(supported, name, version);
+  return protocolsOf([...demanded.keys()].sort(), lacks);
+}
+
 /** As it was read; a list of our own sorted by name, as consensus documents want it. */
 export function formatProtocols(protocols: Protocols): string {
   const text = spelled.get(protocols);
