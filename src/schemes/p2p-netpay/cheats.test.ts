@@ -4,7 +4,7 @@ import { toHex } from '../../base/bytes.ts';
 import { formatProof, parseProof } from '../../payment/proof.ts';
 import { Scene } from './bought-chain.fixture.ts';
 import { p2pNetpay } from './index.ts';
-import { claim } from './messages.ts';
+import { claim, index, visit } from './messages.ts';
 import { forked, handedTwice, overclaimed } from './proofs.ts';
 import { proofsMax } from './terms.ts';
 
@@ -98,6 +98,18 @@ describe('the broker of p2p-netpay', () => {
       expect(scene.convicted().sort()).toEqual([toHex(scene.key(0)), toHex(scene.user.publicKey)].sort());
       expect(scene.earned).toEqual([30, 30, 30]);
     }
+  });
+
+  it('pays the vendors of a forked chain beside one that was paid too much and has spent it', () => {
+    const scene = new Scene();
+    expect(scene.redeem(scene.claim(0, 0, 0, 50), scene.visit(0, 0))).toBe(50);
+    scene.spend(scene.vendors[0], 50_000n);
+    expect(scene.redeem(scene.claim(0, 2, 0, 40), scene.visit(0, 2))).toBe(40);
+    const handed = scene.index(0, 0, 1, 30);
+    expect(scene.redeem(scene.claim(1, 1, 30, 70), scene.visit(1, 1, 0), handed)).toBe(40);
+    expect(new Set(scene.convicted())).toEqual(new Set([toHex(scene.user.publicKey), toHex(scene.key(0))]));
+    scene.expire();
+    expect(scene.earned.slice(1)).toEqual([40, 40]);
   });
 
   it('has a user that takes one step of a chain to many vendors pay each of them', () => {
@@ -228,6 +240,7 @@ describe('proofs of p2p-netpay', () => {
 
   it('convict nobody honest, and nobody by changed statements', () => {
     const scene = new Scene();
+    const elsewhere = new Uint8Array(16);
     const honest = [
       forked(scene.stone, scene.visit(0, 0), scene.visit(0, 0)),
       forked(scene.stone, scene.visit(0, 0), scene.visit(1, 1, 0)),
@@ -237,6 +250,20 @@ describe('proofs of p2p-netpay', () => {
       overclaimed(scene.claim(0, 1, 0, 50), scene.index(0, 0, 1, 30)),
       handedTwice(scene.index(0, 0, 1, 30), scene.index(0, 0, 1, 30)),
       handedTwice(scene.index(0, 0, 1, 30), scene.index(2, 0, 2, 50)),
+      // What they said of another chain.
+      forked(
+        scene.stone,
+        scene.visit(0, 0),
+        visit.sign(scene.user, { ...scene.visit(0, 1), chain: elsewhere }),
+      ),
+      overclaimed(
+        claim.sign(scene.vendors[0].key, { ...scene.claim(0, 0, 0, 50), chain: elsewhere }),
+        scene.index(0, 0, 1, 30),
+      ),
+      handedTwice(
+        scene.index(0, 0, 1, 30),
+        index.sign(scene.vendors[0].key, { ...scene.index(0, 0, 2, 50), chain: elsewhere }),
+      ),
     ];
     for (const proof of honest) expect(p2pNetpay.judge(proof).guilty).toBeUndefined();
     const real = [

@@ -178,6 +178,20 @@ it('takes no commitment in the last hour before it expires', () => {
   });
 });
 
+it.each([
+  ['longer than the broker settles', { count: countMax + 1, unit: 1n }],
+  ['of words that are worth nothing', { count: 100, unit: 0n }],
+])('takes no promise on credit %s', (_what, terms) => {
+  const scene = new Scene('unsettled', 'credit');
+  const backing = scene.certify() as Uint8Array;
+  const { said, words } = scene.promise({ ...terms, seconds: holdSeconds - 10 }, hashOf(backing));
+  const part = { scheme: schemeId, operation: operation.open, index: 1, word: words.word(1) };
+  const opening = { prepaid: 0, backing, commitment: said };
+  expect(scene.relay.take(session, openMessage.encode({ ...part, ...opening }))).toMatchObject({
+    fault: { code: 'badTerms' },
+  });
+});
+
 it('stops asking a broker that knows nothing of a chain any more, in this life and the next', () => {
   const scene = new Scene('gone');
   scene.spent({ count: 100, seconds: marginSeconds + 100 });
@@ -200,6 +214,19 @@ it('pays a relay for the longest chain there is', () => {
   scene.relay.do(() => scene.relay.payee.ended(session));
   expect(scene.earned).toBe(BigInt(countMax) * unitMsat);
   expect(scene.broker.outstandingMsat).toBe(0n);
+});
+
+it('pays no word beyond what was put aside, though the payer has given it away', () => {
+  const scene = new Scene('beyond');
+  const { said, words } = scene.promise({ count: 120, seconds: holdSeconds });
+  const promised = commitment.sign(scene.payer.account, { ...said, count: 100 });
+  const lock = lockBody.encode({ operation: brokerOperation.lock, commitment: promised });
+  expect(scene.ask(scene.payer, lock)).toBeInstanceOf(Uint8Array);
+  expect(scene.settle({ said: promised, words }, 101)).toBe('overspent');
+  expect(scene.settle({ said: promised, words }, 100)).toBe(100n * unitMsat);
+  expect(scene.settle({ said: promised, words }, 101)).toBe('overspent');
+  expect(scene.earned).toBe(100n * unitMsat);
+  scene.broker.expectBacked();
 });
 
 it('gives what is put aside back by the word of its payee alone', () => {

@@ -7,6 +7,7 @@ import {
   binding,
   boundAnswer,
   coin,
+  contradictedAnswer,
   deposit,
   orderKind,
   reportRequest,
@@ -95,6 +96,34 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     expect(relay.pay(other, value)).toBe(value);
     expect(heldBy(other)[0].paid.coin).toEqual(coin);
     expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('by the broker when its owner makes up that its holder ordered otherwise', () => {
+    const { coins, owner, relay, other, third } = peersOf('forged order');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const { kind, said } = orderOf(held, 'transfer', third.account.publicKey);
+    const order = { kind, said: { ...said, signature: new Uint8Array(64).fill(1) } };
+    const step = { binding: held.paid.binding, order };
+    coins.answerAt(owner.at, contradictedAnswer.encode({ op: answerOp.contradicted, step }));
+    expect(relay.pay(other, value)).toBe(value);
+    expect(heldBy(other)[0].paid.coin).toEqual(held.paid.coin);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('by no binding that has expired, nor does it come back by one', () => {
+    const { coins, owner, relay, other } = peersOf('expired binding');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [{ paid, key }] = heldBy(relay);
+    const { wallStartMs, nowUs } = coins.world;
+    const expirySeconds = Math.floor((wallStartMs + nowUs / 1_000) / 1_000) + 60;
+    const bound = binding.sign(coinSecretOf(owner, paid.coin), { ...paid.binding, expirySeconds });
+    const held = { paid: { ...paid, binding: bound }, key };
+    coins.world.runFor(61_000);
+    const { holder } = placeAt(other, paid.coin);
+    for (const kind of ['transfer', 'deposit'] as const)
+      expect(relay.ask(coins.broker.at, request(held, orderOf(held, kind, holder)))).toBe('expired');
+    expect(gains(coins, [relay])).toEqual([0n]);
   });
 
   it('by an owner that was restarted, and a holder and a broker that were', () => {
