@@ -15,6 +15,8 @@ it('floods a paid network in small, and nothing is had for nothing', async () =>
     'control',
     'free',
     'rebind',
+    'malformed',
+    'documents',
     '--seconds',
     '1',
     '--scale',
@@ -24,15 +26,18 @@ it('floods a paid network in small, and nothing is had for nothing', async () =>
   // How fast it all goes on says more of this machine now than of the program.
   expect([0, 1], ran.err).toContain(ran.code);
   const { floods } = JSON.parse(ran.out) as Told;
-  expect(floods.map(({ flood }) => flood)).toEqual(['control', 'free', 'rebind']);
-  const [control, free, rebind] = floods;
+  expect(floods.map(({ flood }) => flood)).toEqual(['control', 'free', 'rebind', 'malformed', 'documents']);
+  const [control, free, rebind, malformed, documents] = floods;
   expect(control.report).toMatchObject({ tries: 20, heard: 0 });
   expect(free.report).toMatchObject({ connected: 0, least: 64, most: 64 });
   expect(free.report.circuits).toBeGreaterThan(100);
   expect(rebind.report).toMatchObject({ tries: 20, inside: 0 });
   expect(rebind.report.outside).toBeGreaterThan(0);
   expect(rebind.report.refused).toBeGreaterThan(0);
-  const safety = /lost|opened|made inside|heard|ended|cells of/;
+  expect(malformed.report.cells).toBeGreaterThanOrEqual(200);
+  expect(documents.report).toMatchObject({ known: 4, left: 4, forged: 0 });
+  expect(documents.report.refused).toBeGreaterThan(100);
+  const safety = /lost|signed|opened|made inside|heard|ended|cells of/;
   for (const { figures } of floods)
     for (const { what, met } of figures) if (safety.test(what)) expect([what, met]).toEqual([what, true]);
 }, 240_000);

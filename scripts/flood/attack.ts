@@ -43,15 +43,24 @@ export type AttackNews =
 
 const tickMs = 5;
 
-/** Does `act` so often a second; what could not be done in time is not made up for. @param act false: not now. */
-export async function steadily(perSecond: number, stop: AbortSignal, act: () => boolean): Promise<void> {
-  let due = 0;
+/**
+ * Does `act` so often a second; what could not be done in time is not made up for.
+ * @param act false: not now, since those who are attacked take no more.
+ * @returns how often it was done, or was not for their sake alone: what was not done because this process came too late counts not.
+ */
+export async function steadily(perSecond: number, stop: AbortSignal, act: () => boolean): Promise<number> {
+  let [due, offered, isHeldBack] = [0, 0, false];
   for (let last = performance.now(); !stop.aborted; await pause(tickMs)) {
     const now = performance.now();
-    due = Math.min(due + ((now - last) * perSecond) / 1_000, perSecond / 10 + 1);
+    const more = ((now - last) * perSecond) / 1_000;
+    const next = Math.min(due + more, perSecond / 10 + 1);
+    offered += isHeldBack ? more : next - due;
+    due = next;
     last = now;
-    for (; due >= 1 && !stop.aborted; due--) if (!act()) break;
+    isHeldBack = false;
+    for (; due >= 1 && !isHeldBack && !stop.aborted; due--) isHeldBack = !act();
   }
+  return offered;
 }
 
 /** Until it is stopped. */

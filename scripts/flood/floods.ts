@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { residentBytesOf } from '../../bench/process-usage.ts';
+import { channelsOpeningMax } from '../../src/base/limits.ts';
 import type { AttackReport } from './attack.ts';
 import { startAttack } from './attack-process.ts';
 import { type FloodLab, queueCapBytes, type Watched } from './flood-lab.ts';
@@ -49,20 +50,26 @@ interface FloodContext {
   readonly watched: Watched;
   readonly besides: Readonly<Record<string, number>>;
   readonly undisturbed: Undisturbed;
+  /** How much of the flood there was. */
+  readonly scale: number;
 }
 
-/** What a relay may grow by beside its queues. */
+/** What a node may grow by beside its queues, and where nothing is kept of what it is sent. */
 const rssSlackBytes = 64 * 2 ** 20;
 /** 4,000 links. */
 const linksBytesMax = 160 * 10 ** 6;
 /** 100,000 circuits. */
 const circuitsBytesMax = 100_000 * 2_048;
+/** All contracts that a relay notes before it has seen them. */
+const unseenContractsBytesMax = channelsOpeningMax * 32_768;
 /** Too short a time tells nothing of what honest clients got. */
 const shortestMs = 2_000;
 /** A flood that ends by itself is stopped after so many times the time of the others. */
 const longestShare = 6;
 const paidShareMin = 0.9;
 const loopP99MsMax = 50;
+/** Of those that mean nothing. */
+const idleCellsPerSecond = 1_000_000;
 /** C tor: DoSConnectionMaxConcurrentCount. */
 const linksOfAddressMax = 100;
 
@@ -131,6 +138,7 @@ export const floods: Readonly<Record<string, Flood>> = {
     attack: 'forged',
     victim: 'guard1',
     untilDone: true,
+    growthBytesMax: unseenContractsBytesMax,
     figures: ({ forged, circuits, accepted, credited, refused }) => [
       told('forged payments', forged),
       told('circuits', circuits),
@@ -152,7 +160,15 @@ export const floods: Readonly<Record<string, Flood>> = {
     attack: 'idle',
     victim: 'guard1',
     untilDone: false,
-    figures: ({ sent }, { watched: { seconds } }) => [told('cells taken a second', sent / seconds)],
+    figures: ({ offeredPerSecond, sent }, { watched: { seconds }, scale }) => [
+      {
+        what: 'cells offered a second',
+        reached: String(Math.round(offeredPerSecond)),
+        goal: `>= ${idleCellsPerSecond * scale}`,
+        met: offeredPerSecond >= idleCellsPerSecond * scale,
+      },
+      told('cells taken a second', sent / seconds),
+    ],
   },
   links: {
     title: 'links that are ready and idle, from more addresses than the relay can hold links of',
@@ -172,6 +188,29 @@ export const floods: Readonly<Record<string, Flood>> = {
       told('refused', refused),
       told('ended by the relay', lost),
       startFigure(besides, undisturbed),
+    ],
+  },
+  malformed: {
+    title: 'cells that nobody should send, in every state of links and circuits',
+    attack: 'malformed',
+    victim: 'guard1',
+    untilDone: true,
+    growthBytesMax: rssSlackBytes,
+    figures: ({ cells, links }) => [told('cells', cells), told('links', links)],
+  },
+  documents: {
+    title: 'descriptors and requests, changed in every way, to the authority',
+    attack: 'documents',
+    victim: 'auth1',
+    untilDone: true,
+    asksForLoop: true,
+    growthBytesMax: rssSlackBytes,
+    figures: ({ sent, answered, refused, known, left, forged }) => [
+      told('documents', sent),
+      told('answered', answered),
+      told('of them refused', refused),
+      none('descriptors taken that nobody signed', forged),
+      none('descriptors lost', known - left),
     ],
   },
   readers: {
@@ -281,7 +320,7 @@ export async function runFlood(
     const figures = [
       ...honest(watched, undisturbed, lost),
       ...ofVictim(watched, rssBefore, flood),
-      ...flood.figures(report, { lab, watched, besides, undisturbed }),
+      ...flood.figures(report, { lab, watched, besides, undisturbed, scale }),
       none('nodes that ended', lab.ended.length),
     ];
     return { flood: name, title: flood.title, seconds: watched.seconds, figures, report };

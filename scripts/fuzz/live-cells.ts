@@ -1,9 +1,10 @@
 import { concatBytes, fromUtf8, utf8 } from '../../src/base/bytes.ts';
-import { cellCommand, relayCommand } from '../../src/cell/commands.ts';
+import { relayCommand } from '../../src/cell/commands.ts';
 import { bodyOf, relayCommandOf } from '../../src/cell/relay-cell.ts';
 import { encodeBegin } from '../../src/cell/relay-messages.ts';
 import { Dice } from './dice.ts';
 import type { HuntResult } from './hunt.ts';
+import { Assault, nobody } from './live-assault.ts';
 import { LiveLink } from './live-link.ts';
 import { LiveRelay } from './live-relay.ts';
 import { ActionReader } from './targets/action-bytes.ts';
@@ -11,13 +12,8 @@ import { HostileCells, sealedBy } from './targets/hostile-cells.ts';
 
 /** What a relay's process may have resident more than before. */
 export const residentGrowthBytesMax = 64_000_000;
-const linksAtOnce = 8;
-const circuitsPerLink = 4;
-const cellsPerCircuit = 64;
-const slowCellsPerCircuit = 4;
 /** How often, over the whole run, somebody who keeps the rules asks for service. */
 const honestVisits = 10;
-const nobody = { opened: () => true, unrecognised: (): false => false, cellsToMark: () => 1 };
 
 export const liveCells = { name: 'tls-cells', cases: 100_000 } as const;
 
@@ -32,7 +28,12 @@ export async function huntLive(
     const before = await servedBy(relay, '127.9.0.1');
     const residentBefore = relay.residentBytes;
     const began = process.cpuUsage();
-    const assault = new Assault(relay, new Dice(seed));
+    const assault = new Assault({
+      at: relay.orPort,
+      from: count => `127.${10 + ((count >> 16) & 63)}.${(count >> 8) & 255}.${count & 255}`,
+      isOver: () => relay.ended !== undefined,
+      dice: new Dice(seed),
+    });
     let unserved = before ? 0 : 1;
     for (let visit = 1; visit <= honestVisits && !signal.aborted && relay.ended === undefined; visit++) {
       await assault.upTo((cases * visit) / honestVisits, signal);
@@ -70,65 +71,6 @@ export async function huntLive(
     };
   } finally {
     await relay.stop();
-  }
-}
-
-/** Links to one relay, one after the other and several at once, on which anything is said. */
-class Assault {
-  cells = 0;
-  links = 0;
-  readonly #relay: LiveRelay;
-  readonly #dice: Dice;
-
-  constructor(relay: LiveRelay, dice: Dice) {
-    this.#relay = relay;
-    this.#dice = dice;
-  }
-
-  async upTo(cases: number, signal: AbortSignal): Promise<void> {
-    const work = async (): Promise<void> => {
-      while (this.cells < cases && !signal.aborted && this.#relay.ended === undefined) await this.#visit();
-    };
-    await Promise.all(Array.from({ length: linksAtOnce }, work));
-  }
-
-  async #visit(): Promise<void> {
-    this.links += 1;
-    const dice = this.#dice;
-    // Limits are of addresses, and this is about cells.
-    const from = `127.${10 + ((this.links >> 16) & 63)}.${(this.links >> 8) & 255}.${this.links & 255}`;
-    const link = await LiveLink.to(this.#relay.orPort, from, dice.pick([3, 4, 5] as const));
-    if (link === undefined) return;
-    const input = new ActionReader(dice.bytes(4_096));
-    if (dice.oneIn(16)) this.#say(link, new HostileCells(link.talk, input), input, slowCellsPerCircuit);
-    else link.shakeHands();
-    for (let circuit = 0; circuit < circuitsPerLink && !link.closed && !link.talk.ragged; circuit++) {
-      link.talk.cut(0, 0);
-      const made = await link.create(nobody);
-      if (made === undefined) break;
-      const cells = new HostileCells(link.talk, input);
-      cells.circuit = made.id;
-      cells.seal = sealedBy(made.layers);
-      link.talk.cut(dice.below(64), dice.below(514));
-      this.#say(link, cells, input, link.talk.isSlow ? slowCellsPerCircuit : cellsPerCircuit);
-      await link.drain();
-      link.talk.cut(0, 0);
-      link.talk.say(link.talk.fixed(made.id, cellCommand.destroy, new Uint8Array(1)));
-    }
-    // Whatever was said has been taken once this is answered, or the link is closed for it.
-    if (!link.talk.ragged) await link.create(nobody);
-    link.hangUp();
-  }
-
-  #say(link: LiveLink, cells: HostileCells, input: ActionReader, most: number): void {
-    for (let left = most; left > 0 && !link.closed; left--) {
-      const what = input.u8();
-      if (what < 180) cells.sayRelayCell();
-      else if (what < 240) cells.sayCell();
-      else if (what < 252) cells.sayData();
-      else cells.sayNoise();
-      this.cells += 1;
-    }
   }
 }
 
