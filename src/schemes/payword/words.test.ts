@@ -21,7 +21,7 @@ function promised(seed: string, count: number, length: number) {
   return {
     broker,
     said,
-    opened: (at: number, by: Commitment = said) => codeOf(open(by, words, at, backing, 0)),
+    opened: (at: number, by: Commitment = said, shown = words) => codeOf(open(by, shown, at, backing, 0)),
     paid: (index: number, word = words.word(index)) =>
       codeOf(payMessage.encode({ scheme: schemeId, operation: operation.pay, index, word })),
   };
@@ -52,6 +52,14 @@ describe('a vendor of PayWord takes no word', () => {
     expect(paid(4)).toBe('stale');
     expect(paid(6, new Uint8Array(32))).toBe('badSignature');
     expect(paid(6)).toBe('added');
+  });
+
+  it('that leads nowhere, as the first of a chain either', () => {
+    const { opened, said, paid } = promised('first', 100, 100);
+    const others = new HashChain(said.name, new Uint8Array(32).fill(8), 100);
+    expect(opened(5, said, others)).toBe('badSignature');
+    expect(paid(6)).toBe('unknownChannel');
+    expect(opened(5)).toBe('added');
   });
 
   it('of a promise that somebody else made in the payer\u2019s name, by its certificate', () => {

@@ -1,7 +1,14 @@
 import { expect, it } from 'vitest';
 import type { Peer } from '../coin-peers.fixture.ts';
 import { handedOver } from './coin-path.ts';
-import { answerOp, assignedAnswer, assignedCoin, contradictedAnswer } from './messages.ts';
+import {
+  answerOp,
+  assignedAnswer,
+  assignedCoin,
+  contradictedAnswer,
+  reportRequest,
+  requestOp,
+} from './messages.ts';
 import { deposit, heldBy, peersOf, reassign, value } from './ppay-peers.fixture.ts';
 
 /** A relay was paid with a coin whose owner will say anything of it. */
@@ -47,4 +54,21 @@ it('a coin that is worth more than its broker signed is reassigned by nobody, an
   for (const at of [owner.at, coins.broker.at])
     expect(relay.ask(at, reassign(handedTo(other.account.publicKey)))).toBe('badSignature');
   expect(relay.ask(coins.broker.at, deposit(handedTo(coins.broker.key.publicKey)))).toBe('badSignature');
+});
+
+it('a broker takes no report of a coin that it never sold, or of two', () => {
+  const { coins, owner, relay, assigned } = paidRelay('unsold');
+  const good = heldBy(relay)[0].path;
+  const { holder, position } = assigned;
+  const coin = { ...assigned.coin, serial: new Uint8Array(assigned.coin.serial.length).fill(9) };
+  const unsold = { assigned: assignedCoin.sign(owner.account, { coin, holder, position }), layers: [] };
+  for (const [first, second] of [
+    [unsold, unsold],
+    [unsold, good],
+    [good, unsold],
+  ]) {
+    const report = reportRequest.encode({ op: requestOp.report, first, second });
+    expect(relay.ask(coins.broker.at, report)).toBe('unknownChannel');
+  }
+  expect(coins.broker.proofs).toEqual([]);
 });

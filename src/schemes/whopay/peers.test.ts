@@ -126,6 +126,22 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     expect(gains(coins, [relay])).toEqual([0n]);
   });
 
+  it('once by an order, whose owner answers the same when it comes again', () => {
+    const { coins, owner, relay, other, third } = peersOf('asked again');
+    expect(owner.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const { holder, nonce } = placeAt(other, held.paid.coin);
+    const asked = request(held, orderOf(held, 'transfer', holder, nonce));
+    const reply = relay.ask(owner.at, asked);
+    const { binding: bound } = boundAnswer.decode(reply as Uint8Array)!;
+    expect(bound).toMatchObject({ holder, sequence: held.paid.binding.sequence + 1n });
+    expect(relay.ask(owner.at, asked)).toEqual(reply);
+    expect(payWith(other, held.paid.coin, bound)).toBe('added');
+    expect(other.pay(third, value)).toBe(value);
+    expect(relay.ask(owner.at, asked)).toEqual(reply);
+    expect(coins.broker.proofs).toEqual([]);
+  });
+
   it('by an owner that was restarted, and a holder and a broker that were', () => {
     const { coins, owner, relay, other, third } = peersOf('restarts');
     expect(owner.pay(relay, value)).toBe(value);
