@@ -136,6 +136,8 @@ describe('a coin of WhoPay goes from peer to peer', () => {
     const { binding: bound } = boundAnswer.decode(reply as Uint8Array)!;
     expect(bound).toMatchObject({ holder, sequence: held.paid.binding.sequence + 1n });
     expect(relay.ask(owner.at, asked)).toEqual(reply);
+    // In one payment it is there once.
+    expect(payWith(other, held.paid.coin, bound, 2)).toBe('stale');
     expect(payWith(other, held.paid.coin, bound)).toBe('added');
     expect(other.pay(third, value)).toBe(value);
     expect(relay.ask(owner.at, asked)).toEqual(reply);

@@ -79,11 +79,11 @@ export const request = ({ paid }: Held, order: Order) =>
     step: { binding: paid.binding, order },
   });
 
-export function payWith(to: Peer, made: Coin, bound: Binding): string {
+export function payWith(to: Peer, made: Coin, bound: Binding, times = 1): string {
   const bytes = paymentMessage.encode({
     scheme: schemeId,
     op: paymentOp.coins,
-    coins: [{ coin: made, binding: bound, ownerAt: [] }],
+    coins: Array.from({ length: times }, () => ({ coin: made, binding: bound, ownerAt: [] })),
   });
   const redeemed = to.take(to.at.port, bytes);
   return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
