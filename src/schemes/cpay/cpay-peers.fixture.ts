@@ -107,8 +107,9 @@ export function ofOneAssistant(seed: string, count: number) {
   return { coins, peers, relay, assistant, held, victims };
 }
 
-export function payWith(to: Peer, paid: PaidCoin): string {
-  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins: [paid] });
+export function payWith(to: Peer, paid: PaidCoin, times = 1): string {
+  const coins = Array.from({ length: times }, () => paid);
+  const bytes = paymentMessage.encode({ scheme: schemeId, op: paymentOp.coins, coins });
   const redeemed = to.take(to.at.port, bytes);
   return redeemed.kind === 'refused' ? redeemed.fault.code : redeemed.kind;
 }

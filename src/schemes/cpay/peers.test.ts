@@ -12,6 +12,7 @@ import {
   payWith,
   peersOf,
   request,
+  saidFor,
   start,
   targetOf,
   value,
@@ -34,6 +35,18 @@ describe('a coin of CPay goes from peer to peer', () => {
     other.do(() => deskOf(other).deposit());
     expect(coins.broker.balanceOf(other)).toBe(start + value);
     expect(coins.broker.proofs).toEqual([]);
+  });
+
+  it('once in a payment', () => {
+    const { coins, peers } = peersOf('twice in one');
+    const [payer, relay] = peers;
+    expect(payer.pay(relay, value)).toBe(value);
+    const [held] = heldBy(relay);
+    const assistant = assistantOf(coins, peers, held, relay);
+    const other = peers.find(peer => ![payer, relay, assistant].includes(peer))!;
+    const paid = { coin: held.coin, auth: authBy(assistant, saidFor(coins, held, other)) };
+    expect(payWith(other, paid, 2)).toBe('stale');
+    expect(payWith(other, paid)).toBe('added');
   });
 
   it('through restarts of everybody', () => {
