@@ -37,6 +37,8 @@ export const queuedCellBytes = 514;
 export const relayQueueBytesMax = 512 * 1024 * 1024;
 /** Cells of one circuit written in a turn before the next circuit's; small enough that no circuit waits long. */
 export const schedulerBurstCells = 16;
+/** Empty queues that a link keeps for circuits whose next cells are likely to come soon. */
+export const restingQueuesMax = 16;
 /** Sockets: bytes gathered into one write of a connection. */
 export const socketBlockBytes = 65_536;
 /** Read from one connection before the others have their turn. */

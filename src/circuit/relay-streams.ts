@@ -14,8 +14,8 @@ import { HalfClosedStreams } from './half-closed.ts';
 export class RelayStreams {
   #open: Map<number, RelayStream> | undefined;
   #half: HalfClosedStreams;
-  /** In turn; a Set keeps the order in which they came. */
-  #waiting: Set<RelayStream> | undefined;
+  /** In turn. No Set: it would leave a table behind with every few turns (as in `link/cell-scheduler`). */
+  #waiting: RelayStream[] | undefined;
   /** RESOLVEs that wait for an answer count as streams. */
   #resolving: Set<number> | undefined;
   /** XOFF and XON cells of directory streams, which cost nothing. */
@@ -67,25 +67,25 @@ export class RelayStreams {
   }
 
   release(stream: RelayStream, half: boolean): void {
-    this.#waiting?.delete(stream);
+    const place = this.#waiting?.indexOf(stream) ?? -1;
+    if (place >= 0) this.#waiting?.splice(place, 1);
     if (this.#open?.get(stream.id) !== stream) return;
     this.#open.delete(stream.id);
     if (half) this.#half.add(stream);
   }
 
   wait(stream: RelayStream): void {
-    this.#waiting ??= new Set();
-    this.#waiting.add(stream);
+    this.#waiting ??= [];
+    if (!this.#waiting.includes(stream)) this.#waiting.push(stream);
   }
 
   /** Lets the waiting streams send, a burst each in turn, while `allowed()`; one that waits alone keeps nobody from his. */
   pump(allowed: () => boolean): void {
     const waiting = this.#waiting;
-    while (waiting !== undefined && waiting.size > 0 && allowed()) {
-      const [stream] = waiting;
-      waiting.delete(stream);
-      const burst = waiting.size === 0 ? cellsPerRunMax : streamBurstCells;
-      if (stream.pump(burst) && this.#open?.get(stream.id) === stream) waiting.add(stream);
+    while (waiting !== undefined && waiting.length > 0 && allowed()) {
+      const stream = waiting.shift()!;
+      const burst = waiting.length === 0 ? cellsPerRunMax : streamBurstCells;
+      if (stream.pump(burst) && this.#open?.get(stream.id) === stream) this.wait(stream);
     }
   }
 
@@ -112,7 +112,7 @@ export class RelayStreams {
   abandon(): void {
     const streams = [...(this.#open?.values() ?? [])];
     this.#open?.clear();
-    this.#waiting?.clear();
+    this.#waiting?.splice(0);
     this.#resolving?.clear();
     for (const stream of streams) stream.abandon();
   }

@@ -25,22 +25,28 @@ export class SpareBlocks {
   }
 }
 
+const noBlock = new Uint8Array(0);
+
 /**
  * The cells of one circuit that wait for their turn on a link: first in, first out, in one block that grows by doubling.
  * It begins with a single cell, so that many circuits with one each cost no more than those cells.
  */
 export class CellQueue {
-  #block: Uint8Array;
-  #slots = 1;
+  readonly circuit: number;
+  /** Whose turns come before and after this one's. */
+  previous: CellQueue | undefined;
+  next: CellQueue | undefined;
+  #block: Uint8Array = noBlock;
+  #slots = 0;
   #head = 0;
   #length = 0;
   /** Somebody waits to hear that the queue has drained. */
   congested = false;
   readonly #spares: SpareBlocks;
 
-  constructor(spares: SpareBlocks) {
+  constructor(spares: SpareBlocks, circuit: number) {
     this.#spares = spares;
-    this.#block = spares.take(this.#slots);
+    this.circuit = circuit;
   }
 
   get length(): number {
@@ -70,21 +76,31 @@ export class CellQueue {
   }
 
   /** Writes the first cell as it goes over the link; returns the offset behind it. */
-  shiftInto(into: Uint8Array, offset: number, idBytes: CircuitIdBytes, circuit: number): number {
+  shiftInto(into: Uint8Array, offset: number, idBytes: CircuitIdBytes): number {
     assert(this.#length > 0, 'a cell to take');
     const start = this.#head * slotBytes;
-    const end = encodeFixed(into, offset, idBytes, circuit, this.#block[start], this.#block, start + 1);
+    const end = encodeFixed(into, offset, idBytes, this.circuit, this.#block[start], this.#block, start + 1);
     this.#head = (this.#head + 1) % this.#slots;
     this.#length -= 1;
     return end;
   }
 
-  /** Gives the memory back, with whatever is in it; the queue is of no use any more. */
+  /** Gives the memory back, with whatever is in it. */
   free(): void {
-    this.#spares.give(this.#block);
+    if (this.#slots > 0) this.#spares.give(this.#block);
+    this.#block = noBlock;
+    this.#slots = 0;
+    this.#head = 0;
+    this.#length = 0;
+    this.congested = false;
   }
 
   #grow(): void {
+    if (this.#slots === 0) {
+      this.#block = this.#spares.take(1);
+      this.#slots = 1;
+      return;
+    }
     const block = this.#spares.take(this.#slots * 2);
     const firstRun = Math.min(this.#length, this.#slots - this.#head);
     block.set(this.#block.subarray(this.#head * slotBytes, (this.#head + firstRun) * slotBytes));
