@@ -231,6 +231,6 @@ function actionsOf(state: ChannelState, tip: number, rules: ChannelRules): reado
  * A contract that is nowhere comes back with a block, which the watch on it tells of. To offer what spends it is for what the watch
  * may have missed: at each block for as long as reorganisations go back, then at powers of two, since it may be gone for good.
  */
-function isTriedAgain(blocks: number, { finalBlocks }: ChannelRules): boolean {
+export function isTriedAgain(blocks: number, { finalBlocks }: ChannelRules): boolean {
   return blocks < finalBlocks || Number.isInteger(Math.log2(blocks));
 }

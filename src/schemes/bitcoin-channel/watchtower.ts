@@ -1,7 +1,8 @@
 import { Transaction } from 'bitcoinjs-lib';
+import { isTriedAgain } from '../../bitcoin/channel-machine.ts';
 import { regtestRules } from '../../bitcoin/channel-rules.ts';
 import { outpointKey, txidText } from '../../bitcoin/outpoint.ts';
-import type { Answer, AskId, ChainEvent, ChainPort } from '../../ports.ts';
+import type { Answer, AskId, ChainEvent, ChainPort, Outpoint } from '../../ports.ts';
 import type { WatchOrder } from './watch-order.ts';
 
 /** What became of an order. `over`: its contract is spent, and hardly a reorganisation can change that. */
@@ -34,12 +35,15 @@ interface Watched {
   /** It has been offered once: the same news is not told at each block. */
   offered: boolean;
   fault: string | undefined;
+  /** Height from which on its contract was in no block and not in the mempool, T being past. */
+  voidSince: number | undefined;
   over: boolean;
 }
 
 /**
  * Watches channels for owners that may be down: at its height, and at each block from there on, an order's transaction
- * is offered to the chain until the contract is spent in a block. It holds no key.
+ * is offered to the chain until the contract is spent in a block; ever less often once T is past and the contract is nowhere, as its
+ * owner does. It holds no key.
  */
 export class Watchtower {
   readonly #chain: ChainPort;
@@ -83,7 +87,14 @@ export class Watchtower {
         if (order.paidSat > known.order.paidSat) known.order = order;
         continue;
       }
-      const watched = { order, spent: undefined, offered: false, fault: undefined, over: false };
+      const watched = {
+        order,
+        spent: undefined,
+        offered: false,
+        fault: undefined,
+        voidSince: undefined,
+        over: false,
+      };
       this.#watched.set(key, watched);
       this.#chain.watch(order.contractScript, order.fromHeight);
       this.#say('taken', watched, idOf(order));
@@ -99,13 +110,19 @@ export class Watchtower {
     } else if (event.kind === 'reorg') {
       this.#tip = event.height;
       for (const watched of this.#watched.values()) {
+        watched.voidSince = undefined;
         if ((watched.spent?.height ?? 0) <= event.height) continue;
         watched.spent = undefined;
         watched.over = false;
       }
-    } else if (event.kind === 'spent') {
-      for (const watched of this.#watched.values()) {
-        if (outpointKey(watched.order.outpoint) !== outpointKey(event.outpoint)) continue;
+    } else if (event.kind === 'paid') {
+      for (const watched of this.#of(event.outpoint)) {
+        const wasVoid = watched.voidSince !== undefined;
+        watched.voidSince = undefined;
+        if (wasVoid && this.#tip !== undefined) this.#look(watched, this.#tip);
+      }
+    } else {
+      for (const watched of this.#of(event.outpoint)) {
         const txid = txidText(Transaction.fromBuffer(event.transaction).getHash());
         watched.spent = { height: event.height, txid };
         this.#say('spent', watched, txid);
@@ -116,12 +133,30 @@ export class Watchtower {
   onAnswer(answer: Answer): void {
     const watched = this.#asked.get(answer.ask);
     this.#asked.delete(answer.ask);
-    if (watched === undefined || answer.kind !== 'broadcast' || watched.spent !== undefined) return;
-    const { fault } = answer;
+    if (watched === undefined || watched.spent !== undefined) return;
+    if (answer.kind === 'output') this.#onOutput(watched, answer);
+    else if (answer.kind === 'broadcast') this.#onBroadcast(watched, answer.fault);
+  }
+
+  #onBroadcast(watched: Watched, fault: string | undefined): void {
+    const tip = this.#tip ?? 0;
+    if (fault === undefined) watched.voidSince = undefined;
+    else if (tip >= watched.order.refundHeight) {
+      const ask = this.#newAsk();
+      this.#asked.set(ask, watched);
+      this.#chain.output(watched.order.outpoint, ask);
+    }
     if (watched.offered && watched.fault === fault) return;
     watched.offered = true;
     watched.fault = fault;
     this.#say(fault === undefined ? 'offered' : 'refused', watched, idOf(watched.order), fault);
+  }
+
+  /** Why it was refused: for its fee, or because there is nothing that it could spend. */
+  #onOutput(watched: Watched, { fault, output, spending }: Extract<Answer, { kind: 'output' }>): void {
+    if (fault !== undefined) return;
+    const isVoid = output === undefined && spending !== true;
+    watched.voidSince = isVoid ? (watched.voidSince ?? this.#tip) : undefined;
   }
 
   /** Past blocks are looked through first, which may take long: what is due by now does not wait for that. */
@@ -131,7 +166,7 @@ export class Watchtower {
   }
 
   #look(watched: Watched, height: number): void {
-    const { order, spent, over } = watched;
+    const { order, spent, over, voidSince } = watched;
     if (over) return;
     if (spent !== undefined) {
       if (height - spent.height + 1 < regtestRules.finalBlocks) return;
@@ -140,10 +175,17 @@ export class Watchtower {
       return;
     }
     if (height < order.actHeight) return;
+    if (voidSince !== undefined && !isTriedAgain(height - voidSince, regtestRules)) return;
     const ask = this.#newAsk();
     this.#asked.set(ask, watched);
     this.#chain.broadcast([order.transaction], ask);
     if (order.how === 'payment') this.#raise(order, nameOf(order), height - order.actHeight);
+  }
+
+  #of(outpoint: Outpoint): readonly Watched[] {
+    return [...this.#watched.values()].filter(
+      ({ order }) => outpointKey(order.outpoint) === outpointKey(outpoint),
+    );
   }
 
   #say(event: TowerNews['event'], { order }: Watched, txid: string, fault?: string): void {
