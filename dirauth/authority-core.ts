@@ -1,7 +1,13 @@
 import { assert } from '../src/base/assert.ts';
 import { equalBytes } from '../src/base/bytes.ts';
 import { fail, type Result } from '../src/base/fault.ts';
-import { directoryUploadBytesMax, voteBytesMax } from '../src/base/limits.ts';
+import {
+  directoryUploadBytesMax,
+  queuedCellBytes,
+  relayQueueBytesMax,
+  voteBytesMax,
+} from '../src/base/limits.ts';
+import { HeldBytes } from '../src/circuit/held-bytes.ts';
 import type { Consensus } from '../src/directory/consensus.ts';
 import type { ConsensusFlavor } from '../src/directory/consensus-entry.ts';
 import { parseServerDescriptor, splitDescriptors } from '../src/directory/descriptor.ts';
@@ -101,7 +107,9 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
       protocols: settings.protocols,
       ownAddresses: [address],
       user: this,
+      queueCellsMax: Math.floor(relayQueueBytesMax / queuedCellBytes),
     });
+    const held = new HeldBytes(clock, this.links);
     const authorities = votersOf(settings, this.self);
     const others = authorities.filter(each => !equalBytes(each.v3Ident as Uint8Array, v3Ident));
     this.#transfers = new HttpTransfers(streams, clock);
@@ -128,11 +136,11 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
       get: path => this.#keeper.voting.answer(path),
       post: request => this.#post(request),
     });
-    this.#responder = new OrResponder({ mux: this.links, keys: node, entropy, observer, streams, directory });
+    this.#responder = new OrResponder({ ...ports, mux: this.links, keys: node, directory, held });
     // Nobody but an authority has more to upload than a descriptor.
     const peerHosts = new Set(others.map(({ dirAddress }) => dirAddress.host));
     const uploadBytesMax = (host: string) => (peerHosts.has(host) ? voteBytesMax : directoryUploadBytesMax);
-    this.#dirPort = new DirPort(streams, clock, directory, uploadBytesMax);
+    this.#dirPort = new DirPort(streams, clock, directory, uploadBytesMax, held);
   }
 
   /** Reads what is stored and begins to make consensuses. */
@@ -143,6 +151,7 @@ export class AuthorityCore implements LinkUser, StreamHandler, AnswerHandler {
     this.#certificates.add(this.#keys.certificate, wallMs);
     this.#keeper.documents.own = describeAuthority(this.#keys.node, this.#settings, wallMs);
     this.#census.start(store);
+    this.#responder.start();
     this.#keeper.start();
   }
 

@@ -1,6 +1,7 @@
 import { directoryRequestMsMax } from '../src/base/limits.ts';
+import type { HeldBytes } from '../src/circuit/held-bytes.ts';
 import type { DirectoryCache } from '../src/directory/directory-cache.ts';
-import { HttpRequestReader } from '../src/directory/http-codec.ts';
+import { type EncodedAnswer, HttpRequestReader } from '../src/directory/http-codec.ts';
 import type { Cancel, Clock, Endpoint, StreamId, StreamPort } from '../src/ports.ts';
 
 /** Connections to a plain directory port at once, from one address and in all. */
@@ -12,9 +13,14 @@ const writeBytes = 65_536;
 interface Connection {
   readonly from: string;
   readonly request: HttpRequestReader;
+  requestBytes: number;
   /** What is left to send, once the request is whole. */
-  answer: Uint8Array | undefined;
+  answer: Uint8Array[] | undefined;
+  /** The answer's body is at hand anyway, for whoever asks. */
+  shared: boolean;
   readonly cancel: Cancel;
+  /** Closes it, so that others have room. */
+  end(): void;
 }
 
 /** One HTTP request and one answer per connection, for relays that ask without a circuit. */
@@ -23,20 +29,26 @@ export class DirPort {
   readonly #clock: Clock;
   readonly #directory: DirectoryCache;
   readonly #uploadBytesMax: (host: string) => number;
+  readonly #held: HeldBytes;
   readonly #connections = new Map<StreamId, Connection>();
   readonly #perAddress = new Map<string, number>();
 
-  /** @param uploadBytesMax how much may be uploaded at once from that address. */
+  /**
+   * @param uploadBytesMax how much may be uploaded at once from that address.
+   * @param held counts what waits here for askers.
+   */
   constructor(
     port: StreamPort,
     clock: Clock,
     directory: DirectoryCache,
     uploadBytesMax: (host: string) => number,
+    held: HeldBytes,
   ) {
     this.#port = port;
     this.#clock = clock;
     this.#directory = directory;
     this.#uploadBytesMax = uploadBytesMax;
+    this.#held = held;
   }
 
   onAccepted(stream: StreamId, from: Endpoint): void {
@@ -49,9 +61,16 @@ export class DirPort {
       return;
     }
     this.#perAddress.set(from.host, count + 1);
-    const cancel = this.#clock.after(directoryRequestMsMax, () => this.#close(stream));
-    const request = new HttpRequestReader(this.#uploadBytesMax(from.host));
-    this.#connections.set(stream, { from: from.host, request, answer: undefined, cancel });
+    const end = () => this.#close(stream);
+    this.#connections.set(stream, {
+      from: from.host,
+      request: new HttpRequestReader(this.#uploadBytesMax(from.host)),
+      requestBytes: 0,
+      answer: undefined,
+      shared: false,
+      cancel: this.#clock.after(directoryRequestMsMax, end),
+      end,
+    });
   }
 
   /** Whoever has taken longest to ask gives way; false: all are being answered. */
@@ -69,8 +88,15 @@ export class DirPort {
     // What follows a request that is being answered is not read.
     if (connection === undefined || connection.answer !== undefined) return;
     const request = connection.request.push(bytes);
-    if (request === undefined) return;
-    connection.answer = this.#directory.respondTo(request, connection.from);
+    connection.requestBytes += bytes.length;
+    this.#held.holds(connection, request === undefined ? connection.requestBytes : 0);
+    if (request !== undefined)
+      this.#answer(stream, connection, this.#directory.encoded(request, connection.from));
+  }
+
+  #answer(stream: StreamId, connection: Connection, { head, body, shared }: EncodedAnswer): void {
+    connection.answer = [head, body].filter(part => part.length > 0);
+    connection.shared = shared;
     this.#send(stream, connection);
   }
 
@@ -90,14 +116,18 @@ export class DirPort {
   }
 
   #send(stream: StreamId, connection: Connection): void {
-    while (connection.answer !== undefined && connection.answer.length > 0) {
-      const part = connection.answer.subarray(0, writeBytes);
-      connection.answer = connection.answer.subarray(part.length);
-      if (!this.#port.write(stream, part)) return;
+    const { answer = [], shared } = connection;
+    let takes = true;
+    while (takes && answer.length > 0) {
+      const [part] = answer;
+      if (part.length > writeBytes) answer[0] = part.subarray(writeBytes);
+      else answer.shift();
+      takes = this.#port.write(stream, part.subarray(0, writeBytes));
     }
+    const left = answer.reduce((sum, part) => sum + part.length, 0);
+    this.#held.holds(connection, shared ? 0 : left);
     // The asker reads to the end of the stream and closes; the timer ends those that do not.
-    this.#port.end(stream);
-    connection.answer = new Uint8Array();
+    if (takes) this.#port.end(stream);
   }
 
   #close(stream: StreamId): void {
@@ -110,6 +140,7 @@ export class DirPort {
     const connection = this.#connections.get(stream);
     if (connection === undefined) return;
     connection.cancel();
+    this.#held.holds(connection, 0);
     this.#connections.delete(stream);
     const count = (this.#perAddress.get(connection.from) ?? 1) - 1;
     if (count === 0) this.#perAddress.delete(connection.from);

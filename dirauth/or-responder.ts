@@ -1,4 +1,4 @@
-import { circuitQueueCellsHigh } from '../src/base/limits.ts';
+import { authorityCircuitsMax, circuitQueueCellsHigh } from '../src/base/limits.ts';
 import { cellCommand, destroyReason, endReason, handshakeType } from '../src/cell/commands.ts';
 import {
   decodeCreate2,
@@ -7,14 +7,16 @@ import {
   encodeCreated2,
   encodeCreatedFast,
 } from '../src/cell/link-messages.ts';
+import { CircuitRest } from '../src/circuit/circuit-rest.ts';
+import type { HeldBytes } from '../src/circuit/held-bytes.ts';
 import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
 import type { CircuitSide, RelayCircuitHost } from '../src/circuit/relay-circuit-host.ts';
 import { type CircuitKeys, createFastKeys } from '../src/crypto/circuit-keys.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
 import { ntorServer } from '../src/crypto/ntor.ts';
+import type { DirectoryCache } from '../src/directory/directory-cache.ts';
 import type { LinkMux } from '../src/link/link-mux.ts';
-import type { Entropy, LinkId, Observer, StreamPort } from '../src/ports.ts';
-import type { DirectoryService } from '../src/stream/directory-stream.ts';
+import type { Clock, Entropy, LinkId, Observer, StreamPort } from '../src/ports.ts';
 
 /** An authority's circuits are free and go nowhere, so no cell of them is counted. */
 const unmetered = { debit: () => true, debitExit: () => true, paid: true };
@@ -28,20 +30,27 @@ export class OrResponder {
   readonly #keys: NodeKeys;
   readonly #entropy: Entropy;
   readonly #host: RelayCircuitHost<RelayCircuit>;
+  /** By id; the first of a link is its oldest. */
   readonly #circuits = new Map<LinkId, Map<number, RelayCircuit>>();
+  readonly #all = new Set<RelayCircuit>();
+  readonly #rest: CircuitRest;
 
   constructor(options: {
     readonly mux: LinkMux;
     readonly keys: NodeKeys;
     readonly entropy: Entropy;
     readonly observer: Observer;
+    readonly clock: Clock;
     readonly streams: StreamPort;
-    readonly directory: DirectoryService;
+    readonly directory: DirectoryCache;
+    /** Counts what waits here for clients. */
+    readonly held: HeldBytes;
   }) {
-    const { mux, keys, entropy, observer, streams, directory } = options;
+    const { mux, keys, entropy, observer, clock, streams, directory, held } = options;
     this.#mux = mux;
     this.#keys = keys;
     this.#entropy = entropy;
+    this.#rest = new CircuitRest(this.#all, clock);
     this.#host = {
       entropy,
       observer,
@@ -55,15 +64,19 @@ export class OrResponder {
       dropNext: () => {},
       beginExit: (_circuit, stream) => stream.end(endReason.exitPolicy),
       resolve: (circuit, streamId) => circuit.onResolved(streamId, { addresses: [], error: 'permanent' }),
-      directory: () => directory,
-      gone: (circuit, reason) => this.#gone(circuit.previous, reason),
+      directory: () => ({
+        begin: asker => directory.begin(asker, bytes => held.holds(asker, bytes)),
+      }),
+      gone: (circuit, reason) => this.#gone(circuit, reason),
     };
   }
 
+  start(): void {
+    this.#rest.start();
+  }
+
   get circuitCount(): number {
-    let count = 0;
-    for (const circuits of this.#circuits.values()) count += circuits.size;
-    return count;
+    return this.#all.size;
   }
 
   onCell(link: LinkId, id: number, command: number, bytes: Uint8Array, at: number): void {
@@ -106,10 +119,12 @@ export class OrResponder {
       this.#mux.releaseCircuit(side.link, side.id, destroyReason.protocol);
       return;
     }
+    if (this.#all.size >= authorityCircuitsMax) this.#makeRoom();
     const circuit = new RelayCircuit(this.#host, side, made.keys, unmetered);
     let circuits = this.#circuits.get(side.link);
     if (circuits === undefined) this.#circuits.set(side.link, (circuits = new Map()));
     circuits.set(side.id, circuit);
+    this.#all.add(circuit);
     this.#mux.send(side.link, side.id, made.command, made.reply, 0);
   }
 
@@ -132,8 +147,20 @@ export class OrResponder {
     return { command: cellCommand.created2, keys, reply: encodeCreated2(reply) };
   }
 
-  #gone(side: CircuitSide, reason: number | undefined): void {
-    this.#circuits.get(side.link)?.delete(side.id);
-    this.#mux.releaseCircuit(side.link, side.id, reason);
+  /** Whoever has most circuits loses the oldest: a client that asks for documents has one or two. */
+  #makeRoom(): void {
+    let most: ReadonlyMap<number, RelayCircuit> | undefined;
+    for (const circuits of this.#circuits.values()) if (circuits.size > (most?.size ?? 0)) most = circuits;
+    const [oldest] = most?.values() ?? [];
+    oldest?.destroy(destroyReason.resourceLimit);
+  }
+
+  #gone(circuit: RelayCircuit, reason: number | undefined): void {
+    const { link, id } = circuit.previous;
+    this.#all.delete(circuit);
+    const circuits = this.#circuits.get(link);
+    circuits?.delete(id);
+    if (circuits?.size === 0) this.#circuits.delete(link);
+    this.#mux.releaseCircuit(link, id, reason);
   }
 }

@@ -1,3 +1,4 @@
+import type { HeldBytes } from '../src/circuit/held-bytes.ts';
 import { DirectoryCache } from '../src/directory/directory-cache.ts';
 import type { DirectoryClient } from '../src/directory/directory-client.ts';
 import { DirectoryExchange } from '../src/directory/directory-exchange.ts';
@@ -6,7 +7,6 @@ import type { Answer, AskId, Clock, PartyPort } from '../src/ports.ts';
 import type { DirectoryAsker, DirectoryRequest, DirectoryService } from '../src/stream/directory-stream.ts';
 import { AskForwarder } from './ask-forwarder.ts';
 import { DirectoryRation } from './directory-ration.ts';
-import type { HeldBytes } from './held-bytes.ts';
 import type { RelaySettings } from './relay-settings.ts';
 
 /** What a desk asks of its relay. */

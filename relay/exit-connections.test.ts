@@ -3,6 +3,7 @@ import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base
 import { reverseAddress } from '../src/base/reverse-name.ts';
 import { endReason, relayCommand } from '../src/cell/commands.ts';
 import { beginFlag, decodeConnected } from '../src/cell/relay-messages.ts';
+import { HeldBytes } from '../src/circuit/held-bytes.ts';
 import { fixedFlow } from '../src/flow/sendme-window.ts';
 import type { Clock, Endpoint, ResolvedAddress, StreamPort } from '../src/ports.ts';
 import { SeededEntropy } from '../src/sim/seeded-entropy.ts';
@@ -10,7 +11,6 @@ import { ExitStream } from '../src/stream/exit-stream.ts';
 import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
 import { ExitConnections } from './exit-connections.ts';
 import { makeExitPolicy, noExit } from './exit-policy.ts';
-import { HeldBytes } from './held-bytes.ts';
 
 const made = makeExitPolicy({ exitRelay: true, lines: [], rejectPrivate: true, ipv6Exit: true, never: [] });
 const policy = made.ok ? made.value : noExit;

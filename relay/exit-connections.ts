@@ -3,6 +3,7 @@ import { resolveMsMax, streamConnectMsMax, streamLingerMsMax } from '../src/base
 import { reverseAddress } from '../src/base/reverse-name.ts';
 import { endReason } from '../src/cell/commands.ts';
 import { type BeginMessage, beginFlag, type ResolvedMessage } from '../src/cell/relay-messages.ts';
+import type { HeldBytes } from '../src/circuit/held-bytes.ts';
 import { randomBelow } from '../src/directory/weighted-choice.ts';
 import type {
   AskId,
@@ -17,7 +18,6 @@ import type {
 } from '../src/ports.ts';
 import type { ExitStream, ExitStreamOutside } from '../src/stream/exit-stream.ts';
 import type { ExitPolicy } from './exit-policy.ts';
-import type { HeldBytes } from './held-bytes.ts';
 
 /** A question to DNS, for a stream or for a RESOLVE. */
 interface Lookup {

@@ -8,6 +8,8 @@ import {
 import { cellCommand, destroyReason, endReason } from '../src/cell/commands.ts';
 import { decodeCreated2, decodeDestroy } from '../src/cell/link-messages.ts';
 import type { BeginMessage, Extend2Message } from '../src/cell/relay-messages.ts';
+import { CircuitRest } from '../src/circuit/circuit-rest.ts';
+import { HeldBytes } from '../src/circuit/held-bytes.ts';
 import { RelayCircuit } from '../src/circuit/relay-circuit.ts';
 import type { CircuitSide, RelayCircuitHost } from '../src/circuit/relay-circuit-host.ts';
 import type { NodeKeys } from '../src/crypto/node-keys.ts';
@@ -49,7 +51,6 @@ import type {
 import type { DirectoryService } from '../src/stream/directory-stream.ts';
 import type { ExitStream } from '../src/stream/exit-stream.ts';
 import { type AnsweredCreate, CircuitHandshakes } from './circuit-handshakes.ts';
-import { CircuitRest } from './circuit-rest.ts';
 import { CircuitTable } from './circuit-table.ts';
 import { CreateDesk } from './create-desk.ts';
 import { Defences } from './defences.ts';
@@ -57,7 +58,6 @@ import { DirectoryDesk } from './directory-desk.ts';
 import { DirectoryDuties } from './directory-duties.ts';
 import { ExitConnections } from './exit-connections.ts';
 import { Extensions } from './extensions.ts';
-import { HeldBytes } from './held-bytes.ts';
 import { LinkTable } from './link-table.ts';
 import { OnionKeys } from './onion-keys.ts';
 import { PricePolicy } from './price-policy.ts';

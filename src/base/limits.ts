@@ -70,6 +70,8 @@ export const circuitRestTurnMs = 500;
 export const circuitSpareRounds = 10;
 /** Circuits of a relay, over all links: 600 MB, unused. Beyond it one that serves nobody gives way, or the newcomer is refused. */
 export const circuitsMax = 250_000;
+/** Circuits of an authority, which are there for a few requests each: 320 MB while all of them are in use. */
+export const authorityCircuitsMax = 5_000;
 /** Circuits that are looked at for one that does. */
 export const sparesLookedAtMax = 1_000;
 export const linksMax = 4_000;

@@ -53,10 +53,12 @@ export class DirectoryCache implements DirectoryService {
     this.#authority = authority;
   }
 
-  begin(asker: DirectoryAsker): DirectoryRequest {
+  /** @param onHeld so many bytes wait for this asker alone. */
+  begin(asker: DirectoryAsker, onHeld?: (bytes: number) => void): DirectoryRequest {
     const exchange: DirectoryExchange = new DirectoryExchange({
       asker,
       clock: this.#clock,
+      onHeld,
       onRequest: request => exchange.answer(this.encoded(request)),
     });
     return exchange;

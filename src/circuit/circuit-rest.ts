@@ -1,5 +1,5 @@
-import { circuitRestRoundMs, circuitRestTurnMs } from '../src/base/limits.ts';
-import type { Cancel, Clock } from '../src/ports.ts';
+import { circuitRestRoundMs, circuitRestTurnMs } from '../base/limits.ts';
+import type { Cancel, Clock } from '../ports.ts';
 
 /** What can give memory back while nobody uses it. */
 export interface Resting {

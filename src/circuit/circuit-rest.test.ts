@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { circuitRestRoundMs, circuitRestTurnMs } from '../src/base/limits.ts';
-import { SimNode } from '../src/sim/sim-node.ts';
-import { VirtualClock } from '../src/sim/virtual-clock.ts';
-import { World } from '../src/sim/world.ts';
+import { circuitRestRoundMs, circuitRestTurnMs } from '../base/limits.ts';
+import { SimNode } from '../sim/sim-node.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
+import { World } from '../sim/world.ts';
 import { CircuitRest } from './circuit-rest.ts';
 
 it('asks each circuit about once a round, a few at a time, while circuits come and go', () => {

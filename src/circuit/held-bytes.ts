@@ -1,7 +1,7 @@
-import { relayBodyBytesMax } from '../src/base/limits.ts';
-import { endReason } from '../src/cell/commands.ts';
-import type { HeldElsewhere, SharedRoom, WaitingElsewhere } from '../src/link/overload.ts';
-import type { Clock } from '../src/ports.ts';
+import { relayBodyBytesMax } from '../base/limits.ts';
+import { endReason } from '../cell/commands.ts';
+import type { HeldElsewhere, SharedRoom, WaitingElsewhere } from '../link/overload.ts';
+import type { Clock } from '../ports.ts';
 
 /** What is waited for; it ends by saying so to its circuit. */
 interface Holder {

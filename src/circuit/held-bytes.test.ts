@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { endReason, relayCommand } from '../src/cell/commands.ts';
-import { fixedFlow } from '../src/flow/sendme-window.ts';
-import { Crowd } from '../src/link/crowded-queues.fixture.ts';
-import type { StreamPort } from '../src/ports.ts';
-import { ExitStream } from '../src/stream/exit-stream.ts';
-import type { RelayStreamCircuit } from '../src/stream/relay-stream.ts';
+import { endReason, relayCommand } from '../cell/commands.ts';
+import { fixedFlow } from '../flow/sendme-window.ts';
+import { Crowd } from '../link/crowded-queues.fixture.ts';
+import type { StreamPort } from '../ports.ts';
+import { ExitStream } from '../stream/exit-stream.ts';
+import type { RelayStreamCircuit } from '../stream/relay-stream.ts';
 import { HeldBytes } from './held-bytes.ts';
 
 const cellBytes = 514;
