@@ -4,9 +4,7 @@ import {
   linkHandshakeMsMax,
   linkIdleMsMax,
   linksMax,
-  linkWriteBatchBytes,
   nodeQueueCellsMax,
-  queueLowPercent,
 } from '../base/limits.ts';
 import { cellCommand, circuitCommands, destroyReason } from '../cell/commands.ts';
 import { type CellHandler, encodeRun, fixedCellBytes } from '../cell/link-codec.ts';
@@ -22,15 +20,14 @@ import type {
   LinkPort,
   Observer,
 } from '../ports.ts';
-import { SpareBlocks } from './cell-queue.ts';
 import { CircuitIds, ownHalf } from './circuit-ids.ts';
-import { HeldCells } from './held-cells.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { LinkIdentity } from './link-certificates.ts';
 import { closeReasonOf, fieldsOf, type LinkFault, type LinkPeer, type LinkProtocol } from './link-faults.ts';
 import { handshakeCommands, LinkHandshake, unexpected } from './link-handshake.ts';
+import { LinkOutbox } from './link-outbox.ts';
 import { type ExpectedPeer, LinkState } from './link-state.ts';
-import { type HeldElsewhere, longestFull, longestIdle, oldestFirst, type SharedRoom } from './overload.ts';
+import { type HeldElsewhere, longestIdle, type SharedRoom } from './overload.ts';
 import { WasteBrake } from './waste-brake.ts';
 
 /** Who uses the links: the core of a relay, client or authority. */
@@ -64,33 +61,34 @@ export interface LinkMuxOptions {
   readonly queueCellsMax?: number;
 }
 
-/** All links of one node: handshakes, cells in and out, circuit ids, fair queues. */
+/** All links of one node: handshakes, circuit ids, cells in, and an outbox for what goes out. */
 export class LinkMux implements LinkHandler, SharedRoom {
   readonly #options: LinkMuxOptions;
   readonly #links = new Map<LinkId, LinkState>();
-  /** Links with cells to write at the end of this turn. */
-  #dirty: LinkState[] = [];
-  #insideEvent = false;
-  #flushWaits = false;
-  readonly #batch = new Uint8Array(linkWriteBatchBytes);
-  readonly #spares = new SpareBlocks();
-  readonly #drained: number[] = [];
-  readonly #held: HeldCells;
+  readonly #outbox: LinkOutbox;
   readonly #brake: WasteBrake;
   readonly #keepAlive: KeepAlive;
   #bytesRead = 0;
-  #bytesWritten = 0;
 
   constructor(options: LinkMuxOptions) {
     this.#options = options;
-    this.#held = new HeldCells(options, options.queueCellsMax ?? nodeQueueCellsMax);
+    const onStuck = (state: LinkState) => this.#fail(state, { code: 'LINK_STALLED' });
+    this.#outbox = new LinkOutbox({
+      port: options.port,
+      clock: options.clock,
+      links: this.#links,
+      cellsMax: options.queueCellsMax ?? nodeQueueCellsMax,
+      user: options.user,
+      onStuck,
+      onOverdue: (state, circuit) => this.#shedCircuit(state, circuit),
+    });
     this.#brake = new WasteBrake(options);
     this.#keepAlive = new KeepAlive({
       clock: options.clock,
       links: this.#links,
       // All zeros: PADDING, of no circuit.
-      pad: state => this.#write(state, new Uint8Array(fixedCellBytes(state.codec.circuitIdBytes))),
-      onStuck: state => this.#fail(state, { code: 'LINK_STALLED' }),
+      pad: state => this.#outbox.write(state, new Uint8Array(fixedCellBytes(state.codec.circuitIdBytes))),
+      onStuck,
     });
   }
 
@@ -104,15 +102,15 @@ export class LinkMux implements LinkHandler, SharedRoom {
 
   /** Cells queued over all links. */
   get queuedCells(): number {
-    return this.#held.queued;
+    return this.#outbox.queuedCells;
   }
 
   share(elsewhere: HeldElsewhere): void {
-    this.#held.elsewhere = elsewhere;
+    this.#outbox.share(elsewhere);
   }
 
   taken(): void {
-    if (!this.#held.fits()) this.#flushAtTurnEnd();
+    this.#outbox.taken();
   }
 
   /** Bytes of all links so far, without what TLS adds. */
@@ -121,13 +119,13 @@ export class LinkMux implements LinkHandler, SharedRoom {
   }
 
   get bytesWritten(): number {
-    return this.#bytesWritten;
+    return this.#outbox.bytesWritten;
   }
 
   /** Connects and shakes hands; ends in onLinkReady or onLinkLost, later. */
   open(to: Endpoint, expect: ExpectedPeer): LinkId {
     const link = this.#options.port.open(to);
-    const state = new LinkState(link, true, to, expect, this.#spares);
+    const state = new LinkState(link, true, to, expect, this.#outbox.spares);
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     return link;
@@ -138,14 +136,9 @@ export class LinkMux implements LinkHandler, SharedRoom {
     const state = this.#links.get(link);
     if (state === undefined) return true;
     assert(state.peer !== undefined, 'cells go over open links');
-    // First, as the cell is marked with the time of this turn.
-    this.#markDirty(state);
-    if (!state.scheduler.push(circuit, command, bytes, at)) {
-      this.#options.observer.count('naulon_circuit_queue_full_total');
-      return false;
-    }
-    this.#held.queued += 1;
-    return true;
+    const queued = this.#outbox.push(state, circuit, command, bytes, at);
+    if (!queued) this.#options.observer.count('naulon_circuit_queue_full_total');
+    return queued;
   }
 
   /**
@@ -164,7 +157,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
     if (state === undefined) return true;
     if (!state.full && state.scheduler.queuedCells === 0) {
       assert(state.peer !== undefined, 'cells go over open links');
-      this.#write(state, encodeRun(state.codec.circuitIdBytes, circuit, bytes, at, stride, count));
+      this.#outbox.write(state, encodeRun(state.codec.circuitIdBytes, circuit, bytes, at, stride, count));
       return true;
     }
     for (; count > 0; count--, at += stride)
@@ -202,11 +195,8 @@ export class LinkMux implements LinkHandler, SharedRoom {
   releaseCircuit(link: LinkId, circuit: number, reason?: number, queued: QueuedCells = 'dropped'): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
-    const { scheduler } = state;
-    if (queued === 'dropped' || scheduler.queued(circuit) === circuitQueueCellsMax) {
-      this.#held.queued -= scheduler.queued(circuit);
-      scheduler.drop(circuit);
-    }
+    const isFull = state.scheduler.queued(circuit) === circuitQueueCellsMax;
+    if (queued === 'dropped' || isFull) this.#outbox.drop(state, circuit);
     if (reason !== undefined) this.send(link, circuit, cellCommand.destroy, encodeDestroy(reason), 0);
     state.ids?.release(circuit);
     if (state.ids?.count === 0) this.#watchTimeout(state, linkIdleMsMax, 'LINK_IDLE');
@@ -232,7 +222,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
       this.#options.port.close(link, 'overload');
       return;
     }
-    const state = new LinkState(link, false, from, {}, this.#spares);
+    const state = new LinkState(link, false, from, {}, this.#outbox.spares);
     this.#links.set(link, state);
     this.#watchTimeout(state, linkHandshakeMsMax, 'LINK_TIMEOUT');
     this.#startHandshake(state);
@@ -247,23 +237,22 @@ export class LinkMux implements LinkHandler, SharedRoom {
     const state = this.#links.get(link);
     if (state === undefined) return;
     this.#bytesRead += bytes.length;
-    this.#spares.nowMs = this.#options.clock.monotonicMs();
-    this.#insideEvent = true;
+    this.#outbox.beginEvent();
     try {
       const fault = state.codec.push(bytes, this.#handlerOf(state));
       if (fault !== undefined) this.#fail(state, { code: 'LINK_CELL_TOO_LONG' });
     } finally {
-      this.#insideEvent = false;
+      this.#outbox.endEvent();
     }
-    this.#flushDirty();
+    this.#outbox.flushDirty();
   }
 
   onWritable(link: LinkId): void {
     const state = this.#links.get(link);
     if (state === undefined) return;
     state.full = false;
-    this.#flush(state);
-    this.#flushDirty();
+    this.#outbox.flush(state);
+    this.#outbox.flushDirty();
   }
 
   onClosed(link: LinkId, why: CloseReason): void {
@@ -288,10 +277,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
         peerAddress: state.remote.host,
       },
       {
-        write: bytes => {
-          this.#bytesWritten += bytes.length;
-          return port.write(state.id, bytes);
-        },
+        write: bytes => this.#outbox.writeUnheld(state, bytes),
         useProtocol: protocol => state.codec.useProtocol(protocol),
       },
     );
@@ -389,7 +375,7 @@ export class LinkMux implements LinkHandler, SharedRoom {
   }
 
   #forget(state: LinkState): void {
-    if (this.#links.delete(state.id)) this.#held.forget(state);
+    if (this.#links.delete(state.id)) this.#outbox.forget(state);
     state.codec.stop();
     state.cancelTimeout?.();
     state.cancelHold?.();
@@ -401,60 +387,6 @@ export class LinkMux implements LinkHandler, SharedRoom {
     state.cancelTimeout = this.#options.clock.after(ms, () => {
       if (code === 'LINK_TIMEOUT' || (state.ids?.count ?? 0) === 0) this.#fail(state, { code });
     });
-  }
-
-  #markDirty(state: LinkState): void {
-    if (!state.dirty) {
-      this.#spares.nowMs = this.#options.clock.monotonicMs();
-      state.dirty = true;
-      this.#dirty.push(state);
-    }
-    this.#flushAtTurnEnd();
-  }
-
-  #flushAtTurnEnd(): void {
-    if (this.#insideEvent || this.#flushWaits) return;
-    this.#flushWaits = true;
-    this.#options.clock.after(0, () => {
-      this.#flushWaits = false;
-      this.#flushDirty();
-    });
-  }
-
-  /** Writing may drain queues, whose circuits may queue more: goes on until nothing is left to write. */
-  #flushDirty(): void {
-    do {
-      if (this.#dirty.length > 0) this.#flushAll();
-      if (!this.#held.fits()) this.#shed();
-    } while (this.#dirty.length > 0);
-  }
-
-  #flushAll(): void {
-    const states = this.#dirty;
-    this.#dirty = [];
-    for (const state of states) {
-      state.dirty = false;
-      this.#flush(state);
-    }
-  }
-
-  /** Too much waits in this node, as it seems. What has waited longest gives way, not whoever sends next. */
-  #shed(): void {
-    this.#held.look(this.#links.values());
-    if (this.#held.fits()) return;
-    const isLow = () => this.#held.fits(queueLowPercent / 100);
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#insideEvent = true;
-    for (const waiting of oldestFirst(this.#links.values(), this.#held.elsewhere, nowMs)) {
-      if (isLow()) break;
-      if (waiting.state === undefined) waiting.end();
-      else if (waiting.circuit === undefined) this.#fail(waiting.state, { code: 'LINK_STALLED' });
-      else this.#shedCircuit(waiting.state, waiting.circuit);
-    }
-    // What is left are words on circuits that are gone: the peer does not even take those.
-    for (const state of longestFull(this.#links.values(), nowMs))
-      if (!isLow()) this.#fail(state, { code: 'LINK_STALLED' });
-    this.#insideEvent = false;
   }
 
   /** A link that serves nobody is not to keep out one that might. False: there is none. */
@@ -471,29 +403,5 @@ export class LinkMux implements LinkHandler, SharedRoom {
     const reason = encodeDestroy(destroyReason.resourceLimit);
     this.#options.user.onCell(state.id, circuit, cellCommand.destroy, reason, 0);
     this.releaseCircuit(state.id, circuit, destroyReason.resourceLimit);
-  }
-
-  #flush(state: LinkState): void {
-    const idBytes = state.codec.circuitIdBytes;
-    while (!state.full && state.scheduler.queuedCells > 0 && this.#links.has(state.id)) {
-      const before = state.scheduler.queuedCells;
-      const length = state.scheduler.fill(this.#batch, idBytes, this.#drained);
-      this.#held.queued += state.scheduler.queuedCells - before;
-      this.#write(state, this.#batch.subarray(0, length));
-      if (this.#drained.length > 0) this.#tellDrained(state);
-    }
-  }
-
-  #write(state: LinkState, bytes: Uint8Array): void {
-    this.#bytesWritten += bytes.length;
-    this.#held.writes(state, bytes.length);
-    state.full = !this.#options.port.write(state.id, bytes);
-  }
-
-  #tellDrained(state: LinkState): void {
-    const circuits = this.#drained.splice(0);
-    this.#insideEvent = true;
-    for (const circuit of circuits) this.#options.user.onCircuitWritable(state.id, circuit);
-    this.#insideEvent = false;
   }
 }
