@@ -373,6 +373,8 @@ export const coinMsatMax = 1n << 50n;
  */
 export const coinNewsMax = 100;
 export const ownerNewsMax = 4_096;
+/** Coins that a broker forgets at a time, of those that expired long ago: their records go in one commit. */
+export const coinsForgottenMax = 256;
 /** What holders or the owner of one coin said twice, and are charged with: each takes 32 bytes of a record. */
 export const coinSpendsMax = 2_048;
 /** Holdings of one coin that an assistant leaves to others: it changes hands between changes of the ring, few in its 90 days. */

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BrokeredNode } from '../payment/brokered.ts';
 import { CoinWorld } from './coin-peers.fixture.ts';
 import { cpay } from './cpay/index.ts';
@@ -56,3 +56,63 @@ it.each(
     coins.broker.expectBacked();
   },
 );
+
+describe.each(everyScheme)('once all that concerns a coin of $name must have been said', scheme => {
+  const forgottenDays = lifeDays + 25;
+  const begin = () => {
+    const coins = new CoinWorld(scheme, 'forgotten');
+    const [payer, relay] = ['payer', 'relay'].map(name => coins.peer(name, scheme.variants[0]));
+    coins.peer('another', scheme.variants[0]);
+    coins.world.runFor(120_000);
+    const start = coins.broker.balanceOf(payer);
+    expect(payer.pay(relay, value)).toBe(value);
+    const { broker } = coins;
+    const kept = () => broker.process.turn(() => broker.store.list(`${scheme.name}/coin/`)).length;
+    const tickAfter = (days: number) => {
+      coins.world.runFor(days * dayMs);
+      coins.broker.tick();
+      coins.broker.expectBacked();
+    };
+    return { coins, payer, relay, start, kept, tickAfter };
+  };
+
+  it('it is again whose it was at first, if nobody handed it in', () => {
+    const { coins, payer, relay, start, kept, tickAfter } = begin();
+    for (const gone of [payer, relay]) gone.die();
+    const left = coins.broker.balanceOf(payer);
+    tickAfter(lifeDays);
+    tickAfter(6);
+    expect(coins.broker.balanceOf(payer)).toBe(left);
+    expect(kept()).toBeGreaterThan(0);
+    tickAfter(forgottenDays - lifeDays - 6);
+    expect([coins.broker.balanceOf(payer), kept()]).toEqual([start, 0]);
+    expect(coins.broker.outstandingMsat).toBe(0n);
+    coins.broker.restart();
+    coins.broker.expectBacked();
+  });
+
+  it('its broker keeps nothing of it, and pays it once', () => {
+    const { coins, payer, relay, start, kept, tickAfter } = begin();
+    const before = coins.broker.balanceOf(relay);
+    relay.do(() => (relay.scheme as BrokeredNode).desk.deposit());
+    expect(coins.broker.balanceOf(relay) - before).toBe(value);
+    for (const gone of [payer, relay]) gone.die();
+    tickAfter(1);
+    tickAfter(forgottenDays);
+    expect(kept()).toBe(0);
+    expect(coins.broker.balanceOf(payer)).toBe(start - value);
+    expect(coins.broker.balanceOf(relay) - before).toBe(value);
+  });
+
+  it('it is forgotten by no broker that has just begun, since its clock may be wrong', () => {
+    const { coins, payer, relay, kept, tickAfter } = begin();
+    for (const gone of [payer, relay]) gone.die();
+    tickAfter(forgottenDays);
+    expect(kept()).toBeGreaterThan(0);
+    coins.broker.restart();
+    tickAfter(0.5);
+    expect(kept()).toBeGreaterThan(0);
+    tickAfter(1);
+    expect(kept()).toBe(0);
+  });
+});

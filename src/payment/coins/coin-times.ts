@@ -19,6 +19,9 @@ export const coinSeconds = 90 * 86_400;
 /** So long after a coin has expired its owner may still show what became of it. */
 export const answerSeconds = 7 * 86_400;
 
+/** Coins expire, and are forgotten, by the day. */
+export const daySeconds = 86_400;
+
 export function secondsOf(clock: Clock): number {
   return Math.floor(clock.wallMs() / 1_000);
 }

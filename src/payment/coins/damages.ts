@@ -105,6 +105,11 @@ export class Damages {
     return [record, ...shares.flatMap(({ account, msat }) => this.#accounts.charge(pot, msat, account))];
   }
 
+  /** Nobody can be short of that coin any more. What is demanded and not paid yet stays owed. */
+  forget(coin: string): readonly StoreWrite[] {
+    return this.#book.get(coin) === undefined ? [] : [this.#book.drop(coin)];
+  }
+
   #of(coin: string) {
     return this.#book.get(coin) ?? { spends: [], charged: 0, paid: [] };
   }

@@ -56,13 +56,22 @@ export class OwnerQueue<N> {
 
   /** That owner has heard all up to the entry. */
   heard(owner: Uint8Array, upTo: bigint): readonly StoreWrite[] {
+    return this.#drop(owner, ({ entry }) => entry <= upTo);
+  }
+
+  /** What that owner has not heard of the coin is of no use to it any more. */
+  forget(owner: Uint8Array, coin: string): readonly StoreWrite[] {
+    return this.#ofCoin.has(coin) ? this.#drop(owner, ({ news }) => this.#coinOf(news) === coin) : [];
+  }
+
+  #drop(owner: Uint8Array, isOver: (entry: Entry<N>) => boolean): readonly StoreWrite[] {
     const name = toHex(owner);
-    const pile = this.#byOwner.get(name) ?? [];
-    const heard = pile.filter(({ entry }) => entry <= upTo);
-    pile.splice(0, heard.length);
-    if (pile.length === 0) this.#byOwner.delete(name);
-    for (const { news } of heard) this.#count(news, -1);
-    return heard.map(({ entry }) => this.#entries.drop(nameOf(entry)));
+    const [over, left] = [[] as Entry<N>[], [] as Entry<N>[]];
+    for (const entry of this.#byOwner.get(name) ?? []) (isOver(entry) ? over : left).push(entry);
+    if (left.length === 0) this.#byOwner.delete(name);
+    else this.#byOwner.set(name, left);
+    for (const { news } of over) this.#count(news, -1);
+    return over.map(({ entry }) => this.#entries.drop(nameOf(entry)));
   }
 
   #pile(entry: Entry<N>): void {

@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from '../../base/bytes.ts';
 import type { BrokerHost, BrokerSide } from '../../payment/broker-side.ts';
 import { sell, serveAccount } from '../../payment/coins/coin-counter.ts';
-import { coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
+import { answerSeconds, coinSeconds, secondsOf } from '../../payment/coins/coin-times.ts';
 import { SoldCoins } from '../../payment/coins/sold-coins.ts';
 import { refused, type Served, type Value } from '../../payment/scheme.ts';
 import type { StoreWrite } from '../../ports.ts';
@@ -96,9 +96,15 @@ export class CPayBroker implements BrokerSide {
     }
   }
 
-  /** Charges assistants that have shown nothing for too long; with each epoch, ends leases and settles claims. */
+  /**
+   * Charges assistants that have shown nothing for too long, and forgets coins of which nothing more can come; with each epoch, ends
+   * leases and settles claims.
+   */
   onTick(): readonly StoreWrite[] {
-    const charged = this.#inquest.chargeOverdue();
+    const forgotten = this.#coins.forget(this.#nowSeconds() - claimSeconds - answerSeconds, record =>
+      this.#end(record),
+    );
+    const charged = [...this.#inquest.chargeOverdue(), ...forgotten];
     if (this.#rings.now === this.#lastEpoch) return charged;
     this.#lastEpoch = this.#rings.now;
     const ended = this.#leases
@@ -110,6 +116,13 @@ export class CPayBroker implements BrokerSide {
       ...this.#bonds.look(key => this.#inquest.isBarred(key)),
       ...this.#settleClaims(),
     ];
+  }
+
+  /** What nobody handed in or claimed is again whose it was at first. Whom it has convicted, the record of a coin says alone. */
+  #end({ buyer, coin: made, convicted, deposited }: BrokerCoin): readonly StoreWrite[] | undefined {
+    if (convicted.length > 0 || (deposited !== 1 && buyer.length === 0)) return undefined;
+    const back = deposited === 1 ? [] : this.#host.accounts.deposit(schemeId, buyer, made.value);
+    return [...back, ...this.#inquest.forget(made)];
   }
 
   #sell(account: Uint8Array, body: Uint8Array): Served {
@@ -128,7 +141,7 @@ export class CPayBroker implements BrokerSide {
     );
     if (typeof sold === 'string') return refused(sold);
     const coins = wanted.map(({ holder }, at) => this.#mint(sold.values[at], holder, assistants));
-    const fresh = { deposited: 0, seen: [], askedSeconds: 0n, convicted: [] };
+    const fresh = { deposited: 0, seen: [], askedSeconds: 0n, convicted: [], buyer: account };
     const records = coins.map(({ coin: made }) => this.#put({ coin: made, ...fresh }));
     return { kind: 'reply', reply: boughtReply.encode({ coins }), persist: [...sold.persist, ...records] };
   }

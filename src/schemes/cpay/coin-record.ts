@@ -1,4 +1,4 @@
-import { countedList, fixedBytes, type Holds, struct, u8, u16, u64 } from '../../base/struct.ts';
+import { countedList, fixedBytes, type Holds, restBytes, struct, u8, u16, u64 } from '../../base/struct.ts';
 import { type Auth, type AuthStatement, auth, coin } from './messages.ts';
 import { holdingOf, isSamePayment } from './ring.ts';
 
@@ -15,6 +15,8 @@ export const coinRecord = struct({
   askedSeconds: u64,
   /** Whom it has convicted over this coin. */
   convicted: countedList(u16, fixedBytes(33)),
+  /** Whose account it was bought from; earlier versions did not say. */
+  buyer: restBytes,
 });
 export type BrokerCoin = Holds<typeof coinRecord>;
 

@@ -68,6 +68,11 @@ export class Inquest {
     return this.#convicts.has(toHex(assistant)) || this.#shortfalls.isSilent(assistant);
   }
 
+  /** Nobody can be short of that coin any more. */
+  forget(made: BrokerCoin['coin']): readonly StoreWrite[] {
+    return this.#shortfalls.forget(made);
+  }
+
   /** Charges assistants that have shown nothing for too long. */
   chargeOverdue(): readonly StoreWrite[] {
     const before = this.#nowSeconds - assistantAnswerSeconds;

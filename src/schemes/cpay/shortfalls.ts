@@ -120,6 +120,13 @@ export class Shortfalls {
     return [this.#put({ ...known, silent: known.silent.filter(each => !equalBytes(each, assistant)) })];
   }
 
+  /** Nobody can be short of that coin any more. */
+  forget({ guid }: Coin): readonly StoreWrite[] {
+    const name = toHex(guid);
+    const known = this.#cases.get(name) === undefined ? [] : [this.#cases.drop(name)];
+    return [...known, ...this.#damages.forget(name)];
+  }
+
   #caseOf(guid: Uint8Array): Case {
     return this.#cases.get(toHex(guid)) ?? { guid, count: 0, short: [], silent: [] };
   }

@@ -100,15 +100,27 @@ export class PPayBroker implements BrokerSide {
     }
   }
 
-  /** An owner that has shown nothing when that time is over pays. Nothing more comes of the coin then. */
+  /** An owner that has shown nothing when that time is over pays. Nothing more comes of the coin then, and it is forgotten. */
   onTick(): readonly StoreWrite[] {
-    return this.#coins
+    const charged = this.#coins
       .asked()
       .filter(([, { coin }]) => hasExpired(coin.expirySeconds + answerSeconds, this.#host.clock))
       .flatMap(([serial, record]) => [
         ...this.#chargeOwner(serial, record),
         this.#coins.put(serial, { ...record, claims: [], askedSeconds: 0n }),
       ]);
+    const forgotten = this.#coins.forget(this.#nowSeconds() - answerSeconds, record => this.#end(record));
+    return [...charged, ...forgotten];
+  }
+
+  /** What nobody handed in is again whose it was at first. */
+  #end({ coin, deposited }: BrokerCoin): readonly StoreWrite[] {
+    const serial = toHex(coin.serial);
+    return [
+      ...(deposited === 1 ? [] : this.#host.accounts.deposit(schemeId, coin.owner, coin.value)),
+      ...this.#damages.forget(serial),
+      ...this.#queue.forget(coin.owner, serial),
+    ];
   }
 
   /**

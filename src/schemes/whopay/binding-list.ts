@@ -26,6 +26,11 @@ export class BindingList {
     return this.#last.get(nameOf(made));
   }
 
+  /** Nobody takes that coin any more. */
+  forget(made: Pick<Binding, 'coinKey'>): readonly StoreWrite[] {
+    return this.last(made) === undefined ? [] : [this.#last.drop(nameOf(made))];
+  }
+
   /** @param bound one that is signed by the coin's key or by the broker. */
   put(bound: Binding): Listed {
     const name = nameOf(bound);

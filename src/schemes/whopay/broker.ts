@@ -111,7 +111,7 @@ export class WhoPayBroker implements BrokerSide {
     }
   }
 
-  /** When its time is over an owner that has shown nothing pays, and refunds are paid. Nothing more comes of the coin then. */
+  /** When its time is over an owner that has shown nothing pays, and refunds are paid. Nothing more comes of the coin then, and it is forgotten. */
   onTick(): readonly StoreWrite[] {
     const isOver = ({ coin: { expirySeconds } }: BrokerCoin) =>
       hasExpired(expirySeconds + answerSeconds, this.#host.clock);
@@ -129,6 +129,18 @@ export class WhoPayBroker implements BrokerSide {
       }),
       ...refunds.map(({ name }) => this.#refunds.drop(name)),
       ...asked.map(([, record]) => this.#put({ ...record, claims: [], askedSeconds: 0n })),
+      ...this.#coins.forget(this.#nowSeconds() - answerSeconds, record => this.#end(record)),
+    ];
+  }
+
+  /** What nobody handed in is again whose it was at first. */
+  #end({ coin: made, claim: { account }, deposited }: BrokerCoin): readonly StoreWrite[] {
+    const name = nameOf(made);
+    return [
+      ...(deposited === 1 ? [] : this.#host.accounts.deposit(schemeId, account, made.value)),
+      ...this.#damages.forget(name),
+      ...this.#queue.forget(account, name),
+      ...this.#list.forget(made),
     ];
   }
 
