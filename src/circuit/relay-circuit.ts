@@ -1,7 +1,7 @@
 import { assert, BrokenInvariant } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { cellsPerRunMax, circuitSpareRounds, relayBodyBytesMax, relayEarlyCellsMax } from '../base/limits.ts';
-import { cellCommand, destroyReason, endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
+import { cellCommand, destroyReason, relayCommand } from '../cell/commands.ts';
 import { cellPayloadBytes } from '../cell/link-codec.ts';
 import {
   bodyOf,
@@ -15,13 +15,9 @@ import {
   writeRelayHeader,
 } from '../cell/relay-cell.ts';
 import {
-  decodeBegin,
   decodeExtend2,
-  decodeResolve,
   decodeSendme,
-  encodeEnd,
   encodeExtended2,
-  encodeResolved,
   encodeSendme,
   type ResolvedMessage,
   truncatedMessage,
@@ -33,13 +29,11 @@ import { fixedFlow } from '../flow/sendme-window.ts';
 import type { QueuedCells } from '../link/link-mux.ts';
 import type { RunTaker } from '../onion/recognise.ts';
 import { RelayLayer } from '../onion/relay-layer.ts';
-import { DirectoryStream } from '../stream/directory-stream.ts';
-import { ExitStream } from '../stream/exit-stream.ts';
-import type { RelayStream, RelayStreamCircuit } from '../stream/relay-stream.ts';
+import type { RelayStream } from '../stream/relay-stream.ts';
 import { checkCommand } from './command-check.ts';
 import { debitUpTo, type Fare, fareOf } from './fares.ts';
 import type { CircuitBalance, CircuitPayee, CircuitSide, RelayCircuitHost } from './relay-circuit-host.ts';
-import { RelayStreams } from './relay-streams.ts';
+import { RelayStreams, type StreamsCircuit } from './relay-streams.ts';
 
 type NextState = 'none' | 'extending' | 'open';
 /** What answers a stream's opening, which only a client does. */
@@ -52,7 +46,7 @@ const answers: ReadonlySet<number> = new Set([relayCommand.connected, relayComma
  *
  * | recognised from the client | handled by |
  * |------------------|------------|
- * | BEGIN, RESOLVE   | the host, once paid; else END 11 |
+ * | BEGIN, RESOLVE   | the streams and the host, once paid; else END 11 |
  * | BEGIN_DIR        | a DirectoryStream |
  * | DATA, END, XOFF, XON | the stream |
  * | SENDME           | the stream; on stream 0 the circuit's window |
@@ -63,7 +57,7 @@ const answers: ReadonlySet<number> = new Set([relayCommand.connected, relayComma
  *
  * spec: tor-spec/relay-cells, tor-spec/tearing-down-circuits
  */
-export class RelayCircuit implements RelayStreamCircuit, RunTaker {
+export class RelayCircuit implements StreamsCircuit, RunTaker {
   readonly previous: CircuitSide;
   #host: RelayCircuitHost<RelayCircuit>;
   #layer: RelayLayer;
@@ -76,7 +70,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   /** The cell at hand is RELAY_EARLY. */
   #early = false;
   readonly flow: CircuitFlow;
-  #streams: RelayStreams;
+  #streams: RelayStreams<RelayCircuit>;
   #alive = true;
 
   constructor(
@@ -91,11 +85,15 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#layer = new RelayLayer(keys);
     this.#balance = balance;
     this.flow = flow;
-    this.#streams = new RelayStreams(flow);
+    this.#streams = new RelayStreams<RelayCircuit>(this, host);
   }
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  get paid(): boolean {
+    return this.#balance.paid;
   }
 
   get next(): CircuitSide | undefined {
@@ -114,7 +112,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   /** It serves nobody, and nobody has paid for it to wait: where there is no room, it gives way. */
   get isSpare(): boolean {
-    const isPaid = this.payee !== undefined && this.#balance.paid;
+    const isPaid = this.payee !== undefined && this.paid;
     return !isPaid && this.#layer.restedRounds >= circuitSpareRounds && this.#streams.size === 0;
   }
 
@@ -215,11 +213,14 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
       case relayCommand.xon:
         return this.#onStreamCell(streamId, command, body);
       case relayCommand.begin:
-        return this.#onBegin(streamId, body);
+        this.#streams.onBegin(streamId, body);
+        return undefined;
       case relayCommand.beginDir:
-        return this.#onBeginDir(streamId);
+        this.#streams.onBeginDir(streamId);
+        return undefined;
       case relayCommand.resolve:
-        return this.#onResolve(streamId, body);
+        this.#streams.onResolve(streamId, body);
+        return undefined;
       case relayCommand.extend2:
         return this.#onExtend(body);
       case relayCommand.truncate:
@@ -239,7 +240,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
       // The digest is of this very cell, so it is taken before anything else happens.
       received.acknowledge();
       const digest = this.#layer.lastForwardDigest();
-      this.#originate(relayCommand.sendme, 0, encodeSendme(digest), 'any');
+      this.originate(relayCommand.sendme, 0, encodeSendme(digest), 'any');
       if (!this.#alive) return undefined;
     }
     return this.#onStreamCell(streamId, relayCommand.data, body, cells);
@@ -259,50 +260,6 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     return fault;
   }
 
-  #onBegin(streamId: number, body: Uint8Array): undefined {
-    if (this.#streams.taken(streamId)) return undefined;
-    const message = decodeBegin(body);
-    if (message === undefined) this.#refuse(streamId, endReason.torProtocol, 'any');
-    else if (this.#admits(streamId)) {
-      const stream = new ExitStream(streamId, this, this.#host);
-      this.#streams.add(stream);
-      this.#host.beginExit(this, stream, message);
-    }
-    return undefined;
-  }
-
-  #onResolve(streamId: number, body: Uint8Array): undefined {
-    if (this.#streams.taken(streamId) || !this.#admits(streamId)) return;
-    this.#streams.addResolving(streamId);
-    const name = decodeResolve(body);
-    if (name === undefined) this.onResolved(streamId, { addresses: [], error: 'permanent' });
-    else this.#host.resolve(this, streamId, name);
-  }
-
-  /** What goes outside must have been paid for, and is limited; otherwise the stream is refused. */
-  #admits(streamId: number): boolean {
-    const reason = !this.#balance.paid ? endUnpaid : this.#streams.full ? endReason.resourceLimit : undefined;
-    if (reason !== undefined) this.#refuse(streamId, reason, 'any');
-    return reason === undefined;
-  }
-
-  #onBeginDir(streamId: number): undefined {
-    if (this.#streams.taken(streamId)) return undefined;
-    const service = this.#streams.full ? undefined : this.#host.directory(this);
-    if (service === undefined) {
-      this.#refuse(streamId, endReason.notDirectory, 'none');
-      return undefined;
-    }
-    const stream = new DirectoryStream(streamId, this, service);
-    this.#streams.add(stream);
-    stream.open();
-    return undefined;
-  }
-
-  #refuse(streamId: number, reason: number, fare: Fare): void {
-    this.#originate(relayCommand.end, streamId, encodeEnd({ reason }), fare);
-  }
-
   #onExtend(body: Uint8Array): Fault | undefined {
     // spec: tor-spec/create-created-cells: EXTEND2 must ride in RELAY_EARLY
     if (!this.#early) return undefined;
@@ -317,7 +274,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   #onTruncate(body: Uint8Array): Fault | undefined {
     this.#cutNext(body.length > 0 ? body[0] : destroyReason.none, true);
     const reply = truncatedMessage.encode({ reason: destroyReason.requested });
-    this.#originate(relayCommand.truncated, 0, reply, 'any');
+    this.originate(relayCommand.truncated, 0, reply, 'any');
     return undefined;
   }
 
@@ -351,7 +308,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   extended(reply: Uint8Array): void {
     if (!this.#alive || this.#nextState !== 'extending') return;
     this.#nextState = 'open';
-    this.#originate(relayCommand.extended2, 0, encodeExtended2(reply), 'any');
+    this.originate(relayCommand.extended2, 0, encodeExtended2(reply), 'any');
   }
 
   /** The next hop is gone and knows it, or could not be reached: so is the circuit, as C tor has it. */
@@ -405,7 +362,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
   }
 
   sendControl(stream: RelayStream, command: number, body: Uint8Array): void {
-    this.#originate(command, stream.id, body, stream.kind === 'directory' ? 'none' : 'any');
+    this.originate(command, stream.id, body, stream.kind === 'directory' ? 'none' : 'any');
   }
 
   wait(stream: RelayStream): void {
@@ -423,13 +380,12 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
 
   /** The answer to a RESOLVE. */
   onResolved(streamId: number, answer: ResolvedMessage): void {
-    if (!this.#alive || !this.#streams.removeResolving(streamId)) return;
-    this.#originate(relayCommand.resolved, streamId, encodeResolved(answer), 'any');
+    this.#streams.onResolved(streamId, answer);
   }
 
   /** The body of a RECEIPT cell. */
   sendReceipt(body: Uint8Array): void {
-    this.#originate(relayCommand.receipt, 0, body, 'any');
+    this.originate(relayCommand.receipt, 0, body, 'any');
   }
 
   /** The queue of the previous side is short again. */
@@ -441,7 +397,7 @@ export class RelayCircuit implements RelayStreamCircuit, RunTaker {
     this.#streams.pump(() => this.dataRoom() > 0);
   }
 
-  #originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void {
+  originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void {
     if (!this.#alive || !this.#pay(fare)) return;
     const cell = packArea.at;
     writeRelayCell(cellMemory, cell, command, streamId, body, this.#host.entropy);

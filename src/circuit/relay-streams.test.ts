@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { freeSignalsMax } from '../base/limits.ts';
 import { relayCommand } from '../cell/commands.ts';
-import { fixedFlow } from '../flow/sendme-window.ts';
 import type { RelayStream } from '../stream/relay-stream.ts';
 import { RelayStreams } from './relay-streams.ts';
+import { world } from './relay-world.fixture.ts';
 
 const nothing = new Uint8Array(0);
 const streamOf = (id: number, kind: RelayStream['kind']): RelayStream => ({
@@ -19,7 +19,8 @@ const streamOf = (id: number, kind: RelayStream['kind']): RelayStream => ({
 it.each(['open', 'ended'])(
   'takes so many XON on directory streams that are %s, as they cost nothing',
   how => {
-    const streams = new RelayStreams(fixedFlow());
+    const { circuit, host } = world();
+    const streams = new RelayStreams(circuit, host);
     const directory = streamOf(1, 'directory');
     const exit = streamOf(2, 'exit');
     for (const stream of [directory, exit]) {

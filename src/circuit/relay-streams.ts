@@ -1,17 +1,37 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { cellsPerRunMax, freeSignalsMax, streamBurstCells, streamsPerCircuitMax } from '../base/limits.ts';
-import { relayCommand } from '../cell/commands.ts';
-import { decodeEnd } from '../cell/relay-messages.ts';
-import type { CircuitFlow } from '../flow/flow-control.ts';
-import type { RelayStream } from '../stream/relay-stream.ts';
+import { endReason, endUnpaid, relayCommand } from '../cell/commands.ts';
+import {
+  decodeBegin,
+  decodeEnd,
+  decodeResolve,
+  encodeEnd,
+  encodeResolved,
+  type ResolvedMessage,
+} from '../cell/relay-messages.ts';
+import { DirectoryStream } from '../stream/directory-stream.ts';
+import { ExitStream } from '../stream/exit-stream.ts';
+import type { RelayStream, RelayStreamCircuit } from '../stream/relay-stream.ts';
+import type { Fare } from './fares.ts';
 import { HalfClosedStreams } from './half-closed.ts';
+import type { RelayCircuitHost } from './relay-circuit-host.ts';
+
+/** What the streams of a circuit, as a whole, ask of it. */
+export interface StreamsCircuit extends RelayStreamCircuit {
+  /** True once exits may be used. */
+  readonly paid: boolean;
+  /** A cell towards the client, for which there need be no stream. */
+  originate(command: number, streamId: number, body: Uint8Array, fare: Fare): void;
+}
 
 /**
- * The streams of one circuit at one relay, and whose turn it is when the circuit's window opens. Most circuits of a relay
- * that is no exit have none, so that what holds them is made when it is needed.
+ * The streams of one circuit at one relay: whether one may be opened, where its cells go, and whose turn it is when the
+ * circuit's window opens. Most circuits of a relay that is no exit have none, so that what holds them is made when it is needed.
  */
-export class RelayStreams {
+export class RelayStreams<Circuit extends StreamsCircuit> {
+  readonly #circuit: Circuit;
+  readonly #host: RelayCircuitHost<Circuit>;
   #open: Map<number, RelayStream> | undefined;
   #half: HalfClosedStreams;
   /** In turn. No Set: it would leave a table behind with every few turns (as in `link/cell-scheduler`). */
@@ -21,8 +41,10 @@ export class RelayStreams {
   /** XOFF and XON cells of directory streams, which cost nothing. */
   #freeSignals = 0;
 
-  constructor(flow: CircuitFlow) {
-    this.#half = new HalfClosedStreams(flow);
+  constructor(circuit: Circuit, host: RelayCircuitHost<Circuit>) {
+    this.#circuit = circuit;
+    this.#host = host;
+    this.#half = new HalfClosedStreams(circuit.flow);
   }
 
   /** True for an id that the client may not open a stream with now. */
@@ -55,16 +77,59 @@ export class RelayStreams {
     this.#open.set(stream.id, stream);
   }
 
-  addResolving(id: number): void {
+  // What opens a stream; for an id in use it is dropped
+
+  onBegin(id: number, body: Uint8Array): void {
+    if (this.taken(id)) return;
+    const message = decodeBegin(body);
+    if (message === undefined) this.#refuse(id, endReason.torProtocol, 'any');
+    else if (this.#admits(id)) {
+      const stream = new ExitStream(id, this.#circuit, this.#host);
+      this.add(stream);
+      this.#host.beginExit(this.#circuit, stream, message);
+    }
+  }
+
+  onBeginDir(id: number): void {
+    if (this.taken(id)) return;
+    const service = this.full ? undefined : this.#host.directory(this.#circuit);
+    if (service === undefined) {
+      this.#refuse(id, endReason.notDirectory, 'none');
+      return;
+    }
+    const stream = new DirectoryStream(id, this.#circuit, service);
+    this.add(stream);
+    stream.open();
+  }
+
+  onResolve(id: number, body: Uint8Array): void {
+    if (this.taken(id) || !this.#admits(id)) return;
     this.#half.forget(id);
     this.#resolving ??= new Set();
     this.#resolving.add(id);
+    const name = decodeResolve(body);
+    if (name === undefined) this.onResolved(id, { addresses: [], error: 'permanent' });
+    else this.#host.resolve(this.#circuit, id, name);
   }
 
-  /** False: the question was given up. */
-  removeResolving(id: number): boolean {
-    return this.#resolving?.delete(id) ?? false;
+  /** The answer to a RESOLVE, unless the question was given up. */
+  onResolved(id: number, answer: ResolvedMessage): void {
+    if (this.#resolving?.delete(id))
+      this.#circuit.originate(relayCommand.resolved, id, encodeResolved(answer), 'any');
   }
+
+  /** What goes outside must have been paid for, and is limited; otherwise the stream is refused. */
+  #admits(id: number): boolean {
+    const reason = !this.#circuit.paid ? endUnpaid : this.full ? endReason.resourceLimit : undefined;
+    if (reason !== undefined) this.#refuse(id, reason, 'any');
+    return reason === undefined;
+  }
+
+  #refuse(id: number, reason: number, fare: Fare): void {
+    this.#circuit.originate(relayCommand.end, id, encodeEnd({ reason }), fare);
+  }
+
+  // Those that are open
 
   release(stream: RelayStream, half: boolean): void {
     const place = this.#waiting?.indexOf(stream) ?? -1;

@@ -167,7 +167,7 @@ export function world(purse = new Purse(64, 10_000), flow?: CircuitFlow) {
         const body = bodyOf(cell.bytes, 0)!;
         return { command: relayCommandOf(cell.bytes, 0), stream: streamIdOf(cell.bytes, 0), body };
       });
-  return { circuit, client, send, received, cells, written, streams, resolves, state, purse };
+  return { circuit, host, client, send, received, cells, written, streams, resolves, state, purse };
 }
 
 export const begin = encodeBegin({ host: 'example.com', port: 80, flags: 0 });

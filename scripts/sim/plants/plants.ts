@@ -190,8 +190,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'RECEIPT cells cost nothing',
     file: 'src/circuit/relay-circuit.ts',
-    find: "this.#originate(relayCommand.receipt, 0, body, 'any');",
-    replace: "this.#originate(relayCommand.receipt, 0, body, 'none');",
+    find: "this.originate(relayCommand.receipt, 0, body, 'any');",
+    replace: "this.originate(relayCommand.receipt, 0, body, 'none');",
     breaks: ['I2', 'honest'],
   },
   {
@@ -211,8 +211,8 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'exits before the first payment',
-    file: 'src/circuit/relay-circuit.ts',
-    find: 'const reason = !this.#balance.paid ? endUnpaid :',
+    file: 'src/circuit/relay-streams.ts',
+    find: 'const reason = !this.#circuit.paid ? endUnpaid :',
     replace: 'const reason =',
     breaks: ['I9'],
   },
