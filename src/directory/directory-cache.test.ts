@@ -145,6 +145,27 @@ describe('directory cache', () => {
     expect(all()).toBe(second);
   });
 
+  test('compresses no more than so much a second, however documents are put together', () => {
+    const later = new ManualClock();
+    const names = Array.from({ length: 300 }, (_, at) => String(at).padStart(40, '0'));
+    const large = 'x'.repeat(20_000);
+    const from = new DirectoryCache({ ...documents, descriptor: name => name + large }, later);
+    // Every answer is another one of 800 KB.
+    const compresses = (at: number, count: number): boolean => {
+      const path = `/tor/server/d/${names.slice(at, at + count).join('+')}`;
+      const request = must(new HttpRequestReader().push(encodeRequest('GET', path, 'h'))!);
+      const { body, deflated } = from.answer(request);
+      expect(body).toHaveLength(count * 20_040);
+      return deflated !== undefined;
+    };
+    const first = Array.from({ length: 50 }, (_, at) => compresses(at, 40));
+    expect(first.filter(each => each)).toHaveLength(21);
+    expect(first.at(-1)).toBe(false);
+    later.pass(1_000);
+    expect(compresses(60, 40)).toBe(true);
+    expect(compresses(200, 60)).toBe(false);
+  });
+
   test('waits for a whole request and refuses what is none', () => {
     expect(cache.respond(utf8('GET /tor/keys/all HT'))).toBeUndefined();
     expect(fromUtf8(cache.respond(utf8('HELLO\r\n\r\n'))!)).toMatch(/^HTTP\/1.0 400/);

@@ -44,13 +44,14 @@ export class DirectoryCache implements DirectoryService {
     ConsensusFlavor,
     { consensus: Consensus; body: Uint8Array; deflated: Uint8Array }
   >();
-  readonly #remembered = new RememberedAnswers();
+  readonly #remembered: RememberedAnswers;
 
   /** @param authority absent: nothing can be uploaded here. */
   constructor(documents: DirectoryDocuments, clock: Clock, authority?: AuthorityAnswers) {
     this.#documents = documents;
     this.#clock = clock;
     this.#authority = authority;
+    this.#remembered = new RememberedAnswers(clock);
   }
 
   /** @param onHeld so many bytes wait for this asker alone. */
