@@ -75,3 +75,16 @@ it.each([
   for (const odd of [to.subarray(1), Uint8Array.of(...to, 0), Uint8Array.of(0x6a, 1, 1), new Uint8Array(25)])
     expect(withdraw(lab, holder, 10_000n, odd).fault).toBe('malformed');
 });
+
+it('a withdrawal is told again to whoever signed it, and to nobody else', () => {
+  const lab = new BrokerLab('told again', []);
+  const holder = new AccountHolder(lab, 'holder');
+  lab.fund(holder, 100_000n);
+  const body = withdrawBody.encode({ operation: tillOperation.withdraw, sat: 1_000n, script });
+  const request = lab.request(holder, body);
+  const first = lab.ask(holder, tillScheme, request);
+  expect(first.fault).toBeUndefined();
+  expect(lab.ask(holder, tillScheme, request).reply).toEqual(first.reply);
+  const forged = request.map((byte, at) => (at === request.length - 1 ? byte ^ 1 : byte));
+  expect(lab.ask(holder, tillScheme, forged)).toMatchObject({ fault: 'badSignature' });
+});

@@ -26,10 +26,6 @@ export class PayeeDesk implements PayeeCounter {
     this.payees = new Map(schemes.map(scheme => [scheme.id, scheme.payee(host, signer)]));
   }
 
-  get sessionCount(): number {
-    return this.#sessions.size;
-  }
-
   open(host: PayeeSessionHost, balance: CellBalance): PayeeSession {
     this.#lastSession += 1;
     const id = this.#lastSession;

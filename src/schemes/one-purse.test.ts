@@ -84,33 +84,34 @@ it.each(schemes)('each side of a node of $name asks by the host that it was made
   expect(payee.asked()).toBe(before);
 });
 
-it.each([ppay, whopay])(
-  'a coin of $name that was signed away and not sent goes to the same payee after a restart',
-  scheme => {
-    const coins = new CoinWorld(scheme, 'signed away');
-    const variant = scheme.variants[0];
-    const [payer, relay, other] = ['payer', 'relay', 'other'].map(name => coins.peer(name, variant));
-    expect(payer.pay(relay, value)).toBe(value);
-    const session = 7;
-    const target = other.process.turn(() => other.payee.target(session));
-    relay.process.turn(() => {
-      relay.payer.begin(session, { ed25519: other.identity.publicKey }, value);
-      expect(relay.payer.pay(session, target, value).kind).toBe('pending');
-    });
-    // The owner is asked for it, and its answer is for a circuit that is gone.
-    relay.process.turn(() => relay.payer.ended(session));
-    coins.settle();
-    relay.restart();
-    const sold = coins.broker.core.outstandingMsat.get(scheme.id);
-    coins.world.runFor(10_000);
-    expect(relay.pay(other, value)).toBe(value);
-    expect(coins.broker.core.outstandingMsat.get(scheme.id)).toBe(sold);
-    expect((other.scheme as BrokeredNode).desk.receivedMsat).toBe(value);
-    // It is not offered a second time.
-    relay.restart();
-    coins.world.runFor(10_000);
-    expect(relay.pay(other, value)).toBe(value);
-    expect(coins.broker.core.outstandingMsat.get(scheme.id)).toBeGreaterThan(sold ?? 0n);
-    expect(coins.broker.proofs).toEqual([]);
-  },
-);
+it.each(
+  [ppay, whopay].flatMap(scheme =>
+    ['later', 'after a restart'].map(when => ({ scheme, name: scheme.name, when })),
+  ),
+)('a coin of $name that was signed away and not sent goes to the same payee $when', ({ scheme, when }) => {
+  const coins = new CoinWorld(scheme, 'signed away');
+  const variant = scheme.variants[0];
+  const [payer, relay, other] = ['payer', 'relay', 'other'].map(name => coins.peer(name, variant));
+  expect(payer.pay(relay, value)).toBe(value);
+  const session = 7;
+  const target = other.process.turn(() => other.payee.target(session));
+  relay.process.turn(() => {
+    relay.payer.begin(session, { ed25519: other.identity.publicKey }, value);
+    expect(relay.payer.pay(session, target, value).kind).toBe('pending');
+  });
+  // The owner is asked for it, and its answer is for a circuit that is gone.
+  relay.process.turn(() => relay.payer.ended(session));
+  coins.settle();
+  if (when === 'after a restart') relay.restart();
+  const sold = coins.broker.core.outstandingMsat.get(scheme.id);
+  coins.world.runFor(10_000);
+  expect(relay.pay(other, value)).toBe(value);
+  expect(coins.broker.core.outstandingMsat.get(scheme.id)).toBe(sold);
+  expect((other.scheme as BrokeredNode).desk.receivedMsat).toBe(value);
+  // It is not offered a second time.
+  relay.restart();
+  coins.world.runFor(10_000);
+  expect(relay.pay(other, value)).toBe(value);
+  expect(coins.broker.core.outstandingMsat.get(scheme.id)).toBeGreaterThan(sold ?? 0n);
+  expect(coins.broker.proofs).toEqual([]);
+});

@@ -199,6 +199,16 @@ const plantedFaults: readonly Fault[] = [
     says: /do not add up/,
   },
   {
+    name: 'a refund that is another transaction',
+    roles: both,
+    offline: true,
+    plant: ({ record }) => {
+      const payerSat = new RefundTemplate(record.terms).valueSat;
+      Object.assign(record, { ending: { ...record.ending, how: 'refund', payeeSat: 0n, payerSat } });
+    },
+    says: /is not its refund/,
+  },
+  {
     name: 'a settlement that the chain does not have',
     roles: both,
     offline: false,

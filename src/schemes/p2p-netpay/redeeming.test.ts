@@ -8,6 +8,7 @@ import {
   brokerOperation,
   claim,
   claimBody,
+  claimedReply,
   handOverReply,
   handOverRequest,
   type Index,
@@ -192,15 +193,19 @@ it('finds a vendor that redeems too much by the next one, though nothing was spe
   broker.expectBacked();
 });
 
-it('does not believe that the broker knows nothing of its chain before that is over', () => {
-  const { broker, payer, first: vendor } = worldOf('made up');
+it.each([
+  ['knows nothing of its chain before that is over', { fault: 'unknownChannel' }],
+  ['has paid more than there was', { reply: claimedReply.encode({ last: 2 ** 31, creditedMsat: 1n }) }],
+  ['says what makes no sense', { reply: Uint8Array.of(1, 2, 3) }],
+])('does not believe that the broker %s', (what, said) => {
+  const { broker, payer, first: vendor } = worldOf(what);
   const { session: paying, paid } = payer.makePayment(vendor, 1_000_000n);
   vendor.take(paying, (paid as { readonly payment: Uint8Array }).payment);
   const { parties, clock } = vendor.process.host;
   const truly = parties.ask.bind(parties);
   // Whoever is between them says so.
   parties.ask = (_to, _scheme, _request, ask) =>
-    void clock.after(1, () => vendor.onAnswer({ kind: 'party', ask, fault: 'unknownChannel' }));
+    void clock.after(1, () => vendor.onAnswer({ kind: 'party', ask, ...said }));
   vendor.process.turn(() => vendor.payee.ended(paying));
   broker.world.runFor(3_000);
   parties.ask = truly;

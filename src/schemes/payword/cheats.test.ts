@@ -49,6 +49,25 @@ describe('a payer of PayWord', () => {
     broker.expectBacked();
   });
 
+  it('that overspends one certificate is convicted by what it promised under that, whatever it did under another', () => {
+    const { broker, payer, vendors } = sceneOf('two certificates', 'credit');
+    const spend = (vendor: Peer, words: number): void => {
+      const granted = certificateOf(payer, broker);
+      const backing = certificate.encode(granted);
+      const chain = promise(payer.account, vendor, hashOf(backing), granted.expiry);
+      const payment = open(chain.said, chain.words, words, backing, 0);
+      expect(vendor.take(session, payment)).toMatchObject({ kind: 'added' });
+    };
+    const [first, ...others] = vendors;
+    spend(first, count);
+    first.do(() => first.payee.ended(session));
+    for (const vendor of others) spend(vendor, 60);
+    for (const vendor of others) vendor.do(() => vendor.payee.ended(session));
+    const proofs = broker.proofs;
+    expect(proofs).toHaveLength(1);
+    for (const proof of proofs) expect(judge(proof).guilty).toEqual(payer.account.publicKey);
+  });
+
   it('cannot pay one vendor with what it promised another', () => {
     const { broker, payer, vendors } = sceneOf('foreign', 'credit');
     const [first, second] = vendors;

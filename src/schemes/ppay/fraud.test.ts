@@ -131,6 +131,18 @@ describe('a proof', () => {
     expect(judge(both).guilty).toBeUndefined();
   });
 
+  it('is none of a cheat that has no such name, or where one part is no statement', () => {
+    const assignments = proofOf(fraudIn(first(peers[1]), first(peers[2]), broker.publicKey)!);
+    for (const { cheat, parts } of [proofOf(fraud), assignments]) {
+      expect(judge({ scheme: 'ppay', cheat, parts }).guilty).toBeDefined();
+      expect(judge({ scheme: 'ppay', cheat: 'unanswered', parts }).guilty).toBeUndefined();
+      for (const at of [1, 2]) {
+        const cut = parts.map((part, index) => (index === at ? part.slice(1) : part));
+        expect(judge({ scheme: 'ppay', cheat, parts: cut }).guilty).toBeUndefined();
+      }
+    }
+  });
+
   it('is no proof when both parts say the same, or are no statements', () => {
     const { guilty, parts } = fraud;
     expect(
