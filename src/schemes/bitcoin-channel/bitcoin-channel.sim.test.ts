@@ -2,7 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { offerBlocks } from '../../base/limits.ts';
-import { type Open, openMessage } from './messages.ts';
+import { type Open, openMessage, schemeId, statusMessage, targetOp } from './messages.ts';
 import { gib, Lab, type SimHostWorld } from './sim-lab.fixture.ts';
 import type { PayEnd } from './test-world.ts';
 
@@ -36,10 +36,19 @@ describe.each(['spillman', 'cltv'] as const)('bitcoin-channel, %s', variant => {
     lab.mine();
     talk.lose();
     const { refundHeight, capacitySat, feeSat } = lab.row('payer');
-    expect(lab.payerScheme.desk.refund(lab.row('payer').channel)).toMatchObject({ ok: false });
+    const { channel } = lab.row('payer');
+    const refund = () => lab.payer.world.turn(() => lab.payerScheme.desk.refund(channel));
+    expect(refund()).toMatchObject({ ok: false });
     lab.mine(refundHeight - lab.chain.height - 1);
     expect(lab.row('payer').phase).toBe('funded');
-    lab.mine(2);
+    // Its owner need not wait until it is offered by itself.
+    lab.chain.mine();
+    lab.world.runUntilIdle();
+    for (const { transaction } of lab.chain.mempool.transactions) lab.chain.mempool.evict(transaction.id);
+    expect(refund()).toMatchObject({ ok: true });
+    lab.world.runUntilIdle();
+    expect(lab.chain.mempool.transactions).toHaveLength(1);
+    lab.mine();
     expect(lab.row('payer')).toMatchObject({ phase: 'refunded' });
     expect(lab.row('payer').ending).toMatchObject({ how: 'refund', payerSat: capacitySat - feeSat });
   });
@@ -299,6 +308,20 @@ describe('bitcoin-channel', () => {
     talk.target[talk.target.length - 1] ^= 1;
     const end = await talk.pay(1_000n);
     expect(end).toMatchObject({ kind: 'refusedByPayer', fault: { code: 'PAY_BAD_TARGET' } });
+  });
+
+  it('funds no contract whose refund it does not have, whatever its payee says instead', async () => {
+    const lab = new Lab();
+    const talk = lab.talk();
+    expect(await talk.pay(1_000_000n, 1)).toEqual({ kind: 'waiting' });
+    const [channel, paidSat] = [fromHex(lab.row('payer').channel)!, 0n];
+    const head = { scheme: schemeId, op: targetOp.status };
+    talk.target = statusMessage.encode({ ...head, channel, paidSat, signature: new Uint8Array(0) });
+    expect(await talk.pay(1_000_000n)).toMatchObject({ fault: { code: 'PAY_BAD_TARGET' } });
+    expect(lab.chain.mempool.transactions).toEqual([]);
+    talk.lose();
+    lab.mine(3);
+    expect(lab.payerScheme.desk.wallet('payer')!.balance.confirmedSat).toBe(3n * gib);
   });
 
   it('never funds two channels by one transaction', async () => {
