@@ -116,3 +116,32 @@ describe.each(everyScheme)('once all that concerns a coin of $name must have bee
     expect(kept()).toBe(0);
   });
 });
+
+it.each([
+  { scheme: ppay, name: 'PPay', variant: 'reassigned' },
+  { scheme: whopay, name: 'WhoPay', variant: 'listed' },
+])(
+  'a broker of $name forgets what it did in an absent owner’s place with the coin',
+  ({ scheme, variant }) => {
+    const coins = new CoinWorld(scheme, 'in its place');
+    const [payer, relay, other] = ['payer', 'relay', 'other'].map(name => coins.peer(name, variant));
+    expect(payer.pay(relay, value)).toBe(value);
+    payer.die();
+    const before = coins.broker.balanceOf(other);
+    expect(relay.pay(other, value)).toBe(value);
+    other.do(() => (other.scheme as BrokeredNode).desk.deposit());
+    expect(coins.broker.balanceOf(other) - before).toBe(value);
+    for (const gone of [relay, other]) gone.die();
+    const { broker } = coins;
+    const kept = () =>
+      broker.process.turn(() => broker.store.list(`${scheme.name}/`)).map(([key]) => key.split('/')[1]);
+    expect(new Set(kept())).toContain('queue');
+    for (const days of [1, lifeDays + 15]) {
+      coins.world.runFor(days * dayMs);
+      broker.tick();
+    }
+    // How far it has counted what it tells owners.
+    expect(kept()).toEqual(['queued']);
+    broker.expectBacked();
+  },
+);

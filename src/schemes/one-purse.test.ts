@@ -45,6 +45,20 @@ it.each(schemes)('what a node of $name bought is its own again once it pays nobo
   expect(coins.broker.balanceOf(relay)).toBe(begun - value);
 });
 
+it.each([whopay, cpay])(
+  'a payment by coins of $name that nobody carries out leaves most of them to pay others with',
+  scheme => {
+    const coins = new CoinWorld(scheme, 'nobody');
+    const variant = scheme.variants[0];
+    const [payer, relay, other] = ['payer', 'relay', 'other'].map(name => coins.peer(name, variant));
+    const held = 12n;
+    for (let coin = 0n; coin < held; coin++) expect(payer.pay(relay, value)).toBe(value);
+    for (const at of [payer.at, coins.broker.at]) coins.trouble(at, 'absent');
+    expect(relay.pay(other, value)).toBe('PAY_PARTY_UNAVAILABLE');
+    expect((relay.scheme as BrokeredNode).desk.spendableMsat).toBeGreaterThan((held * value) / 2n);
+  },
+);
+
 /** A host of one side alone, which counts what that side wants of the world. */
 function countingHost() {
   let asked = 0;

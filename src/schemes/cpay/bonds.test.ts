@@ -27,6 +27,7 @@ import {
   epochMs,
   epochRequest,
   listRequest,
+  offerEveryMs,
   requestOp,
 } from './messages.ts';
 import { epochOf } from './ring.ts';
@@ -119,6 +120,24 @@ describe('the ring of a broker of CPay', () => {
     for (const peer of [relay, other]) peer.do(() => (peer.scheme as BrokeredNode).desk.deposit());
     enquire(coins, peers);
     expect(convicted(coins)).toEqual([keyOf(assistant)]);
+  });
+
+  it('has no place for one that was convicted, however long ago that is', () => {
+    const { coins, relay, assistant, held, victims, peers } = ofOneAssistant('long ago', 1);
+    for (const to of victims)
+      expect(payWith(to, { ...held[0], auth: authBy(assistant, saidFor(coins, held[0], to)) })).toBe('added');
+    for (const peer of victims) peer.do(() => (peer.scheme as BrokeredNode).desk.deposit());
+    enquire(coins, peers);
+    expect(convicted(coins)).toEqual([keyOf(assistant)]);
+    for (const days of [118, 2]) {
+      coins.world.runFor(days * 86_400_000);
+      coins.broker.tick();
+    }
+    coins.broker.restart();
+    coins.world.runFor(offerEveryMs);
+    const others = ring(coins, relay);
+    expect(others).toContain(keyOf(relay));
+    expect(others).not.toContain(keyOf(assistant));
   });
 
   it('loses whose bond is gone, and takes it back once it has one', () => {
