@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { cannotRead } from '../src/node-io/input-file.ts';
 
 const factors = z.record(z.string(), z.union([z.string(), z.number()]));
 const estimate = { value: z.number(), low: z.number(), high: z.number() };
@@ -34,8 +35,7 @@ export function readResults(file: string): Results {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code;
-    throw new OperatorError('RESULTS_UNREADABLE', `cannot read ${file}: ${why}`, exitCode.missing);
+    throw cannotRead(file, error, 'RESULTS_UNREADABLE', exitCode.missing);
   }
   const parsed = resultsSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;

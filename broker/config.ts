@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import type { PostgresServer } from '../src/node-io/postgres-session.ts';
 import { isModulePath, noScheme, schemeAt } from '../src/node-io/scheme-module.ts';
 import { brokeredScheme, brokeredSchemes } from '../src/schemes/brokered.ts';
@@ -95,12 +95,7 @@ function configOf(
 }
 
 function readPlain(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
-  }
+  const text = readInput(file);
   try {
     return parse(text, { maxAliasCount: 100 }) ?? {};
   } catch (error) {

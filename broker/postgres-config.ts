@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { OperatorError } from '../src/base/fault.ts';
 import { readSecretFile } from '../src/node-io/data-directory.ts';
 import type { PostgresServer } from '../src/node-io/postgres-session.ts';
+import { systemReason } from '../src/node-io/system-reason.ts';
 
 /** broker.yaml, `store`: a PostgreSQL that keeps the records, in place of the data directory. */
 export const storeSchema = z.strictObject({
@@ -75,7 +76,7 @@ function textIn(file: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw bad(file, `cannot read ${path}: ${(error as Error).message}`);
+    throw bad(file, `cannot read ${path}: ${systemReason(error)}`);
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exitCode, fail, OperatorError, type Result } from '../src/base/fault.ts';
 import { readDirAuthorities } from '../src/config/dir-authorities.ts';
@@ -6,6 +5,7 @@ import { defaultPayConfig, linkProtocols, type PayConfig, parsePayConfig } from 
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
 import { type HashedPassword, parseHashedPassword } from '../src/crypto/hashed-password.ts';
 import type { DirectoryAuthority } from '../src/directory/directory-authority.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import { type LogLevel, levelOfTorName } from '../src/node-io/json-log.ts';
 import { payingBy } from '../src/node-io/scheme-module.ts';
 import type { Endpoint } from '../src/ports.ts';
@@ -47,7 +47,7 @@ const socksPortDefault = 9050;
 /** Reads a torrc again, for a client that runs. */
 export function readTorrc(file: string): Result<Torrc> {
   try {
-    return parseTorrc(readText(file), file);
+    return parseTorrc(readInput(file), file);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     return fail(error.code, error.message);
@@ -60,12 +60,12 @@ export function readClientConfig(
   payFile: string | undefined,
   scheme?: string,
 ): ClientConfig {
-  const torrc = parseTorrc(readText(torrcFile), torrcFile);
+  const torrc = parseTorrc(readInput(torrcFile), torrcFile);
   if (!torrc.ok) throw configError(torrc.fault);
   const pay =
     payFile === undefined
       ? { ok: true as const, value: undefined }
-      : parsePayConfig(readText(payFile), payFile);
+      : parsePayConfig(readInput(payFile), payFile);
   if (!pay.ok) throw configError(pay.fault);
   const stated = scheme === undefined ? pay.value : (pay.value ?? defaultPayConfig());
   const given = stated && payingBy(stated, payFile, scheme);
@@ -199,15 +199,6 @@ function logOf(torrc: Torrc): ClientConfig['log'] {
   if (kind === 'file' && path.length > 0) return { level, file: path.join(' ') };
   if (kind === 'stderr' || kind === 'stdout') return { level, file: undefined };
   throw configError(torrc.fault('Log', `logs go to stderr or to a file, not to "${kind}"`, last.line));
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file} (${code})`, exitCode.usage);
-  }
 }
 
 function configError(fault: { readonly code: string; readonly detail?: string }): OperatorError {

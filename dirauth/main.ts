@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../src/base/fault.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import { type JsonLogOptions, levelOfTorName, openJsonLog } from '../src/node-io/json-log.ts';
 import { type MountedBroker, mountBroker } from './broker-service.ts';
 import { authorityConfig } from './config.ts';
@@ -40,13 +40,7 @@ function readyLine(nickname: string, authority: RunningAuthority, broker: Mounte
 }
 
 function readTorrc(file: string): Torrc {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
-  }
-  const torrc = parseTorrc(text, file);
+  const torrc = parseTorrc(readInput(file), file);
   if (!torrc.ok) throw new OperatorError(torrc.fault.code, torrc.fault.detail ?? '', 2);
   return torrc.value;
 }

@@ -172,7 +172,7 @@ SafeLogging 0`;
     ],
     [
       'ServerDNSResolvConfFile /nowhere/resolv.conf',
-      "CONFIG_UNREADABLE cannot read /nowhere/resolv.conf: ENOENT: no such file or directory, open '/nowhere/resolv.conf'",
+      'CONFIG_UNREADABLE cannot read /nowhere/resolv.conf: no such file or directory',
     ],
     [
       `ServerDNSResolvConfFile ${fileURLToPath(import.meta.url)}`,

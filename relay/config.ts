@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { OperatorError, type Result } from '../src/base/fault.ts';
@@ -9,6 +8,7 @@ import { type ConfigFault, parseTorrc, type Torrc } from '../src/config/torrc.ts
 import type { PortLine } from '../src/config/torrc-values.ts';
 import { isFamilyMember } from '../src/directory/descriptor.ts';
 import { parseBracketedEndpoint, parseIpv4Endpoint } from '../src/directory/endpoint-text.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import type { LogLevel } from '../src/node-io/json-log.ts';
 import { levelOfTorName } from '../src/node-io/json-log.ts';
 import { platformText } from '../src/node-io/package-version.ts';
@@ -42,8 +42,9 @@ export function readRelayConfig(
   payFile: string | undefined,
   scheme?: string,
 ): RelayConfig {
-  const torrc = unwrap(parseTorrc(readText(torrcFile), torrcFile));
-  const pay = payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readText(payFile), payFile));
+  const torrc = unwrap(parseTorrc(readInput(torrcFile), torrcFile));
+  const pay =
+    payFile === undefined ? defaultPayConfig() : unwrap(parsePayConfig(readInput(payFile), payFile));
   const chosen = payingBy(pay, payFile, scheme);
   // First of all: whatever else such a scheme lacks would be told in vain.
   if (hasClient(torrc) && (payFile !== undefined || scheme !== undefined))
@@ -211,7 +212,7 @@ function exitPolicyOf(torrc: Torrc, pay: PayConfig, own: readonly Endpoint[]): R
 function nameServersOf(torrc: Torrc): readonly string[] | undefined {
   const file = torrc.text('ServerDNSResolvConfFile');
   if (file === undefined) return undefined;
-  const servers = [...readText(file).matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server]) => server);
+  const servers = [...readInput(file).matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server]) => server);
   const wrong = servers.find(
     each => parseIp(each) === undefined && !parseIpv4Endpoint(each) && !parseBracketedEndpoint(each),
   );
@@ -235,14 +236,6 @@ function logOf(torrc: Torrc): RelayConfig['log'] {
   if (kind === 'file' && path.length > 0) return { level, file: path.join(' ') };
   if (kind === undefined || kind === 'stderr' || kind === 'stdout') return { level, file: undefined };
   throw refused(torrc.fault('Log', `logs go to stderr or to a file, not to "${kind}"`, last.line));
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
-  }
 }
 
 function unwrap<T>(result: Result<T, ConfigFault>): T {

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { defaultPayConfig } from '../src/config/pay-config.ts';
 import { parseTorrc, type Torrc } from '../src/config/torrc.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import { type CheckedDocument, certificatesIn, checkDocuments, type Given } from './document-check.ts';
 import { colour, type Terminal } from './terminal.ts';
 import { findTor, hasTor } from './tor-node.ts';
@@ -29,7 +30,8 @@ const aside =
 
 /** Checks descriptors, consensuses, certificates and torrc files. Exit code 1 when C tor or we would refuse one. */
 export async function doctorFiles(files: readonly string[], terminal: Terminal): Promise<number> {
-  const texts = files.map(readText);
+  // Documents are bytes: digests are over what a relay put into `contact`, whatever it is.
+  const texts = files.map(file => readInput(file, 'latin1'));
   const given = { wallMs: Date.now(), certificates: texts.flatMap(certificatesIn) };
   const findings: Finding[] = [];
   for (const [at, file] of files.entries()) findings.push(...(await findingsOf(file, texts[at], given)));
@@ -46,15 +48,6 @@ async function findingsOf(file: string, text: string, given: Given): Promise<rea
   const ours = await ourTorrcFinding(file, text);
   if (hasTor()) return [ours, torFinding(file, text)];
   return [{ ...ours, notes: [...ours.notes, 'C tor was not asked: there is none on PATH'] }];
-}
-
-/** Documents are bytes: digests are over what a relay put into `contact`, whatever it is. */
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}`, exitCode.usage);
-  }
 }
 
 function findingOf(file: string, { kind, name, line, notes, fault }: CheckedDocument): Finding {

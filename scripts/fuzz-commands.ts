@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fromHex } from '../src/base/bytes.ts';
-import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { exitCode } from '../src/base/fault.ts';
+import { cannotRead } from '../src/node-io/input-file.ts';
 import { makeOutputFolder } from '../src/node-io/output-file.ts';
 import { fuzzTargets, targetNamed } from './fuzz/all-targets.ts';
 import { type Failure, type HuntResult, heapGrowthBytesMax, replay, slowMsMax } from './fuzz/hunt.ts';
@@ -153,11 +154,7 @@ function readFailure(file: string): { target: string; seed: string; inputs: Uint
       throw new Error('naulon fuzz did not write it');
     return { target, seed, inputs: inputs.map(hex => fromHex(hex) ?? new Uint8Array(0)) };
   } catch (error) {
-    throw new OperatorError(
-      'FUZZ_FILE_UNREADABLE',
-      `cannot read ${file}: ${(error as Error).message}`,
-      exitCode.missing,
-    );
+    throw cannotRead(file, error, 'FUZZ_FILE_UNREADABLE', exitCode.missing);
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RpcCall } from '../regtest/bitcoind-rpc.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { ChainAccess } from './network-state.ts';
 import { chainAt } from './running-chain.ts';
@@ -29,23 +29,11 @@ export async function chainRpc(chain: ChainAccess): Promise<RpcCall> {
 
 async function chainIn(file: string): Promise<ChainAccess> {
   const { parsePayConfig } = await import('../src/config/pay-config.ts');
-  const text = readPay(file);
+  const text = readInput(file);
   const parsed = parsePayConfig(text, file);
   if (!parsed.ok) throw new OperatorError(parsed.fault.code, parsed.fault.detail ?? '', exitCode.usage);
   const { chain } = parsed.value;
   if (chain === undefined)
     throw new OperatorError('CONFIG_MISSING', `${file}: chain is missing`, exitCode.usage);
   return { rpcUrl: chain.rpc, cookieFile: chain.cookie };
-}
-
-function readPay(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError(
-      'CONFIG_UNREADABLE',
-      `cannot read ${file}: ${(error as Error).message}`,
-      exitCode.usage,
-    );
-  }
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { nearestName } from '../src/config/nearest.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import { chosenScheme, isModulePath, noScheme, schemeAt } from '../src/node-io/scheme-module.ts';
 import { formatPrice, parsePrice } from '../src/payment/price.ts';
 import { channelVariants } from '../src/schemes/bitcoin-channel/index.ts';
@@ -208,13 +208,7 @@ export function exitingTo(plan: NetPlan, targets: readonly string[] = []): NetPl
 }
 
 export function readNetFile(file: string): NetPlan {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}`, exitCode.usage);
-  }
-  const plan = parseNetFile(file, text);
+  const plan = parseNetFile(file, readInput(file));
   return { ...plan, pay: { ...plan.pay, scheme: schemeAt(dirname(file), plan.pay.scheme) } };
 }
 

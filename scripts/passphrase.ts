@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { cannotRead } from '../src/node-io/input-file.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string;
@@ -21,10 +22,6 @@ function firstLine(file: string): string {
   try {
     return readFileSync(file, 'utf8').split(/\r?\n/)[0];
   } catch (error) {
-    throw new OperatorError(
-      'PASSPHRASE_ABSENT',
-      `cannot read ${file}: ${(error as Error).message}`,
-      exitCode.usage,
-    );
+    throw cannotRead(file, error, 'PASSPHRASE_ABSENT');
   }
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { toHex } from '../src/base/bytes.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
+import { readInput } from '../src/node-io/input-file.ts';
 import { chosenBrokered, schemeAt } from '../src/node-io/scheme-module.ts';
 import { parseProof, unproven } from '../src/payment/proof.ts';
 import { brokeredSchemes } from '../src/schemes/brokered.ts';
@@ -13,13 +13,7 @@ export async function proof(
   terminal: Terminal,
   [file]: string[],
 ): Promise<number> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OperatorError('CONFIG_UNREADABLE', `cannot read ${file}: ${(error as Error).message}`, 2);
-  }
-  const parsed = parseProof(text);
+  const parsed = parseProof(readInput(file));
   if (!parsed.ok) throw new OperatorError(parsed.fault.code, `${file}: ${parsed.fault.detail}`, 2);
   const { scheme: name, cheat } = parsed.value;
   const outside = told === undefined ? [] : await chosenBrokered([schemeAt('', told)]);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { openSealed, type SealedKind, seal } from '../src/crypto/sealed-box.ts';
 import { writeSecretFile } from '../src/node-io/data-directory.ts';
+import { cannotRead } from '../src/node-io/input-file.ts';
 import { cannotWrite, requireOutput } from '../src/node-io/output-file.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 
@@ -12,11 +13,7 @@ export function readSealed(kind: SealedKind, file: string, passphrase: string): 
   try {
     bytes = new Uint8Array(readFileSync(file));
   } catch (error) {
-    throw new OperatorError(
-      'SEALED_ABSENT',
-      `cannot read ${file}: ${(error as Error).message}`,
-      exitCode.missing,
-    );
+    throw cannotRead(file, error, 'SEALED_ABSENT', exitCode.missing);
   }
   const opened = openSealed(kind, bytes, passphrase);
   if (opened.ok) return opened.value;

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { OperatorError } from '../base/fault.ts';
+import { systemReason } from './system-reason.ts';
 
 const othersMask = 0o077;
 const worldWritable = 0o002;
@@ -41,7 +42,7 @@ export function makeDirectory(path: string): void {
   try {
     makeFolders(directory, 0o700);
   } catch (error) {
-    throw loose(`cannot make ${directory}: ${(error as Error).message}`);
+    throw loose(`cannot make ${directory}: ${systemReason(error)}`);
   }
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw loose(`${directory} is no directory`);
@@ -65,7 +66,7 @@ export function readSecretFile(file: string): string | undefined {
     status = statSync(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw loose(`cannot read ${file}: ${(error as Error).message}`);
+    throw loose(`cannot read ${file}: ${systemReason(error)}`);
   }
   if ((status.mode & othersMask) !== 0 || !isOurs(status.uid))
     throw loose(`${file} is open to others; run: chmod 600 ${file}`);

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { exitCode, OperatorError } from '../base/fault.ts';
 import { makeFolders } from './data-directory.ts';
+import { systemReason } from './system-reason.ts';
 
 /** Refuses what no file can be written as, before anything is paid, or worked for, that would go there. */
 export function requireOutput(file: string): void {
@@ -27,7 +28,7 @@ export function makeOutputFolder(folder: string): void {
 export function cannotWrite(where: string, error: unknown): OperatorError {
   return new OperatorError(
     'OUTPUT_FAILED',
-    `cannot write to ${where}: ${(error as Error).message}`,
+    `cannot write to ${where}: ${systemReason(error)}`,
     exitCode.missing,
   );
 }
