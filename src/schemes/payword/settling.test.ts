@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { scriptOfAddress } from '../../bitcoin/wallet.ts';
 import { makeAccountRequest } from '../../payment/account-request.ts';
 import { HashChain, wordBytes } from '../../payment/hash-chain.ts';
+import type { VirtualClock } from '../../sim/virtual-clock.ts';
 import { CoinWorld, type Peer } from '../coin-peers.fixture.ts';
 import { payword } from './index.ts';
 import {
@@ -165,6 +166,25 @@ it('pays a relay when the broker was down as the chain expired', () => {
   scene.broker.world.runFor(60_000);
   expect(scene.earned).toBe(100n * unitMsat);
   expect(scene.broker.balanceOf(scene.payer)).toBe(start - 100n * unitMsat);
+  scene.broker.expectBacked();
+});
+
+it('takes no more words of a chain that a relay is handing in, though its clock was set back since', () => {
+  const scene = new Scene('set back');
+  const { said, words, backing } = scene.locked({ count: 100, seconds: marginSeconds + 100 });
+  const opening = { prepaid: 1, backing: backing as Uint8Array, commitment: said };
+  const open = { scheme: schemeId, operation: operation.open, index: 50, word: words.word(50), ...opening };
+  expect(scene.relay.take(session, openMessage.encode(open))).toMatchObject({ kind: 'added' });
+  scene.world.trouble(scene.broker.at, 'absent');
+  const clock = scene.relay.process.host.clock as VirtualClock;
+  clock.jumpWall(200_000);
+  scene.broker.world.runFor(150_000);
+  clock.jumpWall(-400_000);
+  const more = { scheme: schemeId, operation: operation.pay, index: 60, word: words.word(60) };
+  expect(scene.relay.take(session, payMessage.encode(more))).toMatchObject({ fault: { code: 'expired' } });
+  scene.world.trouble(scene.broker.at, undefined);
+  scene.broker.world.runFor(60_000);
+  expect(scene.earned).toBe(50n * unitMsat);
   scene.broker.expectBacked();
 });
 
