@@ -27,7 +27,9 @@ export function openDataDirectory(path: string): string {
   const status = statSync(directory);
   if (!isOurs(status.uid)) throw loose(`${directory} belongs to another user`);
   if ((status.mode & othersMask) !== 0)
-    throw loose(`${directory} is open to others; run: chmod 700 ${directory}`);
+    throw loose(
+      `${directory} is open to others; name a folder for a node alone, or, if it is one: chmod 700 ${directory}`,
+    );
   for (let parent = dirname(directory); ; parent = dirname(parent)) {
     const { mode } = statSync(parent);
     if ((mode & worldWritable) !== 0 && (mode & sticky) === 0)
