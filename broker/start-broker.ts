@@ -8,6 +8,7 @@ import { BitcoindChain } from '../src/node-io/bitcoind-chain.ts';
 import { openDataDirectory } from '../src/node-io/data-directory.ts';
 import { HttpParties } from '../src/node-io/party-http.ts';
 import { chosenBrokered } from '../src/node-io/scheme-module.ts';
+import { listening } from '../src/node-io/server-socket.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { SealedDoor } from '../src/payment/sealed-asks.ts';
@@ -61,7 +62,11 @@ export async function startBroker(config: BrokerConfig, observer: Observer): Pro
     await store.close();
   };
   try {
-    const at = await parties.listen(config.listen, new SealedDoor(key, entropy));
+    const at = await listening(
+      'listen',
+      config.listen,
+      parties.listen(config.listen, new SealedDoor(key, entropy)),
+    );
     chain.attach(core);
     core.start();
     return { core, at, key: key.publicKey, stop };

@@ -1,6 +1,5 @@
 import { BrokenInvariant } from '../src/base/assert.ts';
 import { toHex } from '../src/base/bytes.ts';
-import { OperatorError } from '../src/base/fault.ts';
 import { isInternalIp } from '../src/base/ip.ts';
 import type { PayConfig } from '../src/config/pay-config.ts';
 import { wrongAnswers } from '../src/crypto/known-answers.ts';
@@ -13,6 +12,7 @@ import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { openPartySide, type PartySide } from '../src/node-io/party-side.ts';
 import { chosenSchemes } from '../src/node-io/scheme-module.ts';
+import { listening } from '../src/node-io/server-socket.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -324,11 +324,6 @@ function schemesOf(
 }
 
 async function listenAt(streams: TcpStreams, at: Endpoint, listener: string): Promise<string> {
-  try {
-    const bound = await streams.listen(at, listener);
-    return `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new OperatorError('PORT_UNAVAILABLE', `SocksPort ${at.host}:${at.port}: ${why}`, 3);
-  }
+  const { host, port } = await listening('SocksPort', at, streams.listen(at, listener));
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { cookieBytes } from '../src/control/control-auth.ts';
 import { writeSecretFile } from '../src/node-io/data-directory.ts';
+import { listening } from '../src/node-io/server-socket.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import type { TcpStreams } from '../src/node-io/tcp-streams.ts';
 import type { Clock, Endpoint, Observer } from '../src/ports.ts';
@@ -61,9 +62,7 @@ export async function startController(parts: ControllerParts): Promise<RunningCo
   core.addService('controller', service);
   for (const at of ports) listeners.push(await listen(streams, at));
   if (socket !== undefined) {
-    await streams
-      .listenAtPath(socket, 'controller')
-      .catch(error => unavailable('ControlSocket', socket, error));
+    await listening('ControlSocket', socket, streams.listenAtPath(socket, 'controller'));
     listeners.push(`unix:${socket}`);
   }
   service.start();
@@ -83,13 +82,6 @@ function newCookie(file: string): { bytes: Uint8Array; file: string } {
 }
 
 async function listen(streams: TcpStreams, at: Endpoint): Promise<string> {
-  const { host, port } = await streams
-    .listen(at, 'controller')
-    .catch(error => unavailable('ControlPort', `${at.host}:${at.port}`, error));
+  const { host, port } = await listening('ControlPort', at, streams.listen(at, 'controller'));
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-function unavailable(option: string, where: string, error: unknown): never {
-  const why = error instanceof Error ? error.message : String(error);
-  throw new OperatorError('PORT_UNAVAILABLE', `${option} ${where}: ${why}`, exitCode.missing);
 }

@@ -8,6 +8,7 @@ import { formatDirAuthority } from '../src/directory/directory-authority.ts';
 import { makeTlsCertificate } from '../src/link/link-certificates.ts';
 import { openDataDirectory, readSecretFile, writeSecretFile } from '../src/node-io/data-directory.ts';
 import { FileStore } from '../src/node-io/file-store.ts';
+import { listening } from '../src/node-io/server-socket.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -61,8 +62,10 @@ export async function startAuthority(
     links.attach(closedLinks(links));
     streams.attach(closedStreams(streams));
     const host = config.address;
-    const dir = await streams.listen(boundTo(config.dirPort, host), 'dir');
-    const or = await links.listen(boundTo(config.orPort, host));
+    const dirAt = boundTo(config.dirPort, host);
+    const dir = await listening('DirPort', dirAt, streams.listen(dirAt, 'dir'));
+    const orAt = boundTo(config.orPort, host);
+    const or = await listening('ORPort', orAt, links.listen(orAt));
     const settings = { ...config, orPort: or.port, dirPort: dir.port };
     core = new AuthorityCore(settings, keys, { links, streams, clock, entropy, store, observer });
     links.attach(core.links);
@@ -71,7 +74,7 @@ export async function startAuthority(
   } catch (error) {
     await Promise.all([links.stop(), streams.stop(), store.close()]);
     clock.stop();
-    throw cannotListen(error as Error);
+    throw error;
   }
   core.start();
   keepBandwidths(core, config, clock, observer);
@@ -145,12 +148,6 @@ function closedStreams(streams: TcpStreams): StreamHandler {
     onStreamEnd() {},
     onStreamClosed() {},
   };
-}
-
-function cannotListen(error: Error): Error {
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
-  if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') return error;
-  return new OperatorError('PORT_UNAVAILABLE', `cannot listen at ${address}:${port}: ${code}`, 3);
 }
 
 /** Reads the bandwidth file now, and again each interval, since scanners replace it. */

@@ -24,6 +24,7 @@ import { noChain } from '../src/node-io/no-chain.ts';
 import { noParties } from '../src/node-io/no-parties.ts';
 import { openPartySide, type PartySide, type PartySideOptions } from '../src/node-io/party-side.ts';
 import { chosenSchemes } from '../src/node-io/scheme-module.ts';
+import { listening } from '../src/node-io/server-socket.ts';
 import { SystemClock } from '../src/node-io/system-clock.ts';
 import { SystemEntropy } from '../src/node-io/system-entropy.ts';
 import { TcpStreams } from '../src/node-io/tcp-streams.ts';
@@ -150,9 +151,9 @@ async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boo
   };
   try {
     if (hasParties) side = await openPartySide(directory, entropy, partySideOf(config));
-    const orPort = await listen(links, config.listen);
+    const orPort = await listening('ORPort', config.listen, links.listen(config.listen));
     const { ipv6 } = config.settings;
-    if (ipv6 !== undefined) await listen(links, ipv6);
+    if (ipv6 !== undefined) await listening('ORPort', ipv6, links.listen(ipv6));
     compute = helpersOf(config, keys);
     return {
       directory,
@@ -263,16 +264,4 @@ function nodeKeysIn(directory: string, entropy: Entropy): NodeKeys {
     `${file} is damaged: ${keys.fault.detail}; restore it from a backup`,
     3,
   );
-}
-
-async function listen(links: NodeLinks, at: Endpoint): Promise<Endpoint> {
-  try {
-    return await links.listen(at);
-  } catch (error) {
-    throw new OperatorError(
-      'PORT_UNAVAILABLE',
-      `cannot take links at ${at.host}:${at.port}: ${(error as Error).message}`,
-      3,
-    );
-  }
 }

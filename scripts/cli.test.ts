@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   copyFileSync,
@@ -11,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -133,6 +135,43 @@ describe('the command line', () => {
       expect(err).toMatch(/^naulon: .*naulon (up|regtest start)/);
     }
     expect(await naulon(['down', '--data-dir', dir])).toMatchObject({ code: 0 });
+  });
+
+  it('names the option whose port another program has', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const at = `127.0.0.1:${port}`;
+    const authority =
+      'DirAuthority auth1 orport=1 v3ident=8617C6694B8E9CA71A019876073A82954DAB73A8 127.0.0.1:2 28F8F58A61EAB9E340191DA0B90B31F5B04C0878';
+    const nodes: Record<string, [option: string, lines: readonly string[]]> = {
+      relay: ['ORPort', ['Nickname alice', 'Address 127.0.0.1', `ORPort ${at}`, authority]],
+      client: ['SocksPort', [`SocksPort ${at}`, authority]],
+      dirauth: [
+        'DirPort',
+        [
+          'AuthoritativeDirectory 1',
+          'V3AuthoritativeDirectory 1',
+          'Nickname auth2',
+          'Address 127.0.0.1',
+          'ORPort auto',
+          `DirPort ${at}`,
+        ],
+      ],
+      broker: ['listen', [`listen: ${at}`, 'chain: {rpc: "http://127.0.0.1:1", cookie: none}']],
+    };
+    for (const [node, [option, lines]] of Object.entries(nodes)) {
+      const file = join(root, `${node}.conf`);
+      const folder = join(root, `${node}-data`);
+      const place = node === 'broker' ? `data_directory: ${folder}` : `DataDirectory ${folder}`;
+      writeFileSync(file, [place, ...lines, ''].join('\n'));
+      expect(await naulon([node, '-f', file])).toEqual({
+        code: 3,
+        out: '',
+        err: `naulon: ${option}: cannot listen at ${at}: address already in use\n`,
+      });
+    }
+    taken.close();
   });
 
   it('says which file of an input is none', async () => {

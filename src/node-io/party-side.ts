@@ -1,10 +1,10 @@
-import { OperatorError } from '../base/fault.ts';
 import { parseIp } from '../base/ip.ts';
 import type { SigningKey } from '../crypto/ecdsa.ts';
 import { SealedDoor } from '../payment/sealed-asks.ts';
 import type { Endpoint, Entropy } from '../ports.ts';
 import { accountKeyIn } from './account-key.ts';
 import { HttpParties } from './party-http.ts';
+import { listening } from './server-socket.ts';
 
 /** What a node has whose payments involve a broker or other parties: its way to them, and its account. */
 export interface PartySide {
@@ -36,10 +36,6 @@ export async function openPartySide(
     return ip !== undefined && !isForbidden(ip);
   };
   const parties = new HttpParties({ mayAsk });
-  try {
-    return { parties, account, self: await parties.listen(at, new SealedDoor(account, entropy)) };
-  } catch (error) {
-    const why = (error as Error).message;
-    throw new OperatorError('PORT_UNAVAILABLE', `party: cannot listen at ${at.host}:${at.port}: ${why}`, 3);
-  }
+  const self = await listening('party', at, parties.listen(at, new SealedDoor(account, entropy)));
+  return { parties, account, self };
 }

@@ -1,6 +1,8 @@
 import type { Server } from 'node:net';
 import { assert } from '../base/assert.ts';
+import { exitCode, OperatorError } from '../base/fault.ts';
 import type { Endpoint } from '../ports.ts';
+import { systemReason } from './system-reason.ts';
 
 /** Rejects with the error of the system when the address cannot be bound. */
 export function listenAt(server: Server, at: Endpoint | { readonly path: string }): Promise<void> {
@@ -13,6 +15,20 @@ export function listenAt(server: Server, at: Endpoint | { readonly path: string 
       resolve();
     });
   });
+}
+
+/**
+ * What `begun` comes to; where the system refuses, an OperatorError for whoever wrote the option. @param where an address, or a
+ * socket of the file system's.
+ */
+export async function listening<T>(option: string, where: Endpoint | string, begun: Promise<T>): Promise<T> {
+  try {
+    return await begun;
+  } catch (error) {
+    const at = typeof where === 'string' ? where : `${where.host}:${where.port}`;
+    const what = `${option}: cannot listen at ${at}: ${systemReason(error)}`;
+    throw new OperatorError('PORT_UNAVAILABLE', what, exitCode.missing);
+  }
 }
 
 export function boundEndpoint(server: Server): Endpoint {
