@@ -37,6 +37,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
         .default('.naulon'),
     )
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(`naulon: ${usageLine(text)}\n`) })
     .showSuggestionAfterError(true)
     .exitOverride();
   const does =
@@ -60,6 +61,14 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   addFlood(program, does);
   addCrashMatrix(program, does);
   return program;
+}
+
+/** What commander says of a wrong command line, as one line. */
+export function usageLine(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ');
 }
 
 /** An unset variable of a script must not come to mean the current folder. */

@@ -44,8 +44,11 @@ describe('the command line', () => {
 
   it('ends with 2 on a usage error and suggests what was meant', async () => {
     const wrongCommand = await naulon(['stauts']);
-    expect(wrongCommand).toMatchObject({ code: 2, out: '' });
-    expect(wrongCommand.err).toContain('status');
+    const err = "naulon: unknown command 'stauts' (Did you mean status?)\n";
+    expect(wrongCommand).toEqual({ code: 2, out: '', err });
+    expect(JSON.parse((await naulon(['get', '--json'])).out)).toEqual({
+      error: { code: 'USAGE', message: "missing required argument 'url'" },
+    });
     const wrongOption = await naulon(['up', '--relay', '3']);
     expect(wrongOption.code).toBe(2);
     expect(wrongOption.err).toContain('--relays');

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { BrokenInvariant } from '../src/base/assert.ts';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { cannotWrite } from '../src/node-io/output-file.ts';
-import { buildProgram } from './cli-program.ts';
+import { buildProgram, usageLine } from './cli-program.ts';
 import { toJson } from './terminal.ts';
 
 /** Runs one command line and ends with its exit code. Errors of people are one line; our own come with their trace. */
@@ -31,7 +31,8 @@ export function report(error: unknown, json: boolean): number {
     // Help and version were asked for; everything else is a usage error, which commander has printed.
     if (error.exitCode === 0) return exitCode.ok;
     // What commander says then is a word of its own.
-    const message = error.code === 'commander.help' ? 'a command is needed; see --help' : error.message;
+    const message =
+      error.code === 'commander.help' ? 'a command is needed; see --help' : usageLine(error.message);
     if (json) process.stdout.write(`${toJson({ error: { code: 'USAGE', message } })}\n`);
     return exitCode.usage;
   }
