@@ -35,7 +35,7 @@ import {
   bitcoinChannel,
   channelVariant,
 } from '../src/schemes/bitcoin-channel/index.ts';
-import { type ChosenScheme, makeChosen } from '../src/schemes/brokered.ts';
+import { type ChosenScheme, makeChosen, requirePay } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { ChannelCare } from './channel-care.ts';
 import { ChannelCircuits } from './channel-circuits.ts';
@@ -269,8 +269,9 @@ class WiredClient implements RunningClient, AnswerHandler, RequestHandler {
 
 /** The ground of a client that is alone in its process. */
 async function ownGround(config: ClientConfig): Promise<ClientGround> {
-  const directory = openDataDirectory(config.dataDirectory);
   const chosen = await chosenSchemes(config.settings.payment.schemes);
+  requirePay(chosen, config.pay);
+  const directory = openDataDirectory(config.dataDirectory);
   const hasBroker = chosen.some(({ brokered }) => brokered !== undefined);
   const isForbidden = config.settings.internal.asked ? () => false : isInternalIp;
   const { party: at, broker } = config.pay;

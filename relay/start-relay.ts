@@ -33,7 +33,7 @@ import { WorkerPool } from '../src/node-io/worker-pool.ts';
 import type { PaymentScheme } from '../src/payment/scheme.ts';
 import type { Admission, Endpoint, Entropy, LinkHandler, LinkPort, Observer } from '../src/ports.ts';
 import { bitcoinChannel, type ChannelDesk, channelVariant } from '../src/schemes/bitcoin-channel/index.ts';
-import { type ChosenScheme, makeChosen } from '../src/schemes/brokered.ts';
+import { type ChosenScheme, makeChosen, requirePay } from '../src/schemes/brokered.ts';
 import { memoryCredit } from '../src/schemes/memory-credit/index.ts';
 import { type ClientConfig, Household, type RunningClient } from './client-service.ts';
 import type { RelayConfig } from './config.ts';
@@ -84,6 +84,8 @@ export async function startRelay(
   const wrong = wrongAnswers();
   if (wrong.length > 0) throw new BrokenInvariant(`known answers differ: ${wrong.join(', ')}`);
   const chosen = await chosenSchemes(schemeNames(config.pay, mounted));
+  requirePay(chosen, config.pay);
+  payoutScript(config.pay.payout);
   const hasBroker = chosen.some(({ brokered }) => brokered !== undefined);
   const node = await openNode(config, newLinks, hasBroker);
   const { directory, keys, log, store, links, streams, chain, side, compute, orPort } = node;

@@ -20,6 +20,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runNaulon } from './naulon.fixture.ts';
 import { naulonFile } from './node-process.ts';
 
+const authority =
+  'DirAuthority auth1 orport=1 v3ident=8617C6694B8E9CA71A019876073A82954DAB73A8 127.0.0.1:2 28F8F58A61EAB9E340191DA0B90B31F5B04C0878';
 let root: string;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'naulon-cli-test-'));
@@ -140,13 +142,32 @@ describe('the command line', () => {
     expect(await naulon(['down', '--data-dir', dir])).toMatchObject({ code: 0 });
   });
 
+  it('makes nothing of a node whose pay.yaml is wrong', async () => {
+    const folder = join(root, 'never');
+    const [torrc, pay] = [join(root, 'never.torrc'), join(root, 'never.yaml')];
+    const chain = 'chain: {rpc: "http://127.0.0.1:1", cookie: none}';
+    for (const [node, lines] of [
+      ['relay', 'Nickname alice\nAddress 127.0.0.1\nORPort 127.0.0.1:auto'],
+      ['client', 'SocksPort 127.0.0.1:auto'],
+    ] as const)
+      for (const [wrong, words] of [
+        ['scheme: payword', 'broker is missing'],
+        [`variant: fast\n${chain}`, 'knows spillman, cltv'],
+        ['scheme: paywrd', 'did you mean payword?'],
+      ] as const) {
+        writeFileSync(torrc, `${lines}\nDataDirectory ${folder}\n${authority}\n`);
+        writeFileSync(pay, node === 'relay' ? `price: 2 msat/cell\n${wrong}\n` : `${wrong}\n`);
+        const { code, out, err } = await naulon([node, '-f', torrc, '--pay', pay]);
+        expect({ code, out, err }).toEqual({ code: 2, out: '', err: expect.stringContaining(words) });
+        expect(existsSync(folder)).toBe(false);
+      }
+  });
+
   it('names the option whose port another program has', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
     const at = `127.0.0.1:${port}`;
-    const authority =
-      'DirAuthority auth1 orport=1 v3ident=8617C6694B8E9CA71A019876073A82954DAB73A8 127.0.0.1:2 28F8F58A61EAB9E340191DA0B90B31F5B04C0878';
     const nodes: Record<string, [option: string, lines: readonly string[]]> = {
       relay: ['ORPort', ['Nickname alice', 'Address 127.0.0.1', `ORPort ${at}`, authority]],
       client: ['SocksPort', [`SocksPort ${at}`, authority]],
