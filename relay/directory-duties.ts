@@ -25,7 +25,8 @@ export class DirectoryDuties {
   #asked = 0;
   readonly #lacks: LackTeller;
   #stopped = false;
-  #told = false;
+  /** Relays that were told of. */
+  #told = 0;
 
   constructor(options: DirectoryDutiesOptions) {
     this.#options = options;
@@ -75,14 +76,18 @@ export class DirectoryDuties {
   }
 
   /**
-   * Says once that the network is known: until then its parameters are not. A relay that lacks what is demanded serves on, other than C
-   * tor's: clients see from its descriptor what it knows, and choose.
+   * Says once that the network is known, since until then its parameters are not, and then whenever other relays are. A relay that lacks
+   * what is demanded serves on, other than C tor's: clients see from its descriptor what it knows, and choose.
    */
   #tell(): void {
     const { client, observer } = this.#options;
-    if (client.view !== undefined) this.#lacks.onView(client.view);
-    if (this.#told || client.view === undefined) return;
-    this.#told = true;
-    observer.log('info', 'network known', { relays: client.view.relays.length });
+    if (client.view === undefined) return;
+    this.#lacks.onView(client.view);
+    const { relays: known, relaysListed } = client.view;
+    const relays = known.length;
+    const isOnItsWay = this.#told > 0 && relays < relaysListed;
+    if (isOnItsWay || relays === this.#told) return;
+    this.#told = relays;
+    observer.log('info', 'network known', { relays });
   }
 }

@@ -7,7 +7,7 @@ import { OperatorError } from '../src/base/fault.ts';
 import { identityOf, type ProcessIdentity } from '../src/node-io/process-identity.ts';
 
 const stopMsMax = 10_000;
-const logAgainMs = 100;
+const againMs = 100;
 /** Node 20 has it ready but hidden: key stream gives its memory back by it (`crypto/aes-ctr`). */
 export const transferFlags = 'transfer' in ArrayBuffer.prototype ? [] : ['--harmony-rab-gsab-transfer'];
 /**
@@ -98,17 +98,11 @@ export async function startNode(command: NodeCommand): Promise<NodeProcess> {
   return { name: command.name, identity, readyLine: outcome, ended, stop };
 }
 
-/** Waits until a node has written such an event to its log; false: not in time, or it is `over`. */
-export async function untilLogged(
-  log: string,
-  event: string,
-  msMax: number,
-  over: () => boolean,
-): Promise<boolean> {
-  const wanted = JSON.stringify({ event }).slice(1, -1);
+/** Waits until it holds; false: not in time, or it is `over`. */
+export async function untilTrue(holds: () => boolean, msMax: number, over: () => boolean): Promise<boolean> {
   for (const deadline = performance.now() + msMax; performance.now() < deadline && !over(); ) {
-    if (readFileSync(log, 'utf8').includes(wanted)) return true;
-    await pause(logAgainMs);
+    if (holds()) return true;
+    await pause(againMs);
   }
   return false;
 }

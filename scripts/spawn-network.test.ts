@@ -19,7 +19,7 @@ if (readFileSync(torrc, 'utf8').includes('Nickname guard1') && process.env.NAULO
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));
 console.log(JSON.stringify({ event: 'ready', role, or: '127.0.0.1:4711', socks: ['127.0.0.1:4712'], dirAuthority: 'auth1 orport=1 127.0.0.1:2 ABCD' }));
-console.error(JSON.stringify({ event: 'network known' }));
+console.error(JSON.stringify({ relays: 99, event: 'network known' }));
 setInterval(() => {}, 1_000);
 `;
 

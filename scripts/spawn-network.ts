@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
@@ -34,9 +34,9 @@ import {
   writeAdded,
   writeNetworkState,
 } from './network-state.ts';
-import { type NodeProcess, startNode, untilLogged } from './node-process.ts';
+import { type NodeProcess, startNode, untilTrue } from './node-process.ts';
 import { grouped } from './terminal.ts';
-import { writeTorRelay } from './tor-node.ts';
+import { knownToTor, writeTorRelay } from './tor-node.ts';
 
 const relayKnowsMsMax = 120_000;
 /** Coins that a client's wallet starts with: several, so that no two channels are funded by one transaction. */
@@ -195,7 +195,7 @@ export class NetworkStart {
     const listens = client.listensOf(ready);
     this.#socks = listens.socks;
     this.#controlPort = listens.control;
-    await allOf(this.#nodes.filter(isOurRelay).map(relay => this.#untilItKnows(relay)));
+    await this.#untilAllKnowAll();
     this.#ready = true;
     this.#write();
   }
@@ -237,10 +237,34 @@ export class NetworkStart {
     return this.#start('relay', dir, command, this.#relays);
   }
 
-  /** A relay that has no consensus yet has none of its parameters: circuits through it would be others than those to come. */
-  async #untilItKnows({ name, log }: NodeState): Promise<void> {
-    if (await untilLogged(log, 'network known', relayKnowsMsMax, () => this.#stopping)) return;
+  /**
+   * A relay without a consensus has none of its parameters, so that circuits through it would be others than those to come; one whose
+   * consensus lacks relays lacks what new clients ask of it. C tor's publish when the others' consensus may be made already.
+   */
+  async #untilAllKnowAll(): Promise<void> {
+    const relays = this.#nodes.filter(({ role, end }) => role === 'relay' && end === undefined);
+    await allOf(relays.map(relay => this.#untilItKnows(relay, relays.length)));
+    const names = relays.filter(({ impl }) => impl === 'tor').map(({ name }) => name);
+    if (names.length > 0) await this.#untilClientKnows(names);
+  }
+
+  async #untilItKnows({ name, impl, log, dataDir }: NodeState, count: number): Promise<void> {
+    const knows = impl === 'tor' ? () => knownToTor(dataDir) : () => knownByLog(log);
+    const over = () => this.#stopping;
+    if (await untilTrue(() => knows() >= count, relayKnowsMsMax, over)) return;
     throw new OperatorError('NODE_START', `${name} runs, but does not learn of the network; see ${log}`, 4);
+  }
+
+  async #untilClientKnows(names: readonly string[]): Promise<void> {
+    const control = await controlOf(this.#control);
+    try {
+      for (const name of names) {
+        if (!(await untilKnown(control, name, () => this.#stopping)))
+          throw new OperatorError('NODE_START', `${name} runs, but the client does not learn of it`, 4);
+      }
+    } finally {
+      control.close();
+    }
   }
 
   #nodeDir(name: string): string {
@@ -256,13 +280,7 @@ export class NetworkStart {
     this.#nodes = this.#nodes.filter(({ name }) => name !== nickname);
     await this.#startRelay(relay);
     writeAdded(this.#options.dir, relay);
-    const control = await controlOf(this.#control);
-    try {
-      if (!(await untilKnown(control, nickname, () => this.#stopping)))
-        throw new OperatorError('NODE_START', `${nickname} runs, but the client does not learn of it`, 4);
-    } finally {
-      control.close();
-    }
+    await this.#untilClientKnows([nickname]);
     return this.#nodes.find(({ name }) => name === nickname) as NodeState;
   }
 
@@ -391,8 +409,11 @@ export class NetworkStart {
   }
 }
 
-const isOurRelay = ({ role, impl, end }: NodeState): boolean =>
-  role === 'relay' && impl === undefined && end === undefined;
+/** Of how many relays a relay of ours says that it knows, last. */
+function knownByLog(log: string): number {
+  const said = [...readFileSync(log, 'utf8').matchAll(/"relays":(\d+),"event":"network known"/g)].at(-1);
+  return Number(said?.[1] ?? 0);
+}
 
 /** All that they come to, once all of them have: none is still starting when others are stopped for one that failed. */
 async function allOf<T>(starting: readonly Promise<T>[]): Promise<T[]> {

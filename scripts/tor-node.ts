@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import type { PlannedRelay } from './net-file.ts';
@@ -70,4 +70,15 @@ export function writeTorRelay(
     listensOf: ready => ({ or: listening.exec(ready)?.[1] ?? '' }),
     exit,
   };
+}
+
+/** How many relays a C tor with such a data directory knows, by its files. */
+export function knownToTor(dataDir: string): number {
+  const count = (names: readonly string[], each: RegExp): number => {
+    const files = names.map(name => join(dataDir, name)).filter(file => existsSync(file));
+    return files.flatMap(file => readFileSync(file, 'latin1').match(each) ?? []).length;
+  };
+  const listed = count(['cached-microdesc-consensus'], /^r /gm);
+  const described = count(['cached-microdescs', 'cached-microdescs.new'], /^onion-key$/gm);
+  return Math.min(listed, described);
 }
