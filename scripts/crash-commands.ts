@@ -34,7 +34,7 @@ export async function crashMatrix(
   if (chosen.length === 0)
     throw new OperatorError(
       'USAGE',
-      `no row of the matrix has ${wanted.join(' or ')} in its name`,
+      `no row of the matrix has ${wanted.join(' or ')} in its name; names are like: ${rowName(matrixRows[0])}`,
       exitCode.usage,
     );
   const goalOf = (row: MatrixRow) => (nightly ? nightlyTimes(row) : row.times);

@@ -48,7 +48,7 @@ export function brokeredDisagreements(accounts: readonly BrokeredAccount[]): str
 }
 
 /**
- * The table of the demo. What a client locks up are e-coins, for all relays together; no payment or redemption costs a fee on
+ * The table of the demo. What a client locks up is for all relays together; no payment or redemption costs a fee on
  * the chain.
  */
 export function brokeredLines(
@@ -89,6 +89,6 @@ export function brokeredLines(
   return [
     ...table(demoHeadings, rows),
     '',
-    `Locked is what was sold as e-coins; ${satText(unspent)} sat of it are still the client's, to spend or to get back.`,
+    `Locked is what the client paid in ahead; ${satText(unspent)} sat of it are still its own, to spend or to get back.`,
   ];
 }

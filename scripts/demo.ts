@@ -32,7 +32,7 @@ import { type NetPlan, paidBy, planOf, relaysOf, schemeOf } from './net-file.ts'
 import { splitAddress } from './network-ports.ts';
 import { type SeededFile, seededSha256 } from './seeded-bytes.ts';
 import { type Network, NetworkStart } from './spawn-network.ts';
-import { colour, grouped, megabytes, type Terminal } from './terminal.ts';
+import { colour, counted, grouped, megabytes, type Terminal } from './terminal.ts';
 
 export interface DemoOptions extends GlobalOptions {
   readonly size: number;
@@ -114,6 +114,8 @@ class DemoRun {
   readonly #terminal: Terminal;
   readonly #start: NetworkStart;
   readonly #signal: AbortSignal;
+  /** The network of the demo, started to stay. */
+  readonly #nextUp: string;
   readonly #file: SeededFile;
   readonly #sha256: Promise<string>;
   #say: (line: string) => void = () => {};
@@ -142,6 +144,10 @@ class DemoRun {
     this.#file = { seed: 'demo', bytes: options.size };
     this.#sha256 = seededSha256(this.#file);
     this.#brokered = brokered;
+    this.#nextUp = [
+      './naulon up -d',
+      ...(options.scheme === undefined ? [] : ['--scheme', options.scheme]),
+    ].join(' ');
     this.#start = new NetworkStart({
       dir,
       plan,
@@ -304,7 +310,7 @@ class DemoRun {
           ? "What the client paid is what the broker has in each relay's account, and bitcoind backs all of it."
           : "What the client paid is what bitcoind's chain says each relay earned.",
       );
-    this.#terminal.print(`${seconds.toFixed(1)} s in all. Next: ./naulon up -d, then ./naulon get URL`);
+    this.#terminal.print(`${seconds.toFixed(1)} s in all. Next: ${this.#nextUp}, then ./naulon get URL`);
     return wrong.length === 0 ? 0 : 1;
   }
 
@@ -336,6 +342,8 @@ function hopAccount(hop: HopReport): HopAccount[] {
 /** bytes, rate, and per hop what is left and how often it was paid. */
 function progressLine(bytes: number, ms: number, hops: readonly HopReport[]): string {
   const rate = ms > 0 ? megabytes((bytes * 1_000) / ms) : '-';
-  const perHop = hops.map(hop => `${hop.relay} ${grouped(hop.balance)} cells, ${hop.payments} payments`);
+  const perHop = hops.map(
+    hop => `${hop.relay} ${counted(hop.balance, 'cell')}, ${counted(hop.payments, 'payment')}`,
+  );
   return [`${megabytes(bytes)}  ${rate}/s`, ...perHop].join('  |  ');
 }

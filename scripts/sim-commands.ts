@@ -59,7 +59,7 @@ export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal)
     if (again !== undefined) twice += 1;
     if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
     terminal.say(
-      `seed ${plan.seed}, ${plan.scheme}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of ${grouped(steps)} steps`,
+      `seed ${plan.seed}, ${plan.scheme}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of at least ${grouped(steps)} steps`,
     );
     // Signals are heard between trials.
     await new Promise(setImmediate);

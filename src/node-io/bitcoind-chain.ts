@@ -181,7 +181,8 @@ export class BitcoindChain implements ChainPort {
       } catch (error) {
         if (this.#stopped) return;
         if (retryMs === retryMsMax) {
-          this.#options.observer.log('warn', 'chain_unreachable', { fault: faultOf(error) });
+          const advice = 'is bitcoind up, and where pay.yaml says (chain: rpc, cookie)?';
+          this.#options.observer.log('warn', 'chain_unreachable', { fault: faultOf(error), advice });
         }
         this.#options.observer.count('naulon_chain_faults_total');
         await pause(retryMs, undefined, { ref: false });
