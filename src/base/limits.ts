@@ -12,8 +12,11 @@ export const variableCellBytesMax = 16_384;
 export const circuitQueueCellsMax = 12_500;
 /** Below this many queued cells a circuit asks its sources to go on. */
 export const circuitQueueCellsLow = 50;
-/** Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing. */
-export const linkWriteBytesHigh = 262_144;
+/**
+ * Bytes handed to the socket and not yet taken by the kernel, per link, before the mux stops writing: a few circuits' windows.
+ * With a quarter of it, eight busy circuits cost a tenth more CPU.
+ */
+export const linkWriteBytesHigh = 1_048_576;
 /** Cells of one circuit that are treated at once: as many as one read of a link holds. */
 export const cellsPerRunMax = 128;
 /** Cells for which a layer of a circuit in use makes key stream at a time: half of the longest run. */
@@ -49,6 +52,8 @@ export const readBytesPerTurn = 131_072;
  */
 export const youngLinkWriteBytes = 16_000;
 export const youngLinkBytes = 1_048_576;
+/** As `linkWriteBytesHigh`, of such a link. */
+export const youngLinkBytesHigh = 262_144;
 /** Such blocks that a port keeps for later: 4 MiB. */
 export const socketBlocksSpareMax = 64;
 /** A connection that we closed may take this long to send what was written … */

@@ -11,7 +11,7 @@ function listened() {
   const port = new PortSocket(
     socket,
     new BlockPool(),
-    { bytesHigh: socketBlockBytes, startsSmall: false },
+    { bytesHigh: socketBlockBytes },
     {
       bytes: bytes => {
         heard.push(bytes.length);
@@ -86,7 +86,7 @@ function slowLink() {
   const port = new PortSocket(
     socket,
     new BlockPool(),
-    { bytesHigh: 4 * socketBlockBytes, startsSmall: true },
+    { bytesHigh: 16 * socketBlockBytes, youngBytesHigh: 4 * socketBlockBytes },
     {
       bytes: () => {},
       writable: () => void heard.push('writable'),
@@ -126,6 +126,21 @@ test('a link that takes what it is sent gets it in order, in whole blocks before
   expect(Math.max(...given.map(({ length }) => length))).toBe(socketBlockBytes);
   expect(heard).toContain('writable');
   expect(port.pendingBytes).toBe(0);
+});
+
+test('a link may have more wait once it has been seen to take what it is sent', async () => {
+  const { port, takes } = slowLink();
+  const block = numbered(0, socketBlockBytes);
+  const blocksUntilFull = () => {
+    let blocks = 1;
+    while (port.write(block)) blocks += 1;
+    return blocks;
+  };
+  expect(blocksUntilFull()).toBe(5);
+  for (let written = 5 * socketBlockBytes; written < youngLinkBytes; written += socketBlockBytes)
+    port.write(block);
+  for (await turn(); port.pendingBytes > 0; await turn()) for (const take of takes.splice(0)) take();
+  expect(blocksUntilFull()).toBe(17);
 });
 
 test('a link that is closed while its first writes wait sends them all, and then its end', async () => {

@@ -46,8 +46,8 @@ export type SocketSource<S extends Socket> = S | ((onread: OnReadOpts) => S);
 export interface WriteTerms {
   /** Full from so many bytes on that the kernel has not taken. */
   readonly bytesHigh: number;
-  /** TLS is given little at a time until the network has been seen to take it. */
-  readonly startsSmall: boolean;
+  /** As long as it is not seen that the network takes what it is given, TLS is given little at a time and is full from so many on. */
+  readonly youngBytesHigh?: number;
 }
 
 /** Blocks that are less full than this are copied to their size, so that a slow reader does not hold many nearly empty blocks. */
@@ -63,7 +63,7 @@ const pieceBytesLarge = socketBlockBytes / 2;
 export class PortSocket<S extends Socket = Socket> {
   readonly socket: S;
   readonly #pool: BlockPool;
-  readonly #writeBytesHigh: number;
+  readonly #terms: WriteTerms;
   /** That the kernel is still to take before writes are as long as they come. */
   #youngBytes: number;
   /** What waits for the write before it meanwhile. */
@@ -91,8 +91,8 @@ export class PortSocket<S extends Socket = Socket> {
     const socket = typeof source === 'function' ? source(this.#readInto(pool.forReading)) : source;
     this.socket = socket;
     this.#pool = pool;
-    this.#writeBytesHigh = terms.bytesHigh;
-    this.#youngBytes = terms.startsSmall ? youngLinkBytes : 0;
+    this.#terms = terms;
+    this.#youngBytes = terms.youngBytesHigh === undefined ? 0 : youngLinkBytes;
     this.#user = user;
     socket.setNoDelay(true);
     if (socket === source) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
@@ -129,7 +129,7 @@ export class PortSocket<S extends Socket = Socket> {
       this.#flushWaits = true;
       turnEnd.write(this.#flushLater);
     }
-    this.#full ||= this.pendingBytes > this.#writeBytesHigh;
+    this.#full ||= this.pendingBytes > this.#bytesHigh;
     return !this.#full;
   }
 
@@ -248,6 +248,11 @@ export class PortSocket<S extends Socket = Socket> {
     return this.socket.writableLength + this.#used + this.#waitingBytes;
   }
 
+  get #bytesHigh(): number {
+    const { bytesHigh, youngBytesHigh = bytesHigh } = this.#terms;
+    return this.#youngBytes > 0 ? youngBytesHigh : bytesHigh;
+  }
+
   readonly #flushLater = (): void => {
     this.#flushWaits = false;
     this.#flush();
@@ -310,7 +315,7 @@ export class PortSocket<S extends Socket = Socket> {
   }
 
   readonly #onWritten = (error: Error | null | undefined): void => {
-    if (error || !this.#full || this.#silent || this.pendingBytes > this.#writeBytesHigh / 2) return;
+    if (error || !this.#full || this.#silent || this.pendingBytes > this.#bytesHigh / 2) return;
     this.#full = false;
     this.#tell(() => this.#user.writable());
   };

@@ -13,7 +13,7 @@ import { NameLookup, type NameLookupOptions } from './name-lookup.ts';
 import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
 import { boundEndpoint, closeServer, listenAt } from './server-socket.ts';
 
-const writeTerms = { bytesHigh: streamWriteBytesHigh, startsSmall: false };
+const writeTerms = { bytesHigh: streamWriteBytesHigh };
 
 /** The connections of one node that are no links, over TCP and over unix sockets of its own, and its name lookups. */
 export class TcpStreams implements StreamPort {

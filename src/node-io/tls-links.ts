@@ -16,6 +16,7 @@ import {
   linksUnreadyMax,
   linkWriteBytesHigh,
   stopLingerMsMax,
+  youngLinkBytesHigh,
 } from '../base/limits.ts';
 import type { Admission, CloseReason, Endpoint, LinkFacts, LinkHandler, LinkId, LinkPort } from '../ports.ts';
 import { BlockPool, PortSocket, type SocketSource } from './port-socket.ts';
@@ -34,7 +35,7 @@ interface Link {
   readonly accepted: boolean;
 }
 
-const writeTerms = { bytesHigh: linkWriteBytesHigh, startsSmall: true };
+const writeTerms = { bytesHigh: linkWriteBytesHigh, youngBytesHigh: youngLinkBytesHigh };
 const noCertificate = new Uint8Array(0);
 const exporterBytes = 32;
 
