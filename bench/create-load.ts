@@ -53,6 +53,7 @@ export class CreateLoad implements LinkUser {
     const load = new CreateLoad(relay);
     const peer = await load.#open();
     assert(peer.kind === 'relay', 'who listens proves who it is');
+    load.#leave();
     const text = await httpGet(directory, `/tor/server/fp/${toHex(peer.rsaId).toUpperCase()}`);
     const parsed = parseServerDescriptor(text, Date.now());
     assert(parsed.ok, 'the descriptor of a relay that the authority lists');
@@ -72,8 +73,7 @@ export class CreateLoad implements LinkUser {
       this.#mux.releaseCircuit(this.#link, circuit, destroyReason.finished);
       return performance.now() - started < ms;
     });
-    // Without circuits it would be given up after a while, in the midst of whatever is measured then.
-    this.#mux.close(this.#link, 'done');
+    this.#leave();
     return { made, seconds: (performance.now() - started) / 1_000 };
   }
 
@@ -99,6 +99,11 @@ export class CreateLoad implements LinkUser {
       };
       this.#link = this.#mux.open(this.#relay, {});
     });
+  }
+
+  /** A link without circuits would be given up after a while, in the midst of whatever is measured then. */
+  #leave(): void {
+    this.#mux.close(this.#link, 'done');
   }
 
   /** Keeps requests under way while `goesOn` says so, then waits for the last answer. */
