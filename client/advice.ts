@@ -20,7 +20,7 @@ const byCode: Readonly<Record<string, string>> = {
   PAY_CHAIN_UNAVAILABLE: 'bitcoind does not answer; see naulon doctor',
   PAY_REFUSED: 'the relay refused the payment; its log says why',
   PAY_CHANNEL_EXHAUSTED:
-    'the channel is used up and no new one may be opened; raise channel_size in pay.yaml',
+    'the relay settles the channel, or it holds too little; a new circuit opens a new one; raise channel_size in pay.yaml',
   PAY_CHANNEL_SIZE: 'choose another --size',
   PAY_BAD_TARGET: 'what the relay asks to be paid is not acceptable; choose another --path',
   PAY_BAD_REFUND_SIGNATURE:

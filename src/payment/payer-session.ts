@@ -336,8 +336,11 @@ export class PayerSession {
     if (paid.kind === 'refused') {
       const { code } = paid.fault;
       if (this.#prepared !== undefined) this.#fail(paid.fault);
+      // Once it is answered there may be another channel.
+      else if (code === 'PAY_CHANNEL_EXHAUSTED' && this.#sent.length > 0) this.#alone = true;
+      else if (code === 'PAY_CHANNEL_EXHAUSTED') this.#buyLess(paid.fault);
       else if (code === 'PAY_NO_FUNDS' && this.#payments > 0) this.#buyLess(paid.fault);
-      else if (code === 'PAY_LIMIT' || code === 'PAY_CHANNEL_EXHAUSTED') this.#runOut(paid.fault);
+      else if (code === 'PAY_LIMIT') this.#runOut(paid.fault);
       else this.#fail(paid.fault);
       return;
     }

@@ -4,7 +4,7 @@ import { BrokenInvariant } from '../base/assert.ts';
 import { freeCells, pendingRedeemsMax, receiptMsMax, setUpReceiptMsMax } from '../base/limits.ts';
 import { fragment } from '../cell/payment-messages.ts';
 import { memoryCredit } from '../schemes/memory-credit/index.ts';
-import { PaidHopWorld, price, seedOf } from './paid-hop-world.fixture.ts';
+import { type PaidHopOptions, PaidHopWorld, price, seedOf } from './paid-hop-world.fixture.ts';
 import { msatFor } from './price.ts';
 import type { PaymentScheme } from './scheme.ts';
 import { tallyScheme } from './tally-scheme.fixture.ts';
@@ -105,7 +105,10 @@ describe('payments that state what was paid in all', () => {
     expect(world.payer.spendable).toBe(world.balance.balance);
   });
 
-  test('whatever the delays, and whichever are refused: counts agree, credit is what was paid', () => {
+  test.each([
+    ['and whichever are refused', true, undefined],
+    ['and however often the purse is filled', false, msatFor(1_000n, price)],
+  ])('whatever the delays, %s: counts agree, credit is what was paid', (_, refuses, purse) => {
     fc.assert(
       fc.property(
         fc.array(
@@ -114,7 +117,7 @@ describe('payments that state what was paid in all', () => {
         ),
         steps => {
           let refusals = 0;
-          const scheme = tallyScheme(() => refusals > 0 && refusals-- > 0);
+          const scheme = tallyScheme(() => refuses && refusals > 0 && refusals-- > 0, purse);
           const world = new PaidHopWorld(window, { scheme });
           world.payer.needs(40);
           world.payer.start();
@@ -182,23 +185,49 @@ test('limits are kept, and a payer that reaches one says so', () => {
   expect(poor.failed?.code).toBe('PAY_NO_FUNDS');
 });
 
-test('a payer that has less than a window costs buys what it can, and goes on until that is used up', () => {
-  const window = 20_000;
-  const first = new PaidHopWorld(window);
-  first.payer.start();
-  first.settle();
-  const purseMsat = first.payer.paidMsat + msatFor(BigInt(window), price) / 2n;
-  const world = new PaidHopWorld(window, { purseMsat });
-  world.payer.start();
-  let passed = 0;
-  for (; world.failed === undefined && passed < 10 * window; passed++) {
-    world.send();
-    if (passed % 20 === 0) world.settle();
-  }
-  expect(world.failed?.code).toBe('PAY_NO_FUNDS');
-  expect(world.payer.paidMsat).toBe(purseMsat);
-  expect(world.payer.spendable).toBeLessThan(20);
-});
+/** Each way in which there is less than a window costs. */
+const scarcities: Readonly<Record<string, (purseMsat: bigint) => PaidHopOptions>> = {
+  PAY_NO_FUNDS: purseMsat => ({ purseMsat }),
+  PAY_CHANNEL_EXHAUSTED: purseMsat => ({ scheme: channelOf(purseMsat) }),
+};
+
+/** A purse as a channel is one. */
+function channelOf(purseMsat: bigint): PaymentScheme {
+  const credit = memoryCredit({ purseMsat, limitMsat: purseMsat });
+  return {
+    ...credit,
+    payer: host => {
+      const payer = credit.payer(host);
+      const pay = payer.pay.bind(payer);
+      payer.pay = (...payment) => {
+        const paid = pay(...payment);
+        return paid.kind === 'refused' ? { kind: 'refused', fault: { code: 'PAY_CHANNEL_EXHAUSTED' } } : paid;
+      };
+      return payer;
+    },
+  };
+}
+
+test.each(Object.entries(scarcities))(
+  'a payer that has less than a window costs (%s) buys what it can, and goes on until that is used up',
+  (code, scarce) => {
+    const window = 20_000;
+    const first = new PaidHopWorld(window);
+    first.payer.start();
+    first.settle();
+    const purseMsat = first.payer.paidMsat + msatFor(BigInt(window), price) / 2n;
+    const world = new PaidHopWorld(window, scarce(purseMsat));
+    world.payer.start();
+    let passed = 0;
+    for (; world.failed === undefined && passed < 10 * window; passed++) {
+      world.send();
+      if (passed % 20 === 0) world.settle();
+    }
+    expect(world.failed?.code).toBe(code);
+    expect(world.payer.paidMsat).toBe(purseMsat);
+    expect(world.payer.spendable).toBeLessThan(20);
+  },
+);
 
 test('a session that ends in order says its last message once, whatever the hop answers, and fails nobody', () => {
   const world = new PaidHopWorld(1024, { lastMessage: seedOf(9) });

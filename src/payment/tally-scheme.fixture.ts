@@ -1,11 +1,14 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
-import type { Payee, Payer, PaymentScheme } from './scheme.ts';
+import type { Payee, Payer, PaymentScheme, Value } from './scheme.ts';
 
 const id = 0xf7;
 
-/** Payments that state what was paid in all, on the payer's word alone. `refuses` is asked before each is credited. */
-export function tallyScheme(refuses: () => boolean = () => false): PaymentScheme {
-  return { id, name: 'tally', payee: () => payeeOf(refuses), payer: () => payerOf() };
+/**
+ * Payments that state what was paid in all, on the payer's word alone. `refuses` is asked before each is credited. What the
+ * payer has lasts for `purse`, and is there again once all that was paid is credited.
+ */
+export function tallyScheme(refuses: () => boolean = () => false, purse?: Value): PaymentScheme {
+  return { id, name: 'tally', payee: () => payeeOf(refuses), payer: () => payerOf(purse) };
 }
 
 function payeeOf(refuses: () => boolean): Payee {
@@ -28,8 +31,9 @@ function payeeOf(refuses: () => boolean): Payee {
   };
 }
 
-function payerOf(): Payer {
+function payerOf(purse: Value | undefined): Payer {
   let signed = 0n;
+  let signedMax = purse;
   let refused = false;
   return {
     cumulative: true,
@@ -37,6 +41,10 @@ function payerOf(): Payer {
     pay(_session, target, value) {
       const credited = new ByteReader(target.subarray(1)).u64();
       const from = refused ? credited : signed;
+      if (purse !== undefined && signedMax !== undefined && from + value > signedMax) {
+        if (credited < signed) return { kind: 'refused', fault: { code: 'PAY_CHANNEL_EXHAUSTED' } };
+        signedMax = signed + purse;
+      }
       refused = false;
       signed = from + value > signed ? from + value : signed;
       const payment = new ByteWriter().u8(id).u64(signed).finish();

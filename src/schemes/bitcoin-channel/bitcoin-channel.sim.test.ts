@@ -2,7 +2,7 @@ import { Transaction } from 'bitcoinjs-lib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { offerBlocks } from '../../base/limits.ts';
-import { type Open, openMessage, schemeId, statusMessage, targetOp } from './messages.ts';
+import { closingMessage, type Open, openMessage, schemeId, statusMessage, targetOp } from './messages.ts';
 import { gib, Lab, type SimHostWorld } from './sim-lab.fixture.ts';
 import type { PayEnd } from './test-world.ts';
 
@@ -161,6 +161,50 @@ describe('bitcoin-channel', () => {
     lab.payerScheme.desk.open(tooSmall.session, { capacitySat: 4_999n });
     expect(await tooSmall.pay(0n)).toMatchObject({ fault: { code: 'PAY_CHANNEL_SIZE' } });
     expect(capacities()).toHaveLength(2);
+  });
+
+  it('goes on with another channel when one is nearly used up, and gets the rest of it back', async () => {
+    const lab = new Lab();
+    const value = 9_500_000n;
+    const talk = await lab.open(value);
+    const { capacitySat, feeSat } = lab.row('payer');
+    let paid = value;
+    for (let at = 0; at < 6; at++) {
+      const end = await talk.pay(value);
+      if (end.kind === 'credited') paid += end.value;
+      else expect(end).toEqual({ kind: 'waiting' });
+      lab.mine();
+    }
+    expect(talk.credited).toBe(paid);
+    const usedUp = lab.rows('payer').filter(({ phase }) => phase !== 'open');
+    expect([usedUp.length > 1, lab.rows('payer').length - usedUp.length]).toEqual([true, 1]);
+    for (const { phase, paidSat, ending } of usedUp) {
+      expect(phase).toBe('closed');
+      expect(ending).toMatchObject({ payeeSat: paidSat, payerSat: capacitySat - paidSat - feeSat - 240n });
+    }
+  });
+
+  it('asks its owner for less while much of a channel is left', async () => {
+    const lab = new Lab();
+    const talk = await lab.open(5_000_000n);
+    expect(await talk.pay(9_500_000n)).toMatchObject({ fault: { code: 'PAY_CHANNEL_EXHAUSTED' } });
+    expect(await talk.pay(4_000_000n)).toMatchObject({ kind: 'credited' });
+    expect(lab.rows('payer')).toHaveLength(1);
+  });
+
+  it('opens no other channel for a payee that settles one in which much is left', async () => {
+    const lab = new Lab();
+    const talk = await lab.open();
+    const channel = fromHex(lab.row('payer').channel) as Uint8Array;
+    talk.target = closingMessage.encode({
+      scheme: schemeId,
+      op: targetOp.closing,
+      channel,
+      paidSat: 1_000n,
+      txid: new Uint8Array(32),
+    });
+    expect(await talk.pay(1_000_000n)).toMatchObject({ fault: { code: 'PAY_CHANNEL_EXHAUSTED' } });
+    expect(lab.rows('payer')).toHaveLength(1);
   });
 
   it('says that a session ends soon while its payee still takes payments', async () => {

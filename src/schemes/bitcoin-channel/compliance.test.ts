@@ -17,7 +17,10 @@ async function channelWorld(variant: 'spillman' | 'cltv'): Promise<SchemeWorld> 
   const world = new World({ seed: `compliance ${variant}` });
   const chain = new SimChain();
   const seed = new Uint8Array(32).fill(9);
-  const options: BitcoinChannelOptions = { network: 'regtest', variant, seed };
+  const options: Readonly<Record<SideName, BitcoinChannelOptions>> = {
+    payer: { network: 'regtest', variant, seed },
+    payee: { network: 'regtest', variant },
+  };
   const empty = { get: () => undefined, list: () => [], commit: () => {} };
   const { script } = new Wallet({ seed, prefix: `${rolePrefix('payer')}wallet/` }, empty).address;
   for (let coin = 0; coin < coins; coin++) {
@@ -39,7 +42,7 @@ async function channelWorld(variant: 'spillman' | 'cltv'): Promise<SchemeWorld> 
     payer,
     payee,
     signer: { ed25519: identity.publicKey, sign: message => identity.sign(message) },
-    scheme: () => bitcoinChannel(options),
+    scheme: side => bitcoinChannel(options[side]),
     settle,
     mine,
     firstMsat: 634_000n,

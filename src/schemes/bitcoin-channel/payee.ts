@@ -358,7 +358,12 @@ export class ChannelPayee implements Payee {
     // A settlement that the records do not know of after a crash would look as if they were old.
     const ask = this.#asks.open(() => {
       this.book.step(channel, { kind: 'closeAsked' });
-      // What it adds to the best payment is settled, but the circuit is over: no credit.
+      // The circuit may go on with another.
+      if (session.channel === channel && channel.session === session.id) {
+        session.channel = undefined;
+        this.#detach(channel);
+      }
+      // What it adds to the best payment is settled, but not credited.
       return { session: session.id, result: added(reply) };
     });
     this.#host.store.commit(persist, ask);

@@ -29,6 +29,7 @@ import {
 import { FirstView } from './first-view.ts';
 import {
   acceptedMessage,
+  closingMessage,
   type Offer,
   offerMessage,
   paymentOp,
@@ -42,13 +43,14 @@ import { claimOf, fundedOf, paymentOf } from './payer-messages.ts';
 import {
   canTakeUp,
   endsSoon,
-  newSession,
+  nearlyUsedUp,
   nextPaidSat,
   type OpenWish,
   refused,
   type PayingSession as Session,
   satMsat,
 } from './paying-session.ts';
+import { PayingSessions } from './paying-sessions.ts';
 import { RefundFees } from './refund-fees.ts';
 import type { RoleSetup } from './role-setup.ts';
 import { WentBack } from './went-back.ts';
@@ -63,7 +65,7 @@ export class ChannelPayer implements Payer {
   readonly #refundFees: RefundFees<Paid>;
   readonly #firstView: FirstView;
   readonly #wentBack: WentBack;
-  #sessions = new Map<SessionId, Session>();
+  readonly #sessions: PayingSessions;
   /** Channels whose owner wants them closed over the next session with their payee. */
   #toClose = new Set<Channel>();
 
@@ -95,6 +97,7 @@ export class ChannelPayer implements Payer {
       act: (channel, action) => this.#act(channel, action),
     });
     if (setup.writes.length > 0) this.#commit(setup.writes);
+    this.#sessions = new PayingSessions(this.book);
     this.book.restore();
     // Of two that spend one coin the later counts: it was made when the other could be in no block any more.
     const inOrder = [...this.book.live].sort((a, b) => a.record.openedHeight - b.record.openedHeight);
@@ -105,7 +108,7 @@ export class ChannelPayer implements Payer {
   }
 
   begin(id: SessionId, payee: PayeeIdentity, budget: Value): void {
-    this.#sessions.set(id, newSession(id, payee, budget));
+    this.#sessions.begin(id, payee, budget);
   }
 
   pay(id: SessionId, target: Uint8Array, value: Value, most?: Value): Paid {
@@ -123,7 +126,7 @@ export class ChannelPayer implements Payer {
       case targetOp.status:
         return this.#onStatus(session, statusMessage.decode(target), value, most);
       case targetOp.closing:
-        return refused('PAY_CHANNEL_EXHAUSTED', 'the payee settles the channel');
+        return this.#onClosing(session, closingMessage.decode(target));
       default:
         return refused('PAY_BAD_TARGET', 'unknown message');
     }
@@ -146,7 +149,7 @@ export class ChannelPayer implements Payer {
       this.#refundFees.raise(event.height);
     }
     if (event.kind !== 'block' && event.kind !== 'paid') return;
-    for (const session of this.#sessions.values()) this.#lookForContract(session);
+    for (const session of this.#sessions.all()) this.#lookForContract(session);
   }
 
   onRefused(id: SessionId, fault: PaymentFault): void {
@@ -158,8 +161,7 @@ export class ChannelPayer implements Payer {
     if (fault.code === 'unknownChannel') channel.disowned = true;
     if (session.sent === 'claim') session.refusedClaims.add(channel);
     if (fault.code === 'unknownChannel' || session.sent !== 'other') {
-      session.channel = undefined;
-      this.#detach(channel);
+      this.#sessions.detach(session);
     } else if (fault.code === 'unconfirmed') {
       session.owesFunded = true;
       session.fundedFromHeight = (this.book.tip ?? 0) + 1;
@@ -174,16 +176,11 @@ export class ChannelPayer implements Payer {
     if (channel === undefined || !channel.record.stored || channel.state.ending !== undefined)
       return undefined;
     this.#toClose.delete(channel);
-    const { payment } = paymentOf(channel, paymentOp.close, channel.best.paidSat);
-    const persist = this.book.change(channel, { closeAsked: true });
-    this.book.step(channel, { kind: 'closeAsked' });
-    return { kind: 'send', payment, value: 0n, persist };
+    return this.#close(channel);
   }
 
   ended(id: SessionId): void {
-    const session = this.#sessions.get(id);
-    this.#sessions.delete(id);
-    if (session?.channel !== undefined) this.#detach(session.channel);
+    this.#sessions.ended(id);
   }
 
   /** This session opens a channel of its own, whatever idle channels there are. */
@@ -204,7 +201,7 @@ export class ChannelPayer implements Payer {
     if (!funding.ok) return funding;
     session.unpaid = undefined;
     const ask = this.#asks.open(() => {
-      if (this.#sessions.get(id) !== session) return undefined;
+      if (!this.#sessions.has(session)) return undefined;
       session.pending = undefined;
       return { session: id, result: this.#open(session, draft, { ...funding.value, writes: [] }) };
     });
@@ -232,7 +229,7 @@ export class ChannelPayer implements Payer {
   #awaitView(session: Session, target: Uint8Array, value: Value, most?: Value): Paid {
     const ask = this.#firstView.hold(this.#asks, session.id, () => {
       session.pending = undefined;
-      if (this.#sessions.get(session.id) !== session) return undefined;
+      if (!this.#sessions.has(session)) return undefined;
       if (this.book.tip !== undefined) return this.pay(session.id, target, value, most);
       return refused('PAY_CHAIN_UNAVAILABLE', 'no news of the chain yet');
     });
@@ -254,8 +251,7 @@ export class ChannelPayer implements Payer {
     if (session.channel !== undefined) {
       // The payee has lost the channel, or never had it; what was locked in it comes back at T.
       session.channel.disowned = true;
-      this.#detach(session.channel);
-      session.channel = undefined;
+      this.#sessions.detach(session);
     }
     const idle = session.wish === undefined ? this.#idleChannel(session, offer) : undefined;
     if (idle !== undefined) return this.#claim(session, offer, idle);
@@ -273,7 +269,7 @@ export class ChannelPayer implements Payer {
   }
 
   #payFromWallet(session: Session, draft: ContractDraft): Paid {
-    return this.#wait(session, then => {
+    return this.#sessions.wait(session, then => {
       const ask = this.#asks.open(answer => {
         const satPerKvb = answer.kind === 'feerate' ? answer.satPerKvb : undefined;
         if (satPerKvb === undefined) return then(refused('PAY_CHAIN_UNAVAILABLE', 'no feerate'));
@@ -290,7 +286,7 @@ export class ChannelPayer implements Payer {
   /** The answer only carries the wait: fundNew ends it. */
   #awaitPayment(session: Session, draft: ContractDraft, tell: (draft: ContractDraft) => void): Paid {
     session.unpaid = draft;
-    const waiting = this.#wait(session, () => this.#host.newAsk());
+    const waiting = this.#sessions.wait(session, () => this.#host.newAsk());
     tell(draft);
     return waiting;
   }
@@ -308,7 +304,7 @@ export class ChannelPayer implements Payer {
   }
 
   #claim(session: Session, offer: Offer, channel: Channel): Paid {
-    this.#attach(session, channel);
+    this.#sessions.attach(session, channel);
     // What was signed last may never have arrived: the payee's next word says.
     session.refused = true;
     session.sent = 'claim';
@@ -320,7 +316,7 @@ export class ChannelPayer implements Payer {
   #open(session: Session, draft: ContractDraft, funded: Omit<FundedContract, 'feeSat'>): Paid {
     const { record, writes } = makeContract(draft, funded, this.#setup);
     const channel = this.book.add(record);
-    this.#attach(session, channel);
+    this.#sessions.attach(session, channel);
     session.refused = false;
     session.sent = 'open';
     this.#host.observer.count('naulon_channels_opened_total');
@@ -343,12 +339,11 @@ export class ChannelPayer implements Payer {
     const { refundSignature } = accepted;
     const needed = channel.record.terms.variant === 'spillman';
     if (needed && !channel.refund.signedByPayee(refundSignature)) {
-      session.channel = undefined;
-      this.#detach(channel);
+      this.#sessions.detach(session);
       return refused('PAY_BAD_REFUND_SIGNATURE');
     }
     const writes = this.book.change(channel, { stored: true, refundSignature });
-    return this.#wait(session, () => {
+    return this.#sessions.wait(session, () => {
       const ask = this.#asks.open(() => {
         // Given up while it was being stored: it was sent nowhere.
         if (this.book.get(channel.id) !== channel) return undefined;
@@ -364,7 +359,7 @@ export class ChannelPayer implements Payer {
   #awaitContract(session: Session): Paid {
     session.awaitsContract = true;
     // The answer only carries the wait; the chain's own news decides (#lookForContract).
-    const waiting = this.#wait(session, () => this.#host.newAsk());
+    const waiting = this.#sessions.wait(session, () => this.#host.newAsk());
     this.#lookForContract(session);
     return waiting;
   }
@@ -377,7 +372,7 @@ export class ChannelPayer implements Payer {
     if (channel.state.phase !== 'funded' && channel.state.phase !== 'open') return;
     session.awaitsContract = false;
     const ask = this.#asks.open(answer => {
-      if (this.#sessions.get(session.id) !== session) return undefined;
+      if (!this.#sessions.has(session)) return undefined;
       if (answer.kind !== 'output' || answer.output === undefined) {
         session.awaitsContract = true;
         return undefined;
@@ -408,22 +403,40 @@ export class ChannelPayer implements Payer {
     channel.acknowledgedSat = status.paidSat;
     const news = channel.record.accepted ? [] : this.book.change(channel, { accepted: true });
     if (news.length > 0) this.book.step(channel, { kind: 'accepted' });
-    if (value <= 0n) {
-      if (news.length > 0) this.#commit(news);
-      return { kind: 'ready' };
-    }
     // What was signed and refused was not credited: the next payment counts from what the payee holds, and includes it.
     const from = session.refused ? status.paidSat : best.paidSat;
-    const paidSat = nextPaidSat(from, best.paidSat, value, most);
+    const paidSat = value > 0n ? nextPaidSat(from, best.paidSat, value, most) : undefined;
     if (paidSat === undefined || paidSat > payments.satMax) {
       if (news.length > 0) this.#commit(news);
-      return refused(paidSat === undefined ? 'PAY_LIMIT' : 'PAY_CHANNEL_EXHAUSTED');
+      if (value <= 0n) return { kind: 'ready' };
+      if (paidSat === undefined) return refused('PAY_LIMIT');
+      const isWorthAnother = nearlyUsedUp(channel, status.paidSat) && paidSat - from <= payments.satMax;
+      return isWorthAnother ? this.#close(channel) : refused('PAY_CHANNEL_EXHAUSTED');
     }
     session.refused = false;
     const { payment, signature } = paymentOf(channel, paymentOp.pay, paidSat);
     const count = best.payments + (paidSat > best.paidSat ? 1 : 0);
     const kept = this.book.setBest(channel, { paidSat, signature, payments: count });
     return { kind: 'send', payment, value: (paidSat - from) * satMsat, persist: [...news, ...kept] };
+  }
+
+  #close(channel: Channel): Paid {
+    const { payment } = paymentOf(channel, paymentOp.close, channel.best.paidSat);
+    const persist = this.book.change(channel, { closeAsked: true });
+    this.book.step(channel, { kind: 'closeAsked' });
+    return { kind: 'send', payment, value: 0n, persist };
+  }
+
+  /** The circuit outlives the channel: the payee is asked for another offer. */
+  #onClosing(session: Session, closing: { channel: Uint8Array } | undefined): Paid {
+    const { channel } = session;
+    if (closing === undefined || channel === undefined || !equalBytes(channel.id, closing.channel))
+      return refused('PAY_BAD_TARGET', 'CLOSING');
+    if (!channel.record.closeAsked) return refused('PAY_CHANNEL_EXHAUSTED', 'the payee settles the channel');
+    this.#sessions.detach(session);
+    session.wish = undefined;
+    session.opened = 0;
+    return { kind: 'send', payment: new Uint8Array(0), value: 0n, persist: [] };
   }
 
   /**
@@ -461,34 +474,6 @@ export class ChannelPayer implements Payer {
       return undefined;
     });
     this.#host.chain.broadcast(transactions, ask);
-  }
-
-  /** Marks the session as waiting; `send` asks, and hands its answer's result to `then`. */
-  #wait(session: Session, send: (then: (result: Paid) => Outcome<Paid> | undefined) => number): Paid {
-    const ask = send(result => {
-      session.pending = undefined;
-      if (this.#sessions.get(session.id) !== session) return this.#undo(session);
-      return { session: session.id, result };
-    });
-    session.pending = { kind: 'pending', ask };
-    return session.pending;
-  }
-
-  /** The session ended while its contract was being made. */
-  #undo(session: Session): undefined {
-    if (session.channel !== undefined) this.#detach(session.channel);
-    session.channel = undefined;
-  }
-
-  #attach(session: Session, channel: Channel): void {
-    session.channel = channel;
-    channel.session = session.id;
-    this.book.step(channel, { kind: 'attached' });
-  }
-
-  #detach(channel: Channel): void {
-    channel.session = undefined;
-    this.book.step(channel, { kind: 'detached' });
   }
 
   #commit(writes: readonly StoreWrite[]): void {

@@ -6,6 +6,8 @@ import type { Channel } from './channel.ts';
 import type { ContractDraft } from './contract-maker.ts';
 
 export const satMsat = 1_000n;
+/** Of this many parts of a channel less than one is left when it is given up for another. */
+const usedUpParts = 8n;
 
 /** How a session opens a channel that its owner asks for. */
 export interface OpenWish {
@@ -89,6 +91,14 @@ export function nextPaidSat(
   const paidSat = max(max(fromSat + sat, firstPaymentSatMin), signedSat);
   const costs = (paidSat - fromSat) * satMsat;
   return costs === 0n || (most !== undefined && costs > most) ? undefined : paidSat;
+}
+
+/**
+ * True when so little of a channel is left that its settlement is worth its fee, and the payee, which has credited `paidSat`,
+ * holds all that was signed. The payer gets what is left.
+ */
+export function nearlyUsedUp({ best, payments }: Channel, paidSat: bigint): boolean {
+  return best.paidSat === paidSat && (payments.satMax - paidSat) * usedUpParts < payments.satMax;
 }
 
 /** True when T is too near for anything new. */

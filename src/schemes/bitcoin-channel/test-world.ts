@@ -69,6 +69,13 @@ export class TestSide<S extends Side> implements AnswerHandler {
     return came ? outcome : undefined;
   }
 
+  /** What a call that was left waiting has come to since. */
+  lateResult<R extends Paid | Redeemed>(session: SessionId): R | undefined {
+    const outcome = this.#outcomes.get(session) as R | undefined;
+    this.#outcomes.delete(session);
+    return outcome;
+  }
+
   async commit(writes: readonly StoreWrite[]): Promise<void> {
     if (writes.length === 0) return;
     const ask = this.world.turn(() => {
@@ -120,9 +127,9 @@ export class Conversation {
       this.target = this.payee.world.turn(() => this.payee.side.target(this.session));
     }
     for (let step = 0; step < steps; step++) {
-      const paid = await this.payer.result<Paid>(this.session, side =>
-        side.pay(this.session, this.target, value),
-      );
+      const late = this.payer.lateResult<Paid>(this.session);
+      const ask = (side: Payer) => side.pay(this.session, this.target, value);
+      const paid = late ?? (await this.payer.result<Paid>(this.session, ask));
       if (paid === undefined || paid.kind === 'pending') return { kind: 'waiting' };
       if (paid.kind === 'refused') return { kind: 'refusedByPayer', fault: paid.fault };
       if (paid.kind === 'ready') return paid;
