@@ -3,6 +3,7 @@ import type { HeldBytes } from '../src/circuit/held-bytes.ts';
 import type { DirectoryCache } from '../src/directory/directory-cache.ts';
 import { type EncodedAnswer, HttpRequestReader } from '../src/directory/http-codec.ts';
 import type { Cancel, Clock, Endpoint, StreamId, StreamPort } from '../src/ports.ts';
+import { type HeldPlace, newPlace } from '../src/stream/held-place.ts';
 
 /** Connections to a plain directory port at once, from one address and in all. */
 const connectionsPerAddressMax = 64;
@@ -13,6 +14,7 @@ const writeBytes = 65_536;
 interface Connection {
   readonly from: string;
   readonly request: HttpRequestReader;
+  readonly place: HeldPlace;
   requestBytes: number;
   /** What is left to send, once the request is whole. */
   answer: Uint8Array[] | undefined;
@@ -65,6 +67,7 @@ export class DirPort {
     this.#connections.set(stream, {
       from: from.host,
       request: new HttpRequestReader(this.#uploadBytesMax(from.host)),
+      place: newPlace(),
       requestBytes: 0,
       answer: undefined,
       shared: false,

@@ -5,6 +5,7 @@ import { endReason, relayCommand } from '../cell/commands.ts';
 import { encodeEnd } from '../cell/relay-messages.ts';
 import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
 import { onFlowCell } from './flow-cells.ts';
+import { type HeldPlace, newPlace } from './held-place.ts';
 import { packageData } from './package-data.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
@@ -15,6 +16,7 @@ export interface DirectoryService {
 
 /** Where an answer goes. */
 export interface DirectoryAsker {
+  readonly place: HeldPlace;
   /** Once, at once or later. The body may be one for many: it is not copied. */
   answer(head: Uint8Array, body: Uint8Array): void;
   /** There will be none, or no more of it. */
@@ -39,6 +41,7 @@ export interface DirectoryRequest {
 export class DirectoryStream implements RelayStream, DirectoryAsker {
   readonly id: number;
   readonly kind = 'directory';
+  readonly place = newPlace();
   #circuit: RelayStreamCircuit;
   #request: DirectoryRequest;
   #flow: StreamFlow;

@@ -6,6 +6,7 @@ import { encodeConnected, encodeEnd } from '../cell/relay-messages.ts';
 import type { FlowFault, StreamFlow } from '../flow/flow-control.ts';
 import type { CloseReason, StreamId, StreamPort } from '../ports.ts';
 import { onFlowCell, signalCell } from './flow-cells.ts';
+import { newPlace } from './held-place.ts';
 import { packageData } from './package-data.ts';
 import type { RelayStream, RelayStreamCircuit } from './relay-stream.ts';
 
@@ -41,6 +42,7 @@ const nothing = new Uint8Array(0);
 export class ExitStream implements RelayStream {
   readonly id: number;
   readonly kind = 'exit';
+  readonly place = newPlace();
   /** Set by the owner of connections once there is one. */
   connection: StreamId | undefined;
   #circuit: RelayStreamCircuit;
