@@ -107,9 +107,7 @@ export function drawPlan(seed: number, changes: PlanChanges = {}): TrialPlan {
     variant: draw.pick(['spillman', 'cltv'] as const),
     priceMsatPer2Pow20,
     window: draw.pick([64, 256, 512, 2_048]),
-    // No less than a circuit keeps prepaid, and a few windows.
-    channelSat:
-      10_000n + (priceMsatPer2Pow20 * BigInt(draw.pick([8_000, 20_000, 100_000]))) / 2n ** 20n / 1_000n,
+    channelSat: channelSatOf(draw.pick([8_000, 20_000, 100_000]), priceMsatPer2Pow20),
     blockMs: draw.pick([500, 2_000, 6_000]),
     reusePaidChannels: draw.chance(0.5),
     kinds: actKinds.filter(kind => kind === 'download' || (kind === 'mishap' ? mishaps : draw).chance(0.5)),
@@ -127,6 +125,12 @@ const untried = 'credit';
 function variantOf(name: string, draw: SeededEntropy): string | undefined {
   const variants = brokeredScheme(name)?.variants.filter(variant => variant !== untried) ?? [];
   return variants.length === 0 ? undefined : draw.pick(variants);
+}
+
+/** No less than a circuit keeps prepaid, and a few windows; the smallest are soon used up. */
+function channelSatOf(cells: number, priceMsatPer2Pow20: bigint): bigint {
+  const leastSat = cells === 8_000 ? 2_500n : 10_000n;
+  return leastSat + (priceMsatPer2Pow20 * BigInt(cells)) / 2n ** 20n / 1_000n;
 }
 
 function hostileOf(draw: SeededEntropy, clients: number): ClientKind[] {
