@@ -42,6 +42,20 @@ describe('the log', () => {
     expect(linesOf(file).map(({ event }) => event)).toEqual(['first', 'second']);
   });
 
+  it.runIf(process.platform === 'linux')('loses lines, and nothing else, while the disk is full', () => {
+    const log = openJsonLog({ name: 'a', level: 'info', file: '/dev/full' });
+    for (let line = 0; line < 10; line++) log.log('info', 'circuit built', { line });
+    expect(log.counters()).toEqual({ naulon_log_lines_lost_total: 10 });
+    log.close();
+  });
+
+  it('says in one line which file cannot be opened', () => {
+    const file = join(folder, 'file');
+    openJsonLog({ name: 'a', level: 'info', file }).close();
+    const below = join(file, 'relay.log');
+    expect(() => openJsonLog({ name: 'a', level: 'info', file: below })).toThrow(`cannot write to ${below}`);
+  });
+
   it('keeps counters', () => {
     const log = openJsonLog({ name: 'a', level: 'silent' });
     log.count('naulon_cells_total');

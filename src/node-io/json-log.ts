@@ -1,8 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pino } from 'pino';
 import type { LogFields, Observer } from '../ports.ts';
+import { makeFolders } from './data-directory.ts';
+import { cannotWrite } from './output-file.ts';
 
 export type LogLevel = Parameters<Observer['log']>[0];
 
@@ -34,10 +36,27 @@ export function levelOfTorName(name: string): LogLevel | undefined {
   return levels[name];
 }
 
+/** Throws OperatorError for a file that cannot be opened. One that is full later is no reason to end: lines are lost. */
 export function openJsonLog(options: JsonLogOptions): JsonLog {
-  if (options.file !== undefined) mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 });
+  const file = options.file === undefined ? undefined : openFile(options.file);
+  const counters = new Map<string, number>();
+  const count = (counter: string, by = 1) => void counters.set(counter, (counters.get(counter) ?? 0) + by);
+  let isTorn = false;
   // Written at once: the last line before a crash is the one that matters.
-  const destination = pino.destination({ dest: options.file ?? 2, sync: true, mode: 0o600 });
+  const write = (line: string): void => {
+    const bytes = Buffer.from(isTorn ? `\n${line}` : line);
+    let written = 0;
+    try {
+      written = writeSync(file ?? 2, bytes);
+    } catch {
+      // Whoever logs must not hear of it: money may be half way through its books.
+    }
+    if (written === bytes.length) isTorn = false;
+    else {
+      isTorn ||= written > 0;
+      count('naulon_log_lines_lost_total');
+    }
+  };
   const log = pino(
     {
       level: options.level,
@@ -46,24 +65,30 @@ export function openJsonLog(options: JsonLogOptions): JsonLog {
       formatters: { level: label => ({ level: label }) },
       messageKey: 'event',
     },
-    destination,
+    { write },
   );
-  const counters = new Map<string, number>();
   return {
     log: (level, event, fields) => {
       if (!log.isLevelEnabled(level)) return;
       if (fields === undefined) log[level](event);
       else log[level](scrubbed(fields), event);
     },
-    count: (counter, by = 1) => {
-      counters.set(counter, (counters.get(counter) ?? 0) + by);
-    },
+    count,
     counters: () => Object.fromEntries(counters),
     close: () => {
-      destination.flushSync();
-      if (options.file !== undefined) destination.end();
+      log.level = 'silent';
+      if (file !== undefined) closeSync(file);
     },
   };
+}
+
+function openFile(path: string): number {
+  try {
+    makeFolders(dirname(resolve(path)), 0o700);
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
 }
 
 /** Fields that name public things: relays, and our own listeners. */
