@@ -137,8 +137,9 @@ async function openNode(config: RelayConfig, newLinks: NewLinks, hasParties: boo
   const log = openJsonLog({ name: config.settings.nickname, ...config.log });
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
-  const keys = nodeKeysIn(directory, entropy);
+  // First: it says in its words that the disk is full.
   const store = new FileStore({ directory, onBroken: endAtOnce });
+  const keys = await nodeKeysIn(directory, entropy, store);
   const certificate = makeTlsCertificate(keys, clock.wallMs());
   const links = newLinks({ privateKeyPem: keys.tls.pem, certificate });
   const streams = new TcpStreams({ servers: config.nameServers });
@@ -250,20 +251,22 @@ function payoutScript(payout: string | undefined): Uint8Array | undefined {
   return script;
 }
 
-/** The keys of an earlier start, or fresh ones. */
-function nodeKeysIn(directory: string, entropy: Entropy): NodeKeys {
+/** The keys of an earlier start, or fresh ones; `store` is closed where they are damaged. */
+async function nodeKeysIn(directory: string, entropy: Entropy, store: FileStore): Promise<NodeKeys> {
   const file = join(directory, 'keys.json');
-  const text = readSecretFile(file);
-  if (text === undefined) {
-    const keys = makeNodeKeys(entropy, generateNodeRsaKeys());
-    writeSecretFile(file, encodeNodeKeys(keys));
-    return keys;
+  try {
+    const text = readSecretFile(file);
+    if (text === undefined) {
+      const keys = makeNodeKeys(entropy, generateNodeRsaKeys());
+      writeSecretFile(file, encodeNodeKeys(keys));
+      return keys;
+    }
+    const keys = decodeNodeKeys(text);
+    if (keys.ok) return keys.value;
+    const what = `${file} is damaged: ${keys.fault.detail}; restore it from a backup`;
+    throw new OperatorError('KEYS_MALFORMED', what, 3);
+  } catch (error) {
+    await store.close();
+    throw error;
   }
-  const keys = decodeNodeKeys(text);
-  if (keys.ok) return keys.value;
-  throw new OperatorError(
-    'KEYS_MALFORMED',
-    `${file} is damaged: ${keys.fault.detail}; restore it from a backup`,
-    3,
-  );
 }

@@ -40,6 +40,10 @@ describe('data directory', () => {
     expect(() => openDataDirectory(join(root, 'file', 'data'))).toThrow('cannot make');
   });
 
+  it.runIf(process.platform === 'linux')('is refused where nothing can be written', () => {
+    expect(() => openDataDirectory('/proc/self/fd')).toThrow('cannot write to /proc/self/fd');
+  });
+
   it.runIf(process.platform === 'linux')('is refused where the system takes no folders', () => {
     expect(() => openDataDirectory('/proc/naulon/data')).toThrow('cannot make');
   });

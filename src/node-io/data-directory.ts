@@ -6,10 +6,11 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../base/fault.ts';
 import { systemReason } from './system-reason.ts';
 
@@ -34,7 +35,20 @@ export function openDataDirectory(path: string): string {
     const { mode } = statSync(parent);
     if ((mode & worldWritable) !== 0 && (mode & sticky) === 0)
       throw loose(`everybody may write to ${parent}, so ${directory} is not safe there`);
-    if (parent === dirname(parent)) return directory;
+    if (parent === dirname(parent)) break;
+  }
+  requireWritable(directory);
+  return directory;
+}
+
+/** By trying: what permissions say, a disk that is mounted to be read alone does not keep. */
+function requireWritable(directory: string): void {
+  const file = join(directory, '.try');
+  try {
+    closeSync(openSync(file, 'w', 0o600));
+    rmSync(file, { force: true });
+  } catch (error) {
+    throw loose(`cannot write to ${directory}: ${systemReason(error)}`);
   }
 }
 
