@@ -9,6 +9,7 @@ import {
   satoshiOfBitcoin,
 } from './bitcoind-rpc-client.ts';
 import { BlockFollower, coinbaseMaturity } from './block-follower.ts';
+import { ChainOutage, faultOf } from './chain-outage.ts';
 
 export interface BitcoindChainOptions extends BitcoindRpcOptions {
   readonly observer: Observer;
@@ -173,18 +174,16 @@ export class BitcoindChain implements ChainPort {
   }
 
   async #follow(): Promise<void> {
+    const outage = new ChainOutage(this.#options.observer, () => performance.now());
     let retryMs = retryMsMin;
     while (!this.#stopped) {
       try {
         await this.#follower.next();
+        outage.over();
         retryMs = retryMsMin;
       } catch (error) {
         if (this.#stopped) return;
-        if (retryMs === retryMsMax) {
-          const advice = 'is bitcoind up, and where pay.yaml says (chain: rpc, cookie)?';
-          this.#options.observer.log('warn', 'chain_unreachable', { fault: faultOf(error), advice });
-        }
-        this.#options.observer.count('naulon_chain_faults_total');
+        outage.failed(error);
         await pause(retryMs, undefined, { ref: false });
         retryMs = Math.min(retryMs * 2, retryMsMax);
       }
@@ -237,8 +236,4 @@ function isKnownAlready(error: unknown): boolean {
   if (!(error instanceof BitcoindRpcError)) return false;
   if (error.code === -27) return true;
   return /txn-already-in-mempool|txn-already-known|txn-same-nonwitness-data-in-mempool/.test(error.message);
-}
-
-function faultOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
