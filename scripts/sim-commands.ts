@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import { exitCode, OperatorError } from '../src/base/fault.ts';
 import { cannotWrite, requireOutput } from '../src/node-io/output-file.ts';
 import type { GlobalOptions } from './global-options.ts';
+import { interruption } from './interruption.ts';
 import type { Breach } from './sim/trial/rule-book.ts';
 import { rules } from './sim/trial/rule-book.ts';
 import { shrunk } from './sim/trial/shrink.ts';
@@ -38,16 +39,23 @@ interface RunFlags extends GlobalOptions {
   readonly scheme?: string;
 }
 
-/** Trials until so many steps are done, or a rule breaks. */
+/** What the trials of a run came to so far. */
+interface Reached extends Hardships {
+  readonly trials: number;
+  readonly twice: number;
+  readonly steps: number;
+  readonly payments: number;
+}
+
+/** Trials until so many steps are done, or a rule breaks. Ctrl-C ends it after the trial under way. */
 export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal): Promise<number> {
   const began = process.cpuUsage();
+  const always = scheme === undefined ? {} : { scheme: schemeNamed(scheme) };
+  const stopping = interruption();
   let [done, trials, payments, twice] = [0, 0, 0, 0];
   const met = { reorgs: 0, doubleSpends: 0, races: 0 };
-  while (done < steps) {
-    const changes = {
-      ...(steps - done < trialSteps ? { steps: steps - done } : {}),
-      ...(scheme === undefined ? {} : { scheme: schemeNamed(scheme) }),
-    };
+  while (done < steps && !stopping.signal.aborted) {
+    const changes = { ...(steps - done < trialSteps ? { steps: steps - done } : {}), ...always };
     const plan = drawPlan(seed + trials, changes);
     const result = runTrial(plan);
     const again = result.breach === undefined && trials % twiceEvery === 0 ? runTrial(plan) : undefined;
@@ -57,40 +65,51 @@ export async function run({ seed, steps, scheme }: RunFlags, terminal: Terminal)
     for (const kind of hardshipKinds) met[kind] += result.hardships[kind];
     done += result.steps + (again?.steps ?? 0);
     if (again !== undefined) twice += 1;
-    if (breach !== undefined) return tellBreach(plan, changes, result, breach, terminal);
+    if (breach !== undefined) {
+      stopping.done();
+      return tellBreach(plan, changes, result, breach, terminal);
+    }
     terminal.say(
       `seed ${plan.seed}, ${plan.scheme}: ${grouped(result.steps)} steps, ${grouped(result.payments)} payments, ${result.blocks} blocks, all rules held; ${grouped(done)} of at least ${grouped(steps)} steps`,
     );
     // Signals are heard between trials.
     await new Promise(setImmediate);
   }
+  stopping.done();
   const { user, system } = process.cpuUsage(began);
   const perSecond = Math.round(done / ((user + system) / 1e6));
-  terminal.object({
-    trials,
-    twice,
-    steps: done,
-    payments,
-    stepsPerCpuSecond: perSecond,
-    ...met,
-    breach: null,
-  });
+  const rest = { seed: seed + trials, steps: steps - done, scheme };
+  const goOn = done < steps ? `naulon sim run${flagsOf(rest)}` : undefined;
+  tellReached({ trials, twice, steps: done, payments, ...met }, steps, perSecond, goOn, terminal);
+  return goOn === undefined ? exitCode.ok : exitCode.interrupted;
+}
+
+/** @param goOn what does the rest of a run that was interrupted. */
+function tellReached(
+  reached: Reached,
+  goal: number,
+  stepsPerCpuSecond: number,
+  goOn: string | undefined,
+  terminal: Terminal,
+): void {
+  const { trials, twice, steps, payments, reorgs, doubleSpends, races } = reached;
+  terminal.object({ ...reached, stepsPerCpuSecond, breach: null, goOn });
   for (const line of table(
     ['what', 'reached', 'goal', 'a night'],
     [
-      ['steps', grouped(done), grouped(steps), '5,000,000,000'],
+      ['steps', grouped(steps), grouped(goal), '5,000,000,000'],
       ['trials', grouped(trials), '', '10,000'],
       ['of them twice, with equal hashes', grouped(twice), '', ''],
       ['payments', grouped(payments), '', ''],
-      ['reorganisations', grouped(met.reorgs), '', '1,000'],
-      ['contracts spent twice', grouped(met.doubleSpends), '', '1,000'],
-      ['refund races', grouped(met.races), '', '10,000'],
+      ['reorganisations', grouped(reorgs), '', '1,000'],
+      ['contracts spent twice', grouped(doubleSpends), '', '1,000'],
+      ['refund races', grouped(races), '', '10,000'],
       ['rules broken', '0', '0', '0'],
-      ['steps a CPU second', grouped(perSecond), '100,000', '100,000'],
+      ['steps a CPU second', grouped(stepsPerCpuSecond), '100,000', '100,000'],
     ],
   ))
     terminal.print(line);
-  return exitCode.ok;
+  if (goOn !== undefined) terminal.print(`interrupted; the rest: ${goOn}`);
 }
 
 /** One trial, twice. */
@@ -171,17 +190,20 @@ export function replayLine(
   seed: number,
   { steps, scheme, relays, clients, kinds, acts }: PlanChanges,
 ): string {
-  const flag = (name: string, value: string | number | undefined) =>
-    value === undefined ? [] : [`--${name} ${value}`];
-  return [
-    `naulon sim replay --seed ${seed}`,
-    ...flag('steps', steps),
-    ...flag('scheme', scheme),
-    ...flag('relays', relays),
-    ...flag('clients', clients),
-    ...flag('kinds', kinds?.join(',')),
-    ...flag('acts', acts && (acts.join(',') || "''")),
-  ].join(' ');
+  return `naulon sim replay${flagsOf({
+    seed,
+    steps,
+    scheme,
+    relays,
+    clients,
+    kinds: kinds?.join(','),
+    acts: acts && (acts.join(',') || "''"),
+  })}`;
+}
+
+function flagsOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return given.map(([name, value]) => ` --${name} ${value}`).join('');
 }
 
 function schemeNamed(name: string): string {
