@@ -10,7 +10,7 @@ import { type Network, NetworkStart } from './spawn-network.ts';
 
 /** Stands in for ./naulon: says that it is ready and knows the network, and stays until it is told to go or its owner is gone. */
 const standIn = `
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 const [, , role, , torrc] = process.argv;
 if (readFileSync(torrc, 'utf8').includes('Nickname guard1') && process.env.NAULON_TEST_FAIL) {
   console.error('no such luck');
@@ -19,7 +19,14 @@ if (readFileSync(torrc, 'utf8').includes('Nickname guard1') && process.env.NAULO
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));
 console.log(JSON.stringify({ event: 'ready', role, or: '127.0.0.1:4711', socks: ['127.0.0.1:4712'], dirAuthority: 'auth1 orport=1 127.0.0.1:2 ABCD' }));
-console.error(JSON.stringify({ relays: 99, event: 'network known' }));
+const knows = relays => console.error(JSON.stringify({ relays, event: role === 'client' ? 'network-view' : 'network known' }));
+const late = role === 'client' ? process.env.NAULON_TEST_LATE : undefined;
+knows(late === undefined ? 99 : 1);
+if (late !== undefined)
+  setTimeout(() => {
+    writeFileSync(late, '');
+    knows(99);
+  }, 300);
 setInterval(() => {}, 1_000);
 `;
 
@@ -41,6 +48,7 @@ afterEach(async () => {
   await network?.stop();
   network = undefined;
   delete process.env.NAULON_TEST_FAIL;
+  delete process.env.NAULON_TEST_LATE;
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -100,6 +108,15 @@ describe('a local network', () => {
     const nodes = readNetworkState(dir)?.nodes ?? [];
     expect(nodes.find(({ name }) => name === 'middle1')?.end).toMatchObject({ signal: 'SIGKILL' });
     expect(nodes.filter(({ end }) => end === undefined).every(node => isRunning(node.process))).toBe(true);
+  });
+
+  it('is up once the client knows all relays, whatever its log says of an earlier start', async () => {
+    for (const file of ['first', 'second'].map(name => join(root, name))) {
+      process.env.NAULON_TEST_LATE = file;
+      const started = await spawnIt();
+      expect(existsSync(file)).toBe(true);
+      await started.stop();
+    }
   });
 
   it('refuses to run twice in one folder', async () => {

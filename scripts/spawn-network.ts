@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bitcoind, startBitcoind } from '../regtest/bitcoind.ts';
 import { regtestRpc } from '../regtest/bitcoind-rpc.ts';
@@ -98,6 +98,8 @@ export class NetworkStart {
   /** What stops relays: each started later, too, ends after the client that pays it. */
   readonly #relays: (() => Promise<void>)[] = [];
   #nodes: NodeState[] = [];
+  /** Bytes of each node's log when it was started. */
+  readonly #loggedBefore = new Map<string, number>();
   #authorities: readonly string[] = [];
   #ready = false;
   #stopping = false;
@@ -239,29 +241,29 @@ export class NetworkStart {
 
   /**
    * A relay without a consensus has none of its parameters, so that circuits through it would be others than those to come; one whose
-   * consensus lacks relays lacks what new clients ask of it. C tor's publish when the others' consensus may be made already.
+   * consensus lacks relays lacks what new clients ask of it. A first consensus may be made before all have published, and the client
+   * keeps the one it has for a while.
    */
   async #untilAllKnowAll(): Promise<void> {
-    const relays = this.#nodes.filter(({ role, end }) => role === 'relay' && end === undefined);
-    await allOf(relays.map(relay => this.#untilItKnows(relay, relays.length)));
-    const names = relays.filter(({ impl }) => impl === 'tor').map(({ name }) => name);
-    if (names.length > 0) await this.#untilClientKnows(names);
+    const running = this.#nodes.filter(({ end }) => end === undefined);
+    const relays = running.filter(({ role }) => role === 'relay');
+    const learning = [...relays, ...running.filter(({ role }) => role === 'client')];
+    await allOf(learning.map(node => this.#untilItKnows(node, relays.length)));
   }
 
   async #untilItKnows({ name, impl, log, dataDir }: NodeState, count: number): Promise<void> {
-    const knows = impl === 'tor' ? () => knownToTor(dataDir) : () => knownByLog(log);
+    const knows =
+      impl === 'tor' ? () => knownToTor(dataDir) : () => knownByLog(log, this.#loggedBefore.get(log));
     const over = () => this.#stopping;
     if (await untilTrue(() => knows() >= count, relayKnowsMsMax, over)) return;
     throw new OperatorError('NODE_START', `${name} runs, but does not learn of the network; see ${log}`, 4);
   }
 
-  async #untilClientKnows(names: readonly string[]): Promise<void> {
+  async #untilClientKnows(name: string): Promise<void> {
     const control = await controlOf(this.#control);
     try {
-      for (const name of names) {
-        if (!(await untilKnown(control, name, () => this.#stopping)))
-          throw new OperatorError('NODE_START', `${name} runs, but the client does not learn of it`, 4);
-      }
+      if (await untilKnown(control, name, () => this.#stopping)) return;
+      throw new OperatorError('NODE_START', `${name} runs, but the client does not learn of it`, 4);
     } finally {
       control.close();
     }
@@ -280,7 +282,7 @@ export class NetworkStart {
     this.#nodes = this.#nodes.filter(({ name }) => name !== nickname);
     await this.#startRelay(relay);
     writeAdded(this.#options.dir, relay);
-    await this.#untilClientKnows([nickname]);
+    await this.#untilClientKnows(nickname);
     return this.#nodes.find(({ name }) => name === nickname) as NodeState;
   }
 
@@ -336,6 +338,7 @@ export class NetworkStart {
     stops = this.#stages.at(-1),
   ): Promise<string> {
     this.#options.signal?.throwIfAborted();
+    this.#loggedBefore.set(command.log, statSync(command.log, { throwIfNoEntry: false })?.size ?? 0);
     const node = await startNode({ ...command, program: this.#options.program });
     stops?.push(() => node.stop());
     const { name, log, price, exit, torrc } = command;
@@ -409,9 +412,10 @@ export class NetworkStart {
   }
 }
 
-/** Of how many relays a relay of ours says that it knows, last. */
-function knownByLog(log: string): number {
-  const said = [...readFileSync(log, 'utf8').matchAll(/"relays":(\d+),"event":"network known"/g)].at(-1);
+/** Of how many relays a relay or client of ours says that it knows, last. @param from bytes of its log are of earlier starts. */
+function knownByLog(log: string, from: number | undefined): number {
+  const text = readFileSync(log).subarray(from).toString();
+  const said = [...text.matchAll(/"relays":(\d+),"event":"network( known|-view)"/g)].at(-1);
   return Number(said?.[1] ?? 0);
 }
 
